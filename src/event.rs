@@ -1,0 +1,74 @@
+//! What happens on the way, told to whoever listens: a progress bar, a heartbeat, nobody.
+
+use std::time::Duration;
+
+use crate::report::ArchiveReport;
+
+/// What an archive is being put through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// A file that is already here is read and hashed.
+    Verify,
+    /// Missing bytes are fetched.
+    Fetch,
+}
+
+/// One thing that happened. Archives are called by their catalogue names.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// The run knows what it has to do: so many archives, so many bytes in all, as far as known.
+    Planned {
+        /// How many archives were asked for.
+        archives: usize,
+        /// The sum of their sizes in bytes, those unknown left out.
+        bytes: u64,
+    },
+    /// Work on an archive begins. It may begin again, as when a file that was here turned out to
+    /// be wrong and is fetched.
+    Begun {
+        /// The archive.
+        archive: &'a str,
+        /// What is done with it.
+        activity: Activity,
+        /// Its size in bytes, if known.
+        size: Option<u64>,
+    },
+    /// So many bytes of the archive are done in the present activity. The number is absolute, and
+    /// goes back where bytes had to be given up.
+    Position {
+        /// The archive.
+        archive: &'a str,
+        /// Bytes done, at most the size.
+        done: u64,
+    },
+    /// A source failed to give a part of an archive and will be asked again, or another will.
+    Retrying {
+        /// The archive.
+        archive: &'a str,
+        /// What failed and at which source, in words.
+        reason: &'a str,
+        /// How long that source is left alone for this archive.
+        wait: Duration,
+    },
+    /// Something a person should know that is no verdict.
+    Notice {
+        /// The words; already escaped.
+        message: &'a str,
+    },
+    /// The archive has its verdict.
+    Settled(&'a ArchiveReport),
+}
+
+/// Whoever wants to know. Called from many threads, often: it must return soon.
+pub trait Listener: Send + Sync {
+    /// Takes note of one event.
+    fn on(&self, event: Event<'_>);
+}
+
+/// Listens to nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Listener for Silent {
+    fn on(&self, _: Event<'_>) {}
+}

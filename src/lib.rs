@@ -1,0 +1,25 @@
+//! Fetches and verifies the archives of the NIH ChestX-ray14 data set.
+//!
+//! Data flows one way, and each room knows only the ones before it:
+//!
+//! - [`catalog`] says what should exist: names, MD5s, sizes, addresses; it reads and writes
+//!   checksum files and understands the selectors of the command line.
+//! - [`digest`] and [`escape`] are the small words that every room speaks: an MD5, and text that
+//!   is safe to show.
+//! - [`cancel`] is how a signal ends a run in good order.
+//! - [`source`] knows where bytes come from.
+//! - [`hash`] computes the MD5 of many streams at once.
+//! - [`verdict`] holds the seven words, and [`report`] what is said of every archive.
+//! - [`event`] carries what happens on the way to whoever listens, such as a progress bar.
+
+pub mod cancel;
+pub mod catalog;
+pub mod digest;
+pub mod escape;
+pub mod event;
+pub mod fetch;
+pub mod hash;
+pub mod report;
+pub mod source;
+pub mod verdict;
+pub mod verify;

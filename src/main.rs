@@ -1,0 +1,2 @@
+//! The `cxr` program.
+fn main() {}

@@ -1,0 +1,106 @@
+//! What is said of every archive, and of the run as a whole.
+
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+
+use crate::digest::Digest;
+use crate::verdict::{ExitStatus, Verdict};
+
+/// All that a run found out about one archive.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ArchiveReport {
+    /// The catalogue name, or the file's name where it is none of the catalogue's.
+    pub name: String,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The published MD5; `None` for a file that is none of the catalogue's.
+    pub expected_md5: Option<Digest>,
+    /// The MD5 of what is here, where it was computed.
+    pub actual_md5: Option<Digest>,
+    /// The published size in bytes, if known.
+    pub expected_size: Option<u64>,
+    /// The size in bytes of what is here.
+    pub actual_size: Option<u64>,
+    /// Where the file is, or would be.
+    #[serde(serialize_with = "lossy")]
+    pub path: Option<PathBuf>,
+    /// The sources that gave bytes, in words; `None` where nothing was downloaded.
+    pub source: Option<String>,
+    /// Bytes received from sources for this archive, those fetched twice counted twice.
+    pub bytes_downloaded: u64,
+    /// Bytes that were already here and stayed.
+    pub bytes_reused: u64,
+    /// Requests made.
+    pub attempts: u32,
+    /// Seconds from the first work on this archive to its verdict.
+    pub seconds: f64,
+    /// Why the verdict is what it is; already escaped. `None` only for a plain `ok`.
+    pub detail: Option<String>,
+    /// What to do next; `None` for `ok`.
+    pub next: Option<String>,
+}
+
+impl ArchiveReport {
+    /// A report with nothing but a name and a verdict.
+    pub fn new(name: impl Into<String>, verdict: Verdict) -> Self {
+        Self {
+            name: name.into(),
+            verdict,
+            expected_md5: None,
+            actual_md5: None,
+            expected_size: None,
+            actual_size: None,
+            path: None,
+            source: None,
+            bytes_downloaded: 0,
+            bytes_reused: 0,
+            attempts: 0,
+            seconds: 0.0,
+            detail: None,
+            next: None,
+        }
+    }
+}
+
+/// All that a run found out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// The command, as typed: `fetch` or `verify`.
+    pub command: &'static str,
+    /// One report an archive, in the order of the catalogue or of the command line.
+    pub archives: Vec<ArchiveReport>,
+    /// Seconds that the run took.
+    pub seconds: f64,
+}
+
+impl Report {
+    /// Whether every archive is `ok`; a report of no archive is not.
+    pub fn is_ok(&self) -> bool {
+        self.exit_status() == ExitStatus::Ok
+    }
+
+    /// The exit status that the verdicts add up to.
+    pub fn exit_status(&self) -> ExitStatus {
+        ExitStatus::of(self.archives.iter().map(|archive| archive.verdict))
+    }
+
+    /// How many archives have the verdict.
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.archives.iter().filter(|archive| archive.verdict == verdict).count()
+    }
+
+    /// Bytes received from sources, all archives together.
+    pub fn bytes_downloaded(&self) -> u64 {
+        self.archives.iter().map(|archive| archive.bytes_downloaded).sum()
+    }
+}
+
+/// JSON has no bytes: what is not UTF-8 in a path becomes U+FFFD.
+#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
+fn lossy<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    match path {
+        Some(path) => serializer.serialize_str(&path.to_string_lossy()),
+        None => serializer.serialize_none(),
+    }
+}

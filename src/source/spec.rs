@@ -1,0 +1,170 @@
+//! What `--from` says, and where it puts each archive.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::PathBuf;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Url;
+
+use crate::catalog::Archive;
+use crate::escape;
+
+/// What a name keeps as it is in an address: the unreserved characters of RFC 3986, section 2.3,
+/// and the `/` between folders.
+const NAME: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// One place that has the archives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// The address that the catalogue has for each archive.
+    Publisher,
+    /// An `http(s)://` address under which every archive lies by its name.
+    Base(Url),
+    /// An `http(s)://` address with `{name}` where the name goes.
+    Template(String),
+    /// A local folder.
+    Folder(PathBuf),
+}
+
+/// Where a source has one archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An address to GET.
+    Address(Url),
+    /// A file to read.
+    File(PathBuf),
+}
+
+/// Why the value of `--from` is no source.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Nothing was given.
+    #[error("a source is an http:// or https:// address or a local folder, not nothing")]
+    Empty,
+    /// It looks like an address, but is none.
+    #[error("`{0}` is not an address: {1}")]
+    Address(String, String),
+    /// An address of a kind that is not spoken.
+    #[error("`{0}`: only http:// and https:// addresses and local folders can be sources")]
+    Scheme(String),
+}
+
+impl SourceSpec {
+    /// Reads what was typed. What has `://` in it is an address, everything else a folder.
+    ///
+    /// # Errors
+    ///
+    /// An address must be `http://` or `https://` and have a host.
+    pub fn parse(typed: &OsStr) -> Result<Self, SpecError> {
+        if typed.is_empty() {
+            return Err(SpecError::Empty);
+        }
+        let Some(text) = typed.to_str().filter(|text| text.contains("://")) else {
+            return Ok(Self::Folder(PathBuf::from(typed)));
+        };
+        let wrong = |error: &dyn fmt::Display| {
+            SpecError::Address(escape::text(text).into_owned(), error.to_string())
+        };
+        let url = Url::parse(&text.replace("{name}", "name")).map_err(|error| wrong(&error))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(SpecError::Scheme(escape::text(text).into_owned()));
+        }
+        if text.contains("{name}") {
+            return Ok(Self::Template(text.to_owned()));
+        }
+        Ok(Self::Base(url))
+    }
+
+    /// Where this source has the archive; `None` if it cannot say, as the publisher of a table
+    /// without addresses.
+    pub fn place(&self, archive: &Archive) -> Option<Place> {
+        let name = || utf8_percent_encode(&archive.name, NAME).to_string();
+        match self {
+            Self::Publisher => Url::parse(archive.address.as_deref()?).ok().map(Place::Address),
+            Self::Base(base) => {
+                let mut url = base.clone();
+                let path = format!("{}/{}", base.path().trim_end_matches('/'), name());
+                url.set_path(&path);
+                Some(Place::Address(url))
+            }
+            Self::Template(template) => {
+                Url::parse(&template.replace("{name}", &name())).ok().map(Place::Address)
+            }
+            Self::Folder(folder) => Some(Place::File(folder.join(&archive.name))),
+        }
+    }
+}
+
+/// As a person would call it; passwords left out, already escaped.
+impl fmt::Display for SourceSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publisher => f.write_str("publisher"),
+            Self::Base(url) => f.write_str(&escape::text(without_password(url).as_str())),
+            Self::Template(template) => match Url::parse(template) {
+                Ok(url) if url.password().is_some() => {
+                    write!(f, "{}", escape::text(without_password(&url).as_str()))
+                }
+                _ => f.write_str(&escape::text(template)),
+            },
+            Self::Folder(folder) => f.write_str(&escape::path(folder)),
+        }
+    }
+}
+
+fn without_password(url: &Url) -> Url {
+    let mut url = url.clone();
+    if url.password().is_some() {
+        // Fails only for addresses without a host, which have no password either.
+        let _ = url.set_password(None);
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn archive(name: &str) -> Archive {
+        Archive {
+            name: name.to_owned(),
+            md5: "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap(),
+            size: None,
+            address: Some("https://example.org/static/abc.gz".to_owned()),
+            alias: None,
+        }
+    }
+
+    fn place(typed: &str, name: &str) -> String {
+        match SourceSpec::parse(OsStr::new(typed)).unwrap().place(&archive(name)).unwrap() {
+            Place::Address(url) => url.to_string(),
+            Place::File(path) => path.display().to_string(),
+        }
+    }
+
+    #[test]
+    fn every_form_puts_the_name_where_it_belongs() {
+        assert_eq!(place("http://m.org/nih", "a.gz"), "http://m.org/nih/a.gz");
+        assert_eq!(place("http://m.org/nih/", "a b?.gz"), "http://m.org/nih/a%20b%3F.gz");
+        assert_eq!(place("https://m.org/d?f={name}&x=1", "s/a&b"), "https://m.org/d?f=s/a%26b&x=1");
+        assert_eq!(place("/mnt/nih", "a.gz"), "/mnt/nih/a.gz");
+        assert_eq!(place("{name}", "a.gz"), "{name}/a.gz");
+    }
+
+    #[test]
+    fn other_schemes_and_broken_addresses_are_refused() {
+        for typed in ["", "ftp://m.org/", "file:///mnt", "http://", "https://[::1/"] {
+            assert!(SourceSpec::parse(OsStr::new(typed)).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for typed in ["https://me:secret@m.org/nih", "https://me:secret@m.org/{name}"] {
+            let shown = SourceSpec::parse(OsStr::new(typed)).unwrap().to_string();
+            assert!(!shown.contains("secret"), "{shown}");
+        }
+    }
+}
