@@ -72,7 +72,9 @@ mod tests {
         let calls = Arc::new(AtomicUsize::new(0));
         let count = || {
             let calls = Arc::clone(&calls);
-            move || drop(calls.fetch_add(1, Ordering::SeqCst))
+            move || {
+                let _ = calls.fetch_add(1, Ordering::SeqCst);
+            }
         };
         let cancel = Cancel::new();
         cancel.on_cancel(count());

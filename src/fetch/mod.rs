@@ -12,6 +12,7 @@ use crate::source::SourceSpec;
 
 /// What to fetch, whence, whither and how.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct FetchRequest {
     /// All archives that are known: content is recognised among these.
     pub catalog: Catalog,
