@@ -1,5 +1,109 @@
 //! Where bytes come from: the publisher's addresses, a mirror, a local folder.
+//!
+//! A [`Source`] opens an archive at a range and gives a [`Body`]; what it does not give is a
+//! [`Fault`], with its [`Meaning`] for the next attempt. Nothing here waits or tries again, but
+//! for one thing: a remembered redirect that no longer works is asked for anew at once.
 
+mod client;
+mod fault;
+mod folder;
+mod headers;
+mod http;
 mod spec;
 
+use std::ops::Range;
+
+use bytes::Bytes;
+
+pub use client::{Client, ClientError, ClientOptions, TlsRoots};
+pub use fault::{Fault, Meaning};
 pub use spec::{Place, SourceSpec, SpecError};
+
+use crate::catalog::Archive;
+
+/// One place that has the archives, and what was learnt of it in this run.
+#[derive(Debug)]
+pub struct Source {
+    spec: SourceSpec,
+    targets: http::Targets,
+}
+
+/// A question to a source.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// Which archive.
+    pub archive: &'a Archive,
+    /// Which bytes of it; not empty. The end may lie past the end of an archive of unknown size.
+    pub range: Range<u64>,
+    /// The size of the whole, if known.
+    pub size: Option<u64>,
+    /// Ask caches on the way not to answer from their store.
+    pub fresh: bool,
+}
+
+/// An archive, open at a source.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where the body begins: at the range's start, or at 0 where the source has no ranges.
+    pub start: u64,
+    /// The size of the whole, where the source says.
+    pub total: Option<u64>,
+    /// Where the body ends, where the source says.
+    pub end: Option<u64>,
+    /// The bytes.
+    pub body: Body,
+}
+
+/// Bytes as they come.
+#[derive(Debug)]
+pub enum Body {
+    /// From a server.
+    Http(Box<http::HttpBody>),
+    /// From a file.
+    File(folder::FileBody),
+}
+
+impl Source {
+    /// The source of which `--from` speaks.
+    pub fn new(spec: SourceSpec) -> Self {
+        Self { spec, targets: http::Targets::default() }
+    }
+
+    /// As a person would call it.
+    pub fn name(&self) -> String {
+        self.spec.to_string()
+    }
+
+    /// Whether it is on this machine, where no client is needed and nothing is throttled.
+    pub fn is_local(&self) -> bool {
+        matches!(self.spec, SourceSpec::Folder(_))
+    }
+
+    /// Opens the archive for the range, or from the start where the source has no ranges.
+    ///
+    /// # Errors
+    ///
+    /// Any [`Fault`]; a total size that is not the known one is refused before the body.
+    pub async fn open(&self, client: &Client, question: &Question<'_>) -> Result<Opened, Fault> {
+        match self.spec.place(question.archive).ok_or(Fault::NoPlace)? {
+            Place::Address(address) => {
+                http::open(client, &self.targets, &address, question).await
+            }
+            Place::File(path) => folder::open(&path, question),
+        }
+    }
+}
+
+impl Body {
+    /// The next bytes; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// A broken connection or an unreadable file.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        match self {
+            Self::Http(body) => body.next().await,
+            Self::File(body) => body.next(),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Sets of byte offsets, kept as disjoint ranges: what has been written, what is proven.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// A set of byte offsets. Ranges that touch become one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RangeSet {
+    /// Start to end, disjoint and not touching.
+    ends: BTreeMap<u64, u64>,
+}
+
+impl RangeSet {
+    /// The empty set.
+    pub const fn new() -> Self {
+        Self { ends: BTreeMap::new() }
+    }
+
+    /// Adds a range. An empty one adds nothing.
+    pub fn insert(&mut self, range: Range<u64>) {
+        let Range { mut start, mut end } = range;
+        if start >= end {
+            return;
+        }
+        while let Some((&before, &until)) = self.ends.range(..=end).next_back() {
+            if until < start {
+                break;
+            }
+            self.ends.remove(&before);
+            start = start.min(before);
+            end = end.max(until);
+        }
+        self.ends.insert(start, end);
+    }
+
+    /// The end of the run of bytes that begins at or before `offset` and holds it; `offset` itself
+    /// if it is not in the set.
+    pub fn run_end(&self, offset: u64) -> u64 {
+        match self.ends.range(..=offset).next_back() {
+            Some((_, &end)) if end > offset => end,
+            _ => offset,
+        }
+    }
+
+    /// The first gap at or after `offset` and before `limit`; `None` if there is none.
+    pub fn gap_after(&self, offset: u64, limit: u64) -> Option<Range<u64>> {
+        let start = self.run_end(offset);
+        let end = self.ends.range(start..).next().map_or(limit, |(&next, _)| next.min(limit));
+        (start < end).then_some(start..end)
+    }
+
+    /// How many offsets are in the set.
+    pub fn total(&self) -> u64 {
+        self.ends.iter().map(|(start, end)| end - start).sum()
+    }
+
+    /// Whether nothing is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The ranges, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.ends.iter().map(|(&start, &end)| start..end)
+    }
+
+    /// The part of the set that lies before `limit`.
+    pub fn before(&self, limit: u64) -> Self {
+        let mut clipped = Self::new();
+        for range in self.iter() {
+            clipped.insert(range.start.min(limit)..range.end.min(limit));
+        }
+        clipped
+    }
+}
+
+impl FromIterator<Range<u64>> for RangeSet {
+    fn from_iter<I: IntoIterator<Item = Range<u64>>>(ranges: I) -> Self {
+        let mut set = Self::new();
+        for range in ranges {
+            set.insert(range);
+        }
+        set
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::single_range_in_vec_init, reason = "a set of one range is meant")]
+    fn ranges_that_touch_or_overlap_become_one() {
+        let mut set = RangeSet::from_iter([10..20, 30..40]);
+        set.insert(20..25);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [10..25, 30..40]);
+        set.insert(24..30);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [10..40]);
+        set.insert(0..5);
+        set.insert(7..7);
+        set.insert(3..60);
+        assert_eq!(set.iter().collect::<Vec<_>>(), [0..60]);
+    }
+
+    #[test]
+    fn runs_and_gaps_are_found_from_any_offset() {
+        let set = RangeSet::from_iter([10..20, 30..40]);
+        assert_eq!(set.run_end(9), 9);
+        assert_eq!(set.run_end(10), 20);
+        assert_eq!(set.run_end(20), 20);
+        assert_eq!(set.gap_after(0, 50), Some(0..10));
+        assert_eq!(set.gap_after(10, 50), Some(20..30));
+        assert_eq!(set.gap_after(25, 50), Some(25..30));
+        assert_eq!(set.gap_after(35, 50), Some(40..50));
+        assert_eq!(set.gap_after(35, 40), None);
+        assert_eq!(set.gap_after(12, 15), None);
+        assert_eq!(RangeSet::new().gap_after(0, 0), None);
+    }
+
+    #[test]
+    fn agrees_with_a_plain_list_of_offsets() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..200 {
+            let mut set = RangeSet::new();
+            let mut naive = [false; 64];
+            for _ in 0..random.usize(1..20) {
+                let start = random.u64(0..64);
+                let end = random.u64(start..=64);
+                set.insert(start..end);
+                (start..end).for_each(|i| naive[usize::try_from(i).unwrap()] = true);
+            }
+            let total = naive.iter().filter(|&&there| there).count();
+            assert_eq!(set.total(), total as u64);
+            for (offset, &there) in naive.iter().enumerate() {
+                assert_eq!(set.run_end(offset as u64) > offset as u64, there);
+            }
+            let limit = random.u64(0..64);
+            assert!(set.before(limit).iter().all(|range| range.end <= limit));
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The HTTP client: HTTP/1.1, TLS by rustls with the platform's roots, the stored bytes only.
+
+use std::error::Error;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{Certificate, Url};
+
+use crate::escape;
+
+/// How many redirects are followed: NIH's addresses need three.
+pub(super) const REDIRECTS: usize = 10;
+
+/// Who asks. Servers throttle or refuse those who do not say.
+const USER_AGENT: &str =
+    concat!("cxr/", env!("CARGO_PKG_VERSION"), " (NIH ChestX-ray14 fetcher and verifier)");
+
+/// How long a connection may lie idle in the pool before it is not used again: shorter than the
+/// keep-alive time-outs of common servers, so that a request seldom meets a closed one.
+const IDLE: Duration = Duration::from_secs(4);
+
+/// How often the system asks whether the other end of a silent connection still lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Certificates to trust beside the platform's, read once for all connections.
+#[derive(Debug, Clone, Default)]
+pub struct TlsRoots(Vec<Certificate>);
+
+/// What a client needs to know.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+    /// Certificates to trust beside the platform's.
+    pub roots: TlsRoots,
+}
+
+/// Makes requests. Its connections belong to the runtime of the thread that made it.
+#[derive(Debug, Clone)]
+pub struct Client(reqwest::Client);
+
+/// Why there can be no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The file of `--cacert` cannot be used.
+    #[error("--cacert {path}: {cause}", path = escape::path(.path))]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The platform has no usable TLS.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+}
+
+impl TlsRoots {
+    /// Reads a file of PEM certificates.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or that holds no certificate.
+    pub fn read(path: &Path) -> Result<Self, ClientError> {
+        let wrong = |cause: String| ClientError::Roots { path: path.to_owned(), cause };
+        let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;
+        let certificates =
+            Certificate::from_pem_bundle(&pem).map_err(|error| wrong(chain(&error)))?;
+        if certificates.is_empty() {
+            return Err(wrong("holds no PEM certificate".to_owned()));
+        }
+        Ok(Self(certificates))
+    }
+}
+
+impl Client {
+    /// A client for one connection.
+    ///
+    /// # Errors
+    ///
+    /// If the platform's trust store cannot be used.
+    pub fn new(options: &ClientOptions) -> Result<Self, ClientError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let mut builder = reqwest::Client::builder()
+            .http1_only()
+            .user_agent(USER_AGENT)
+            .default_headers(headers)
+            .connect_timeout(options.connect_timeout)
+            .pool_idle_timeout(IDLE)
+            .tcp_keepalive(KEEP_ALIVE)
+            .redirect(Policy::custom(follow))
+            .referer(false)
+            // Whether to try again is decided in one place, and not here.
+            .retry(reqwest::retry::never());
+        if !options.roots.0.is_empty() {
+            builder = builder.tls_certs_merge(options.roots.0.iter().cloned());
+        }
+        builder.build().map(Self).map_err(|error| ClientError::Tls(chain(&error)))
+    }
+
+    pub(super) fn get(&self, address: Url) -> reqwest::RequestBuilder {
+        self.0.get(address)
+    }
+}
+
+/// A redirect that is not followed, as it comes back inside of reqwest's error.
+#[derive(Debug)]
+pub(super) enum Refused {
+    Loop,
+    Downgrade(String),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Loop => f.write_str("too many redirects"),
+            Self::Downgrade(to) => write!(f, "redirect from https to {to}"),
+        }
+    }
+}
+
+impl Error for Refused {}
+
+fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    if attempt.previous().len() > REDIRECTS {
+        return attempt.error(Refused::Loop);
+    }
+    let from_https = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
+    if from_https && attempt.url().scheme() != "https" {
+        let to = attempt.url().host_str().unwrap_or("another scheme").to_owned();
+        return attempt.error(Refused::Downgrade(to));
+    }
+    attempt.follow()
+}
+
+/// An error and all its causes on one line, safe to show, the repetitions left out.
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !words.contains(&more) {
+            words = format!("{words}: {more}");
+        }
+        cause = error.source();
+    }
+    escape::text(&words).into_owned()
+}

@@ -1,0 +1,67 @@
+//! A local folder as a source, as a mirror that is mounted.
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Body, Fault, Opened, Question};
+use crate::escape;
+
+/// Bytes read at a time.
+const BLOCK: usize = 256 * 1024;
+
+/// A range of a file as it is read.
+#[derive(Debug)]
+pub struct FileBody {
+    file: File,
+    path: PathBuf,
+    rest: Range<u64>,
+}
+
+/// Opens a file for a range.
+pub(super) fn open(path: &Path, question: &Question<'_>) -> Result<Opened, Fault> {
+    let fault = |error: &io::Error| Fault::File(format!("{}: {error}", escape::path(path)));
+    // Looked at before it is opened: opening a FIFO would wait for its other end.
+    let metadata = path.metadata().map_err(|error| fault(&error))?;
+    if !metadata.is_file() {
+        return Err(Fault::File(format!("{} is not a file", escape::path(path))));
+    }
+    let file = File::open(path).map_err(|error| fault(&error))?;
+    let total = metadata.len();
+    if let Some(expected) = question.size.filter(|&expected| expected != total) {
+        return Err(Fault::WrongSize { offered: total, expected });
+    }
+    let range = question.range.start..question.range.end.min(total);
+    let body = FileBody { file, path: path.to_owned(), rest: range.clone() };
+    Ok(Opened {
+        start: range.start,
+        total: Some(total),
+        end: Some(range.end),
+        body: Body::File(body),
+    })
+}
+
+impl FileBody {
+    /// The next bytes; `None` at the end of the range or of the file.
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+        let wanted = self.rest.end.saturating_sub(self.rest.start).min(BLOCK as u64);
+        let mut block = BytesMut::zeroed(usize::try_from(wanted).unwrap_or(BLOCK));
+        let read = loop {
+            match self.file.read_at(&mut block, self.rest.start) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        let read = read.map_err(|error| {
+            let path = escape::path(&self.path);
+            Fault::File(format!("{path} could not be read at byte {}: {error}", self.rest.start))
+        })?;
+        block.truncate(read);
+        self.rest.start += read as u64;
+        Ok((read > 0).then(|| block.freeze()))
+    }
+}

@@ -1,0 +1,105 @@
+//! The two headers whose exact reading matters: `Content-Range` and `Retry-After`. Pure.
+
+use std::time::{Duration, SystemTime};
+
+/// What a 206 or 416 says of itself (RFC 9110, section 14.4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContentRange {
+    /// First and last offset of the body; `None` in a 416, which has none.
+    pub span: Option<(u64, u64)>,
+    /// Length of the whole; `None` for `*`.
+    pub total: Option<u64>,
+}
+
+impl ContentRange {
+    /// Reads `bytes first-last/total`, `bytes first-last/*` or `bytes */total`. Anything else,
+    /// impossible numbers included, is `None`.
+    pub fn parse(value: &str) -> Option<Self> {
+        let (unit, rest) = value.trim().split_once(' ')?;
+        if !unit.eq_ignore_ascii_case("bytes") {
+            return None;
+        }
+        let (span, total) = rest.trim().split_once('/')?;
+        let total = match total {
+            "*" => None,
+            digits => Some(number(digits)?),
+        };
+        let span = match span {
+            "*" => None,
+            span => {
+                let (first, last) = span.split_once('-')?;
+                Some((number(first)?, number(last)?))
+            }
+        };
+        let possible = match (span, total) {
+            (Some((first, last)), Some(total)) => first <= last && last < total,
+            (Some((first, last)), None) => first <= last && last < u64::MAX,
+            (None, total) => total.is_some(),
+        };
+        possible.then_some(Self { span, total })
+    }
+}
+
+/// How long `Retry-After` asks to wait (RFC 9110, section 10.2.3): seconds, or a date, which is
+/// held against `now`. A date in the past is no wait; what is neither is `None`.
+pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim();
+    if let Some(seconds) = number(value) {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// Digits only: `u64::from_str` would take a sign.
+fn number(digits: &str) -> Option<u64> {
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_range_is_read_or_refused() {
+        let read = |text| ContentRange::parse(text).map(|range| (range.span, range.total));
+        for (text, expected) in [
+            ("bytes 0-9/10", Some((Some((0, 9)), Some(10)))),
+            ("Bytes 5-5/*", Some((Some((5, 5)), None))),
+            ("bytes */10", Some((None, Some(10)))),
+            (" bytes  3-4/10", Some((Some((3, 4)), Some(10)))),
+            ("bytes 0-10/10", None),
+            ("bytes 5-4/10", None),
+            ("bytes */*", None),
+            ("bytes 0-9", None),
+            ("bytes -9/10", None),
+            ("bytes +0-9/10", None),
+            ("bytes 0-18446744073709551615/*", None),
+            ("bytes 0-99999999999999999999/*", None),
+            ("items 0-9/10", None),
+            ("", None),
+        ] {
+            assert_eq!(read(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
+        let wait = |text| retry_after(text, now).map(|wait| wait.as_secs());
+        for (text, expected) in [
+            ("7", Some(7)),
+            (" 120 ", Some(120)),
+            ("0", Some(0)),
+            ("Sun, 06 Nov 1994 08:49:47 GMT", Some(10)),
+            ("Sun, 06 Nov 1994 08:49:27 GMT", Some(0)),
+            ("-5", None),
+            ("1.5", None),
+            ("soon", None),
+            ("", None),
+            ("99999999999999999999999", None),
+        ] {
+            assert_eq!(wait(text), expected, "{text:?}");
+        }
+    }
+}
