@@ -4,8 +4,8 @@
 //!
 //! - [`catalog`] says what should exist: names, MD5s, sizes, addresses; it reads and writes
 //!   checksum files and understands the selectors of the command line.
-//! - [`digest`] and [`escape`] are the small words that every room speaks: an MD5, and text that
-//!   is safe to show.
+//! - [`digest`], [`escape`] and [`units`] are the small words that every room speaks: an MD5, text
+//!   that is safe to show, and numbers as people read them.
 //! - [`cancel`] is how a signal ends a run in good order.
 //! - [`source`] knows where bytes come from.
 //! - [`hash`] computes the MD5 of many streams at once.
@@ -21,5 +21,6 @@ pub mod fetch;
 pub mod hash;
 pub mod report;
 pub mod source;
+pub mod units;
 pub mod verdict;
 pub mod verify;

@@ -77,7 +77,7 @@ impl Catalog {
         }
         let entries = entries(bytes).collect::<Result<Vec<_>, _>>()?;
         let lines: Vec<usize> = entries.iter().map(|entry| entry.line).collect();
-        let archives = entries.into_iter().map(archive).collect();
+        let archives = entries.iter().map(archive).collect();
         Self::new(archives).map_err(|error| at_line(error, &lines))
     }
 }
@@ -93,7 +93,7 @@ pub(super) fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<Entry, Checks
     })
 }
 
-fn archive(entry: Entry) -> Archive {
+fn archive(entry: &Entry) -> Archive {
     Archive { name: plain(&entry.name), md5: entry.md5, size: None, address: None, alias: None }
 }
 

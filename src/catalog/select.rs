@@ -145,7 +145,7 @@ mod tests {
     const HEX: &str = "fe8ed0a6961412fddcbb3603c11b3698";
 
     fn table(names: &[&str]) -> Catalog {
-        let lines: String = names.iter().map(|name| format!("{HEX}  {name}\n")).collect();
+        let lines: String = names.iter().flat_map(|name| [HEX, "  ", name, "\n"]).collect();
         Catalog::from_checksums(lines.as_bytes()).unwrap()
     }
 
