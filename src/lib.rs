@@ -11,14 +11,19 @@
 //! - [`hash`] computes the MD5 of many streams at once.
 //! - [`verdict`] holds the seven words, and [`report`] what is said of every archive.
 //! - [`event`] carries what happens on the way to whoever listens, such as a progress bar.
+//! - [`progress`] listens and speaks to standard error: bars, lines, and messages.
+//! - [`list`] shows the catalogue and what is here of it, and [`mod@cite`] what NIH asks for.
 
 pub mod cancel;
 pub mod catalog;
+pub mod cite;
 pub mod digest;
 pub mod escape;
 pub mod event;
 pub mod fetch;
 pub mod hash;
+pub mod list;
+pub mod progress;
 pub mod report;
 pub mod source;
 pub mod units;
