@@ -50,28 +50,32 @@ impl From<FetchError> for Failure {
 /// Does what was asked for. `resume` is the command line that continues it after a signal.
 pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Failure> {
     let Invocation { settings, command } = invocation;
-    let catalog = catalog(settings.checksums.as_deref())?;
+    // Read only where it is needed: a bad table keeps nobody from citing.
+    let catalog = || catalog(settings.checksums.as_deref());
     match command {
         Command::Fetch(fetch) => {
-            let request = fetch.request(catalog).map_err(Failure::usage)?;
+            let request = fetch.request(catalog()?).map_err(Failure::usage)?;
             watched(&settings, resume, |listener, cancel| {
                 Ok(cxr::fetch::fetch(&request, listener, cancel)?)
             })
         }
         Command::Verify(verify) => {
-            let request = verify.request(catalog);
+            let request = verify.request(catalog()?);
             watched(&settings, resume, |listener, cancel| {
                 Ok(cxr::verify::verify(&request, listener, cancel))
             })
         }
         Command::List(List { dir }) => {
-            let rows = list::rows(&catalog, &dir);
+            let rows = list::rows(&catalog()?, &dir);
             print(|out| match settings.format {
                 Format::Text => list::write_text(&rows, out),
                 Format::Json => list::write_document(&rows, out),
             })
         }
-        Command::Checksums => print(|out| out.write_all(catalog.md5sums().as_bytes())),
+        Command::Checksums => {
+            let table = catalog()?.md5sums();
+            print(|out| out.write_all(table.as_bytes()))
+        }
         Command::Cite => print(|out| out.write_all(CITATION.as_bytes())),
         Command::Completions { shell } => print(|out| {
             let mut script = Vec::new();

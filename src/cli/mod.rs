@@ -53,6 +53,9 @@ fn stop(mut error: clap::Error) -> Stop {
     let text = error.render().to_string();
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(text),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Stop::Wrong(format!("a command is needed\n\n{}", text.trim_end()))
+        }
         _ => Stop::Wrong(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()),
     }
 }
