@@ -23,6 +23,14 @@ fn variable(option: &str) -> String {
     format!("CXR_{}", option.replace('-', "_").to_ascii_uppercase())
 }
 
+/// The variable that this value of an option, as clap calls it (`--jobs <N>`), came from.
+pub(super) fn origin(option: &str, value: &str) -> Option<String> {
+    let long = option.strip_prefix("--")?.split([' ', '=']).next()?;
+    let name = variable(long);
+    let is_origin = env::var_os(&name).is_some_and(|found| found.to_string_lossy() == value);
+    is_origin.then_some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -49,6 +49,7 @@ pub(crate) fn command() -> clap::Command {
 }
 
 fn stop(mut error: clap::Error) -> Stop {
+    let origin = origin(&error);
     escape_context(&mut error);
     let text = error.render().to_string();
     match error.kind() {
@@ -56,8 +57,22 @@ fn stop(mut error: clap::Error) -> Stop {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Stop::Wrong(format!("a command is needed\n\n{}", text.trim_end()))
         }
-        _ => Stop::Wrong(text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned()),
+        _ => {
+            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+            Stop::Wrong(format!("{text}{}", origin.unwrap_or_default()))
+        }
     }
+}
+
+/// Nobody looks for a mistake on the command line where none is.
+fn origin(error: &clap::Error) -> Option<String> {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
+    };
+    let (option, value) = (text(ContextKind::InvalidArg)?, text(ContextKind::InvalidValue)?);
+    let variable = environment::origin(option, value)?;
+    Some(format!("\nThe value is that of the variable {variable}."))
 }
 
 /// What was typed is part of the message, and may hold anything.

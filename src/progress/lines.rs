@@ -17,7 +17,9 @@ pub(super) struct Lines<W> {
 impl<W: FnMut(&str)> Lines<W> {
     /// Lines that go to `write`, with a heartbeat at this interval from `now` on.
     pub(super) fn new(write: W, interval: Duration, now: Instant) -> Self {
-        Self { write, interval, last: now, meter: Meter::default() }
+        let mut meter = Meter::default();
+        meter.rate(now, 0);
+        Self { write, interval, last: now, meter }
     }
 }
 
