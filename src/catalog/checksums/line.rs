@@ -54,7 +54,7 @@ pub(super) fn read(line: usize, text: &[u8]) -> Result<Option<Entry>, LineError>
         Some(rest) => (true, rest),
         None => (false, content),
     };
-    let found = tagged(content).or_else(|| untagged(content).map(Ok));
+    let found = tagged(content).or_else(|| untagged(content));
     let (md5, name) = found.unwrap_or_else(|| Err(LineError::Form(text.to_vec())))?;
     let name = if escaped { unescape(name)? } else { name.to_vec() };
     let name = String::from_utf8(name).map_err(|error| LineError::NotUtf8(error.into_bytes()))?;
@@ -67,20 +67,20 @@ fn tagged(content: &[u8]) -> Option<Result<(Digest, &[u8]), LineError>> {
     let algorithm = std::str::from_utf8(content.get(..open)?).ok()?;
     let algorithm = algorithm.strip_suffix(' ').unwrap_or(algorithm);
     let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '/' | '_');
-    if algorithm.is_empty() || !algorithm.chars().all(is_word) {
+    if algorithm.is_empty() || !algorithm.chars().all(is_word) || is_digest(algorithm) {
         return None;
     }
     let rest = content.get(open + 1..)?;
     let close = rest.iter().rposition(|byte| *byte == b')')?;
     let digest = rest.get(close + 1..)?.trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
-    if algorithm != "MD5" {
+    if !algorithm.eq_ignore_ascii_case("MD5") {
         return Some(Err(LineError::Algorithm(algorithm.to_owned())));
     }
     Some(Ok((hexadecimal(digest)?, rest.get(..close)?)))
 }
 
-/// `hex  name`, `hex *name` and `hex name`.
-fn untagged(content: &[u8]) -> Option<(Digest, &[u8])> {
+/// `hex  name`, `hex *name` and `hex name`; `None` where the line has not this form.
+fn untagged(content: &[u8]) -> Option<Result<(Digest, &[u8]), LineError>> {
     let end = content.iter().position(|byte| matches!(byte, b' ' | b'\t'))?;
     let (digest, rest) = content.split_at_checked(end)?;
     let rest = rest.get(1..)?;
@@ -88,7 +88,28 @@ fn untagged(content: &[u8]) -> Option<(Digest, &[u8])> {
         [b' ' | b'*', name @ ..] if !name.is_empty() => name,
         name => name,
     };
-    Some((hexadecimal(digest)?, name))
+    if let Some(algorithm) = algorithm_of_length(digest) {
+        return Some(Err(LineError::Algorithm(algorithm.to_owned())));
+    }
+    Some(Ok((hexadecimal(digest)?, name)))
+}
+
+/// What a digest in so many hexadecimal digits is likely to be, if not an MD5.
+fn algorithm_of_length(digest: &[u8]) -> Option<&'static str> {
+    let algorithm = match digest.len() {
+        40 => "SHA-1",
+        56 => "SHA-224",
+        64 => "SHA-256",
+        96 => "SHA-384",
+        128 => "SHA-512",
+        _ => return None,
+    };
+    digest.iter().all(u8::is_ascii_hexdigit).then_some(algorithm)
+}
+
+/// A name in brackets behind a digest is no algorithm's.
+fn is_digest(word: &str) -> bool {
+    word.parse::<Digest>().is_ok()
 }
 
 fn hexadecimal(text: &[u8]) -> Option<Digest> {
@@ -147,6 +168,8 @@ mod tests {
             ("MD5 (a) = b) = HEX  ", "a) = b"),
             ("\\MD5 (a\\\\b) = HEX", "a\\b"),
             ("MD5 (a) =HEX", "a"),
+            ("md5 (a) = HEX", "a"),
+            ("HEX (a) = b", "(a) = b"),
         ] {
             assert_eq!(name(text), expected, "{text:?}");
         }
@@ -164,8 +187,14 @@ mod tests {
 
     #[test]
     fn other_algorithms_are_called_by_their_names() {
-        let text = format!("SHA256 (a) = {HEX}{HEX}");
-        assert_eq!(refused(text.as_bytes()), LineError::Algorithm("SHA256".to_owned()));
+        let kind = |text: String| match refused(text.as_bytes()) {
+            LineError::Algorithm(kind) => kind,
+            other => panic!("{text}: {other:?}"),
+        };
+        assert_eq!(kind(format!("SHA256 (a) = {HEX}{HEX}")), "SHA256");
+        assert_eq!(kind(format!("SHA2-256(a)= {HEX}{HEX}")), "SHA2-256");
+        assert_eq!(kind(format!("{HEX}{HEX}  a")), "SHA-256");
+        assert_eq!(kind(format!("{HEX}01234567 *a")), "SHA-1");
     }
 
     #[test]
