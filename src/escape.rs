@@ -8,7 +8,7 @@ use std::path::Path;
 
 /// Whether a character could do something other than be seen: controls, line and paragraph
 /// separators, and the bidirectional and invisible formatting marks of Unicode (UAX #9).
-fn is_unsafe(c: char) -> bool {
+pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

@@ -4,22 +4,28 @@
 //!
 //! - [`catalog`] says what should exist: names, MD5s, sizes, addresses; it reads and writes
 //!   checksum files and understands the selectors of the command line.
-//! - [`digest`] and [`escape`] are the small words that every room speaks: an MD5, and text that
-//!   is safe to show.
+//! - [`digest`], [`escape`] and [`units`] are the small words that every room speaks: an MD5, text
+//!   that is safe to show, and numbers as people read them.
 //! - [`cancel`] is how a signal ends a run in good order.
 //! - [`source`] knows where bytes come from.
 //! - [`hash`] computes the MD5 of many streams at once.
 //! - [`verdict`] holds the seven words, and [`report`] what is said of every archive.
 //! - [`event`] carries what happens on the way to whoever listens, such as a progress bar.
+//! - [`progress`] listens and speaks to standard error: bars, lines, and messages.
+//! - [`list`] shows the catalogue and what is here of it, and [`mod@cite`] what NIH asks for.
 
 pub mod cancel;
 pub mod catalog;
+pub mod cite;
 pub mod digest;
 pub mod escape;
 pub mod event;
 pub mod fetch;
 pub mod hash;
+pub mod list;
+pub mod progress;
 pub mod report;
 pub mod source;
+pub mod units;
 pub mod verdict;
 pub mod verify;

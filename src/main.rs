@@ -1,2 +1,46 @@
-//! The `cxr` program.
-fn main() {}
+//! The `cxr` program: reads the command line, runs the library, ends with its exit status.
+
+mod cli;
+mod commands;
+mod signals;
+
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use cxr::progress::{Messages, Verbosity};
+use cxr::report;
+use cxr::verdict::ExitStatus;
+
+use cli::Stop;
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    ExitCode::from(run(&arguments).code())
+}
+
+fn run(arguments: &[OsString]) -> ExitStatus {
+    let messages = Messages::new(Verbosity::Normal);
+    let invocation = match cli::parse(arguments) {
+        Ok(invocation) => invocation,
+        Err(Stop::Answer(text)) => return answer(&text, messages),
+        Err(Stop::Wrong(text)) => {
+            messages.error(text);
+            return ExitStatus::Usage;
+        }
+    };
+    commands::run(invocation, &cli::command_line(arguments)).unwrap_or_else(|failure| {
+        messages.error(format_args!("{:#}", failure.error));
+        failure.status
+    })
+}
+
+fn answer(text: &str, messages: Messages) -> ExitStatus {
+    match report::print(|out| out.write_all(text.as_bytes())) {
+        Ok(()) => ExitStatus::Ok,
+        Err(error) => {
+            messages.error(format_args!("cannot write to standard output: {error}"));
+            ExitStatus::Failed
+        }
+    }
+}

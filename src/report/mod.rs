@@ -1,4 +1,10 @@
-//! What is said of every archive, and of the run as a whole.
+//! What is said of every archive, and of the run as a whole; as text, as JSON, and the one way to
+//! standard output.
+
+mod color;
+mod json;
+mod stdout;
+mod text;
 
 use std::path::PathBuf;
 
@@ -6,6 +12,10 @@ use serde::{Serialize, Serializer};
 
 use crate::digest::Digest;
 use crate::verdict::{ExitStatus, Verdict};
+
+pub use color::ColorChoice;
+pub use json::write_json;
+pub use stdout::print;
 
 /// All that a run found out about one archive.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,0 +1,66 @@
+//! The table that the program carries. `checksums/README.md` says where each number comes from.
+
+use super::{Archive, Catalog, checksums};
+
+/// The MD5s exactly as NIH prints them.
+pub(super) const MD5SUMS: &str = include_str!("../../checksums/MD5SUMS");
+
+/// Names, the names that NIH's own script writes, sizes and addresses, in the same order.
+const ARCHIVES: &str = include_str!("../../checksums/archives.tsv");
+
+impl Catalog {
+    /// The twelve archives of NIH ChestX-ray14.
+    pub fn nih() -> Self {
+        // A line that could not be read would be left out here; the tests see that none is.
+        let md5s = checksums::entries(MD5SUMS.as_bytes()).filter_map(Result::ok);
+        let rows = ARCHIVES.lines().skip(1).filter_map(row);
+        let archives = md5s.zip(rows).map(|(entry, row)| Archive { md5: entry.md5, ..row });
+        Self::indexed(archives.collect())
+    }
+}
+
+/// One line of the table; its MD5 stands elsewhere.
+fn row(line: &str) -> Option<Archive> {
+    let mut columns = line.split('\t').map(str::to_owned);
+    Some(Archive {
+        name: columns.next()?,
+        alias: Some(columns.next()?),
+        size: Some(columns.next()?.parse().ok()?),
+        address: Some(columns.next()?),
+        md5: crate::digest::Digest::new([0; 16]),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn all_twelve_are_there_and_both_files_agree() {
+        let catalog = Catalog::nih();
+        let published = Catalog::from_checksums(MD5SUMS.as_bytes()).unwrap();
+        assert_eq!(catalog.archives().len(), 12);
+        let pairs = catalog.archives().iter().zip(published.archives());
+        for (number, (ours, theirs)) in (1..).zip(pairs) {
+            assert_eq!((&ours.name, ours.md5), (&theirs.name, theirs.md5));
+            assert_eq!(ours.name, format!("images_{number:03}.tar.gz"));
+            assert_eq!(ours.alias, Some(format!("images_{number:02}.tar.gz")));
+        }
+        assert_eq!(Catalog::new(catalog.archives().to_vec()), Ok(catalog));
+    }
+
+    #[test]
+    fn sizes_and_addresses_are_complete() {
+        let catalog = Catalog::nih();
+        let sizes = catalog.archives().iter().filter_map(|archive| archive.size);
+        assert_eq!(sizes.sum::<u64>(), 45_079_862_784);
+        let addresses: HashSet<_> =
+            catalog.archives().iter().filter_map(|archive| archive.address.as_deref()).collect();
+        assert_eq!(addresses.len(), 12);
+        for address in addresses {
+            assert!(address.starts_with("https://nihcc.box.com/shared/static/"), "{address}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! How archives are called on the command line: `images_003.tar.gz`, `images_003`, `003`, `3`,
+//! lists and ranges such as `1,3,7-9`.
+
+use super::{Archive, Catalog};
+use crate::escape;
+
+/// Why a word calls no archive.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectError {
+    /// There is a comma with nothing before or behind it, or an empty argument.
+    #[error("an archive has no name in `{}`", escape::text(.0))]
+    Empty(String),
+    /// Nothing is called so.
+    #[error("`{}` is no archive of the table, which has {known}", escape::text(.word))]
+    Unknown {
+        /// What was typed.
+        word: String,
+        /// What there is, in words; already escaped.
+        known: String,
+    },
+    /// Two archives could be meant.
+    #[error("`{}` could be `{}` or `{}`; give the whole name", escape::text(.word), escape::text(.first), escape::text(.second))]
+    Ambiguous {
+        /// What was typed.
+        word: String,
+        /// One that it could mean.
+        first: String,
+        /// Another one.
+        second: String,
+    },
+    /// The end of a range comes before its start.
+    #[error("the range `{}` runs backwards", escape::text(.0))]
+    Backwards(String),
+}
+
+impl Catalog {
+    /// The indices of the archives that the words call, ascending, each once; of all, where there
+    /// is no word. A word is a name, a name without `.tar.gz` or `.gz`, an alias, a position
+    /// counted from 1, a range of positions, or several of these with commas between them.
+    ///
+    /// # Errors
+    ///
+    /// [`SelectError`] for the first word that calls no archive, or more than one by accident.
+    pub fn select<W: AsRef<str>>(&self, words: &[W]) -> Result<Vec<usize>, SelectError> {
+        if words.is_empty() {
+            return Ok((0..self.archives.len()).collect());
+        }
+        let mut selected = Vec::new();
+        for word in words.iter().map(AsRef::as_ref) {
+            // A name may have a comma or a hyphen in it.
+            match self.by_name(word) {
+                Some(index) => selected.push(index),
+                None => self.select_list(word, &mut selected)?,
+            }
+        }
+        selected.sort_unstable();
+        selected.dedup();
+        Ok(selected)
+    }
+
+    fn select_list(&self, list: &str, selected: &mut Vec<usize>) -> Result<(), SelectError> {
+        for word in list.split(',').map(str::trim) {
+            if word.is_empty() {
+                return Err(SelectError::Empty(list.to_owned()));
+            }
+            match (self.called(word)?, range(word)) {
+                (Some(index), _) => selected.push(index),
+                (None, Some((first, last))) => {
+                    let (first, last) = (self.position(first, word)?, self.position(last, word)?);
+                    if last < first {
+                        return Err(SelectError::Backwards(word.to_owned()));
+                    }
+                    selected.extend(first..=last);
+                }
+                (None, None) => selected.push(self.position(word, word)?),
+            }
+        }
+        Ok(())
+    }
+
+    /// The archive that has this name, in full or without its ending.
+    fn called(&self, word: &str) -> Result<Option<usize>, SelectError> {
+        if let Some(index) = self.by_name(word).or_else(|| self.by_alias(word)) {
+            return Ok(Some(index));
+        }
+        let mut having =
+            self.archives.iter().enumerate().filter(|(_, archive)| has_stem(archive, word));
+        match (having.next(), having.next()) {
+            (Some((_, first)), Some((_, second))) => Err(SelectError::Ambiguous {
+                word: word.to_owned(),
+                first: first.name.clone(),
+                second: second.name.clone(),
+            }),
+            (first, _) => Ok(first.map(|(index, _)| index)),
+        }
+    }
+
+    /// The index that a position stands for; `word` is what was typed around it.
+    fn position(&self, digits: &str, word: &str) -> Result<usize, SelectError> {
+        let position = if is_number(digits) { digits.parse::<usize>().ok() } else { None };
+        position
+            .and_then(|position| position.checked_sub(1))
+            .filter(|index| *index < self.archives.len())
+            .ok_or_else(|| SelectError::Unknown { word: word.to_owned(), known: self.known() })
+    }
+
+    /// What there is, in words.
+    fn known(&self) -> String {
+        let name = |archive: &Archive| format!("`{}`", escape::text(&archive.name));
+        match self.archives.as_slice() {
+            [] => "none".to_owned(),
+            [only] => format!("only {}", name(only)),
+            [first, .., last] => {
+                let count = self.archives.len();
+                format!("{} (1) to {} ({count})", name(first), name(last))
+            }
+        }
+    }
+}
+
+fn has_stem(archive: &Archive, word: &str) -> bool {
+    let names = [Some(&archive.name), archive.alias.as_ref()];
+    names.into_iter().flatten().any(|name| {
+        let ending = name.strip_prefix(word);
+        matches!(ending, Some(".tar.gz" | ".gz"))
+    })
+}
+
+/// `a-b` where both are numbers.
+fn range(word: &str) -> Option<(&str, &str)> {
+    let (first, last) = word.split_once('-')?;
+    let (first, last) = (first.trim(), last.trim());
+    (is_number(first) && is_number(last)).then_some((first, last))
+}
+
+/// `parse` would take a sign as well.
+fn is_number(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "fe8ed0a6961412fddcbb3603c11b3698";
+
+    fn table(names: &[&str]) -> Catalog {
+        let lines: String = names.iter().flat_map(|name| [HEX, "  ", name, "\n"]).collect();
+        Catalog::from_checksums(lines.as_bytes()).unwrap()
+    }
+
+    fn refused(words: &[&str]) -> String {
+        Catalog::nih().select(words).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn every_way_to_call_one_of_the_twelve() {
+        let nih = Catalog::nih();
+        for word in
+            ["images_003.tar.gz", "images_003", "003", "3", "0003", "images_03.tar.gz", "images_03"]
+        {
+            assert_eq!(nih.select(&[word]), Ok(vec![2]), "{word}");
+        }
+    }
+
+    #[test]
+    fn lists_and_ranges_come_out_in_order_and_once() {
+        let nih = Catalog::nih();
+        for (words, expected) in [
+            (vec![], (0..12).collect::<Vec<_>>()),
+            (vec!["1-4"], vec![0, 1, 2, 3]),
+            (vec!["1,3,7-9"], vec![0, 2, 6, 7, 8]),
+            (vec!["12", "1"], vec![0, 11]),
+            (vec!["2-3", "3,images_002", "001-002"], vec![0, 1, 2]),
+            (vec!["5-5"], vec![4]),
+            (vec!["1, 2"], vec![0, 1]),
+        ] {
+            assert_eq!(nih.select(&words), Ok(expected), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_calls_nothing_is_named_with_what_there_is() {
+        let known = "which has `images_001.tar.gz` (1) to `images_012.tar.gz` (12)";
+        for word in ["0", "13", "images_013", "x", "1-13", "0-2", "-1", "+1", "1-", "1--2", "１"] {
+            assert_eq!(refused(&[word]), format!("`{word}` is no archive of the table, {known}"));
+        }
+        let huge = "99999999999999999999999999";
+        assert!(refused(&["1", huge]).starts_with(&format!("`{huge}`")));
+        assert_eq!(refused(&["4-1"]), "the range `4-1` runs backwards");
+        for list in ["", ",", "1,", "1,,3"] {
+            assert_eq!(refused(&[list]), format!("an archive has no name in `{list}`"));
+        }
+    }
+
+    #[test]
+    fn what_was_typed_is_shown_escaped() {
+        assert!(!refused(&["\u{1b}[2J"]).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn names_of_another_table_come_before_what_they_look_like() {
+        let table = table(&["1-2", "a,b", "2", "c.gz", "d.tar.gz"]);
+        for (word, index) in [
+            ("1-2", 0),
+            ("a,b", 1),
+            ("2", 2),
+            ("1", 0),
+            ("c", 3),
+            ("c.gz", 3),
+            ("d", 4),
+            ("d.tar.gz", 4),
+        ] {
+            assert_eq!(table.select(&[word]), Ok(vec![index]), "{word}");
+        }
+        assert!(table.select(&["d.t"]).is_err());
+    }
+
+    #[test]
+    fn a_word_that_could_mean_two_is_refused() {
+        let error = table(&["a.gz", "a.tar.gz"]).select(&["a"]).unwrap_err();
+        assert_eq!(error.to_string(), "`a` could be `a.gz` or `a.tar.gz`; give the whole name");
+    }
+}

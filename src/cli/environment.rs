@@ -1,0 +1,60 @@
+//! Every long option has a variable, named after it.
+
+use std::env;
+
+/// Gives each long option of the command and its subcommands its variable: `--limit-rate` has
+/// `CXR_LIMIT_RATE`. A variable that is set but empty counts as unset, since that is how CI
+/// systems hand on what was not given.
+pub(super) fn attach(command: clap::Command) -> clap::Command {
+    command.mut_args(with_variable).mut_subcommands(attach)
+}
+
+fn with_variable(argument: clap::Arg) -> clap::Arg {
+    let Some(name) = argument.get_long().map(variable) else { return argument };
+    if env::var_os(&name).is_some_and(|value| value.is_empty()) {
+        return argument;
+    }
+    // A source may have a password in it.
+    argument.env(name).hide_env_values(true)
+}
+
+/// The variable of a long option.
+fn variable(option: &str) -> String {
+    format!("CXR_{}", option.replace('-', "_").to_ascii_uppercase())
+}
+
+/// The variable that this value of an option, as clap calls it (`--jobs <N>`), came from.
+pub(super) fn origin(option: &str, value: &str) -> Option<String> {
+    let long = option.strip_prefix("--")?.split([' ', '=']).next()?;
+    let name = variable(long);
+    let is_origin = env::var_os(&name).is_some_and(|found| found.to_string_lossy() == value);
+    is_origin.then_some(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_arguments(command: &clap::Command) -> Vec<&clap::Arg> {
+        let inner = command.get_subcommands().flat_map(all_arguments);
+        command.get_arguments().chain(inner).collect()
+    }
+
+    #[test]
+    fn every_long_option_has_its_variable() {
+        let command = super::super::command();
+        let options: Vec<_> =
+            all_arguments(&command).into_iter().filter(|a| a.get_long().is_some()).collect();
+        assert!(options.len() >= 19, "{}", options.len());
+        for option in options {
+            let expected = option.get_long().map(variable);
+            let found = option.get_env().and_then(|name| name.to_str()).map(str::to_owned);
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn names_are_mechanical() {
+        assert_eq!(variable("limit-rate"), "CXR_LIMIT_RATE");
+    }
+}

@@ -1,0 +1,111 @@
+//! The manual: one page for all commands.
+
+use std::io::{self, Write};
+
+use clap_mangen::Man;
+
+/// Files and the environment, in roff; what the options say is said there.
+const MORE: &str = r"
+.SH FILES
+.TP
+\fIDIR\fR/\fINAME\fR
+A verified archive, or a file that you put there.
+.TP
+\fIDIR\fR/.cxr/
+Everything unfinished. It may be removed at any time; what was downloaded so far is then lost.
+.SH ENVIRONMENT
+Every long option has a variable: \fB\-\-limit\-rate\fR has \fBCXR_LIMIT_RATE\fR.
+What is typed outweighs it, and an empty one counts as none.
+\fBCXR_FROM\fR may hold several sources, one a line.
+\fBNO_COLOR\fR, \fBCLICOLOR_FORCE\fR, \fBCLICOLOR\fR and \fBTERM\fR decide about colour as they do elsewhere.
+\fBHTTP_PROXY\fR, \fBHTTPS_PROXY\fR, \fBALL_PROXY\fR and \fBNO_PROXY\fR are heard.
+.SH EXIT STATUS
+.TP
+0
+Every archive is ok.
+.TP
+1
+An archive is missing, incomplete, corrupt or foreign.
+.TP
+2
+The command line or a table of checksums is wrong.
+.TP
+3
+None of these, but an archive is unreachable, this machine failed, or another cxr is at work in the folder.
+.TP
+130, 143
+Ended by SIGINT, by SIGTERM. The same command goes on where it ended.
+";
+
+/// Writes the page in roff.
+pub(crate) fn manual(out: &mut dyn Write) -> io::Result<()> {
+    let mut command = super::command();
+    command.build();
+    let mut page = Vec::new();
+    let man = Man::new(command.clone());
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        section(subcommand, &mut page)?;
+    }
+    page.extend_from_slice(MORE.trim_start().as_bytes());
+    out.write_all(&page)
+}
+
+/// A command as a section, with the parts of its own page in it.
+fn section(command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
+    let title = format!("cxr {}", command.get_name());
+    // The global options stand at the top of the page.
+    let own = command.clone().bin_name(title.clone()).mut_args(|argument| {
+        let hidden = argument.is_global_set() || is_standard(&argument);
+        argument.hide(hidden)
+    });
+    let has_options = own.get_arguments().any(|argument| !argument.is_hide_set());
+    let man = Man::new(own);
+    let mut part = Vec::new();
+    man.render_synopsis_section(&mut part)?;
+    man.render_description_section(&mut part)?;
+    if has_options {
+        man.render_options_section(&mut part)?;
+    }
+    writeln!(page, ".SH {}", title.to_uppercase())?;
+    // What was a section of a page is a part of this one.
+    page.extend(String::from_utf8_lossy(&part).replace(".SH ", ".SS ").into_bytes());
+    Ok(())
+}
+
+fn is_standard(argument: &clap::Arg) -> bool {
+    matches!(argument.get_id().as_str(), "help" | "version")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_page_has_every_command_and_option() {
+        let mut page = Vec::new();
+        manual(&mut page).unwrap();
+        let page = String::from_utf8(page).unwrap();
+        for part in [
+            ".TH cxr 1",
+            ".SH CXR FETCH",
+            ".SH CXR VERIFY",
+            ".SH CXR LIST",
+            ".SH CXR CHECKSUMS",
+            ".SH CXR CITE",
+            ".SH CXR COMPLETIONS",
+            ".SH CXR MAN",
+            "\\-\\-limit\\-rate",
+            "\\-\\-checksums",
+            ".SH EXIT STATUS",
+        ] {
+            assert!(page.contains(part), "{part}");
+        }
+        let global = page.matches("\\fB\\-\\-checksums\\fR \\fI<FILE>").count();
+        assert_eq!(global, 1, "global options stand once");
+    }
+}

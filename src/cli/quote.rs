@@ -1,0 +1,117 @@
+//! The command line as it can be pasted into a POSIX shell.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+
+use cxr::escape;
+
+/// `cxr` and the arguments, quoted where a shell needs it; passwords in addresses become `***`.
+pub(crate) fn command_line(arguments: &[OsString]) -> String {
+    let mut line = "cxr".to_owned();
+    for argument in arguments.iter().skip(1) {
+        line.push(' ');
+        line.push_str(&quote(&without_password(argument)));
+    }
+    line
+}
+
+fn quote(argument: &OsStr) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(byte);
+    match argument.to_str() {
+        Some(text) if !text.is_empty() && text.bytes().all(|byte| is_plain(&byte)) => {
+            text.to_owned()
+        }
+        Some(text) if !text.contains(escape::is_unsafe) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
+        _ => quote_bytes(argument.as_bytes()),
+    }
+}
+
+/// `$'…'`, which can hold any byte and shows none that a terminal would obey.
+fn quote_bytes(bytes: &[u8]) -> String {
+    let mut quoted = "$'".to_owned();
+    for byte in bytes {
+        match byte {
+            b'\\' => quoted.push_str(r"\\"),
+            b'\'' => quoted.push_str(r"\'"),
+            b' '..=b'~' => quoted.push(char::from(*byte)),
+            // Three octal digits: a digit that follows is not taken for a part of the escape.
+            _ => drop(write!(quoted, "\\{byte:03o}")),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+/// `scheme://user:password@host` without its password.
+fn without_password(argument: &OsStr) -> OsString {
+    let redacted = argument.to_str().and_then(|text| {
+        let start = text.find("://")? + 3;
+        let (scheme, rest) = text.split_at_checked(start)?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let (user, host) = authority.rsplit_once('@')?;
+        let (user, _) = user.split_once(':')?;
+        let path = rest.get(authority.len()..)?;
+        Some(format!("{scheme}{user}:***@{host}{path}"))
+    });
+    redacted.map_or_else(|| argument.to_owned(), OsString::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn line(arguments: &[&[u8]]) -> String {
+        let arguments: Vec<OsString> =
+            arguments.iter().map(|bytes| OsStr::from_bytes(bytes).to_owned()).collect();
+        command_line(&arguments)
+    }
+
+    #[test]
+    fn what_needs_no_quotes_has_none() {
+        let arguments: [&[u8]; 5] = [b"/usr/bin/cxr", b"fetch", b"-d", b"a/b.c", b"1-4,7"];
+        assert_eq!(line(&arguments), "cxr fetch -d a/b.c 1-4,7");
+    }
+
+    #[test]
+    fn odd_arguments_are_quoted() {
+        for (argument, expected) in [
+            (&b""[..], "cxr ''"),
+            (b"my data", "cxr 'my data'"),
+            (b"it's", r"cxr 'it'\''s'"),
+            (b"$HOME;`x`", "cxr '$HOME;`x`'"),
+            (b"~/x", "cxr '~/x'"),
+            (b"a\xff1", r"cxr $'a\3771'"),
+            (b"a\n\x1b'\\", r"cxr $'a\012\033\'\\'"),
+            ("\u{202e}".as_bytes(), r"cxr $'\342\200\256'"),
+            ("Zürich".as_bytes(), "cxr 'Zürich'"),
+        ] {
+            assert_eq!(line(&[b"cxr", argument]), expected);
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        for (argument, expected) in [
+            ("https://me:secret@m.org/a:b@c", "cxr 'https://me:***@m.org/a:b@c'"),
+            ("--from=http://me:p@ss@m.org", "cxr '--from=http://me:***@m.org'"),
+            ("https://me@m.org/", "cxr https://me@m.org/"),
+            ("https://m.org/x:y@z", "cxr https://m.org/x:y@z"),
+        ] {
+            assert_eq!(line(&[b"cxr", argument.as_bytes()]), expected);
+        }
+    }
+
+    #[test]
+    fn a_shell_reads_it_as_it_was() {
+        let argument = b"a b'c\\d$e\nf\xff\x1b1\"~*";
+        let script = line(&[b"cxr", argument]).replacen("cxr", "printf %s", 1);
+        // `$'…'` is in POSIX since 2024; not every `sh` has it yet.
+        let Ok(output) = Command::new("bash").args(["-c", &script]).output() else { return };
+        assert_eq!(output.stdout, argument);
+    }
+}

@@ -1,0 +1,160 @@
+use cxr::progress::{Verbosity, When};
+use cxr::report::ColorChoice;
+
+use super::*;
+
+fn parse_words(words: &[&str]) -> Result<Invocation, Stop> {
+    let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
+    parse(&arguments)
+}
+
+fn wrong(words: &[&str]) -> String {
+    match parse_words(words) {
+        Err(Stop::Wrong(text)) => text,
+        other => panic!("{words:?}: {other:?}"),
+    }
+}
+
+fn fetch(words: &[&str]) -> cxr::fetch::FetchRequest {
+    let words = [&["cxr", "fetch"], words].concat();
+    match parse_words(&words).unwrap().command {
+        Command::Fetch(fetch) => fetch.request(cxr::catalog::Catalog::nih()).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_grammar_is_sound() {
+    command().debug_assert();
+}
+
+#[test]
+fn fetch_without_options_has_the_promised_defaults() {
+    let request = fetch(&[]);
+    assert_eq!(request.selected.len(), 12);
+    assert_eq!(request.dir, std::path::Path::new("."));
+    assert_eq!(request.sources, [cxr::source::SourceSpec::Publisher]);
+    assert_eq!((request.jobs.get(), request.connections.get(), request.retries), (12, 12, 8));
+    assert_eq!(request.stall_timeout.as_secs(), 30);
+    assert_eq!((request.limit_rate, request.cacert), (None, None));
+    let switches = [request.recheck, request.keep_corrupt, request.wait, request.dry_run];
+    assert_eq!(switches, [false; 4]);
+}
+
+#[test]
+fn fetch_takes_every_option() {
+    let request = fetch(&[
+        "1-3",
+        "-d",
+        "data",
+        "--from",
+        "http://a.org/x",
+        "--from",
+        "/mnt",
+        "-j",
+        "2",
+        "-c",
+        "3",
+        "--retries",
+        "0",
+        "--stall-timeout",
+        "1.5",
+        "--connect-timeout",
+        "2",
+        "--limit-rate",
+        "10M",
+        "--cacert",
+        "ca.pem",
+        "--recheck",
+        "--keep-corrupt",
+        "--wait",
+        "--dry-run",
+    ]);
+    assert_eq!(request.selected, [0, 1, 2]);
+    assert_eq!(request.dir, std::path::Path::new("data"));
+    let sources: Vec<String> = request.sources.iter().map(ToString::to_string).collect();
+    assert_eq!(sources, ["http://a.org/x", "/mnt"]);
+    assert_eq!((request.jobs.get(), request.connections.get(), request.retries), (2, 3, 0));
+    assert_eq!(request.stall_timeout.as_millis(), 1500);
+    assert_eq!(request.connect_timeout.as_secs(), 2);
+    assert_eq!(request.limit_rate.map(std::num::NonZero::get), Some(10 << 20));
+    assert_eq!(request.cacert.as_deref(), Some(std::path::Path::new("ca.pem")));
+    let switches = [request.recheck, request.keep_corrupt, request.wait, request.dry_run];
+    assert_eq!(switches, [true; 4]);
+}
+
+#[test]
+fn global_options_stand_before_and_after_the_command() {
+    for words in [
+        ["cxr", "--format", "json", "--color=never", "--progress=always", "-v", "verify"],
+        ["cxr", "verify", "--format", "json", "--color=never", "--progress=always", "-v"],
+        ["cxr", "--format", "json", "--color=never", "verify", "--progress=always", "-v"],
+    ] {
+        let settings = parse_words(&words).unwrap().settings;
+        assert_eq!(settings.format, Format::Json);
+        assert_eq!(settings.color, ColorChoice::Never);
+        assert_eq!(settings.progress, When::Always);
+        assert_eq!(settings.verbosity, Verbosity::Verbose);
+    }
+}
+
+#[test]
+fn the_last_of_a_repeated_option_counts() {
+    assert_eq!(fetch(&["-j", "2", "-j", "3", "--wait", "--wait"]).jobs.get(), 3);
+}
+
+#[test]
+fn a_wrong_command_line_is_explained() {
+    for words in [
+        &["cxr"][..],
+        &["cxr", "nonsense"],
+        &["cxr", "fetch", "--nonsense"],
+        &["cxr", "fetch", "--jobs", "0"],
+        &["cxr", "fetch", "--connections", "65"],
+        &["cxr", "fetch", "--stall-timeout", "0"],
+        &["cxr", "fetch", "--connect-timeout", "inf"],
+        &["cxr", "fetch", "--limit-rate", "0"],
+        &["cxr", "fetch", "--retries", "-1"],
+        &["cxr", "fetch", "--from", ""],
+        &["cxr", "fetch", "--from", "ftp://m.org"],
+        &["cxr", "fetch", "-d", ""],
+        &["cxr", "--format", "xml", "list"],
+        &["cxr", "list", "-q", "-v"],
+        &["cxr", "-q", "list", "-v"],
+        &["cxr", "completions", "cmd"],
+    ] {
+        assert!(!wrong(words).is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn what_was_typed_is_shown_escaped() {
+    for words in [
+        &["cxr", "\u{1b}[2J"][..],
+        &["cxr", "fetch", "--\u{1b}[2J"],
+        &["cxr", "fetch", "--jobs", "\u{1b}\u{202e}\n"],
+        &["cxr", "fetch", "--from", "ftp://\u{1b}[2J"],
+        &["cxr", "list", "\u{1b}[2J"],
+        &["cxr", "--format", "\u{1b}[2J", "list"],
+    ] {
+        let text = wrong(words).replace('\n', "");
+        assert!(!text.contains(cxr::escape::is_unsafe), "{words:?}: {text:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    for (words, part) in [
+        (&["cxr", "--help"][..], "cxr fetch -d data"),
+        (&["cxr", "--help"], "Exit status"),
+        (&["cxr", "-h"], "Examples"),
+        (&["cxr", "fetch", "--help"], "CXR_LIMIT_RATE"),
+        (&["cxr", "help", "verify"], "WHAT"),
+        (&["cxr", "--version"], env!("CARGO_PKG_VERSION")),
+        (&["cxr", "fetch", "-V"], env!("CARGO_PKG_VERSION")),
+    ] {
+        let Err(Stop::Answer(text)) = parse_words(words) else { panic!("{words:?}") };
+        assert!(text.contains(part), "{words:?}: {text}");
+        assert!(!text.contains('\u{1b}'));
+    }
+}

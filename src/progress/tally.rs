@@ -1,0 +1,246 @@
+//! How far every archive is. Written by many threads at every block, read by the one that shows it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::event::Activity;
+use crate::report::ArchiveReport;
+use crate::verdict::Verdict;
+
+/// The state of a run.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    books: RwLock<Books>,
+    /// Bytes that were done since the start, those done twice counted twice.
+    moved: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Books {
+    /// How many archives there are to do, and how many bytes, less those that will never come.
+    planned: Option<(usize, u64)>,
+    /// Bytes of the archives that have their verdict.
+    settled: u64,
+    /// Those under way, by name.
+    active: HashMap<String, Arc<Gauge>>,
+    /// How many ever began.
+    begun: u64,
+}
+
+/// One archive under way.
+#[derive(Debug)]
+struct Gauge {
+    number: u64,
+    activity: Activity,
+    size: Option<u64>,
+    done: AtomicU64,
+    moved: AtomicU64,
+    /// Whether there was a position yet: the first one tells what was there already.
+    has_position: AtomicBool,
+}
+
+/// The state at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Snapshot {
+    /// How many archives the run is about, if known.
+    pub(super) archives: usize,
+    /// Bytes done.
+    pub(super) done: u64,
+    /// Bytes in all, at least those done; `None` while nobody has said.
+    pub(super) whole: Option<u64>,
+    /// Bytes that were done since the start; it never falls.
+    pub(super) moved: u64,
+    /// The archives under way, in the order in which they began.
+    pub(super) active: Vec<Active>,
+}
+
+/// One archive under way at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Active {
+    /// Another one each time that work on an archive begins.
+    pub(super) number: u64,
+    pub(super) name: String,
+    pub(super) activity: Activity,
+    pub(super) size: Option<u64>,
+    /// At most the size.
+    pub(super) done: u64,
+    pub(super) moved: u64,
+}
+
+impl Tally {
+    pub(super) fn plan(&self, archives: usize, bytes: u64) {
+        self.write().planned = Some((archives, bytes));
+    }
+
+    pub(super) fn begin(&self, name: &str, activity: Activity, size: Option<u64>) {
+        let mut books = self.write();
+        books.begun += 1;
+        let gauge = Gauge {
+            number: books.begun,
+            activity,
+            size,
+            done: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
+            has_position: AtomicBool::new(false),
+        };
+        books.active.insert(name.to_owned(), Arc::new(gauge));
+    }
+
+    pub(super) fn advance(&self, name: &str, done: u64) {
+        let books = self.read();
+        let Some(gauge) = books.active.get(name) else { return };
+        let done = gauge.size.map_or(done, |size| done.min(size));
+        let before = gauge.done.swap(done, Ordering::Relaxed);
+        if gauge.has_position.swap(true, Ordering::Relaxed) {
+            let step = done.saturating_sub(before);
+            gauge.moved.fetch_add(step, Ordering::Relaxed);
+            self.moved.fetch_add(step, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn settle(&self, report: &ArchiveReport) {
+        let mut books = self.write();
+        let gauge = books.active.remove(&report.name);
+        let size = gauge.as_ref().and_then(|gauge| gauge.size).or(report.expected_size);
+        let reached = gauge.map_or(0, |gauge| gauge.done.load(Ordering::Relaxed));
+        let done = match report.verdict {
+            Verdict::Ok => size.or(report.actual_size).unwrap_or(reached),
+            _ => reached,
+        };
+        books.settled = books.settled.saturating_add(done);
+        if let Some((_, bytes)) = &mut books.planned {
+            // What is missing will not come in this run; what had no size was not in the plan.
+            *bytes = bytes.saturating_sub(size.unwrap_or(0)).saturating_add(done);
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let books = self.read();
+        let mut active: Vec<Active> =
+            books.active.iter().map(|(name, gauge)| gauge.snapshot(name)).collect();
+        active.sort_unstable_by_key(|archive| archive.number);
+        let sum = |archives: &mut dyn Iterator<Item = &Active>| -> u64 {
+            archives.fold(0, |sum: u64, archive| sum.saturating_add(archive.done))
+        };
+        let done = books.settled.saturating_add(sum(&mut active.iter()));
+        let unplanned = sum(&mut active.iter().filter(|archive| archive.size.is_none()));
+        Snapshot {
+            archives: books.planned.map_or(0, |(archives, _)| archives),
+            done,
+            whole: books.planned.map(|(_, bytes)| bytes.saturating_add(unplanned).max(done)),
+            moved: self.moved.load(Ordering::Relaxed),
+            active,
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Books> {
+        self.books.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Books> {
+        self.books.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gauge {
+    fn snapshot(&self, name: &str) -> Active {
+        Active {
+            number: self.number,
+            name: name.to_owned(),
+            activity: self.activity,
+            size: self.size,
+            done: self.done.load(Ordering::Relaxed),
+            moved: self.moved.load(Ordering::Relaxed),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sums(tally: &Tally) -> (u64, Option<u64>, u64) {
+        let snapshot = tally.snapshot();
+        (snapshot.done, snapshot.whole, snapshot.moved)
+    }
+
+    fn report(name: &str, verdict: Verdict, size: Option<u64>) -> ArchiveReport {
+        let mut report = ArchiveReport::new(name, verdict);
+        report.expected_size = size;
+        report.actual_size = size;
+        report
+    }
+
+    #[test]
+    fn what_was_here_already_is_done_but_did_not_move() {
+        let tally = Tally::default();
+        tally.plan(2, 1000);
+        tally.begin("a", Activity::Fetch, Some(600));
+        tally.advance("a", 200);
+        assert_eq!(sums(&tally), (200, Some(1000), 0));
+        tally.advance("a", 300);
+        assert_eq!(sums(&tally), (300, Some(1000), 100));
+    }
+
+    #[test]
+    fn a_position_goes_back_and_never_past_the_size() {
+        let tally = Tally::default();
+        tally.plan(1, 600);
+        tally.begin("a", Activity::Fetch, Some(600));
+        tally.advance("a", 500);
+        tally.advance("a", 100);
+        assert_eq!(sums(&tally), (100, Some(600), 0));
+        tally.advance("a", 9000);
+        assert_eq!(sums(&tally), (600, Some(600), 500));
+    }
+
+    #[test]
+    fn work_that_begins_again_starts_from_nothing() {
+        let tally = Tally::default();
+        tally.plan(1, 600);
+        tally.begin("a", Activity::Verify, Some(600));
+        tally.advance("a", 600);
+        let before = tally.snapshot().active;
+        tally.begin("a", Activity::Fetch, Some(600));
+        let after = tally.snapshot().active;
+        assert_eq!(sums(&tally), (0, Some(600), 0));
+        assert_eq!((before.len(), after.len()), (1, 1));
+        assert_ne!(before[0].number, after[0].number);
+    }
+
+    #[test]
+    fn what_failed_is_no_longer_waited_for() {
+        let tally = Tally::default();
+        tally.plan(3, 1000);
+        tally.begin("a", Activity::Fetch, Some(600));
+        tally.advance("a", 0);
+        tally.advance("a", 50);
+        tally.settle(&report("a", Verdict::Unreachable, Some(600)));
+        assert_eq!(sums(&tally), (50, Some(450), 50));
+        // Never begun: right already, and not here at all.
+        tally.settle(&report("b", Verdict::Ok, Some(300)));
+        assert_eq!(sums(&tally), (350, Some(450), 50));
+        tally.settle(&report("c", Verdict::Missing, Some(100)));
+        assert_eq!(sums(&tally), (350, Some(350), 50));
+    }
+
+    #[test]
+    fn an_archive_of_unknown_size_is_never_past_the_whole() {
+        let tally = Tally::default();
+        tally.plan(1, 0);
+        tally.begin("a", Activity::Fetch, None);
+        tally.advance("a", 70);
+        assert_eq!(sums(&tally), (70, Some(70), 0));
+        tally.settle(&report("a", Verdict::Ok, Some(80)));
+        assert_eq!(sums(&tally), (80, Some(80), 0));
+    }
+
+    #[test]
+    fn news_of_strangers_is_no_trouble() {
+        let tally = Tally::default();
+        tally.advance("a", 5);
+        tally.settle(&report("a", Verdict::Ok, None));
+        assert_eq!(sums(&tally), (0, None, 0));
+    }
+}

@@ -1,0 +1,155 @@
+//! The report as one JSON document.
+
+use std::io::{self, Write};
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
+
+use super::{ArchiveReport, Report};
+use crate::escape;
+
+/// The first member of the document. Members may be added to it; none changes its meaning.
+const SCHEMA: &str = "cxr.report/1";
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    command: &'static str,
+    ok: bool,
+    archives: &'a [ArchiveReport],
+    summary: Summary<'a>,
+}
+
+/// The verdicts that occur, in the fixed order, and the sums.
+struct Summary<'a>(&'a Report);
+
+impl Serialize for Summary<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (verdict, count) in self.0.counts() {
+            map.serialize_entry(verdict.word(), &count)?;
+        }
+        map.serialize_entry("bytes_downloaded", &self.0.bytes_downloaded())?;
+        map.serialize_entry("seconds", &self.0.seconds)?;
+        map.end()
+    }
+}
+
+impl Report {
+    /// Writes the document and a line's end.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let document = Document {
+            schema: SCHEMA,
+            command: self.command,
+            ok: self.is_ok(),
+            archives: &self.archives,
+            summary: Summary(self),
+        };
+        write_json(&document, out)
+    }
+}
+
+/// Writes a value as one line of JSON, in which every character that could do something other
+/// than be seen stands as `\uXXXX`. The value itself stays as it is.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write_json<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Visible);
+    value.serialize(&mut serializer)?;
+    out.write_all(b"\n")
+}
+
+/// Compact JSON without unsafe characters. JSON itself asks this of U+0000 to U+001F only.
+struct Visible;
+
+impl Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for piece in fragment.split_inclusive(escape::is_unsafe) {
+            let last = piece.chars().next_back().filter(|c| escape::is_unsafe(*c));
+            let plain = last.and_then(|last| piece.strip_suffix(last)).unwrap_or(piece);
+            writer.write_all(plain.as_bytes())?;
+            for unit in last.iter().flat_map(|c| c.encode_utf16(&mut [0; 2]).to_vec()) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::verdict::Verdict;
+
+    fn written(report: &Report) -> String {
+        let mut out = Vec::new();
+        report.write_json(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_document_is_the_promised_one() {
+        let md5 = "fe8ed0a6961412fddcbb3603c11b3698";
+        let mut ok = ArchiveReport::new("images_001.tar.gz", Verdict::Ok);
+        ok.expected_md5 = md5.parse().ok();
+        ok.actual_md5 = md5.parse().ok();
+        ok.expected_size = Some(7);
+        ok.actual_size = Some(7);
+        ok.path = Some(PathBuf::from("data/images_001.tar.gz"));
+        ok.bytes_reused = 7;
+        let mut gone = ArchiveReport::new("images_002.tar.gz", Verdict::Unreachable);
+        gone.bytes_downloaded = 5;
+        gone.next = Some("again".to_owned());
+        let report = Report { command: "fetch", archives: vec![gone, ok], seconds: 1.25 };
+        let text = written(&report);
+        assert!(text.starts_with(r#"{"schema":"cxr.report/1","command":"fetch","ok":false,"#));
+        assert!(text.ends_with(
+            "\"summary\":{\"ok\":1,\"unreachable\":1,\"bytes_downloaded\":5,\"seconds\":1.25}}\n"
+        ));
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let expected = json!({
+            "name": "images_001.tar.gz", "verdict": "ok", "expected_md5": md5, "actual_md5": md5,
+            "expected_size": 7, "actual_size": 7, "path": "data/images_001.tar.gz",
+            "source": null, "bytes_downloaded": 0, "bytes_reused": 7, "attempts": 0,
+            "seconds": 0.0, "detail": null, "next": null,
+        });
+        assert_eq!(document["archives"][1], expected);
+        assert_eq!(document["archives"][0]["next"], "again");
+    }
+
+    #[test]
+    fn no_unsafe_character_is_written_and_every_value_stays_faithful() {
+        let name = "a\u{1b}\n\u{9b}31m\u{202e}gz\u{e0041}\u{7f}\"\\ü";
+        let mut archive = ArchiveReport::new(name, Verdict::Foreign);
+        archive.path = Some(PathBuf::from(name));
+        let report = Report { command: "verify", archives: vec![archive], seconds: 0.0 };
+        let text = written(&report);
+        assert!(!text.trim_end_matches('\n').contains(escape::is_unsafe), "{text:?}");
+        let document: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(document["archives"][0]["name"], name);
+        assert_eq!(document["archives"][0]["path"], name);
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_null() {
+        let report = Report { command: "verify", archives: vec![], seconds: f64::NAN };
+        let document: Value = serde_json::from_str(&written(&report)).unwrap();
+        assert_eq!(document["summary"], json!({"bytes_downloaded": 0, "seconds": null}));
+        assert_eq!(document["ok"], false);
+    }
+}

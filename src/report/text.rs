@@ -1,0 +1,142 @@
+//! The report as lines: the verdict in a column of its own, the name, and why and what next.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use super::{ArchiveReport, Report};
+use crate::verdict::Verdict;
+use crate::{escape, units};
+
+/// The longest of the seven words, `unreachable`, and the gap behind it.
+const COLUMN: usize = 13;
+
+impl Report {
+    /// Writes one line an archive, `color` being that of the verdict.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write_text(&self, out: &mut dyn Write, color: bool) -> io::Result<()> {
+        self.archives.iter().try_for_each(|archive| writeln!(out, "{}", archive.line(color)))
+    }
+
+    /// The run in one line: `11 ok, 1 corrupt; 3.70 GiB downloaded in 4 min 12 s`.
+    pub fn summary(&self) -> String {
+        let words: Vec<String> =
+            self.counts().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+        let words = if words.is_empty() { "nothing checked".to_owned() } else { words.join(", ") };
+        let time = Duration::try_from_secs_f64(self.seconds).unwrap_or_default();
+        let time = units::duration(time);
+        match self.bytes_downloaded() {
+            0 => format!("{words} in {time}"),
+            bytes => format!("{words}; {} downloaded in {time}", units::bytes(bytes)),
+        }
+    }
+
+    /// The verdicts that occur and how often, in the fixed order.
+    pub(super) fn counts(&self) -> impl Iterator<Item = (Verdict, usize)> {
+        let all = Verdict::ALL.into_iter().map(|verdict| (verdict, self.count(verdict)));
+        all.filter(|(_, count)| *count > 0)
+    }
+}
+
+impl ArchiveReport {
+    /// The archive in one line, without the line's end.
+    pub fn line(&self, color: bool) -> String {
+        let word = self.verdict.word();
+        let gap = " ".repeat(COLUMN.saturating_sub(word.len()));
+        let (start, end) = if color { (paint(self.verdict), "\x1b[0m") } else { ("", "") };
+        let name = escape::text(&self.name);
+        let remark = self.remark();
+        let line = format!("{start}{word}{end}{gap}{name}  {remark}");
+        line.trim_end().to_owned()
+    }
+
+    /// How large, why, and what next, as far as there is something to say.
+    fn remark(&self) -> String {
+        let is_ok = self.verdict == Verdict::Ok;
+        let size = self.actual_size.or(self.expected_size).filter(|_| is_ok).map(units::bytes);
+        let detail = self.detail.as_deref().map(|detail| escape::text(detail).into_owned());
+        let next = self.next.as_deref().map(|next| format!("next: {}", escape::text(next)));
+        [size, detail, next].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// Green for good, yellow for what is not all here, red for what is wrong.
+const fn paint(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Ok => "\x1b[32m",
+        Verdict::Missing | Verdict::Incomplete => "\x1b[33m",
+        Verdict::Corrupt | Verdict::Foreign => "\x1b[31m",
+        Verdict::Unreachable | Verdict::Error => "\x1b[35m",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut ok = ArchiveReport::new("images_001.tar.gz", Verdict::Ok);
+        ok.actual_size = Some(2_008_470_987);
+        let mut corrupt = ArchiveReport::new("images_002.tar.gz", Verdict::Corrupt);
+        corrupt.actual_size = Some(5);
+        corrupt.bytes_downloaded = 3_972_844_749;
+        corrupt.detail = Some("the MD5 differs".to_owned());
+        corrupt.next = Some("cxr fetch 2".to_owned());
+        let missing = ArchiveReport::new("images_003.tar.gz", Verdict::Missing);
+        Report { command: "fetch", archives: vec![ok, corrupt, missing], seconds: 252.0 }
+    }
+
+    fn text(color: bool) -> String {
+        let mut out = Vec::new();
+        report().write_text(&mut out, color).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_an_archive_in_columns() {
+        assert_eq!(
+            text(false),
+            "ok           images_001.tar.gz  1.87 GiB\n\
+             corrupt      images_002.tar.gz  the MD5 differs; next: cxr fetch 2\n\
+             missing      images_003.tar.gz\n"
+        );
+    }
+
+    #[test]
+    fn colour_is_that_of_the_word_alone() {
+        let lines = text(true);
+        assert!(lines.starts_with("\x1b[32mok\x1b[0m           images_001.tar.gz  1.87 GiB\n"));
+        let mut plain = lines;
+        for code in ["\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"] {
+            plain = plain.replace(code, "");
+        }
+        assert_eq!(plain, text(false));
+    }
+
+    #[test]
+    fn every_word_fits_the_column() {
+        for verdict in Verdict::ALL {
+            let line = ArchiveReport::new("a", verdict).line(false);
+            assert_eq!(line.find(" a"), Some(COLUMN - 1), "{line}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_shown_unescaped() {
+        let mut archive = ArchiveReport::new("a\u{1b}[2Jb\n", Verdict::Foreign);
+        archive.detail = Some("x\u{202e}y".to_owned());
+        assert_eq!(archive.line(false), "foreign      a\\u{1b}[2Jb\\u{a}  x\\u{202e}y");
+    }
+
+    #[test]
+    fn the_summary_counts_what_occurs() {
+        assert_eq!(
+            report().summary(),
+            "1 ok, 1 missing, 1 corrupt; 3.70 GiB downloaded in 4 min 12 s"
+        );
+        let nothing = Report { command: "verify", archives: vec![], seconds: f64::NAN };
+        assert_eq!(nothing.summary(), "nothing checked in 0.0 s");
+    }
+}

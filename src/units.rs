@@ -1,0 +1,116 @@
+//! Numbers as people read them. Bytes are counted in powers of 1024 and called so.
+
+use std::time::Duration;
+
+const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+
+/// A number of bytes with three digits: `512 B`, `1.87 GiB`, `42.0 GiB`.
+pub fn bytes(count: u64) -> String {
+    if count < 1024 {
+        return format!("{count} B");
+    }
+    let mut value = count as f64 / 1024.0;
+    let mut units = UNITS.iter();
+    let mut unit = units.next();
+    // What would be rounded to 1024 is 1 of the next unit.
+    while value >= 1023.5 {
+        value /= 1024.0;
+        unit = units.next();
+    }
+    let unit = unit.unwrap_or(&"");
+    match value {
+        v if v < 9.995 => format!("{v:.2} {unit}"),
+        v if v < 99.95 => format!("{v:.1} {unit}"),
+        v => format!("{v:.0} {unit}"),
+    }
+}
+
+/// A rate in bytes a second: `45.1 MiB/s`.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+pub fn rate(bytes_a_second: f64) -> String {
+    format!("{}/s", bytes(bytes_a_second.round() as u64))
+}
+
+/// A time in its two largest units: `0.4 s`, `38 s`, `4 min 12 s`, `2 h 05 min`, `3 d 4 h`.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        3600..86400 => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
+        _ => format!("{} d {} h", seconds / 86400, seconds / 3600 % 24),
+    }
+}
+
+/// A time still to come, which nobody knows to the second: `38 s`, `11 min`, `2 h 05 min`.
+pub fn estimate(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3600 => format!("{} min", seconds.div_ceil(60)),
+        _ => duration(time),
+    }
+}
+
+/// How much of the whole is done, in whole percent; 100 only if all of it is.
+pub fn percent(done: u64, whole: u64) -> u64 {
+    if done >= whole {
+        return 100;
+    }
+    // Less than 100, since `done` is less than `whole`.
+    u64::try_from(u128::from(done) * 100 / u128::from(whole)).unwrap_or(99)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_three_digits() {
+        for (count, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (10_229, "9.99 KiB"),
+            (10_239, "10.0 KiB"),
+            (1_048_575, "1.00 MiB"),
+            (2_008_470_987, "1.87 GiB"),
+            (45_079_862_784, "42.0 GiB"),
+            (500 << 20, "500 MiB"),
+            (u64::MAX, "16.0 EiB"),
+        ] {
+            assert_eq!(bytes(count), text, "{count}");
+        }
+        assert_eq!(rate(45.1 * 1_048_576.0), "45.1 MiB/s");
+        assert_eq!(rate(f64::NAN), "0 B/s");
+    }
+
+    #[test]
+    fn times_have_two_units() {
+        for (seconds, text, rough) in [
+            (0.44, "0.4 s", "0 s"),
+            (38.9, "38 s", "38 s"),
+            (252.0, "4 min 12 s", "5 min"),
+            (3599.0, "59 min 59 s", "60 min"),
+            (7500.0, "2 h 05 min", "2 h 05 min"),
+            (273_600.0, "3 d 4 h", "3 d 4 h"),
+        ] {
+            let time = Duration::from_secs_f64(seconds);
+            assert_eq!((duration(time).as_str(), estimate(time).as_str()), (text, rough));
+        }
+    }
+
+    #[test]
+    fn percents_reach_100_at_the_end_and_never_pass_it() {
+        for (done, whole, expected) in [
+            (0, 0, 100),
+            (0, 5, 0),
+            (999, 1000, 99),
+            (5, 5, 100),
+            (9, 5, 100),
+            (u64::MAX - 1, u64::MAX, 99),
+        ] {
+            assert_eq!(percent(done, whole), expected, "{done} of {whole}");
+        }
+    }
+}
