@@ -6,6 +6,8 @@
 //!   checksum files and understands the selectors of the command line.
 //! - [`digest`], [`escape`] and [`units`] are the small words that every room speaks: an MD5, text
 //!   that is safe to show, and numbers as people read them.
+//! - [`identify`] says what kind of file begins with given bytes, and [`shell`] writes a file name
+//!   so that it can be pasted into a command.
 //! - [`cancel`] is how a signal ends a run in good order.
 //! - [`source`] knows where bytes come from.
 //! - [`hash`] computes the MD5 of many streams at once.
@@ -22,9 +24,11 @@ pub mod escape;
 pub mod event;
 pub mod fetch;
 pub mod hash;
+pub mod identify;
 pub mod list;
 pub mod progress;
 pub mod report;
+pub mod shell;
 pub mod source;
 pub mod units;
 pub mod verdict;
