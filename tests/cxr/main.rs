@@ -13,3 +13,6 @@ mod support;
 
 // The support's own behaviour: a server that lies about lying proves nothing.
 mod harness;
+
+mod checksums;
+mod verify;

@@ -62,6 +62,12 @@ impl Cxr {
         self
     }
 
+    /// Root may read and write everything; in a name space where it is nobody, it may not.
+    /// Others are held back by permissions anyway.
+    pub fn unprivileged(self) -> Self {
+        if rustix::process::geteuid().is_root() { self.under(["unshare", "--user"]) } else { self }
+    }
+
     /// Started in another folder.
     pub fn within(mut self, folder: &Path) -> Self {
         folder.clone_into(&mut self.folder);
