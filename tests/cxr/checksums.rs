@@ -1,0 +1,264 @@
+//! Tables in and out, selectors, and the commands that only print.
+
+use std::fmt::Write;
+use std::process::{Command, Stdio};
+
+use crate::support::{Archive, NAMES, Sandbox, archives};
+
+/// Question 7 of the FAQ.
+const PUBLISHED: [(&str, &str); 12] = [
+    ("fe8ed0a6961412fddcbb3603c11b3698", "images_001.tar.gz"),
+    ("ab07a2d7cbe6f65ddd97b4ed7bde10bf", "images_002.tar.gz"),
+    ("2301d03bde4c246388bad3876965d574", "images_003.tar.gz"),
+    ("9f1b7f5aae01b13f4bc8e2c44a4b8ef6", "images_004.tar.gz"),
+    ("1861f3cd0ef7734df8104f2b0309023b", "images_005.tar.gz"),
+    ("456b53a8b351afd92a35bc41444c58c8", "images_006.tar.gz"),
+    ("1075121ea20a137b87f290d6a4a5965e", "images_007.tar.gz"),
+    ("b61f34cec3aa69f295fbb593cbd9d443", "images_008.tar.gz"),
+    ("442a3caa61ae9b64e61c561294d1e183", "images_009.tar.gz"),
+    ("09ec81c4c31e32858ad8cf965c494b74", "images_010.tar.gz"),
+    ("499aefc67207a5a97692424cf5dbeed5", "images_011.tar.gz"),
+    ("dc9fda1757c2de0032b63347a7d2895c", "images_012.tar.gz"),
+];
+
+/// Runs a verify of good files with this table and expects them all to be known.
+#[track_caller]
+fn is_read(write: impl Fn(&Archive) -> String) {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let mut table = String::new();
+    for archive in &all {
+        sandbox.put_archive(archive);
+        table.push_str(&write(archive));
+    }
+    let table = sandbox.put("table", table);
+    let verify = sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table);
+    assert_eq!(verify.report(0).all_ok().lines().len(), 2);
+}
+
+/// Runs with this table and expects it to be refused at this line.
+#[track_caller]
+fn is_refused(table: impl AsRef<[u8]>, line: Option<u32>) {
+    let sandbox = Sandbox::new();
+    let table = sandbox.put("table", table);
+    let outcome = sandbox.cxr(["verify", "data", "--checksums"]).arg(table).run();
+    outcome.exits(2).is_plain().says("table");
+    if let Some(line) = line {
+        outcome.says(&format!("line {line}"));
+    }
+    outcome.expect(outcome.stdout.is_empty(), "nothing on standard output");
+}
+
+#[test]
+fn the_published_table_is_printed_for_md5sum() {
+    let sandbox = Sandbox::new();
+    let outcome = sandbox.cxr(["checksums"]).run();
+    outcome.exits(0);
+    let mut expected = String::new();
+    for (md5, name) in PUBLISHED {
+        writeln!(expected, "{md5}  {name}").unwrap();
+    }
+    assert_eq!(outcome.stdout(), expected);
+    outcome.expect(outcome.stderr.is_empty(), "nothing on standard error");
+}
+
+#[test]
+fn md5sum_accepts_what_is_printed() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let table = sandbox.table(&all);
+    let printed = sandbox.cxr(["checksums", "--checksums"]).arg(table).run();
+    let sums = sandbox.put("sums", &printed.exits(0).stdout);
+    let mut md5sum = Command::new("md5sum");
+    md5sum.args(["--check", "--strict"]).arg(sums).current_dir(sandbox.data());
+    let status = md5sum.stdout(Stdio::null()).status().unwrap();
+    assert!(status.success());
+}
+
+#[test]
+fn every_form_that_md5sum_checks_is_read() {
+    is_read(|archive| format!("{}  {}\n", archive.md5, archive.name));
+    is_read(|archive| format!("{} *{}\n", archive.md5, archive.name));
+    is_read(|archive| format!("{} {}\n", archive.md5, archive.name));
+    is_read(|archive| format!("MD5 ({}) = {}\n", archive.name, archive.md5));
+    is_read(|archive| format!("MD5({})= {}\n", archive.name, archive.md5));
+    is_read(|archive| format!("\\{}  {}\n", archive.md5, archive.name));
+}
+
+#[test]
+fn line_ends_case_comments_and_blank_lines_do_not_matter() {
+    is_read(|archive| format!("{}  {}\r\n", archive.md5.to_uppercase(), archive.name));
+    is_read(|archive| format!("# a comment\n\n{}  {}\n   \n", archive.md5, archive.name));
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    // A byte order mark, and no end of the last line.
+    let table = format!("\u{feff}{}  {}", all[0].md5, all[0].name);
+    let table = sandbox.put("table", table);
+    sandbox.cxr(["verify", "data", "-q", "--checksums"]).arg(table).run().exits(0);
+}
+
+#[test]
+fn an_escaped_name_is_the_name_it_stands_for() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put("data/a\\b\nc", &*all[0].bytes);
+    let table = sandbox.put("table", format!("\\{}  a\\\\b\\nc\n", all[0].md5));
+    let outcome = sandbox.cxr(["verify", "data", "--checksums"]).arg(table).run();
+    outcome.exits(0).is_plain();
+    assert_eq!(outcome.stdout().lines().count(), 1, "{outcome}");
+}
+
+#[test]
+fn a_table_with_sizes_is_read() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put_archive(&all[0]);
+    sandbox.put_archive(&all[1]);
+    let table = sandbox.table_with_sizes(&[(&all[0], ""), (&all[1], "http://example.org/x.gz")]);
+    let report =
+        sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table).report(0);
+    assert_eq!(report.line(NAMES[1]).number("expected_size"), all[1].size());
+}
+
+#[test]
+fn bad_lines_are_refused_with_their_number() {
+    const MD5: &str = "fe8ed0a6961412fddcbb3603c11b3698";
+    let good = format!("{MD5}  images_001.tar.gz\n");
+    for bad in [
+        "nonsense",
+        "fe8ed0a6961412fddcbb3603c11b369  short.gz",
+        "fe8ed0a6961412fddcbb3603c11b36988  long.gz",
+        "ge8ed0a6961412fddcbb3603c11b3698  nohex.gz",
+        "fe8ed0a6961412fddcbb3603c11b3698",
+        "fe8ed0a6961412fddcbb3603c11b3698  ",
+        "fe8ed0a6961412fddcbb3603c11b3698  /etc/passwd",
+        "fe8ed0a6961412fddcbb3603c11b3698  ../up.gz",
+        "fe8ed0a6961412fddcbb3603c11b3698  a/../../up.gz",
+        "fe8ed0a6961412fddcbb3603c11b3698  .cxr/lock",
+        "fe8ed0a6961412fddcbb3603c11b3698  images_001.tar.gz",
+        "SHA256 (a.gz) = fe8ed0a6961412fddcbb3603c11b3698fe8ed0a6961412fddcbb3603c11b3698",
+        "<!DOCTYPE html>",
+        "\u{1b}[2J",
+    ] {
+        is_refused(format!("{good}# comment\n{bad}\n"), Some(3));
+    }
+    is_refused([good.as_bytes(), MD5.as_bytes(), b"  \xff\xfe.gz\n"].concat(), Some(2));
+}
+
+#[test]
+fn a_table_that_cannot_be_one_is_refused() {
+    is_refused("", None);
+    is_refused("# only a comment\n\n", None);
+    is_refused([0xff, 0xfe, b'f', 0, b'e', 0], None);
+    let sandbox = Sandbox::new();
+    for table in ["nowhere", "data"] {
+        let outcome = sandbox.cxr(["verify", "data", "--checksums", table]).run();
+        outcome.exits(2).says(table);
+    }
+}
+
+#[test]
+fn selectors_choose() {
+    let sandbox = Sandbox::new();
+    let all = archives(12);
+    let table = sandbox.table(&all);
+    let chosen = |selectors: &[&str]| {
+        let list = sandbox.cxr(["fetch", "--dry-run", "--format", "json", "--checksums"]);
+        let run = list.arg(&table).args(["--from", "/nonexistent"]).args(selectors).run();
+        let report = run.report();
+        report
+            .lines()
+            .iter()
+            .map(|line| line.value["name"].as_str().unwrap()[7..10].parse::<u32>().unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(chosen(&[]), (1..=12).collect::<Vec<_>>());
+    assert_eq!(chosen(&["3"]), [3]);
+    assert_eq!(chosen(&["003"]), [3]);
+    assert_eq!(chosen(&["images_003"]), [3]);
+    assert_eq!(chosen(&["images_003.tar.gz"]), [3]);
+    assert_eq!(chosen(&["1-4"]), [1, 2, 3, 4]);
+    assert_eq!(chosen(&["1,3,7-9"]), [1, 3, 7, 8, 9]);
+    assert_eq!(chosen(&["9", "2", "9"]), [2, 9]);
+}
+
+#[test]
+fn unknown_selectors_are_refused() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let table = sandbox.table(&all);
+    for selector in ["0", "3", "13", "images_099", "2-1", "1-9", "x", "", ",", "1,,2", "1-", "-1"] {
+        let fetch = sandbox.cxr(["fetch", "--from", "/nonexistent", "--checksums"]).arg(&table);
+        fetch.args(["--", selector]).run().exits(2).is_plain();
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_2() {
+    let sandbox = Sandbox::new();
+    for words in [
+        &["frobnicate"][..],
+        &["fetch", "--jobs", "0"],
+        &["fetch", "--connections", "0"],
+        &["fetch", "--connections", "many"],
+        &["fetch", "--limit-rate", "fast"],
+        &["fetch", "--from", "ftp://example.org/"],
+        &["fetch", "--from", ""],
+        &["fetch", "--stall-timeout", "-1"],
+        &["verify", "--format", "xml"],
+        &["fetch", "--from", "http://127.0.0.1:9/", "--cacert", "nowhere.pem"],
+    ] {
+        let outcome = sandbox.cxr(words).run();
+        outcome.exits(2).expect(!outcome.stderr.is_empty(), "a reason");
+        outcome.expect(!sandbox.path(".cxr").exists(), "no trace");
+    }
+}
+
+#[test]
+fn options_can_come_from_the_environment() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    let table = sandbox.table(&all);
+    let verify = sandbox.cxr(["verify", "data"]).env("CXR_CHECKSUMS", table);
+    verify.env("CXR_FORMAT", "json").report(0).all_ok();
+}
+
+#[test]
+fn the_list_says_what_is_here_without_hashing() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put_archive(&all[0]);
+    let table = sandbox.table(&all);
+    let here = sandbox.data();
+    let outcome = sandbox.cxr(["list", "--checksums"]).arg(table).within(&here).run();
+    outcome.exits(0).is_plain();
+    outcome.prints_line(&[NAMES[0], &all[0].md5]).prints_line(&[NAMES[1], &all[1].md5]);
+    let built_in = sandbox.cxr(["list"]).run();
+    built_in.exits(0);
+    for (md5, name) in PUBLISHED {
+        built_in.prints_line(&[name, md5]);
+    }
+}
+
+#[test]
+fn the_citation_names_the_paper_and_the_provider() {
+    let outcome = Sandbox::new().cxr(["cite"]).run();
+    outcome.exits(0).prints("10.1109/CVPR.2017.369").prints("NIH Clinical Center");
+    outcome.prints("https://nihcc.app.box.com/v/ChestXray-NIHCC");
+}
+
+#[test]
+fn completions_and_the_manual_page_are_printed() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish"] {
+        sandbox.cxr(["completions", shell]).run().exits(0).prints("cxr");
+    }
+    sandbox.cxr(["man"]).run().exits(0).prints(".TH");
+    sandbox.cxr(["completions", "tcsh-of-1981"]).run().exits(2);
+}
+
+#[test]
+fn help_and_version() {
+    let sandbox = Sandbox::new();
+    sandbox.cxr(["--version"]).run().exits(0).prints(env!("CARGO_PKG_VERSION"));
+    sandbox.cxr(["--help"]).run().exits(0).prints("fetch").prints("verify");
+    sandbox.cxr(["fetch", "--help"]).run().exits(0).prints("--from").prints("--stall-timeout");
+    sandbox.cxr::<&str>([]).run().exits(2);
+}

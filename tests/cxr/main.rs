@@ -1,0 +1,18 @@
+//! Tests through the binary: a sandbox for each, a server that misbehaves on request, and the
+//! real servers that people use.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    unreachable_pub,
+    reason = "a test fails by panicking, breaks files on purpose, and has no other crate to serve"
+)]
+
+mod support;
+
+// The support's own behaviour: a server that lies about lying proves nothing.
+mod harness;
+
+mod checksums;
+mod verify;

@@ -1,0 +1,103 @@
+//! Archives of the real shape, small: gzipped ustar of `images/NNNNNNNN_NNN.png`, made from
+//! original images, the same bytes on every machine.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use flate2::{Compression, GzBuilder};
+use md5::{Digest, Md5};
+
+const IMAGES: [&[u8]; 3] = [
+    include_bytes!("../../data/png/00000013_021.png"),
+    include_bytes!("../../data/png/00000032_015.png"),
+    include_bytes!("../../data/png/00000003_000.png"),
+];
+
+/// The names of the first four archives, which most tests use.
+pub const NAMES: [&str; 4] =
+    ["images_001.tar.gz", "images_002.tar.gz", "images_003.tar.gz", "images_004.tar.gz"];
+
+/// One archive: what a server has and what the program should end up with.
+#[derive(Clone)]
+pub struct Archive {
+    pub name: String,
+    pub bytes: Arc<Vec<u8>>,
+    pub md5: String,
+}
+
+impl Archive {
+    pub fn new(name: impl Into<String>, bytes: Vec<u8>) -> Self {
+        let md5 = md5_of(&bytes);
+        Self { name: name.into(), bytes: Arc::new(bytes), md5 }
+    }
+
+    pub fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// The path under which a server has it: `/NAME`.
+    pub fn path(&self) -> String {
+        format!("/{}", self.name)
+    }
+
+    /// The same bytes but for one bit.
+    pub fn flipped(&self, at: usize) -> Vec<u8> {
+        let mut bytes = self.bytes.to_vec();
+        bytes[at] ^= 0x10;
+        bytes
+    }
+}
+
+pub fn md5_of(bytes: &[u8]) -> String {
+    hex::encode(Md5::digest(bytes))
+}
+
+/// Archive `number` of twelve with so many images of about 0.4 MiB. Made once and shared.
+pub fn archive(number: usize, images: usize) -> Archive {
+    static MADE: LazyLock<Mutex<HashMap<(usize, usize), Archive>>> = LazyLock::new(Mutex::default);
+    let mut made = MADE.lock().unwrap();
+    made.entry((number, images)).or_insert_with(|| build(number, images)).clone()
+}
+
+/// Archives 1 to `count` of one image each, about 0.4 MiB.
+pub fn archives(count: usize) -> Vec<Archive> {
+    (1..=count).map(|number| archive(number, 1)).collect()
+}
+
+fn build(number: usize, images: usize) -> Archive {
+    let gzip = GzBuilder::new().mtime(1_500_000_000).write(Vec::new(), Compression::fast());
+    let mut tar = tar::Builder::new(gzip);
+    for index in 0..images {
+        let image = IMAGES[(number + index) % IMAGES.len()];
+        let name = format!("images/{:08}_{:03}.png", number * 1000 + index / 7, index % 7);
+        tar.append_data(&mut header(image), name, image).unwrap();
+    }
+    let bytes = tar.into_inner().unwrap().finish().unwrap();
+    Archive::new(format!("images_{number:03}.tar.gz"), bytes)
+}
+
+fn header(image: &[u8]) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(image.len() as u64);
+    header.set_mode(0o644);
+    header.set_mtime(1_500_000_000);
+    header
+}
+
+/// A gzip file of about `mebibytes` MiB of noise in stored blocks: large, and quickly made.
+pub fn stored(name: &str, mebibytes: usize, seed: u64) -> Archive {
+    let mut noise = vec![0; mebibytes << 20];
+    fastrand::Rng::with_seed(seed).fill(&mut noise);
+    let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+    let last = noise.len().div_ceil(usize::from(u16::MAX)) - 1;
+    for (index, block) in noise.chunks(usize::from(u16::MAX)).enumerate() {
+        let length = u16::try_from(block.len()).unwrap();
+        bytes.push(u8::from(index == last));
+        bytes.extend(length.to_le_bytes());
+        bytes.extend((!length).to_le_bytes());
+        bytes.extend(block);
+    }
+    bytes.extend(crc32fast::hash(&noise).to_le_bytes());
+    bytes.extend(u32::try_from(noise.len()).unwrap().to_le_bytes());
+    Archive::new(name, bytes)
+}

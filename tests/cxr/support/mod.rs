@@ -1,0 +1,52 @@
+//! What the tests stand on.
+
+mod archive;
+mod mount;
+mod nginx;
+mod outcome;
+mod process;
+mod program;
+mod python;
+mod sandbox;
+mod server;
+
+pub use archive::{Archive, NAMES, archive, archives, stored};
+pub use mount::SmallDisk;
+pub use nginx::{Authority, Nginx};
+pub use outcome::{Line, Outcome, Report};
+pub use process::Running;
+pub use program::Cxr;
+pub use python::Python;
+pub use sandbox::Sandbox;
+pub use server::{Fault, Hit, Lie, Refusal, Server};
+
+use std::time::{Duration, Instant};
+
+/// Waits until something is true; fails after ten seconds, saying what it waited for.
+pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !is_true() {
+        assert!(start.elapsed() < Duration::from_secs(10), "waited ten seconds for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether tests that need a program which is not installed may be left out.
+fn may_skip(program: &str, package: &str) -> bool {
+    let allowed = std::env::var_os("CXR_TESTS_WITHOUT_SERVERS").is_some_and(|value| value == "1");
+    assert!(
+        allowed,
+        "`{program}` is not installed: `apt-get install {package}`, \
+         or set CXR_TESTS_WITHOUT_SERVERS=1 to leave these tests out"
+    );
+    eprintln!("skipped: `{program}` is not installed");
+    true
+}
+
+/// Whether a program can be started.
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&path).collect();
+    folders.push("/usr/sbin".into());
+    folders.iter().any(|folder| folder.join(program).is_file())
+}

@@ -1,0 +1,196 @@
+//! How a run ended, and what can be expected of it.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// An ended run. A failed expectation shows all of it.
+pub struct Outcome {
+    pub command: String,
+    pub status: Option<i32>,
+    pub signal: Option<i32>,
+    pub elapsed: Duration,
+    pub stdout: Vec<u8>,
+    pub stderr: Vec<u8>,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { command, status, signal, elapsed, .. } = self;
+        writeln!(f, "\n────────────────────────────────────────")?;
+        writeln!(f, "{command}")?;
+        writeln!(f, "exit status {status:?}, signal {signal:?}, after {elapsed:.1?}")?;
+        writeln!(f, "──── standard output\n{}", self.stdout())?;
+        writeln!(f, "──── standard error\n{}", self.stderr())?;
+        write!(f, "────────────────────────────────────────")
+    }
+}
+
+impl Outcome {
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+
+    #[track_caller]
+    pub fn expect(&self, is_so: bool, what: impl fmt::Display) -> &Self {
+        assert!(is_so, "expected {what}{self}");
+        self
+    }
+
+    #[track_caller]
+    pub fn exits(&self, status: i32) -> &Self {
+        self.expect(self.status == Some(status), format_args!("exit status {status}"))
+    }
+
+    /// Standard error has this in it.
+    #[track_caller]
+    pub fn says(&self, words: &str) -> &Self {
+        self.expect(self.stderr().contains(words), format_args!("{words:?} on standard error"))
+    }
+
+    /// Standard output has this in it.
+    #[track_caller]
+    pub fn prints(&self, words: &str) -> &Self {
+        self.expect(self.stdout().contains(words), format_args!("{words:?} on standard output"))
+    }
+
+    /// A line of standard output has all of these words.
+    #[track_caller]
+    pub fn prints_line(&self, words: &[&str]) -> &Self {
+        let found = self.stdout().lines().any(|line| words.iter().all(|word| line.contains(word)));
+        self.expect(found, format_args!("a line with {words:?} on standard output"))
+    }
+
+    /// Neither stream has a control character other than the end of a line.
+    #[track_caller]
+    pub fn is_plain(&self) -> &Self {
+        let text = format!("{}{}", self.stdout(), self.stderr());
+        let control = text.chars().find(|c| c.is_control() && *c != '\n');
+        self.expect(control.is_none(), format_args!("no control character, not {control:?}"))
+    }
+
+    /// The JSON report, which is all of standard output.
+    #[track_caller]
+    pub fn report(&self) -> Report {
+        let value: Value = serde_json::from_slice(&self.stdout)
+            .unwrap_or_else(|error| panic!("expected JSON on standard output: {error}{self}"));
+        self.expect(value["schema"] == "cxr.report/1", "the schema `cxr.report/1`");
+        Report { value, shown: self.to_string() }
+    }
+}
+
+/// The JSON report of a run.
+pub struct Report {
+    pub value: Value,
+    shown: String,
+}
+
+/// What the report says of one archive.
+pub struct Line<'a> {
+    pub value: &'a Value,
+    shown: &'a str,
+}
+
+impl Report {
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// All archives, in order.
+    pub fn lines(&self) -> Vec<Line<'_>> {
+        let archives = self.value["archives"].as_array().map_or(&[][..], Vec::as_slice);
+        archives.iter().map(|value| Line { value, shown: &self.shown }).collect()
+    }
+
+    /// The one archive of this name.
+    #[track_caller]
+    pub fn line(&self, name: &str) -> Line<'_> {
+        let mut found: Vec<_> =
+            self.lines().into_iter().filter(|line| line.value["name"] == name).collect();
+        assert_eq!(found.len(), 1, "expected one archive {name:?}{}", self.shown);
+        found.remove(0)
+    }
+
+    /// The one archive of a report on one.
+    #[track_caller]
+    pub fn only(&self) -> Line<'_> {
+        let mut lines = self.lines();
+        assert_eq!(lines.len(), 1, "expected a report on one archive{}", self.shown);
+        lines.remove(0)
+    }
+
+    /// The verdicts, in order.
+    pub fn verdicts(&self) -> Vec<String> {
+        self.lines().iter().map(Line::verdict).collect()
+    }
+
+    /// Every archive is `ok`.
+    #[track_caller]
+    pub fn all_ok(&self) -> &Self {
+        let verdicts = self.verdicts();
+        let all = !verdicts.is_empty() && verdicts.iter().all(|verdict| verdict == "ok");
+        assert!(all && self.value["ok"] == true, "expected all to be ok{}", self.shown);
+        self
+    }
+
+    /// Bytes received, all archives together.
+    #[track_caller]
+    pub fn downloaded(&self) -> u64 {
+        self.value["summary"]["bytes_downloaded"]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no summary.bytes_downloaded{}", self.shown))
+    }
+}
+
+impl Line<'_> {
+    pub fn verdict(&self) -> String {
+        self.value["verdict"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// It has this verdict.
+    #[track_caller]
+    pub fn is(&self, verdict: &str) -> &Self {
+        assert_eq!(self.verdict(), verdict, "verdict of {}{}", self.value["name"], self.shown);
+        self
+    }
+
+    pub fn detail(&self) -> String {
+        self.value["detail"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The detail has this in it, in whatever case.
+    #[track_caller]
+    pub fn because(&self, words: &str) -> &Self {
+        let found = self.detail().to_lowercase().contains(&words.to_lowercase());
+        assert!(found, "expected {words:?} in the detail{}", self.shown);
+        self
+    }
+
+    /// It names a next step with this word in it.
+    #[track_caller]
+    pub fn next(&self, word: &str) -> &Self {
+        let next = self.value["next"].as_str().unwrap_or_default();
+        assert!(next.contains(word), "expected {word:?} in `next`{}", self.shown);
+        self
+    }
+
+    #[track_caller]
+    pub fn number(&self, field: &str) -> u64 {
+        self.value[field].as_u64().unwrap_or_else(|| panic!("no number {field:?}{}", self.shown))
+    }
+
+    #[track_caller]
+    pub fn downloaded(&self) -> u64 {
+        self.number("bytes_downloaded")
+    }
+
+    #[track_caller]
+    pub fn reused(&self) -> u64 {
+        self.number("bytes_reused")
+    }
+}

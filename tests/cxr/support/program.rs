@@ -1,0 +1,123 @@
+//! The command line of one run.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::outcome::Outcome;
+use super::process::Running;
+use super::sandbox::Sandbox;
+
+/// A run in preparation.
+pub struct Cxr {
+    /// What goes before the program, such as `unshare`.
+    before: Vec<OsString>,
+    arguments: Vec<OsString>,
+    environment: Vec<(String, OsString)>,
+    folder: PathBuf,
+    deadline: Duration,
+}
+
+impl Cxr {
+    pub fn new<I: AsRef<OsStr>>(sandbox: &Sandbox, arguments: impl IntoIterator<Item = I>) -> Self {
+        let cxr = Self {
+            before: Vec::new(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            folder: sandbox.root().to_owned(),
+            deadline: Duration::from_mins(1),
+        };
+        cxr.env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", sandbox.path("home"))
+            .env("LANG", "C.UTF-8")
+            .env("RUST_BACKTRACE", "1")
+            .env("CXR_BACKOFF_MS", "20")
+            .args(arguments)
+    }
+
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    pub fn args<I: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = I>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Chunks of so many bytes, so that a small archive has many.
+    pub fn chunk(self, bytes: u64) -> Self {
+        self.env("CXR_CHUNK", bytes.to_string())
+    }
+
+    /// Starts the program by way of another.
+    pub fn under<I: AsRef<OsStr>>(mut self, before: impl IntoIterator<Item = I>) -> Self {
+        self.before.extend(before.into_iter().map(|word| word.as_ref().to_owned()));
+        self
+    }
+
+    /// Root may read and write everything; in a name space where it is nobody, it may not.
+    /// Others are held back by permissions anyway.
+    pub fn unprivileged(self) -> Self {
+        if rustix::process::geteuid().is_root() { self.under(["unshare", "--user"]) } else { self }
+    }
+
+    /// Started in another folder.
+    pub fn within(mut self, folder: &Path) -> Self {
+        folder.clone_into(&mut self.folder);
+        self
+    }
+
+    /// Runs to the end; fails if that takes longer than a minute.
+    #[track_caller]
+    pub fn run(self) -> Outcome {
+        let deadline = self.deadline;
+        self.spawn().wait_for(deadline)
+    }
+
+    /// Runs to the end, expects this exit status and reads the report.
+    #[track_caller]
+    pub fn report(self, status: i32) -> super::Report {
+        self.run().exits(status).report()
+    }
+
+    #[track_caller]
+    pub fn spawn(self) -> Running {
+        let shown = self.shown();
+        Running::start(self.command(), shown)
+    }
+
+    /// The plain command, for those that connect its streams themselves.
+    pub fn command(self) -> Command {
+        let mut words = self.before;
+        words.push(env!("CARGO_BIN_EXE_cxr").into());
+        words.extend(self.arguments);
+        let mut command = Command::new(&words[0]);
+        command
+            .args(&words[1..])
+            .env_clear()
+            .envs(self.environment)
+            .current_dir(self.folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn shown(&self) -> String {
+        let words = self
+            .before
+            .iter()
+            .chain([&OsString::from("cxr")])
+            .chain(&self.arguments)
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect::<Vec<_>>();
+        words.join(" ")
+    }
+}

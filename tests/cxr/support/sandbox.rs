@@ -1,0 +1,163 @@
+//! A folder of its own for each test.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::archive::{Archive, md5_of};
+use super::program::Cxr;
+use super::server::Server;
+
+/// Removed with everything in it when the test ends.
+pub struct Sandbox {
+    root: TempDir,
+}
+
+impl Sandbox {
+    /// With an empty folder `data` for the archives.
+    pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("cxr-test-").tempdir().unwrap();
+        fs::create_dir(root.path().join("data")).unwrap();
+        fs::create_dir(root.path().join("home")).unwrap();
+        Self { root }
+    }
+
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// The folder for the archives.
+    pub fn data(&self) -> PathBuf {
+        self.path("data")
+    }
+
+    /// Writes a file, with the folders it lies in.
+    pub fn put(&self, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// Puts an archive into the data folder under its own name.
+    pub fn put_archive(&self, archive: &Archive) -> PathBuf {
+        self.put(Path::new("data").join(&archive.name), &*archive.bytes)
+    }
+
+    /// A table as `md5sum` writes it.
+    pub fn table(&self, archives: &[Archive]) -> PathBuf {
+        let lines: String =
+            archives.iter().map(|archive| format!("{}  {}\n", archive.md5, archive.name)).collect();
+        self.put("table.md5", lines)
+    }
+
+    /// A table in the catalogue's own form, which knows sizes; an address for each that has one.
+    pub fn table_with_sizes(&self, archives: &[(&Archive, &str)]) -> PathBuf {
+        let mut lines = String::from("name\tsize\tmd5\taddress\n");
+        for (archive, address) in archives {
+            let Archive { name, md5, .. } = archive;
+            lines.push_str(&format!("{name}\t{}\t{md5}\t{address}\n", archive.size()));
+        }
+        self.put("table.tsv", lines)
+    }
+
+    /// `cxr` with a clean environment, started in this sandbox.
+    pub fn cxr<I: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Cxr {
+        Cxr::new(self, arguments)
+    }
+
+    /// `cxr fetch` of these archives from a server into the data folder, in JSON, with short
+    /// time-outs and few retries.
+    pub fn fetch(&self, server: &Server, archives: &[Archive]) -> Cxr {
+        self.fetch_from(&server.base(), archives)
+    }
+
+    /// As [`Sandbox::fetch`], from any source.
+    pub fn fetch_from(&self, source: &str, archives: &[Archive]) -> Cxr {
+        self.fetch_with(&self.table(archives)).args(["--from", source])
+    }
+
+    /// As [`Sandbox::fetch`], with a table and no source yet.
+    pub fn fetch_with(&self, table: &Path) -> Cxr {
+        self.cxr(["fetch", "--format", "json", "--dir", "data", "--checksums"]).arg(table).args([
+            "--retries",
+            "3",
+            "--stall-timeout",
+            "1",
+            "--connect-timeout",
+            "2",
+        ])
+    }
+
+    /// `cxr verify` in JSON against a table of these archives.
+    pub fn verify(&self, archives: &[Archive]) -> Cxr {
+        let table = self.table(archives);
+        self.cxr(["verify", "--format", "json", "--checksums"]).arg(table)
+    }
+
+    /// The data folder holds the archive under its own name, byte for byte.
+    #[track_caller]
+    pub fn has(&self, archive: &Archive) {
+        self.holds(Path::new("data").join(&archive.name), &archive.bytes);
+    }
+
+    /// A file holds these bytes.
+    #[track_caller]
+    pub fn holds(&self, name: impl AsRef<Path>, bytes: &[u8]) {
+        let path = self.path(name);
+        let found = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (found_md5, md5) = (md5_of(&found), md5_of(bytes));
+        assert!(
+            found == bytes,
+            "{}: {} bytes, MD5 {found_md5}; expected {} bytes, MD5 {md5}",
+            path.display(),
+            found.len(),
+            bytes.len(),
+        );
+    }
+
+    /// Nothing lies in the data folder under the archive's name.
+    #[track_caller]
+    pub fn lacks(&self, archive: &Archive) {
+        let path = self.data().join(&archive.name);
+        assert!(fs::symlink_metadata(&path).is_err(), "{} is there", path.display());
+    }
+
+    /// Every file under a folder, as paths from there, in order; folders are not listed.
+    pub fn files(&self, folder: impl AsRef<Path>) -> Vec<PathBuf> {
+        let folder = self.path(folder);
+        let mut files = Vec::new();
+        collect(&folder, &mut files);
+        let mut files: Vec<_> =
+            files.into_iter().map(|file| file.strip_prefix(&folder).unwrap().to_owned()).collect();
+        files.sort();
+        files
+    }
+
+    /// The one file under `data/.cxr` whose name ends so.
+    #[track_caller]
+    pub fn unfinished(&self, ending: &str) -> PathBuf {
+        let files = self.files("data/.cxr");
+        let found: Vec<_> =
+            files.iter().filter(|file| file.to_string_lossy().ends_with(ending)).collect();
+        assert_eq!(found.len(), 1, "files ending with {ending:?} among {files:?}");
+        self.path("data/.cxr").join(found[0])
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if fs::symlink_metadata(&path).unwrap().is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}

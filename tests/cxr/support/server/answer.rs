@@ -1,0 +1,250 @@
+//! What a request gets: first as an honest server would answer, then bent by the faults.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::Shared;
+use super::fault::{Fault, Lie};
+use super::request::{self, Request};
+use super::route::Found;
+
+/// How the length of a body is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    Length,
+    Chunked,
+    /// By closing the connection.
+    Close,
+}
+
+/// How an answer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    Whole,
+    Reset { after: u64 },
+    Close { after: u64 },
+    Stall { after: u64 },
+}
+
+/// Bytes that go out, a pause after each so many.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub bytes: usize,
+    pub every: Duration,
+}
+
+/// One answer, ready to be sent.
+pub struct Answer {
+    pub version: &'static str,
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub bytes: Arc<Vec<u8>>,
+    pub part: Range<usize>,
+    /// Bytes after the last that was promised.
+    pub extra: u64,
+    /// The byte of the file in which a bit is wrong.
+    pub flip: Option<u64>,
+    pub framing: Framing,
+    pub ending: Ending,
+    pub pace: Option<Pace>,
+    pub silent: bool,
+    pub head_only: bool,
+    pub keep_alive: bool,
+}
+
+impl Answer {
+    /// The answer to a request, with the faults that apply.
+    pub fn to(request: &Request, shared: &Shared) -> Self {
+        let asked = request.header("range").and_then(request::range);
+        let start = asked.map_or(0, |(first, _)| first);
+        let faults = shared.rules.take(&request.path, start);
+        let deaf = faults.iter().any(|fault| matches!(fault, Fault::NoRanges | Fault::Http10));
+        let other = faults.iter().find_map(|fault| match fault {
+            Fault::Other(bytes) => Some(Arc::clone(bytes)),
+            _ => None,
+        });
+        let found = match (shared.routes.find(&request.path), other) {
+            (Found::File(_), Some(other)) => Found::File(other),
+            (found, _) => found,
+        };
+        let mut answer = Self::honest(found, asked.filter(|_| !deaf));
+        if !deaf && answer.status < 300 {
+            answer.headers.push(("Accept-Ranges", "bytes".to_owned()));
+        }
+        answer.head_only = request.method == "HEAD";
+        answer.keep_alive = request.header("connection") != Some("close");
+        for fault in &faults {
+            answer.bend(fault);
+        }
+        answer
+    }
+
+    fn honest(found: Found, asked: Option<(u64, Option<u64>)>) -> Self {
+        match found {
+            Found::File(bytes) => Self::of_file(bytes, asked),
+            Found::Nothing => Self::page(404, "<html>Not Found</html>\n"),
+            Found::Expired => Self::page(403, "<html>The link has expired</html>\n"),
+            Found::Redirect { status, target } => {
+                let mut answer = Self::page(status, "<html>Over there</html>\n");
+                answer.headers.push(("Location", target));
+                answer
+            }
+        }
+    }
+
+    fn of_file(bytes: Arc<Vec<u8>>, asked: Option<(u64, Option<u64>)>) -> Self {
+        let size = bytes.len() as u64;
+        let mut answer = Self::plain(200, bytes);
+        answer.headers.push(("Content-Type", "application/gzip".to_owned()));
+        answer.headers.push(("ETag", format!("\"{size:x}\"")));
+        let Some((first, last)) = asked else { return answer };
+        if first >= size {
+            let mut answer = Self::page(416, "<html>Range Not Satisfiable</html>\n");
+            answer.headers.push(("Content-Range", format!("bytes */{size}")));
+            return answer;
+        }
+        let last = last.unwrap_or(u64::MAX).min(size - 1);
+        answer.status = 206;
+        answer.part = position(first)..position(last + 1);
+        answer.headers.push(("Content-Range", format!("bytes {first}-{last}/{size}")));
+        answer
+    }
+
+    fn page(status: u16, text: &str) -> Self {
+        let mut answer = Self::plain(status, Arc::new(text.as_bytes().to_vec()));
+        answer.headers.push(("Content-Type", "text/html; charset=utf-8".to_owned()));
+        answer
+    }
+
+    fn plain(status: u16, bytes: Arc<Vec<u8>>) -> Self {
+        let part = 0..bytes.len();
+        Self {
+            version: "HTTP/1.1",
+            status,
+            headers: Vec::new(),
+            bytes,
+            part,
+            extra: 0,
+            flip: None,
+            framing: Framing::Length,
+            ending: Ending::Whole,
+            pace: None,
+            silent: false,
+            head_only: false,
+            keep_alive: true,
+        }
+    }
+
+    /// Puts another answer in place of this one, on the same connection.
+    fn turn_into(&mut self, other: Self) {
+        let (head_only, keep_alive) = (self.head_only, self.keep_alive);
+        *self = Self { head_only, keep_alive, ..other };
+    }
+
+    fn set(&mut self, name: &'static str, value: String) {
+        self.headers.retain(|(own, _)| *own != name);
+        self.headers.push((name, value));
+    }
+
+    /// Where the body begins in the file.
+    pub fn start(&self) -> u64 {
+        self.part.start as u64
+    }
+
+    fn bend(&mut self, fault: &Fault) {
+        match *fault {
+            Fault::Reset { after } => self.ending = Ending::Reset { after },
+            Fault::Close { after } => self.ending = Ending::Close { after },
+            Fault::Stall { after } => self.ending = Ending::Stall { after },
+            Fault::Silence => self.silent = true,
+            Fault::Drip { bytes, every } => self.pace = Some(Pace { bytes, every }),
+            Fault::Throttle { rate } => self.throttle(rate),
+            Fault::Status(status) => self.turn_into(Self::page(status, "<html>No</html>\n")),
+            Fault::RetryAfter(status, when) => {
+                self.turn_into(Self::page(status, "<html>Later</html>\n"));
+                self.set("Retry-After", when.to_owned());
+            }
+            Fault::Page(text) => self.turn_into(Self::page(200, text)),
+            Fault::Empty => self.turn_into(Self::plain(200, Arc::default())),
+            Fault::Unasked206 => self.claim_part(),
+            Fault::ContentRange(lie) => self.lie(lie),
+            Fault::ShortPart { less } => self.shorten(less),
+            Fault::Http10 => {
+                self.version = "HTTP/1.0";
+                self.framing = Framing::Close;
+            }
+            Fault::Chunked => self.framing = Framing::Chunked,
+            Fault::NoLength => self.framing = Framing::Close,
+            Fault::Extra { bytes } => self.extra = bytes,
+            Fault::Flip { at } => self.flip = Some(at),
+            Fault::ChangingTag => self.change_tag(),
+            Fault::GzipLabel => self.set("Content-Encoding", "gzip".to_owned()),
+            Fault::NoHead if self.head_only => {
+                self.turn_into(Self::page(404, "<html>Not Found</html>\n"));
+            }
+            Fault::NoKeepAlive => self.keep_alive = false,
+            Fault::NoRanges | Fault::Other(_) | Fault::NoHead => {}
+        }
+    }
+
+    fn throttle(&mut self, rate: u64) {
+        // Fifty pieces a second keep the rate even.
+        let bytes = position(rate / 50).max(1);
+        self.pace = Some(Pace { bytes, every: Duration::from_millis(20) });
+    }
+
+    fn change_tag(&mut self) {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        self.set("ETag", format!("\"edge-{number}\""));
+        let date = format!("Mon, 01 Jan 2024 00:{:02}:{:02} GMT", number / 60 % 60, number % 60);
+        self.set("Last-Modified", date);
+    }
+
+    fn claim_part(&mut self) {
+        if self.status == 200 {
+            self.status = 206;
+            let size = self.bytes.len();
+            self.set("Content-Range", format!("bytes 0-{}/{size}", size.saturating_sub(1)));
+        }
+    }
+
+    fn shorten(&mut self, less: u64) {
+        if self.status == 206 {
+            let less = position(less).min(self.part.len() - 1);
+            self.part.end -= less;
+            self.describe_part(self.bytes.len() as u64);
+        }
+    }
+
+    fn describe_part(&mut self, total: u64) {
+        let (first, last) = (self.part.start, self.part.end.saturating_sub(1));
+        self.set("Content-Range", format!("bytes {first}-{last}/{total}"));
+    }
+
+    fn lie(&mut self, lie: Lie) {
+        if self.status != 206 {
+            return;
+        }
+        match lie {
+            Lie::Missing => self.headers.retain(|(name, _)| *name != "Content-Range"),
+            Lie::Garbage => self.set("Content-Range", "bytes some-of/it".to_owned()),
+            Lie::Total(total) => self.describe_part(total),
+            Lie::UnknownTotal => {
+                let (first, last) = (self.part.start, self.part.end - 1);
+                self.set("Content-Range", format!("bytes {first}-{last}/*"));
+            }
+            Lie::Start(later) => {
+                let start = self.part.start + position(later);
+                self.part.start = start.min(self.part.end - 1);
+                self.describe_part(self.bytes.len() as u64);
+            }
+        }
+    }
+}
+
+fn position(offset: u64) -> usize {
+    usize::try_from(offset).unwrap()
+}

@@ -1,0 +1,263 @@
+//! A small HTTP/1.1 server on the loopback that behaves, until it is told not to.
+//!
+//! It serves bytes from memory with single ranges and keep-alive, counts every byte and keeps a
+//! log of every request. Faults are set by name, for a path or for all, for good or for the first
+//! few requests, and several may meet in one answer.
+
+mod answer;
+mod fault;
+mod request;
+mod route;
+mod send;
+
+use std::io::BufReader;
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::Duration;
+
+use super::archive::Archive;
+use answer::Answer;
+use fault::Rules;
+use request::Request;
+use route::Routes;
+
+pub use fault::{Fault, Lie, Rule};
+
+/// One request, as it came in, and what it got.
+#[derive(Debug, Clone)]
+pub struct Hit {
+    /// Which connection brought it, counted from 0.
+    pub connection: u32,
+    pub method: String,
+    pub path: String,
+    pub headers: Vec<(String, String)>,
+    pub status: u16,
+    /// Bytes of the body handed to the socket so far.
+    pub sent: u64,
+}
+
+impl Hit {
+    /// The value of a header, its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first and last byte that `Range` asks for.
+    pub fn range(&self) -> Option<(u64, Option<u64>)> {
+        request::range(self.header("range")?)
+    }
+}
+
+/// What becomes of connections beyond those allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Closed at once, without a word.
+    Close,
+    /// 503, then closed.
+    Unavailable,
+}
+
+/// The server. Ends with the value: connections are cut, threads leave.
+pub struct Server {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+}
+
+#[derive(Default)]
+struct Shared {
+    routes: Routes,
+    rules: Rules,
+    hits: Mutex<Vec<Hit>>,
+    sent: AtomicU64,
+    connections: AtomicU32,
+    open: Mutex<Vec<Weak<TcpStream>>>,
+    limit: Mutex<Option<(usize, Refusal)>>,
+    answering: AtomicUsize,
+    most_answering: AtomicUsize,
+    closing: AtomicBool,
+}
+
+impl Server {
+    pub fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared::default());
+        let own = Arc::clone(&shared);
+        thread::spawn(move || accept(&listener, &own));
+        Self { shared, address }
+    }
+
+    /// A server that has these archives, each under its name.
+    pub fn with<'a>(archives: impl IntoIterator<Item = &'a Archive>) -> Self {
+        let server = Self::new();
+        for archive in archives {
+            server.serve(&archive.path(), &archive.bytes);
+        }
+        server
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Puts bytes under a path, in place of what was there.
+    pub fn serve(&self, path: &str, bytes: &Arc<Vec<u8>>) {
+        self.shared.routes.file(path, Arc::clone(bytes));
+    }
+
+    /// Redirects a path; the target may be relative.
+    pub fn redirect(&self, path: &str, status: u16, target: &str) {
+        self.shared.routes.redirect(path, status, target);
+    }
+
+    /// As the publisher does it: a static address, three redirects, and a signed address that is
+    /// good for so many requests and so long. Returns the static address.
+    pub fn publish(&self, archive: &Archive, uses: u32, lifetime: Duration) -> String {
+        let path = self.shared.routes.publish(archive, uses, lifetime);
+        format!("{}{path}", self.base())
+    }
+
+    /// Misbehaves from now on.
+    pub fn does(&self, rule: impl Into<Rule>) -> &Self {
+        self.shared.rules.add(rule.into());
+        self
+    }
+
+    /// Behaves from now on.
+    pub fn behaves(&self) {
+        self.shared.rules.clear();
+    }
+
+    /// Allows only so many connections at a time.
+    pub fn allow(&self, connections: usize, refusal: Refusal) -> &Self {
+        *self.shared.limit.lock().unwrap() = Some((connections, refusal));
+        self
+    }
+
+    /// Every request so far.
+    pub fn hits(&self) -> Vec<Hit> {
+        self.shared.hits.lock().unwrap().clone()
+    }
+
+    /// Every request for a path so far.
+    pub fn hits_on(&self, path: &str) -> Vec<Hit> {
+        self.hits().into_iter().filter(|hit| hit.path == path).collect()
+    }
+
+    /// Bytes of bodies handed to sockets so far; some may never have been read.
+    pub fn sent(&self) -> u64 {
+        self.shared.sent.load(Ordering::SeqCst)
+    }
+
+    /// Connections so far.
+    pub fn connections(&self) -> u32 {
+        self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// The most requests that were being answered at one time.
+    pub fn most_answering(&self) -> usize {
+        self.shared.most_answering.load(Ordering::SeqCst)
+    }
+
+    /// Forgets requests and counts.
+    pub fn forget(&self) {
+        self.shared.hits.lock().unwrap().clear();
+        self.shared.sent.store(0, Ordering::SeqCst);
+        self.shared.most_answering.store(0, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shared.closing.store(true, Ordering::SeqCst);
+        for stream in self.shared.open.lock().unwrap().drain(..) {
+            if let Some(stream) = stream.upgrade() {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
+        // Wakes the accepting thread, which then sees that it is over.
+        let _ = TcpStream::connect(self.address);
+    }
+}
+
+impl Shared {
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// Counts a connection in; `None` if there are too many.
+    fn admit(&self, stream: &Arc<TcpStream>) -> Option<Refusal> {
+        let limit = *self.limit.lock().unwrap();
+        let mut open = self.open.lock().unwrap();
+        open.retain(|stream| stream.strong_count() > 0);
+        open.push(Arc::downgrade(stream));
+        limit.filter(|(most, _)| open.len() > *most).map(|(_, refusal)| refusal)
+    }
+
+    /// Notes a request; its place in the log.
+    fn note(&self, hit: Hit) -> usize {
+        let mut hits = self.hits.lock().unwrap();
+        hits.push(hit);
+        hits.len() - 1
+    }
+
+    /// Notes bytes of a body that went out.
+    fn note_sent(&self, place: usize, bytes: u64) {
+        self.sent.fetch_add(bytes, Ordering::SeqCst);
+        if let Some(hit) = self.hits.lock().unwrap().get_mut(place) {
+            hit.sent += bytes;
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for stream in listener.incoming() {
+        if shared.is_closing() {
+            return;
+        }
+        let Ok(stream) = stream else { continue };
+        let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+        let stream = Arc::new(stream);
+        let refusal = shared.admit(&stream);
+        let shared = Arc::clone(shared);
+        thread::spawn(move || match refusal {
+            None => converse(&stream, number, &shared),
+            Some(refusal) => refuse(&stream, refusal),
+        });
+    }
+}
+
+fn refuse(stream: &TcpStream, refusal: Refusal) {
+    if refusal == Refusal::Unavailable {
+        // The request is read first: closing on unread bytes would reset the connection.
+        let _ = Request::read(&mut BufReader::new(stream));
+        send::refusal(stream);
+    }
+    let _ = stream.shutdown(Shutdown::Both);
+}
+
+/// Answers the requests of one connection until either side has had enough.
+fn converse(stream: &Arc<TcpStream>, connection: u32, shared: &Shared) {
+    let mut reader = BufReader::new(&**stream);
+    while let Some(request) = Request::read(&mut reader) {
+        let answer = Answer::to(&request, shared);
+        let place = shared.note(Hit {
+            connection,
+            method: request.method,
+            path: request.path,
+            headers: request.headers,
+            status: answer.status,
+            sent: 0,
+        });
+        let now = shared.answering.fetch_add(1, Ordering::SeqCst) + 1;
+        shared.most_answering.fetch_max(now, Ordering::SeqCst);
+        let goes_on = send::answer(stream, &answer, shared, place);
+        shared.answering.fetch_sub(1, Ordering::SeqCst);
+        if !goes_on {
+            break;
+        }
+    }
+}

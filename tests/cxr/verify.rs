@@ -1,0 +1,332 @@
+//! `cxr verify`: each file gets the verdict it deserves, and the others go on.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use crate::support::{Archive, NAMES, Sandbox, archive, archives};
+
+/// The verdict, the detail and the exit status for one file of these bytes under the first name.
+fn verdict_of(bytes: &[u8]) -> (String, String, i32) {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put("data/images_001.tar.gz", bytes);
+    sandbox.put_archive(&all[1]);
+    let outcome = sandbox.verify(&all).arg("data").run();
+    let report = outcome.report();
+    report.line(NAMES[1]).is("ok");
+    let line = report.line(NAMES[0]);
+    (line.verdict(), line.detail(), outcome.status.unwrap())
+}
+
+#[test]
+fn a_good_folder_is_ok() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let report = sandbox.verify(&all).arg("data").report(0);
+    report.all_ok();
+    for (line, archive) in report.lines().iter().zip(&all) {
+        assert_eq!(line.value["name"], *archive.name);
+        assert_eq!(line.value["expected_md5"], *archive.md5);
+        assert_eq!(line.value["actual_md5"], *archive.md5);
+        assert_eq!(line.number("actual_size"), archive.size());
+        assert_eq!(line.downloaded(), 0);
+    }
+}
+
+#[test]
+fn the_folder_is_here_unless_another_is_named() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    let here = sandbox.data();
+    sandbox.verify(&all).within(&here).report(0).all_ok();
+}
+
+#[test]
+fn lines_come_in_the_order_of_the_table_and_can_be_grepped() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    for archive in &all[..3] {
+        sandbox.put_archive(archive);
+    }
+    let table = sandbox.table(&all);
+    let outcome = sandbox.cxr(["verify", "data", "--checksums"]).arg(table).run();
+    outcome.exits(1).is_plain();
+    let stdout = outcome.stdout();
+    let lines: Vec<_> = stdout.lines().collect();
+    outcome.expect(lines.len() >= 4, "a line for each archive");
+    for (line, (name, verdict)) in lines.iter().zip(NAMES.iter().zip(["ok", "ok", "ok", "missing"]))
+    {
+        outcome.expect(
+            line.contains(name) && line.split_whitespace().next() == Some(verdict),
+            format_args!("{verdict} for {name}"),
+        );
+    }
+}
+
+#[test]
+fn what_is_not_there_is_missing_and_the_rest_is_checked() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    sandbox.put_archive(&all[0]);
+    sandbox.put_archive(&all[2]);
+    let report = sandbox.verify(&all).arg("data").report(1);
+    assert_eq!(report.verdicts(), ["ok", "missing", "ok"]);
+    report.line(NAMES[1]).next("fetch");
+    assert_eq!(report.value["ok"], false);
+    assert_eq!(report.value["summary"]["ok"], 2);
+    assert_eq!(report.value["summary"]["missing"], 1);
+}
+
+#[test]
+fn an_empty_folder_is_no_pass() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let report = sandbox.verify(&all).arg("data").report(1);
+    assert_eq!(report.verdicts(), ["missing", "missing"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_no_pass() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let outcome = sandbox.verify(&all).arg("nowhere").run();
+    outcome.expect(matches!(outcome.status, Some(1..=3)), "a failure");
+    outcome.expect(
+        format!("{}{}", outcome.stdout(), outcome.stderr()).contains("nowhere"),
+        "the name of what is not there",
+    );
+}
+
+#[test]
+fn a_flipped_bit_is_corrupt_wherever_it_is() {
+    let all = archives(1);
+    for at in [0, 9, 70_000, all[0].bytes.len() - 1] {
+        let (verdict, detail, status) = verdict_of(&all[0].flipped(at));
+        // Without gzip's first bytes it may as well be called another kind of file.
+        let allowed: &[&str] = if at == 0 { &["corrupt", "foreign"] } else { &["corrupt"] };
+        assert!(allowed.contains(&verdict.as_str()), "byte {at}: {verdict}, {detail}");
+        assert_eq!(status, 1);
+    }
+}
+
+#[test]
+fn a_short_file_is_incomplete_or_corrupt_but_never_ok() {
+    let all = archives(1);
+    for length in [1, 1000, all[0].bytes.len() - 1] {
+        let (verdict, detail, status) = verdict_of(&all[0].bytes[..length]);
+        // A table of MD5s has no sizes: how much is missing cannot be known from it.
+        assert!(["incomplete", "corrupt"].contains(&verdict.as_str()), "{verdict}: {detail}");
+        assert_eq!(status, 1);
+    }
+}
+
+#[test]
+fn a_short_file_of_known_size_is_incomplete() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put("data/images_001.tar.gz", &all[0].bytes[..100_000]);
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let verify = sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table);
+    let report = verify.report(1);
+    let line = report.only();
+    line.is("incomplete").next("fetch");
+    assert_eq!(line.number("actual_size"), 100_000);
+    assert_eq!(line.number("expected_size"), all[0].size());
+}
+
+#[test]
+fn a_longer_file_is_not_ok() {
+    let all = archives(1);
+    let mut longer = all[0].bytes.to_vec();
+    longer.push(0);
+    let (verdict, detail, status) = verdict_of(&longer);
+    assert!(["corrupt", "foreign"].contains(&verdict.as_str()), "{verdict}: {detail}");
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn an_empty_file_is_called_empty() {
+    let (verdict, detail, status) = verdict_of(b"");
+    assert!(["corrupt", "incomplete", "foreign"].contains(&verdict.as_str()), "{verdict}");
+    assert!(detail.contains("empty"), "{detail}");
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn a_web_page_is_foreign_and_called_a_web_page() {
+    for page in [
+        "<!DOCTYPE html>\n<html><head><title>Box | Sign in</title></head></html>\n",
+        "\n\n  <html lang=en>",
+        "<HTML><BODY>Too many downloads</BODY></HTML>",
+    ] {
+        let (verdict, detail, status) = verdict_of(page.as_bytes());
+        assert_eq!((verdict.as_str(), status), ("foreign", 1), "{page}");
+        assert!(detail.contains("web page"), "{detail}");
+    }
+}
+
+#[test]
+fn swapped_names_are_foreign_and_each_names_the_other() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    sandbox.put("data/images_001.tar.gz", &*all[1].bytes);
+    sandbox.put("data/images_002.tar.gz", &*all[0].bytes);
+    sandbox.put_archive(&all[2]);
+    let report = sandbox.verify(&all).arg("data").report(1);
+    report.line(NAMES[0]).is("foreign").because(NAMES[1]);
+    report.line(NAMES[1]).is("foreign").because(NAMES[0]);
+    report.line(NAMES[2]).is("ok");
+}
+
+#[test]
+fn a_file_under_any_name_is_known_by_its_content() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    sandbox.put("download (2).bin", &*all[1].bytes);
+    let report = sandbox.verify(&all).arg("download (2).bin").report(0);
+    let line = report.only();
+    line.is("ok");
+    assert_eq!(line.value["name"], NAMES[1]);
+    assert_eq!(line.value["path"], "download (2).bin");
+}
+
+#[test]
+fn a_file_of_no_known_content_is_foreign() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put("thesis.pdf", "%PDF-1.7 nothing to do with it");
+    let report = sandbox.verify(&all).arg("thesis.pdf").report(1);
+    report.only().is("foreign");
+}
+
+#[test]
+fn a_good_file_under_the_wrong_name_of_the_table_is_not_ok() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let path = sandbox.put("elsewhere/images_001.tar.gz", &*all[1].bytes);
+    let report = sandbox.verify(&all).arg(path).report(1);
+    report.only().is("foreign").because(NAMES[1]);
+}
+
+#[test]
+fn several_files_and_a_folder_at_once() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put_archive(&all[0]);
+    sandbox.put_archive(&all[1]);
+    sandbox.put("copy.gz", &*all[0].bytes);
+    let report = sandbox.verify(&all).args(["data", "copy.gz"]).report(0);
+    assert_eq!(report.verdicts(), ["ok", "ok", "ok"]);
+}
+
+#[test]
+fn a_missing_file_is_missing_and_others_go_on() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let good = sandbox.put_archive(&all[0]);
+    let report = sandbox.verify(&all).arg("data/images_002.tar.gz").arg(good).report(1);
+    assert_eq!(report.verdicts(), ["missing", "ok"]);
+}
+
+#[test]
+fn names_of_the_publishers_script_are_known() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.put("data/images_03.tar.gz", &*archive(3, 1).bytes);
+    let report = sandbox.cxr(["verify", "--format", "json", "data"]).report(1);
+    assert_eq!(report.lines().len(), 12, "{}", report.shown());
+    // Far too small for the real archive, but not missing.
+    report.line("images_003.tar.gz").is("incomplete");
+    report.line("images_004.tar.gz").is("missing");
+    assert!(path.exists());
+}
+
+#[test]
+fn a_folder_under_the_name_is_an_error_and_others_go_on() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    fs::create_dir(sandbox.path("data/images_001.tar.gz")).unwrap();
+    sandbox.put_archive(&all[1]);
+    let report = sandbox.verify(&all).arg("data").report(3);
+    report.line(NAMES[0]).is("error").because("directory");
+    report.line(NAMES[1]).is("ok");
+}
+
+#[test]
+fn a_read_error_is_an_error_never_corrupt_and_others_go_on() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    // Its first page is mapped nowhere: reading it is EIO.
+    symlink("/proc/self/mem", sandbox.path("data/images_001.tar.gz")).unwrap();
+    sandbox.put_archive(&all[1]);
+    let report = sandbox.verify(&all).arg("data").report(3);
+    report.line(NAMES[0]).is("error");
+    report.line(NAMES[1]).is("ok");
+}
+
+#[test]
+fn a_file_we_may_not_read_is_an_error_with_the_path_and_the_cause() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let path = sandbox.put_archive(&all[0]);
+    sandbox.put_archive(&all[1]);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    // Root reads everything; as nobody in particular it does not.
+    let report = sandbox.verify(&all).arg("data").unprivileged().report(3);
+    report.line(NAMES[0]).is("error").because("permission denied").because(NAMES[0]);
+    report.line(NAMES[1]).is("ok");
+}
+
+#[test]
+fn an_error_beside_something_wrong_is_something_wrong() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    fs::create_dir(sandbox.path("data/images_001.tar.gz")).unwrap();
+    let report = sandbox.verify(&all).arg("data").report(1);
+    assert_eq!(report.verdicts(), ["error", "missing"]);
+}
+
+#[test]
+fn links_are_followed() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let elsewhere = sandbox.put("store/blob", &*all[0].bytes);
+    symlink(elsewhere, sandbox.path("data/images_001.tar.gz")).unwrap();
+    symlink("gone", sandbox.path("data/images_002.tar.gz")).unwrap();
+    symlink(sandbox.data(), sandbox.path("link to data")).unwrap();
+    let outcome = sandbox.verify(&all).arg("link to data").run();
+    let report = outcome.report();
+    report.line(NAMES[0]).is("ok");
+    let dangling = report.line(NAMES[1]).verdict();
+    outcome.expect(["missing", "error"].contains(&dangling.as_str()), "missing or error");
+}
+
+#[test]
+fn odd_names_of_folders_are_read_and_shown_safely() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let odd = sandbox.path(std::ffi::OsStr::from_bytes(b"a b\xff\x1b[2J"));
+    fs::create_dir(&odd).unwrap();
+    fs::write(odd.join(NAMES[0]), &*all[0].bytes).unwrap();
+    sandbox.verify(&all).arg(&odd).report(0).all_ok();
+    let table = sandbox.table(&all);
+    let outcome = sandbox.cxr(["verify", "--checksums"]).arg(table).arg(&odd).arg("-v").run();
+    outcome.exits(0).is_plain();
+}
+
+#[test]
+fn receipts_are_never_trusted() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = crate::support::Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    // The same size and the same time: only the bytes tell.
+    let path = sandbox.data().join(NAMES[0]);
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::write(&path, all[0].flipped(200_000)).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    sandbox.verify(&all).arg("data").report(1).only().is("corrupt");
+}
+
+#[test]
+fn verify_leaves_no_trace() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put_archive(&all[0]);
+    sandbox.verify(&all).arg("data").run().exits(1);
+    assert_eq!(sandbox.files("data").len(), 1);
+    assert!(!sandbox.path("data/.cxr").exists());
+}
+
+#[test]
+fn archives_larger_than_the_buffers_are_hashed_right() {
+    let (sandbox, large) = (Sandbox::new(), archive(5, 20));
+    let small = archive(6, 1);
+    let all: [Archive; 2] = [large, small];
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    sandbox.verify(&all).arg("data").report(0).all_ok();
+}
