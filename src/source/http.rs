@@ -58,9 +58,7 @@ pub(super) async fn open(
     if let Some(target) = targets.of(address) {
         match ask(client, &target, question).await {
             Ok((_, opened)) => return Ok(opened),
-            Err(Fault::Status { code: 429 | 503, retry_after }) => {
-                return Err(Fault::Status { code: 503, retry_after });
-            }
+            Err(busy @ Fault::Status { code: 429 | 503, .. }) => return Err(busy),
             Err(_) => targets.forget(address),
         }
     }
@@ -171,7 +169,7 @@ impl HttpBody {
         let head = self.response.chunk().await.map_err(|error| not_received(&error))?;
         let kind = identify::kind(head.as_deref().unwrap_or_default());
         let archive = question.archive;
-        if identify::is_out_of_place(&kind, &archive.name) {
+        if kind.contradicts(&archive.name) {
             let sort = header(&self.response, &CONTENT_TYPE).map_or_else(String::new, |sort| {
                 format!(" ({})", escape::text(&sort.chars().take(60).collect::<String>()))
             });

@@ -1,0 +1,451 @@
+//! Who fetches what from where next. Pure: it is told the time, and never waits.
+//!
+//! A connection asks for a [`Lease`]: some bytes of one of the archives in hand, from one source.
+//! It goes to the archive that has the fewest connections, so that all are hashed side by side
+//! and close behind what arrives; among equals, in the order of the catalogue. When nothing is
+//! free, the largest flight is halved, so that all end together.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use super::chunks::Chunks;
+use super::retry::{Decision, Policy};
+use super::standing::{Gate, Opening, Standing};
+use crate::source::{Fault, Meaning};
+
+/// Bytes of an archive that one connection is to bring from one source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Its number; none is given twice.
+    pub id: u64,
+    /// Which archive: the number that [`Schedule::add`] gave.
+    pub archive: usize,
+    /// Which source.
+    pub source: usize,
+    /// Which bytes.
+    pub range: Range<u64>,
+    /// The size of the archive, if known.
+    pub size: Option<u64>,
+    /// Caches on the way are to be passed by: what came so far was wrong.
+    pub fresh: bool,
+    /// When it was given.
+    pub begun: Instant,
+    /// Which round of the archive it belongs to; a later round begins from nothing.
+    round: u32,
+}
+
+/// The answer to a connection that wants work.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Fetch this.
+    Work(Lease),
+    /// Nothing now: ask again at this moment, or when something has changed.
+    Wait(Option<Instant>),
+    /// No source is left for this archive, and no connection is at it: it needs a verdict.
+    Stranded(usize),
+    /// Nothing ever again.
+    Done,
+}
+
+/// What follows a failed lease, for the listener and for the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reaction {
+    /// The source will be asked again for this archive after so long.
+    Again(Duration),
+    /// The source is given up for this archive.
+    GivenUp,
+    /// The archive is no longer of interest.
+    Moot,
+}
+
+/// All archives under way.
+#[derive(Debug)]
+pub struct Schedule {
+    entries: Vec<Entry>,
+    gates: Vec<Gate>,
+    policy: Policy,
+    jobs: usize,
+    chunk: u64,
+    leases: u64,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Entry {
+    chunks: Chunks,
+    standings: Vec<Standing>,
+    /// The one source that a round after a wrong MD5 takes everything from.
+    pinned: Option<usize>,
+    round: u32,
+    in_hand: bool,
+    settled: bool,
+}
+
+impl Schedule {
+    /// A schedule for so many sources, so many archives at a time, chunks of so many bytes.
+    pub fn new(sources: usize, jobs: usize, chunk: u64, policy: Policy) -> Self {
+        let gates = vec![Gate::default(); sources];
+        Self { entries: Vec::new(), gates, policy, jobs, chunk, leases: 0, closed: false }
+    }
+
+    /// Adds an archive of which `done` is here. Its number is how many were added before.
+    pub fn add(&mut self, size: Option<u64>, done: crate::ranges::RangeSet) -> usize {
+        self.entries.push(Entry {
+            chunks: Chunks::new(size, self.chunk, done),
+            standings: vec![Standing::default(); self.gates.len()],
+            pinned: None,
+            round: 0,
+            in_hand: false,
+            settled: false,
+        });
+        self.entries.len() - 1
+    }
+
+    /// No archive will be added any more.
+    pub const fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// The bytes of an archive.
+    pub fn chunks(&self, archive: usize) -> &Chunks {
+        &self.entries[archive].chunks
+    }
+
+    /// What a connection is to do next.
+    pub fn next(&mut self, now: Instant) -> Next {
+        self.gates.iter_mut().for_each(|gate| gate.ease(now));
+        self.take_in_hand();
+        if self.closed && self.entries.iter().all(|entry| entry.settled) {
+            return Next::Done;
+        }
+        if let Some(stranded) = self.entries.iter().position(Entry::is_stranded) {
+            return Next::Stranded(stranded);
+        }
+        let mut soonest = None;
+        let id = self.leases;
+        for index in self.by_flights() {
+            match self.source_for(index, now) {
+                Some((source, Opening::Now)) => {
+                    if let Some(range) = self.entries[index].chunks.take(id) {
+                        return Next::Work(self.lease(index, source, range, now));
+                    }
+                }
+                Some((_, Opening::At(at))) if !self.entries[index].chunks.is_complete() => {
+                    soonest = Some(soonest.map_or(at, |soonest: Instant| soonest.min(at)));
+                }
+                _ => {}
+            }
+        }
+        match self.halve(id, now) {
+            Some(lease) => Next::Work(lease),
+            None => Next::Wait(soonest),
+        }
+    }
+
+    /// Takes waiting archives in hand, as many as there is room for.
+    fn take_in_hand(&mut self) {
+        let busy = self.entries.iter().filter(|entry| entry.in_hand && !entry.settled).count();
+        let waiting = self.entries.iter_mut().filter(|entry| !entry.in_hand && !entry.settled);
+        waiting.take(self.jobs.saturating_sub(busy)).for_each(|entry| entry.in_hand = true);
+    }
+
+    /// The archives in hand, those with the fewest connections first.
+    fn by_flights(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.entries.len())
+            .filter(|&index| self.entries[index].in_hand && !self.entries[index].settled)
+            .collect();
+        order.sort_by_key(|&index| self.entries[index].chunks.flights());
+        order
+    }
+
+    /// The source that can be asked for the archive first, the preferred among equals; `None` if
+    /// all are given up.
+    fn source_for(&self, index: usize, now: Instant) -> Option<(usize, Opening)> {
+        let entry = &self.entries[index];
+        let rank = |opening| match opening {
+            Opening::Now => (0, None),
+            Opening::At(at) => (1, Some(at)),
+            Opening::Later => (2, None),
+        };
+        let pinned = entry.pinned.filter(|&pinned| entry.standings[pinned].given_up.is_none());
+        (0..self.gates.len())
+            .filter(|&source| pinned.is_none_or(|pinned| pinned == source))
+            .filter_map(|source| {
+                let standing = entry.standings[source].opens(now)?;
+                Some((source, standing.and(self.gates[source].opens(now))))
+            })
+            .min_by_key(|&(_, opening)| rank(opening))
+    }
+
+    fn halve(&mut self, id: u64, now: Instant) -> Option<Lease> {
+        let (index, source) = self
+            .by_flights()
+            .into_iter()
+            .filter(|&index| self.entries[index].chunks.largest_flight() > 0)
+            .filter_map(|index| match self.source_for(index, now)? {
+                (source, Opening::Now) => Some((index, source)),
+                _ => None,
+            })
+            .max_by_key(|&(index, _)| self.entries[index].chunks.largest_flight())?;
+        let range = self.entries[index].chunks.halve(id)?;
+        Some(self.lease(index, source, range, now))
+    }
+
+    fn lease(&mut self, archive: usize, source: usize, range: Range<u64>, now: Instant) -> Lease {
+        let id = self.leases;
+        self.leases += 1;
+        self.gates[source].enter();
+        let entry = &self.entries[archive];
+        let (size, fresh, round) = (entry.chunks.size(), entry.round > 0, entry.round);
+        Lease { id, archive, source, range, size, fresh, begun: now, round }
+    }
+
+    fn current(&mut self, lease: &Lease) -> Option<&mut Entry> {
+        let entry = &mut self.entries[lease.archive];
+        (!entry.settled && entry.round == lease.round).then_some(entry)
+    }
+
+    /// Where the lease ends by now; `None` if nobody wants it any more.
+    pub fn end(&mut self, lease: &Lease) -> Option<u64> {
+        self.current(lease)?.chunks.end(lease.id)
+    }
+
+    /// The source has told the size of the archive, which was not known. A size that contradicts
+    /// what another source told in the meantime is refused.
+    pub fn learn_size(&mut self, lease: &Lease, size: u64) -> Result<(), u64> {
+        let Some(entry) = self.current(lease) else { return Ok(()) };
+        match entry.chunks.size() {
+            Some(known) if known != size => Err(known),
+            Some(_) => Ok(()),
+            None => {
+                entry.chunks.learn_size(size);
+                Ok(())
+            }
+        }
+    }
+
+    /// The source sends whole files only. Lets this lease run on to the end of the free bytes, and
+    /// says where that is; `None` if another connection is at the archive already.
+    pub fn whole(&mut self, lease: &Lease) -> Option<u64> {
+        let entry = self.current(lease)?;
+        entry.chunks.take_whole();
+        entry.chunks.extend(lease.id)
+    }
+
+    /// The first bytes of a lease came.
+    pub fn delivers(&mut self, lease: &Lease) {
+        self.gates[lease.source].deliver();
+    }
+
+    /// So many bytes of a lease are written. Gives where it goes on and where it ends by now;
+    /// `None` if nobody wants it any more.
+    pub fn advance(&mut self, lease: &Lease, bytes: u64) -> Option<Range<u64>> {
+        let source = lease.source;
+        let entry = self.current(lease)?;
+        entry.standings[source].progress();
+        entry.chunks.advance(lease.id, bytes)
+    }
+
+    /// A lease ended without a fault. What it did not bring is free again.
+    pub fn finish(&mut self, lease: &Lease, delivered: bool) {
+        self.gates[lease.source].leave(delivered);
+        if let Some(entry) = self.current(lease) {
+            entry.chunks.land(lease.id);
+        }
+    }
+
+    /// A lease ended with a fault. `jitter` is a random number from 0 to 1.
+    pub fn fail(
+        &mut self,
+        lease: &Lease,
+        delivered: bool,
+        fault: &Fault,
+        now: Instant,
+        jitter: f64,
+    ) -> Reaction {
+        self.finish(lease, delivered);
+        let policy = self.policy;
+        let gate = &mut self.gates[lease.source];
+        if let Some(wait) = fault.retry_after().filter(|&wait| wait <= super::retry::PATIENCE) {
+            gate.pause(now + wait);
+        }
+        let Some(entry) = self.entries.get_mut(lease.archive).filter(|e| !e.settled) else {
+            return Reaction::Moot;
+        };
+        if entry.round != lease.round {
+            return Reaction::Moot;
+        }
+        let standing = &mut entry.standings[lease.source];
+        match fault.meaning(standing.delivered) {
+            Meaning::Again => return Reaction::Again(Duration::ZERO),
+            Meaning::Busy if self.gates[lease.source].crowded(now) => {
+                let wait = policy.backoff(1, jitter);
+                standing.not_before = Some(now + wait);
+                return Reaction::Again(wait);
+            }
+            Meaning::Permanent => standing.given_up = Some(fault.to_string()),
+            Meaning::Busy | Meaning::Transient => {
+                let failures = standing.fail(lease.begun, now);
+                match policy.decide(failures, fault.retry_after(), jitter) {
+                    Decision::Again(wait) => {
+                        standing.not_before = Some(now + wait);
+                        return Reaction::Again(wait);
+                    }
+                    Decision::GiveUp => standing.given_up = Some(given_up(fault, failures)),
+                }
+            }
+        }
+        Reaction::GivenUp
+    }
+
+    /// The archive has its verdict, or will get it without any further byte.
+    pub fn settle(&mut self, archive: usize) {
+        self.entries[archive].settled = true;
+    }
+
+    /// The whole archive was wrong: begins again from nothing, all of it from one source.
+    pub fn begin_again(&mut self, archive: usize, source: usize) {
+        let entry = &mut self.entries[archive];
+        entry.chunks.reset();
+        entry.pinned = Some(source);
+        entry.round += 1;
+        entry.standings[source].failures = 0;
+    }
+
+    /// Gives a source up for an archive, for a reason in words.
+    pub fn give_up(&mut self, archive: usize, source: usize, why: String) {
+        self.entries[archive].standings[source].given_up = Some(why);
+    }
+
+    /// Whether a source could still be asked for an archive.
+    pub fn is_open(&self, archive: usize, source: usize) -> bool {
+        self.entries[archive].standings[source].given_up.is_none()
+    }
+
+    /// What each source that was given up answered: its number, and why in words.
+    pub fn answers(&self, archive: usize) -> Vec<(usize, String)> {
+        let standings = self.entries[archive].standings.iter().enumerate();
+        standings.filter_map(|(source, s)| Some((source, s.given_up.clone()?))).collect()
+    }
+}
+
+impl Entry {
+    /// Bytes are missing, and neither a source nor a connection is left to bring them.
+    fn is_stranded(&self) -> bool {
+        let unsettled = self.in_hand && !self.settled;
+        let open = self.standings.iter().any(|standing| standing.given_up.is_none());
+        unsettled && !open && self.chunks.flights() == 0 && !self.chunks.is_complete()
+    }
+}
+
+fn given_up(fault: &Fault, failures: u32) -> String {
+    match failures {
+        1 => fault.to_string(),
+        _ => format!("{fault} ({failures} attempts in a row without a new byte)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ranges::RangeSet;
+
+    const MIB: u64 = 1 << 20;
+    const POLICY: Policy = Policy { attempts: 3, base: Duration::from_secs(1) };
+
+    fn work(next: Next) -> Lease {
+        match next {
+            Next::Work(lease) => lease,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn schedule(sources: usize, jobs: usize, sizes: &[u64]) -> Schedule {
+        let mut schedule = Schedule::new(sources, jobs, 4 * MIB, POLICY);
+        for &size in sizes {
+            schedule.add(Some(size), RangeSet::new());
+        }
+        schedule.close();
+        schedule
+    }
+
+    #[test]
+    fn connections_spread_over_the_archives_in_hand_and_then_help() {
+        let now = Instant::now();
+        let mut schedule = schedule(1, 2, &[8 * MIB, 8 * MIB, 8 * MIB]);
+        let leases: Vec<_> = (0..4).map(|_| work(schedule.next(now))).collect();
+        let places: Vec<_> =
+            leases.iter().map(|lease| (lease.archive, lease.range.start / MIB)).collect();
+        assert_eq!(places, [(0, 0), (1, 0), (0, 4), (1, 4)]);
+        let half = work(schedule.next(now));
+        assert_eq!(half.range.end - half.range.start, 2 * MIB);
+        schedule.settle(0);
+        assert_eq!(work(schedule.next(now)).archive, 2);
+    }
+
+    #[test]
+    fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any() {
+        let now = Instant::now();
+        let mut schedule = schedule(2, 1, &[MIB]);
+        let missing = Fault::Status { code: 404, retry_after: None };
+        for source in 0..2 {
+            let lease = work(schedule.next(now));
+            assert_eq!(lease.source, source);
+            let reaction = schedule.fail(&lease, false, &missing, now, 0.0);
+            assert_eq!(reaction, Reaction::GivenUp);
+        }
+        assert_eq!(schedule.next(now), Next::Stranded(0));
+        assert_eq!(schedule.answers(0)[1].1, "answered 404 Not Found");
+        schedule.settle(0);
+        assert_eq!(schedule.next(now), Next::Done);
+    }
+
+    #[test]
+    fn attempts_count_only_while_no_new_byte_comes() {
+        let mut now = Instant::now();
+        let mut schedule = schedule(1, 1, &[MIB]);
+        let broken = Fault::Broken("reset".to_owned());
+        for _ in 0..10 {
+            let lease = work(schedule.next(now));
+            schedule.delivers(&lease);
+            schedule.advance(&lease, 10);
+            let reaction = schedule.fail(&lease, true, &broken, now, 0.0);
+            assert_eq!(reaction, Reaction::Again(Duration::from_millis(500)));
+            assert_eq!(schedule.next(now), Next::Wait(Some(now + Duration::from_millis(500))));
+            now += Duration::from_secs(1);
+        }
+        // The failure that ended the last of those was the first in its row.
+        for last in [false, true] {
+            let lease = work(schedule.next(now));
+            let reaction = schedule.fail(&lease, false, &broken, now, 0.0);
+            assert_eq!(reaction == Reaction::GivenUp, last);
+            now += Duration::from_secs(60);
+        }
+        assert_eq!(schedule.next(now), Next::Stranded(0));
+    }
+
+    #[test]
+    fn all_connections_wait_when_a_source_asks() {
+        let now = Instant::now();
+        let mut schedule = schedule(1, 2, &[MIB, MIB]);
+        let lease = work(schedule.next(now));
+        let seven = Duration::from_secs(7);
+        let busy = Fault::Status { code: 429, retry_after: Some(seven) };
+        assert_eq!(schedule.fail(&lease, false, &busy, now, 0.0), Reaction::Again(seven));
+        assert_eq!(schedule.next(now), Next::Wait(Some(now + seven)));
+        assert!(matches!(schedule.next(now + seven), Next::Work(_)));
+    }
+
+    #[test]
+    fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot() {
+        let now = Instant::now();
+        let mut schedule = schedule(2, 1, &[MIB]);
+        let old = work(schedule.next(now));
+        schedule.begin_again(0, 1);
+        assert_eq!(schedule.advance(&old, 10), None);
+        let broken = Fault::Broken("reset".to_owned());
+        assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), Reaction::Moot);
+        let lease = work(schedule.next(now));
+        assert_eq!((lease.source, lease.fresh, lease.range), (1, true, 0..MIB));
+    }
+}
