@@ -117,7 +117,7 @@ fn wrong<'a>(archive: &'a Archive, seen: &Observation) -> Judgement<'a> {
 fn other_file(archive: &Archive, seen: &Observation) -> Option<(Verdict, String)> {
     let kind = identify::kind(&seen.head);
     let what = || format!("{} ({} bytes)", kind.words(), seen.size);
-    kind.contradicts(&archive.name).then(|| (Verdict::Foreign, what()))
+    identify::is_out_of_place(&kind, &archive.name).then(|| (Verdict::Foreign, what()))
 }
 
 fn short(archive: &Archive, size: u64, seen: &Observation) -> (Verdict, String) {
@@ -145,7 +145,9 @@ fn differs(archive: &Archive, seen: &Observation) -> String {
     let md5 = format!("MD5 is {}, should be {}", seen.digest, archive.md5);
     let kind = identify::kind(&seen.head);
     match blemish(archive, seen) {
-        _ if kind.contradicts(&archive.name) => format!("{md5}; it is {}", kind.words()),
+        _ if identify::is_out_of_place(&kind, &archive.name) => {
+            format!("{md5}; it is {}", kind.words())
+        }
         Some(blemish) => format!("{md5}; {blemish}"),
         None => md5,
     }
