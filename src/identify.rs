@@ -86,21 +86,21 @@ impl Kind {
             Self::Unknown => "of no known kind".to_owned(),
         }
     }
+}
 
-    /// Whether this is positively another kind of file than the name promises. A damaged
-    /// beginning ([`Kind::Zeros`], [`Kind::Unknown`], [`Kind::Empty`]) is not.
-    pub fn contradicts(&self, name: &str) -> bool {
-        let promised = extension(name);
-        let promised = promised.as_str();
-        match self {
-            Self::Empty | Self::Zeros | Self::Unknown => false,
-            Self::Html(_) => !matches!(promised, "html" | "htm" | "xhtml" | "xml" | ""),
-            Self::Gzip => matches!(promised, "tar" | "zip" | "pdf"),
-            Self::Tar => matches!(promised, "gz" | "tgz" | "zip" | "pdf"),
-            Self::Zip => matches!(promised, "gz" | "tgz" | "tar" | "pdf"),
-            Self::Pdf | Self::Xml(_) | Self::Json(_) | Self::Text(_) => {
-                matches!(promised, "gz" | "tgz" | "tar" | "zip")
-            }
+/// Whether `kind` is positively another kind of file than the name promises. A damaged beginning
+/// ([`Kind::Zeros`], [`Kind::Unknown`], [`Kind::Empty`]) is not.
+pub fn is_out_of_place(kind: &Kind, name: &str) -> bool {
+    let promised = extension(name);
+    let promised = promised.as_str();
+    match kind {
+        Kind::Empty | Kind::Zeros | Kind::Unknown => false,
+        Kind::Html(_) => !matches!(promised, "html" | "htm" | "xhtml" | "xml" | ""),
+        Kind::Gzip => matches!(promised, "tar" | "zip" | "pdf"),
+        Kind::Tar => matches!(promised, "gz" | "tgz" | "zip" | "pdf"),
+        Kind::Zip => matches!(promised, "gz" | "tgz" | "tar" | "pdf"),
+        Kind::Pdf | Kind::Xml(_) | Kind::Json(_) | Kind::Text(_) => {
+            matches!(promised, "gz" | "tgz" | "tar" | "zip")
         }
     }
 }
@@ -244,7 +244,7 @@ mod tests {
     fn names_promise_a_kind() {
         let page = kind(b"<html>");
         let pdf = kind(b"%PDF-1.4");
-        for (kind, name, contradicts) in [
+        for (kind, name, out_of_place) in [
             (&page, "images_001.tar.gz", true),
             (&page, "Data_Entry_2017.csv", true),
             (&page, "index.HTML", false),
@@ -260,7 +260,7 @@ mod tests {
             (&Kind::Zeros, "a.tar.gz", false),
             (&Kind::Unknown, "a.tar.gz", false),
         ] {
-            assert_eq!(kind.contradicts(name), contradicts, "{kind:?} {name}");
+            assert_eq!(is_out_of_place(kind, name), out_of_place, "{kind:?} {name}");
         }
         assert!(expects_gzip("images_001.tar.gz"));
         assert!(!expects_gzip("images_001.tar"));

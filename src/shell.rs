@@ -14,7 +14,9 @@ use crate::escape;
 pub fn quote(word: &OsStr) -> String {
     match word.to_str() {
         Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
-        Some(text) if !text.contains(escape::is_unsafe) => format!("'{}'", text.replace('\'', r"'\''")),
+        Some(text) if !text.contains(escape::is_unsafe) => {
+            format!("'{}'", text.replace('\'', r"'\''"))
+        }
         _ => dollar_quote(word.as_bytes()),
     }
 }
@@ -30,7 +32,8 @@ pub fn path(path: &Path) -> String {
 
 /// Characters that mean nothing to any shell, wherever in a word they stand.
 fn is_plain(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '=' | '@' | '%')
+    c.is_ascii_alphanumeric()
+        || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '=' | '@' | '%')
 }
 
 fn dollar_quote(bytes: &[u8]) -> String {

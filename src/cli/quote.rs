@@ -1,10 +1,8 @@
 //! The command line as it can be pasted into a POSIX shell.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt;
 
-use cxr::escape;
+use cxr::shell::quote;
 
 /// `cxr` and the arguments, quoted where a shell needs it; passwords in addresses become `***`.
 pub(crate) fn command_line(arguments: &[OsString]) -> String {
@@ -14,35 +12,6 @@ pub(crate) fn command_line(arguments: &[OsString]) -> String {
         line.push_str(&quote(&without_password(argument)));
     }
     line
-}
-
-fn quote(argument: &OsStr) -> String {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(byte);
-    match argument.to_str() {
-        Some(text) if !text.is_empty() && text.bytes().all(|byte| is_plain(&byte)) => {
-            text.to_owned()
-        }
-        Some(text) if !text.contains(escape::is_unsafe) => {
-            format!("'{}'", text.replace('\'', r"'\''"))
-        }
-        _ => quote_bytes(argument.as_bytes()),
-    }
-}
-
-/// `$'…'`, which can hold any byte and shows none that a terminal would obey.
-fn quote_bytes(bytes: &[u8]) -> String {
-    let mut quoted = "$'".to_owned();
-    for byte in bytes {
-        match byte {
-            b'\\' => quoted.push_str(r"\\"),
-            b'\'' => quoted.push_str(r"\'"),
-            b' '..=b'~' => quoted.push(char::from(*byte)),
-            // Three octal digits: a digit that follows is not taken for a part of the escape.
-            _ => drop(write!(quoted, "\\{byte:03o}")),
-        }
-    }
-    quoted.push('\'');
-    quoted
 }
 
 /// `scheme://user:password@host` without its password.
@@ -61,6 +30,7 @@ fn without_password(argument: &OsStr) -> OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
     use std::process::Command;
 
     use super::*;

@@ -1,22 +1,120 @@
 //! Checks what is here against the published MD5s.
+//!
+//! [`verify`] checks folders and files, many at once; [`Checker`] checks one. What was seen of a
+//! file and what that means are kept apart: one part reads, another one judges without touching
+//! anything.
+
+mod advice;
+mod buffers;
+mod check;
+mod judge;
+mod names;
+mod read;
+mod targets;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
 
+pub use check::Checker;
+
+use self::check::unreadable;
+use self::read::Trouble;
+use self::targets::{Target, targets};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::event::Listener;
-use crate::report::Report;
+use crate::event::{Event, Listener};
+use crate::hash::Engine;
+use crate::report::{ArchiveReport, Report};
+
+/// Files that are read at a time.
+const READERS: usize = 16;
 
 /// What to check.
 #[derive(Debug, Clone)]
 pub struct VerifyRequest {
     /// What should exist.
     pub catalog: Catalog,
-    /// Folders, each of which should hold the whole catalogue, and files under any name.
+    /// Folders, each of which should hold the whole catalogue, and files under any name. Nothing
+    /// stands for the present folder.
     pub what: Vec<PathBuf>,
 }
 
-/// Checks every file and says what each is.
-pub fn verify(_request: &VerifyRequest, _listener: &dyn Listener, _cancel: &Cancel) -> Report {
-    Report { command: "verify", archives: Vec::new(), seconds: 0.0 }
+/// Checks every file and says what each is: one report for every archive of a folder and for every
+/// file, in the order of the request. Whatever could not be read to its end, and all that was not
+/// yet read when the run was cancelled, is an `error`.
+pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel) -> Report {
+    let start = Instant::now();
+    let targets = targets(request);
+    let bytes = targets.iter().map(Target::size).fold(0, u64::saturating_add);
+    listener.on(Event::Planned { archives: targets.len(), bytes });
+    let engine = Engine::for_this_machine();
+    let checker = Checker::new(&request.catalog, &engine, listener, cancel);
+    let archives = check_all(&targets, &checker, listener);
+    Report { command: "verify", archives, seconds: start.elapsed().as_secs_f64() }
+}
+
+/// Checks [`READERS`] targets at a time, this thread helping; the reports are in their order.
+fn check_all(
+    targets: &[Target<'_>],
+    checker: &Checker<'_>,
+    listener: &dyn Listener,
+) -> Vec<ArchiveReport> {
+    let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((target, report)) = {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            targets.get(index).zip(reports.get(index))
+        } {
+            listener.on(Event::Settled(report.get_or_init(|| target.check(checker))));
+        }
+    };
+    thread::scope(|scope| {
+        let helpers: Vec<_> = (1..READERS.min(targets.len()))
+            // Where the system gives no thread, fewer files are read at a time.
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        work();
+        for helper in helpers {
+            // A target whose thread ended early has no report, and gets one below.
+            let _ = helper.join();
+        }
+    });
+    let reports = reports.into_iter().map(OnceLock::into_inner);
+    reports
+        .zip(targets)
+        .map(|(report, target)| report.unwrap_or_else(|| target.unchecked()))
+        .collect()
+}
+
+impl Target<'_> {
+    /// Bytes to read.
+    fn size(&self) -> u64 {
+        match self {
+            Self::File { size, .. } => *size,
+            Self::Settled(_) => 0,
+        }
+    }
+
+    fn check<'a>(&'a self, checker: &Checker<'a>) -> ArchiveReport {
+        match self {
+            Self::File { path, expected, .. } => checker.check(path, *expected),
+            Self::Settled(report) => (**report).clone(),
+        }
+    }
+
+    /// What is said of a file that was not read.
+    fn unchecked(&self) -> ArchiveReport {
+        match self {
+            Self::File { path, expected, .. } => unreadable(path, *expected, &Trouble::Cancelled),
+            Self::Settled(report) => (**report).clone(),
+        }
+    }
 }

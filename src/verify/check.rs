@@ -1,0 +1,229 @@
+//! One file, from its path to its report.
+
+use std::io;
+use std::path::Path;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::advice::advice;
+use super::buffers::Buffers;
+use super::judge::{Judgement, Observation, judge};
+use super::names::{Named, named};
+use super::read::{Opened, Trouble};
+use crate::cancel::Cancel;
+use crate::catalog::{Archive, Catalog};
+use crate::escape;
+use crate::event::{Activity, Event, Listener};
+use crate::hash::{Engine, Stream};
+use crate::identify::HEAD;
+use crate::report::ArchiveReport;
+use crate::verdict::Verdict;
+
+/// Positions are told when so many bytes more are done.
+const STEP: u64 = 1 << 20;
+
+/// Checks files, from several threads if wanted.
+#[derive(Clone)]
+pub struct Checker<'a> {
+    catalog: &'a Catalog,
+    engine: &'a Engine,
+    listener: &'a dyn Listener,
+    cancel: &'a Cancel,
+    buffers: Buffers,
+}
+
+impl<'a> Checker<'a> {
+    /// A checker that recognises the archives of the catalogue.
+    pub fn new(
+        catalog: &'a Catalog,
+        engine: &'a Engine,
+        listener: &'a dyn Listener,
+        cancel: &'a Cancel,
+    ) -> Self {
+        Self { catalog, engine, listener, cancel, buffers: Buffers::default() }
+    }
+
+    /// Reads the file to its end and says what it is. It ought to be the `expected` archive;
+    /// where that is `None`, its name and its content tell which archive it is. Tells the listener
+    /// of the beginning and of positions, not of the verdict.
+    ///
+    /// A file that could not be read to its end, or that changed meanwhile, is an `error` and
+    /// never anything else; so is one whose check was cancelled.
+    pub fn check(&self, path: &Path, expected: Option<&'a Archive>) -> ArchiveReport {
+        let start = Instant::now();
+        let named = expected.map_or_else(|| named(path, self.catalog), Named::Exactly);
+        let mut report = match self.observe(path, named) {
+            Ok(seen) => {
+                let judgement = judge(path, named, self.catalog, &seen);
+                let mut report = blank(path, judgement.archive, judgement.verdict);
+                fill(&mut report, &judgement, &seen, path);
+                report
+            }
+            Err(trouble) => unreadable(path, named.archive(), &trouble),
+        };
+        report.seconds = start.elapsed().as_secs_f64();
+        report
+    }
+
+    fn observe(&self, path: &Path, named: Named<'a>) -> Result<Observation, Trouble> {
+        if self.cancel.is_cancelled() {
+            return Err(Trouble::Cancelled);
+        }
+        let opened = Opened::new(path)?;
+        let size = opened.size();
+        let label = self.label(path, named, size);
+        self.listener.on(Event::Begun {
+            archive: &label,
+            activity: Activity::Verify,
+            size: Some(size),
+        });
+        let expected = named.archive().and_then(|archive| archive.size);
+        let mut view = View::new(self.engine, size, expected);
+        let mut told = 0;
+        opened.read(path, &self.buffers, self.cancel, |block, done| {
+            view.take(block);
+            if done - told >= STEP || done == size {
+                told = done;
+                self.listener.on(Event::Position { archive: &label, done });
+            }
+        })?;
+        Ok(view.finish())
+    }
+
+    /// What to call the file before its content is known: as it will be called in the end, as far
+    /// as the name or else the size can tell.
+    fn label(&self, path: &Path, named: Named<'a>, size: u64) -> String {
+        let of_this_size =
+            || self.catalog.archives().iter().find(|archive| archive.size == Some(size));
+        let archive = named.archive().or_else(of_this_size);
+        archive.map_or_else(|| own_name(path), |archive| archive.name.clone())
+    }
+}
+
+/// What is gathered of a file block by block.
+struct View {
+    size: u64,
+    whole: Stream,
+    /// Where the file is too long: the hash of its right part, and how many bytes of it are to
+    /// come.
+    prefix: Option<(Stream, u64)>,
+    head: Vec<u8>,
+    zeros_at_end: u64,
+}
+
+impl View {
+    fn new(engine: &Engine, size: u64, expected: Option<u64>) -> Self {
+        let prefix = expected.filter(|&expected| expected < size);
+        Self {
+            size,
+            whole: engine.stream(),
+            prefix: prefix.map(|length| (engine.stream(), length)),
+            head: Vec::new(),
+            zeros_at_end: 0,
+        }
+    }
+
+    fn take(&mut self, block: Bytes) {
+        let missing = HEAD.saturating_sub(self.head.len()).min(block.len());
+        self.head.extend_from_slice(&block[..missing]);
+        let zeros = zeros_at_end(&block);
+        let before = if zeros == block.len() { self.zeros_at_end } else { 0 };
+        self.zeros_at_end = before + zeros as u64;
+        if let Some((stream, left)) = &mut self.prefix
+            && *left > 0
+        {
+            let part = usize::try_from(*left).unwrap_or(block.len()).min(block.len());
+            stream.push(block.slice(..part));
+            *left -= part as u64;
+        }
+        self.whole.push(block);
+    }
+
+    fn finish(self) -> Observation {
+        Observation {
+            size: self.size,
+            prefix: self.prefix.map(|(stream, _)| stream.finish()),
+            digest: self.whole.finish(),
+            head: self.head,
+            zeros_at_end: self.zeros_at_end,
+        }
+    }
+}
+
+/// How many zero bytes the block ends with.
+fn zeros_at_end(block: &[u8]) -> usize {
+    let is_zero = |chunk: &&[u8]| chunk.iter().fold(0, |all, byte| all | byte) == 0;
+    let zeros: usize = block.rchunks(64).take_while(is_zero).map(<[u8]>::len).sum();
+    let rest = &block[..block.len() - zeros];
+    zeros + rest.iter().rev().take_while(|&&byte| byte == 0).count()
+}
+
+/// A report of the file at the path that knows what is published of the archive.
+pub(super) fn blank(path: &Path, archive: Option<&Archive>, verdict: Verdict) -> ArchiveReport {
+    let name = archive.map_or_else(|| own_name(path), |archive| archive.name.clone());
+    ArchiveReport {
+        expected_md5: archive.map(|archive| archive.md5),
+        expected_size: archive.and_then(|archive| archive.size),
+        path: Some(path.to_owned()),
+        ..ArchiveReport::new(name, verdict)
+    }
+}
+
+fn fill(report: &mut ArchiveReport, judgement: &Judgement<'_>, seen: &Observation, path: &Path) {
+    report.actual_md5 = Some(seen.digest);
+    report.actual_size = Some(seen.size);
+    report.bytes_reused = if report.verdict == Verdict::Ok { seen.size } else { 0 };
+    report.detail.clone_from(&judgement.detail);
+    report.next = advice(judgement.remedy, judgement.archive, path);
+}
+
+/// The report of a file that this machine could not read.
+pub(super) fn unreadable(
+    path: &Path,
+    archive: Option<&Archive>,
+    trouble: &Trouble,
+) -> ArchiveReport {
+    let next = match trouble {
+        Trouble::NotAFile(_) => "move it out of the way",
+        Trouble::Open(error) if error.kind() == io::ErrorKind::NotFound => {
+            "see whether the name is right"
+        }
+        Trouble::Open(_) => "make it readable and check again",
+        Trouble::Read { .. } => "see what the system's log says of the disk, and check again",
+        Trouble::Changed => "check again when nothing writes to it",
+        Trouble::Cancelled => "check again",
+    };
+    let detail = match trouble {
+        Trouble::Cancelled => trouble.to_string(),
+        _ => format!("{} {trouble}", escape::path(path)),
+    };
+    ArchiveReport {
+        detail: Some(detail),
+        next: Some(next.to_owned()),
+        ..blank(path, archive, Verdict::Error)
+    }
+}
+
+/// The file's own name without its folders, or all of a path that has none.
+fn own_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zeros_are_counted_from_the_end_only() {
+        for (length, last) in
+            [(0, None), (1, None), (700, None), (700, Some(0)), (700, Some(699)), (700, Some(300))]
+        {
+            let mut block = vec![0; length];
+            if let Some(index) = last {
+                block[index] = 1;
+            }
+            assert_eq!(zeros_at_end(&block), length - last.map_or(0, |index| index + 1));
+        }
+    }
+}

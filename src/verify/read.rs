@@ -1,0 +1,263 @@
+//! Reads one file from its first byte to its last, and sees to it that it is one file all the
+//! while.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use bytes::Bytes;
+use rustix::fs::{Mode, OFlags};
+
+use super::buffers::{BLOCK, Buffer, Buffers};
+use crate::cancel::Cancel;
+
+/// Why a file could not be read to its end as one file.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// It is something else, in words.
+    #[error("is {0}, not a file")]
+    NotAFile(&'static str),
+    #[error("cannot be opened: {0}")]
+    Open(#[source] io::Error),
+    #[error("could not be read at byte {offset}: {error}")]
+    Read {
+        offset: u64,
+        #[source]
+        error: io::Error,
+    },
+    #[error("changed while it was being read")]
+    Changed,
+    #[error("interrupted")]
+    Cancelled,
+}
+
+/// A file that is open, and what it was at that time.
+#[derive(Debug)]
+pub(super) struct Opened {
+    file: File,
+    metadata: Metadata,
+}
+
+impl Opened {
+    /// Opens a regular file. Waits for nobody: a named pipe or a device is refused unopened.
+    pub(super) fn new(path: &Path) -> Result<Self, Trouble> {
+        refuse_all_but_files(&fs::metadata(path).map_err(Trouble::Open)?)?;
+        // Something else may have come in its place meanwhile, hence NONBLOCK and a second look.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = rustix::fs::open(path, flags, Mode::empty());
+        let file = File::from(file.map_err(|error| Trouble::Open(error.into()))?);
+        let metadata = file.metadata().map_err(Trouble::Open)?;
+        refuse_all_but_files(&metadata)?;
+        advise(&file);
+        Ok(Self { file, metadata })
+    }
+
+    /// Its size in bytes when it was opened.
+    pub(super) fn size(&self) -> u64 {
+        self.metadata.len()
+    }
+
+    /// Reads all of it, and hands over one block after the other with the offset behind it.
+    /// `path` is where the file still has to be at the end.
+    pub(super) fn read(
+        mut self,
+        path: &Path,
+        buffers: &Buffers,
+        cancel: &Cancel,
+        mut take: impl FnMut(Bytes, u64),
+    ) -> Result<(), Trouble> {
+        let mut offset = 0;
+        while offset < self.size() {
+            if cancel.is_cancelled() {
+                return Err(Trouble::Cancelled);
+            }
+            let block = self.block(offset, buffers.take())?;
+            offset += block.len() as u64;
+            take(block, offset);
+        }
+        self.see_that_nothing_changed(path)
+    }
+
+    /// The block that begins at the offset: a full one, except at the end.
+    fn block(&mut self, offset: u64, mut buffer: Buffer) -> Result<Bytes, Trouble> {
+        let left = usize::try_from(self.size() - offset).unwrap_or(BLOCK);
+        let length = left.min(BLOCK);
+        self.fill(offset, &mut buffer.as_mut()[..length])?;
+        Ok(buffer.freeze(length))
+    }
+
+    fn fill(&mut self, offset: u64, block: &mut [u8]) -> Result<(), Trouble> {
+        let mut filled = 0;
+        while filled < block.len() {
+            match self.file.read(&mut block[filled..]) {
+                // It was cut meanwhile.
+                Ok(0) => return Err(Trouble::Changed),
+                Ok(more) => filled += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Trouble::Read { offset: offset + filled as u64, error }),
+            }
+        }
+        Ok(())
+    }
+
+    /// The file has ended where it should, was not written to, and is still the one at the path.
+    fn see_that_nothing_changed(mut self, path: &Path) -> Result<(), Trouble> {
+        match self.fill(self.size(), &mut [0]) {
+            Err(Trouble::Changed) => {}
+            Ok(()) => return Err(Trouble::Changed),
+            Err(trouble) => return Err(trouble),
+        }
+        let is_same =
+            |now: io::Result<Metadata>| now.is_ok_and(|now| stamp(&now) == stamp(&self.metadata));
+        if is_same(self.file.metadata()) && is_same(fs::metadata(path)) {
+            Ok(())
+        } else {
+            Err(Trouble::Changed)
+        }
+    }
+}
+
+/// All that differs when a file was written to or another one put in its place.
+fn stamp(metadata: &Metadata) -> [i128; 7] {
+    [
+        metadata.dev().into(),
+        metadata.ino().into(),
+        metadata.len().into(),
+        metadata.mtime().into(),
+        metadata.mtime_nsec().into(),
+        metadata.ctime().into(),
+        metadata.ctime_nsec().into(),
+    ]
+}
+
+fn refuse_all_but_files(metadata: &Metadata) -> Result<(), Trouble> {
+    let file_type = metadata.file_type();
+    Err(Trouble::NotAFile(match () {
+        () if file_type.is_file() => return Ok(()),
+        () if file_type.is_dir() => "a directory",
+        () if file_type.is_fifo() => "a named pipe",
+        () if file_type.is_socket() => "a socket",
+        () => "a device",
+    }))
+}
+
+/// Tells the kernel to read ahead generously; it may decline.
+fn advise(file: &File) {
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    let _ = file;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    fn read(path: &Path, mut during: impl FnMut(u64)) -> Result<Vec<u8>, Trouble> {
+        let mut content = Vec::new();
+        let take = |block: Bytes, offset| {
+            content.extend_from_slice(&block);
+            during(offset);
+        };
+        Opened::new(path)?.read(path, &Buffers::default(), &Cancel::new(), take)?;
+        Ok(content)
+    }
+
+    fn file(content: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(content).unwrap();
+        file
+    }
+
+    #[test]
+    fn every_byte_comes_in_order() {
+        for size in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5] {
+            let content: Vec<u8> = (0..=250).cycle().take(size).collect();
+            let file = file(&content);
+            let mut offsets = Vec::new();
+            assert!(read(file.path(), |offset| offsets.push(offset)).unwrap() == content, "{size}");
+            assert_eq!(offsets.last().copied().unwrap_or(0), size as u64);
+        }
+    }
+
+    /// Whatever is done to the file between its first block and its last is noticed.
+    #[test]
+    fn a_file_that_changes_is_noticed() {
+        let changes: [fn(&Path); 5] = [append, cut, overwrite, replace, take_away];
+        for (number, change) in changes.into_iter().enumerate() {
+            let file = file(&vec![7; 2 * BLOCK]);
+            // Clocks of files are coarse: what is written at once might bear the same time.
+            file.as_file().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            let result = read(file.path(), |offset| {
+                if offset == BLOCK as u64 {
+                    change(file.path());
+                }
+            });
+            assert!(matches!(result, Err(Trouble::Changed)), "change {number}");
+        }
+    }
+
+    fn cut(path: &Path) {
+        File::options().write(true).open(path).unwrap().set_len(9).unwrap();
+    }
+
+    fn overwrite(path: &Path) {
+        File::options().write(true).open(path).unwrap().write_all(b"as long").unwrap();
+    }
+
+    fn replace(path: &Path) {
+        file(&vec![7; 2 * BLOCK]).persist(path).unwrap();
+    }
+
+    fn take_away(path: &Path) {
+        let away = tempfile::tempdir().unwrap();
+        rustix::fs::rename(path, away.path().join("x")).unwrap();
+    }
+
+    fn append(path: &Path) {
+        File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
+    }
+
+    #[test]
+    fn a_cancelled_read_stops() {
+        let file = file(&vec![7; 3 * BLOCK]);
+        let cancel = Cancel::new();
+        let mut last = 0;
+        let result = Opened::new(file.path()).unwrap().read(
+            file.path(),
+            &Buffers::default(),
+            &cancel,
+            |_, offset| {
+                last = offset;
+                cancel.cancel();
+            },
+        );
+        assert!(matches!(result, Err(Trouble::Cancelled)));
+        assert_eq!(last, BLOCK as u64);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_read_error_names_the_byte() {
+        let error = read(Path::new("/proc/self/mem"), |_| ()).unwrap_err().to_string();
+        assert!(error.starts_with("could not be read at byte 0: Input/output error"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_without_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        for (path, words) in [
+            (pipe.as_path(), "is a named pipe, not a file"),
+            (dir.path(), "is a directory, not a file"),
+            (Path::new("/dev/null"), "is a device, not a file"),
+        ] {
+            assert_eq!(Opened::new(path).unwrap_err().to_string(), words);
+        }
+    }
+}

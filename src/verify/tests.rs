@@ -1,0 +1,219 @@
+//! The room as a whole, over real files.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::testing::{archive, catalog, content};
+use super::*;
+use crate::event::Silent;
+use crate::verdict::Verdict::{self, Corrupt, Error, Foreign, Incomplete, Missing, Ok};
+
+fn check(what: &[&Path]) -> Vec<ArchiveReport> {
+    let what = what.iter().map(|path| path.to_path_buf()).collect();
+    verify(&VerifyRequest { catalog: catalog(), what }, &Silent, &Cancel::new()).archives
+}
+
+fn verdicts(reports: &[ArchiveReport]) -> Vec<(&str, Verdict)> {
+    reports.iter().map(|report| (report.name.as_str(), report.verdict)).collect()
+}
+
+fn detail(report: &ArchiveReport) -> &str {
+    report.detail.as_deref().unwrap_or_default()
+}
+
+/// A folder with these files, by name and content.
+fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        fs::write(dir.path().join(name), content).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn a_folder_has_every_archive_of_the_catalogue_in_its_order() {
+    let dir = folder(&[
+        ("images_02.tar.gz", &content(2)),
+        ("images_001.tar.gz", &content(1)),
+        ("README", b"no archive, and not looked at"),
+    ]);
+    let reports = check(&[dir.path()]);
+    assert_eq!(
+        verdicts(&reports),
+        [("images_001.tar.gz", Ok), ("images_002.tar.gz", Ok), ("images_003.tar.gz", Missing)]
+    );
+    assert_eq!(detail(&reports[0]), "");
+    assert_eq!(detail(&reports[1]), "under the name images_02.tar.gz");
+    assert_eq!(reports[1].path.as_deref(), Some(&*dir.path().join("images_02.tar.gz")));
+    assert_eq!(reports[1].actual_md5, reports[1].expected_md5);
+    let next = format!("`cxr fetch images_003.tar.gz -d {}` fetches it", dir.path().display());
+    assert_eq!(reports[2].next.as_deref(), Some(&*next));
+    assert_eq!(reports[2].path.as_deref(), Some(&*dir.path().join("images_003.tar.gz")));
+}
+
+#[test]
+fn one_bad_file_does_not_keep_the_others_from_being_checked() {
+    let mut flipped = content(1);
+    flipped[2999] ^= 1;
+    let dir = folder(&[
+        ("images_001.tar.gz", &flipped),
+        ("images_003.tar.gz", &content(3)),
+        ("short", b"\x1f\x8b"),
+    ]);
+    let pipe = dir.path().join("images_002.tar.gz");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    let nowhere = dir.path().join("no\nwhere");
+    let reports = check(&[
+        dir.path(),
+        &nowhere,
+        Path::new("/proc/self/mem"),
+        &dir.path().join("images_003.tar.gz"),
+    ]);
+    let shown = nowhere.to_string_lossy().into_owned();
+    assert_eq!(
+        verdicts(&reports),
+        [
+            ("images_001.tar.gz", Corrupt),
+            ("images_002.tar.gz", Error),
+            ("images_003.tar.gz", Ok),
+            (shown.as_str(), Error),
+            ("mem", Error),
+            ("images_003.tar.gz", Ok),
+        ]
+    );
+    assert!(
+        detail(&reports[1]).ends_with("is a named pipe, not a file"),
+        "{}",
+        detail(&reports[1])
+    );
+    assert!(detail(&reports[3]).contains(r"no\u{a}where cannot be opened: No such file"));
+    let unreadable = "/proc/self/mem could not be read at byte 0: Input/output error";
+    assert!(detail(&reports[4]).starts_with(unreadable), "{}", detail(&reports[4]));
+    let without_advice = |report: &&ArchiveReport| report.verdict != Ok && report.next.is_none();
+    assert_eq!(reports.iter().find(without_advice), None);
+}
+
+#[test]
+fn a_longer_file_is_told_from_a_wrong_one() {
+    let whole = [content(1), vec![b'x'; 2_000_000]].concat();
+    let dir = folder(&[("images_001.tar.gz", &whole)]);
+    let report = &check(&[dir.path()])[0];
+    assert_eq!(report.verdict, Corrupt);
+    assert_eq!(detail(report), "the archive is whole, but 2000000 bytes follow it");
+}
+
+#[test]
+fn swapped_files_are_named_and_no_good_one_is_given_up() {
+    let dir = folder(&[("images_001.tar.gz", &content(2)), ("images_002.tar.gz", &content(1))]);
+    let reports = check(&[dir.path()]);
+    assert_eq!(detail(&reports[0]), "its content is images_002.tar.gz");
+    assert_eq!(detail(&reports[1]), "its content is images_001.tar.gz");
+    assert_eq!(reports[1].verdict, Foreign);
+    assert!(reports[0].next.as_deref().unwrap().starts_with("rename it to images_002.tar.gz;"));
+}
+
+#[test]
+fn links_are_followed_and_directories_are_no_archives() {
+    let dir = folder(&[("kept", &content(1))]);
+    let at = |name: &str| dir.path().join(name);
+    symlink("kept", at("images_001.tar.gz")).unwrap();
+    fs::create_dir(at("images_002.tar.gz")).unwrap();
+    symlink("nothing", at("images_003.tar.gz")).unwrap();
+    let reports = check(&[dir.path()]);
+    assert_eq!(reports.iter().map(|r| r.verdict).collect::<Vec<_>>(), [Ok, Error, Missing]);
+    assert!(detail(&reports[1]).ends_with("is a directory, not a file"));
+    assert_eq!(detail(&reports[2]), "its symbolic link leads to nothing");
+}
+
+#[test]
+fn an_archive_that_is_asked_for_by_name_can_be_missing_too() {
+    let dir = folder(&[]);
+    let reports = check(&[&dir.path().join("images_002.tar.gz"), &dir.path().join("images_02")]);
+    assert_eq!(verdicts(&reports)[0], ("images_002.tar.gz", Missing));
+    assert!(reports[0].next.as_deref().unwrap().ends_with("fetches it"));
+    assert_eq!(reports[1].verdict, Error);
+}
+
+#[test]
+fn an_unfinished_download_is_mentioned() {
+    let dir = folder(&[]);
+    fs::create_dir(dir.path().join(".cxr")).unwrap();
+    fs::write(dir.path().join(".cxr/images_002.tar.gz.part"), b"").unwrap();
+    let reports = check(&[dir.path()]);
+    assert_eq!(detail(&reports[0]), "not here");
+    assert_eq!(detail(&reports[1]), "an unfinished download of it is here");
+    assert!(reports[1].next.as_deref().unwrap().ends_with("continues it"));
+}
+
+#[test]
+fn a_file_is_recognised_under_any_name() {
+    let dir = folder(&[("download", &content(3)), ("images_003.tar.gz.part", &content(3)[..77])]);
+    let part = dir.path().join("images_003.tar.gz.part");
+    let reports = check(&[&dir.path().join("download"), &part]);
+    assert_eq!(verdicts(&reports), [("images_003.tar.gz", Ok), ("images_003.tar.gz", Incomplete)]);
+    assert_eq!(detail(&reports[0]), "under the name download");
+    assert_eq!(reports[1].actual_size, Some(77));
+}
+
+#[test]
+fn a_cancelled_check_passes_nothing() {
+    let dir = folder(&[("images_001.tar.gz", &content(1)), ("images_002.tar.gz", &content(2))]);
+    let cancel = Cancel::new();
+    cancel.cancel();
+    let request = VerifyRequest { catalog: catalog(), what: vec![dir.path().to_owned()] };
+    let report = verify(&request, &Silent, &cancel);
+    let words: Vec<_> = report.archives.iter().map(|r| (r.verdict, detail(r))).collect();
+    assert_eq!(words, [(Error, "interrupted"), (Error, "interrupted"), (Missing, "not here")]);
+}
+
+/// Notes what a progress bar would show.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Listener for Notes {
+    fn on(&self, event: Event<'_>) {
+        let note = match event {
+            Event::Planned { archives, bytes } => format!("{archives} of {bytes}"),
+            Event::Begun { archive, size, .. } => format!("{archive} begun, {size:?}"),
+            Event::Position { archive, done } => format!("{archive} at {done}"),
+            Event::Settled(report) => format!("{} {}", report.name, report.verdict),
+            Event::Retrying { .. } | Event::Notice { .. } => return,
+        };
+        self.0.lock().unwrap().push(note);
+    }
+}
+
+#[test]
+fn the_listener_hears_of_every_file_until_its_end() {
+    let dir = folder(&[("a", &vec![7; 2_500_000])]);
+    let catalog = Catalog::new(vec![archive("b", &vec![7; 2_500_000])]).unwrap();
+    let what = vec![dir.path().join("a"), dir.path().to_owned()];
+    let notes = Notes::default();
+    let report = verify(&VerifyRequest { catalog, what }, &notes, &Cancel::new());
+    assert_eq!(report.archives.iter().map(|r| r.verdict).collect::<Vec<_>>(), [Ok, Missing]);
+    let mut notes = notes.0.into_inner().unwrap();
+    assert_eq!(notes.remove(0), "2 of 2500000");
+    notes.retain(|note| note != "b missing");
+    // Called by what its size says that it is, so that the end has the name of the beginning.
+    assert_eq!(
+        notes,
+        ["b begun, Some(2500000)", "b at 1048576", "b at 2097152", "b at 2500000", "b ok"]
+    );
+}
+
+#[test]
+fn more_files_than_readers_come_out_in_order() {
+    let names: Vec<String> = (0..3 * READERS).map(|n| format!("file {n}")).collect();
+    let contents: Vec<Vec<u8>> = (0..names.len()).map(|n| vec![1; 99 * n]).collect();
+    let archives = names.iter().zip(&contents).map(|(name, content)| archive(name, content));
+    let catalog = Catalog::new(archives.collect()).unwrap();
+    let files: Vec<_> =
+        names.iter().zip(&contents).map(|(name, content)| (name.as_str(), &content[..])).collect();
+    let dir = folder(&files);
+    let request = VerifyRequest { catalog, what: vec![dir.path().to_owned()] };
+    let report = verify(&request, &Silent, &Cancel::new());
+    assert!(report.is_ok());
+    assert_eq!(report.archives.iter().map(|r| r.name.clone()).collect::<Vec<_>>(), names);
+}
