@@ -9,8 +9,10 @@
 //! - [`identify`] says what kind of file begins with given bytes, and [`shell`] writes a file name
 //!   so that it can be pasted into a command.
 //! - [`cancel`] is how a signal ends a run in good order.
+//! - [`disk`] is the one room that changes anything on the disk, [`ranges`] its sets of bytes.
 //! - [`source`] knows where bytes come from.
 //! - [`hash`] computes the MD5 of many streams at once.
+//! - [`transfer`] brings archives from sources to their final names, in chunks.
 //! - [`verdict`] holds the seven words, and [`report`] what is said of every archive.
 //! - [`event`] carries what happens on the way to whoever listens, such as a progress bar.
 //! - [`progress`] listens and speaks to standard error: bars, lines, and messages.
@@ -20,6 +22,7 @@ pub mod cancel;
 pub mod catalog;
 pub mod cite;
 pub mod digest;
+pub mod disk;
 pub mod escape;
 pub mod event;
 pub mod fetch;
@@ -27,9 +30,11 @@ pub mod hash;
 pub mod identify;
 pub mod list;
 pub mod progress;
+pub mod ranges;
 pub mod report;
 pub mod shell;
 pub mod source;
+pub mod transfer;
 pub mod units;
 pub mod verdict;
 pub mod verify;

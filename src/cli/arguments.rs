@@ -175,6 +175,12 @@ pub(crate) struct Fetch {
     /// Say what would be done, and do nothing
     #[arg(long, value_parser = BoolishValueParser::new())]
     dry_run: bool,
+    /// Bytes that a connection takes at a time
+    #[arg(long, hide = true, default_value = "32M", value_name = "SIZE", value_parser = values::rate)]
+    chunk: NonZeroU64,
+    /// The wait after the first failed attempt, in milliseconds, before it doubles
+    #[arg(long, hide = true, default_value_t = 1000, value_name = "MILLISECONDS")]
+    backoff_ms: u32,
 }
 
 /// What `verify` was told.
@@ -266,6 +272,8 @@ impl Fetch {
             keep_corrupt: self.keep_corrupt,
             wait: self.wait,
             dry_run: self.dry_run,
+            chunk: self.chunk,
+            backoff: Duration::from_millis(self.backoff_ms.into()),
         })
     }
 }

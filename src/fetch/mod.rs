@@ -1,14 +1,25 @@
 //! Downloads what is not here yet or not right, verifying as it streams.
 
+mod conclude;
+mod probe;
+mod receipt;
+mod run;
+mod survey;
+
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::cancel::Cancel;
-use crate::catalog::Catalog;
-use crate::event::Listener;
+use crate::catalog::{Archive, Catalog};
+use crate::disk::{Folder, Lock, LockError};
+use crate::escape;
+use crate::event::{Event, Listener};
+use crate::hash::Engine;
 use crate::report::Report;
-use crate::source::SourceSpec;
+use crate::source::{ClientOptions, Source, SourceSpec, TlsRoots};
+use crate::transfer::{Options, Policy};
+use run::Run;
 
 /// What to fetch, whence, whither and how.
 #[derive(Debug, Clone)]
@@ -44,6 +55,10 @@ pub struct FetchRequest {
     pub wait: bool,
     /// Say what would be done, and do nothing.
     pub dry_run: bool,
+    /// Bytes that a connection takes at a time.
+    pub chunk: NonZeroU64,
+    /// The wait after the first failed attempt, before jitter; it doubles from one to the next.
+    pub backoff: Duration,
 }
 
 /// Why a fetch could not begin. What befalls one archive is a verdict, not an error.
@@ -63,9 +78,79 @@ pub enum FetchError {
 ///
 /// [`FetchError`] if nothing could be begun.
 pub fn fetch(
-    _request: &FetchRequest,
-    _listener: &dyn Listener,
-    _cancel: &Cancel,
+    request: &FetchRequest,
+    listener: &dyn Listener,
+    cancel: &Cancel,
 ) -> Result<Report, FetchError> {
-    Err(FetchError::Request("fetch is being written".to_owned()))
+    let start = Instant::now();
+    let options = options(request)?;
+    let archives = selected(request)?;
+    let folder = Folder::new(&request.dir);
+    let _lock =
+        if request.dry_run { None } else { Some(begin(request, &folder, listener, cancel)?) };
+    let bytes = archives.iter().filter_map(|archive| archive.size).sum();
+    listener.on(Event::Planned { archives: archives.len(), bytes });
+    let sources: Vec<Source> = request.sources.iter().cloned().map(Source::new).collect();
+    let engine = Engine::for_this_machine();
+    let run = Run {
+        request,
+        folder: &folder,
+        archives,
+        sources: &sources,
+        options: &options,
+        engine: &engine,
+        listener,
+        cancel,
+    };
+    let archives = run.go()?;
+    Ok(Report { command: "fetch", archives, seconds: start.elapsed().as_secs_f64() })
+}
+
+/// Makes the folder and takes its lock.
+fn begin(
+    request: &FetchRequest,
+    folder: &Folder,
+    listener: &dyn Listener,
+    cancel: &Cancel,
+) -> Result<Lock, FetchError> {
+    folder.make().map_err(|error| FetchError::Machine(error.to_string()))?;
+    let waiting = |holder: &str| {
+        let dir = escape::path(folder.dir());
+        let message = format!("waiting for another cxr at work in {dir}: {holder}");
+        listener.on(Event::Notice { message: &message });
+    };
+    Lock::take(folder.dir(), &folder.lock(), request.wait, waiting, cancel)
+        .map_err(|error: LockError| FetchError::Machine(error.to_string()))
+}
+
+/// The archives that are wanted, each of which some source could have.
+fn selected(request: &FetchRequest) -> Result<Vec<Archive>, FetchError> {
+    let all = request.catalog.archives();
+    let archives: Vec<Archive> =
+        request.selected.iter().filter_map(|&index| all.get(index)).cloned().collect();
+    let nowhere = archives
+        .iter()
+        .find(|archive| request.sources.iter().all(|source| source.place(archive).is_none()));
+    match nowhere {
+        Some(archive) => Err(FetchError::Request(format!(
+            "the table has no address for {}: say with --from where the archives are",
+            escape::text(&archive.name)
+        ))),
+        None => Ok(archives),
+    }
+}
+
+fn options(request: &FetchRequest) -> Result<Options, FetchError> {
+    let roots = request.cacert.as_deref().map_or_else(|| Ok(TlsRoots::default()), TlsRoots::read);
+    let roots = roots.map_err(|error| FetchError::Request(error.to_string()))?;
+    Ok(Options {
+        jobs: request.jobs,
+        connections: request.connections,
+        chunk: request.chunk.get(),
+        policy: Policy { attempts: request.retries, base: request.backoff },
+        stall_timeout: request.stall_timeout,
+        limit_rate: request.limit_rate,
+        client: ClientOptions { connect_timeout: request.connect_timeout, roots },
+        keep_corrupt: request.keep_corrupt,
+    })
 }

@@ -41,6 +41,7 @@ pub(super) fn open(path: &Path, question: &Question<'_>) -> Result<Opened, Fault
         start: range.start,
         total: Some(total),
         end: Some(range.end),
+        whole: false,
         body: Body::File(body),
     })
 }

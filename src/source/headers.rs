@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 /// What a 206 or 416 says of itself (RFC 9110, section 14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ContentRange {
+pub(super) struct ContentRange {
     /// First and last offset of the body; `None` in a 416, which has none.
     pub span: Option<(u64, u64)>,
     /// Length of the whole; `None` for `*`.
@@ -14,7 +14,7 @@ pub struct ContentRange {
 impl ContentRange {
     /// Reads `bytes first-last/total`, `bytes first-last/*` or `bytes */total`. Anything else,
     /// impossible numbers included, is `None`.
-    pub fn parse(value: &str) -> Option<Self> {
+    pub(super) fn parse(value: &str) -> Option<Self> {
         let (unit, rest) = value.trim().split_once(' ')?;
         if !unit.eq_ignore_ascii_case("bytes") {
             return None;
@@ -42,7 +42,7 @@ impl ContentRange {
 
 /// How long `Retry-After` asks to wait (RFC 9110, section 10.2.3): seconds, or a date, which is
 /// held against `now`. A date in the past is no wait; what is neither is `None`.
-pub fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if let Some(seconds) = number(value) {
         return Some(Duration::from_secs(seconds));

@@ -7,9 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use reqwest::header::{
-    CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER,
-};
+use reqwest::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 
 use super::client::{Client, REDIRECTS, Refused, chain};
@@ -21,7 +19,7 @@ use crate::identify;
 /// Where redirects led, for each original address, while it works. A signed address expires; the
 /// original is then asked again.
 #[derive(Debug, Default)]
-pub struct Targets(Mutex<HashMap<Url, Url>>);
+pub(super) struct Targets(Mutex<HashMap<Url, Url>>);
 
 /// A response as it comes.
 #[derive(Debug)]
@@ -101,7 +99,7 @@ async fn whole(response: Response, question: &Question<'_>) -> Result<Opened, Fa
     {
         return Err(Fault::WrongSize { offered, expected });
     }
-    Ok(Opened { start: 0, total, end: total, body: Body::Http(Box::new(body)) })
+    Ok(Opened { start: 0, total, end: total, whole: true, body: Body::Http(Box::new(body)) })
 }
 
 /// 206: the range that was asked for, or its beginning.
@@ -109,7 +107,8 @@ fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
     let value = header(&response, &CONTENT_RANGE).unwrap_or_default();
     let wrong = || {
         let asked = question.range.start;
-        let found = if value.is_empty() { "none".to_owned() } else { escape::bytes(value.as_bytes()) };
+        let found =
+            if value.is_empty() { "none".to_owned() } else { escape::bytes(value.as_bytes()) };
         Fault::Protocol(format!("206 to a range from {asked} with the Content-Range {found}"))
     };
     let range = ContentRange::parse(&value).ok_or_else(wrong)?;
@@ -122,7 +121,7 @@ fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
         return Err(Fault::WrongSize { offered, expected });
     }
     let body = Body::Http(Box::new(HttpBody { response, head: None }));
-    Ok(Opened { start: first, total: range.total, end: Some(last + 1), body })
+    Ok(Opened { start: first, total: range.total, end: Some(last + 1), whole: false, body })
 }
 
 /// 416: what is there ends before the range begins.
@@ -145,8 +144,8 @@ fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened,
 }
 
 fn refused(response: &Response, status: StatusCode) -> Fault {
-    let wait = header(response, &RETRY_AFTER)
-        .and_then(|value| retry_after(&value, SystemTime::now()));
+    let wait =
+        header(response, &RETRY_AFTER).and_then(|value| retry_after(&value, SystemTime::now()));
     Fault::Status { code: status.as_u16(), retry_after: wait }
 }
 
@@ -169,7 +168,7 @@ impl HttpBody {
         let head = self.response.chunk().await.map_err(|error| not_received(&error))?;
         let kind = identify::kind(head.as_deref().unwrap_or_default());
         let archive = question.archive;
-        if kind.contradicts(&archive.name) {
+        if identify::is_out_of_place(&kind, &archive.name) {
             let sort = header(&self.response, &CONTENT_TYPE).map_or_else(String::new, |sort| {
                 format!(" ({})", escape::text(&sort.chars().take(60).collect::<String>()))
             });
@@ -202,7 +201,7 @@ fn not_sent(error: &reqwest::Error) -> Fault {
     if error.is_connect() { Fault::NoConnection(words) } else { Fault::Broken(words) }
 }
 
-/// The words of glibc, macOS and musl for EAI_NONAME. The number itself does not come through,
+/// The words of glibc, macOS and musl for `EAI_NONAME`. The number itself does not come through,
 /// and a name that is only slow to resolve has other words.
 fn is_unknown_name(words: &str) -> bool {
     ["Name or service not known", "nodename nor servname", "Name does not resolve"]
@@ -215,13 +214,15 @@ fn not_received(error: &reqwest::Error) -> Fault {
     Fault::Broken(chain(error))
 }
 
-/// The error and what it wraps, `io::Error`s opened as well: they hide their contents.
+/// The error and what it wraps.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| {
-        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        match inner {
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => error.source(),
-        }
-    })
+    std::iter::successors(Some(error), |error| cause(*error))
+}
+
+/// What an error wraps, `io::Error`s opened as well: they hide their contents.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
 }

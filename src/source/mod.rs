@@ -50,6 +50,8 @@ pub struct Opened {
     pub total: Option<u64>,
     /// Where the body ends, where the source says.
     pub end: Option<u64>,
+    /// The source sends whole files only: this is all of it, whatever was asked for.
+    pub whole: bool,
     /// The bytes.
     pub body: Body,
 }
@@ -86,9 +88,7 @@ impl Source {
     /// Any [`Fault`]; a total size that is not the known one is refused before the body.
     pub async fn open(&self, client: &Client, question: &Question<'_>) -> Result<Opened, Fault> {
         match self.spec.place(question.archive).ok_or(Fault::NoPlace)? {
-            Place::Address(address) => {
-                http::open(client, &self.targets, &address, question).await
-            }
+            Place::Address(address) => http::open(client, &self.targets, &address, question).await,
             Place::File(path) => folder::open(&path, question),
         }
     }

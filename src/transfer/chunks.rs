@@ -8,11 +8,11 @@ use crate::ranges::RangeSet;
 const HALF: u64 = 512 * 1024;
 
 /// Where an archive whose size nobody has told yet is taken to end.
-pub const UNKNOWN: u64 = u64::MAX;
+pub(super) const UNKNOWN: u64 = u64::MAX;
 
 /// The bytes of one archive.
 #[derive(Debug)]
-pub struct Chunks {
+pub(super) struct Chunks {
     size: Option<u64>,
     chunk: u64,
     done: RangeSet,
@@ -24,38 +24,47 @@ pub struct Chunks {
 #[derive(Debug)]
 struct Flight {
     id: u64,
+    /// Where the bytes end that it has brought.
     at: u64,
+    /// Where those end that it is writing: nobody else may take these.
+    writing: u64,
     end: u64,
+}
+
+impl Flight {
+    const fn left(&self) -> u64 {
+        self.end.saturating_sub(self.writing)
+    }
 }
 
 impl Chunks {
     /// An archive of which `done` is here already, to be taken in pieces of at most `chunk` bytes.
-    pub fn new(size: Option<u64>, chunk: u64, done: RangeSet) -> Self {
+    pub(super) fn new(size: Option<u64>, chunk: u64, done: RangeSet) -> Self {
         Self { size, chunk: chunk.max(1), done, flights: Vec::new(), whole: false }
     }
 
     /// The size of the archive in bytes, if known.
-    pub const fn size(&self) -> Option<u64> {
+    pub(super) const fn size(&self) -> Option<u64> {
         self.size
     }
 
     /// Bytes done.
-    pub fn total_done(&self) -> u64 {
+    pub(super) fn total_done(&self) -> u64 {
         self.done.total()
     }
 
     /// How many connections are at it.
-    pub fn flights(&self) -> usize {
+    pub(super) fn flights(&self) -> usize {
         self.flights.len()
     }
 
     /// Whether every byte is done.
-    pub fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.size.is_some_and(|size| self.done.gap_after(0, size).is_none())
     }
 
     /// Says what the size is. Flights end there.
-    pub fn learn_size(&mut self, size: u64) {
+    pub(super) fn learn_size(&mut self, size: u64) {
         self.size = Some(size);
         for flight in &mut self.flights {
             flight.end = flight.end.min(size);
@@ -63,19 +72,19 @@ impl Chunks {
     }
 
     /// From now on one flight at a time, and none is halved.
-    pub const fn take_whole(&mut self) {
+    pub(super) const fn take_whole(&mut self) {
         self.whole = true;
     }
 
     /// Takes the next free bytes.
-    pub fn take(&mut self, id: u64) -> Option<Range<u64>> {
+    pub(super) fn take(&mut self, id: u64) -> Option<Range<u64>> {
         let alone = self.whole || self.size.is_none();
         if alone && !self.flights.is_empty() {
             return None;
         }
         let free = self.first_free(0)?;
         let end = if self.whole { free.end } else { free.end.min(free.start + self.chunk) };
-        self.flights.push(Flight { id, at: free.start, end });
+        self.flights.push(Flight { id, at: free.start, writing: free.start, end });
         Some(free.start..end)
     }
 
@@ -95,27 +104,27 @@ impl Chunks {
     }
 
     /// Bytes left of the largest flight that may be halved; 0 if there is none.
-    pub fn largest_flight(&self) -> u64 {
-        let left = self.flights.iter().map(|f| f.end.saturating_sub(f.at)).max().unwrap_or(0);
+    pub(super) fn largest_flight(&self) -> u64 {
+        let left = self.flights.iter().map(Flight::left).max().unwrap_or(0);
         if self.whole || self.size.is_none() || left < 2 * HALF { 0 } else { left }
     }
 
     /// Takes the second half of the largest flight.
-    pub fn halve(&mut self, id: u64) -> Option<Range<u64>> {
+    pub(super) fn halve(&mut self, id: u64) -> Option<Range<u64>> {
         if self.largest_flight() == 0 {
             return None;
         }
-        let flight = self.flights.iter_mut().max_by_key(|f| f.end.saturating_sub(f.at))?;
-        let middle = flight.at + (flight.end - flight.at) / 2;
+        let flight = self.flights.iter_mut().max_by_key(|f| f.left())?;
+        let middle = flight.writing + flight.left() / 2;
         let half = middle..flight.end;
         flight.end = middle;
-        self.flights.push(Flight { id, at: half.start, end: half.end });
+        self.flights.push(Flight { id, at: half.start, writing: half.start, end: half.end });
         Some(half)
     }
 
     /// Lets a flight run on to the end of the free bytes, as the source sends all of them anyway;
     /// `None` if others are in flight.
-    pub fn extend(&mut self, id: u64) -> Option<u64> {
+    pub(super) fn extend(&mut self, id: u64) -> Option<u64> {
         let limit = self.size.unwrap_or(UNKNOWN);
         match &mut self.flights[..] {
             [flight] if flight.id == id => {
@@ -126,28 +135,29 @@ impl Chunks {
         }
     }
 
-    /// Where the flight ends by now: others may have taken a half of it.
-    pub fn end(&self, id: u64) -> Option<u64> {
-        self.flights.iter().find(|f| f.id == id).map(|f| f.end)
+    /// A flight is about to write so many bytes. Gives how many of them are its own: others may
+    /// have taken the rest.
+    pub(super) fn claim(&mut self, id: u64, bytes: u64) -> Option<u64> {
+        let flight = self.flights.iter_mut().find(|f| f.id == id)?;
+        flight.writing = flight.at.saturating_add(bytes).min(flight.end);
+        Some(flight.writing.saturating_sub(flight.at))
     }
 
-    /// So many bytes of a flight are written. Gives what it may still bring.
-    pub fn advance(&mut self, id: u64, bytes: u64) -> Option<Range<u64>> {
+    /// What a flight claimed is written. Gives what it may still bring.
+    pub(super) fn advance(&mut self, id: u64) -> Option<Range<u64>> {
         let flight = self.flights.iter_mut().find(|f| f.id == id)?;
-        // What lies past the end belongs to the connection that took it.
-        let to = flight.at.saturating_add(bytes).min(flight.end.max(flight.at));
-        self.done.insert(flight.at..to);
-        flight.at = to;
-        Some(to..flight.end)
+        self.done.insert(flight.at..flight.writing);
+        flight.at = flight.writing.max(flight.at);
+        Some(flight.at..flight.end)
     }
 
     /// The connection is no longer at it; what it did not bring is free again.
-    pub fn land(&mut self, id: u64) {
+    pub(super) fn land(&mut self, id: u64) {
         self.flights.retain(|f| f.id != id);
     }
 
     /// Nothing is done any more, nothing in flight counts.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.done = RangeSet::new();
         self.flights.clear();
     }
@@ -159,6 +169,11 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
+    fn bring(chunks: &mut Chunks, id: u64, bytes: u64) -> Option<Range<u64>> {
+        chunks.claim(id, bytes)?;
+        chunks.advance(id)
+    }
+
     #[test]
     fn chunks_are_taken_in_order_around_what_is_done() {
         let done = RangeSet::from_iter([0..5, 20..25]);
@@ -167,11 +182,11 @@ mod tests {
         assert_eq!(chunks.take(2), Some(15..20));
         assert_eq!(chunks.take(3), Some(25..32));
         assert_eq!(chunks.take(4), None);
-        assert_eq!(chunks.advance(1, 4), Some(9..15));
+        assert_eq!(bring(&mut chunks, 1, 4), Some(9..15));
         chunks.land(1);
         assert_eq!(chunks.take(5), Some(9..15));
         for (id, bytes) in [(5, 6), (2, 5), (3, 7)] {
-            chunks.advance(id, bytes);
+            bring(&mut chunks, id, bytes);
             chunks.land(id);
         }
         assert!(chunks.is_complete());
@@ -181,14 +196,14 @@ mod tests {
     fn the_largest_flight_is_halved_and_keeps_to_its_half() {
         let mut chunks = Chunks::new(Some(8 * MIB), 8 * MIB, RangeSet::new());
         chunks.take(1);
-        chunks.advance(1, 2 * MIB);
+        bring(&mut chunks, 1, 2 * MIB);
         assert_eq!(chunks.halve(2), Some(5 * MIB..8 * MIB));
-        assert_eq!(chunks.advance(1, 9 * MIB), Some(5 * MIB..5 * MIB));
+        assert_eq!(bring(&mut chunks, 1, 9 * MIB), Some(5 * MIB..5 * MIB));
         assert_eq!(chunks.total_done(), 5 * MIB);
         assert_eq!(chunks.halve(3), Some(5 * MIB + 3 * MIB / 2..8 * MIB));
-        chunks.advance(3, 3 * MIB / 2);
+        bring(&mut chunks, 3, 3 * MIB / 2);
         chunks.land(3);
-        chunks.advance(2, MIB);
+        bring(&mut chunks, 2, MIB);
         assert_eq!(chunks.halve(4), None);
     }
 
@@ -199,7 +214,7 @@ mod tests {
         assert_eq!(chunks.take(2), None);
         chunks.take_whole();
         assert_eq!(chunks.extend(1), Some(UNKNOWN));
-        chunks.advance(1, 25);
+        bring(&mut chunks, 1, 25);
         chunks.learn_size(25);
         chunks.land(1);
         assert!(chunks.is_complete());

@@ -6,17 +6,16 @@
 //! ```text
 //! 7d1f0c3a cxr-journal/1 fe8ed0a6961412fddcbb3603c11b3698 4e1b…boot id…
 //! 03a9c1d2 size 2008470987
-//! 9b2e44f0 wrote 0 1048576 https://example.org/nih
+//! 9b2e44f0 wrote 1 0 1048576 https://example.org/nih
 //! 55aa01fe synced 1
 //! ```
 //!
 //! `wrote` follows the write: its bytes are in the kernel's hands and outlive this process,
-//! however it ends. `synced N` follows a sync of the part: the first N `wrote` records outlive the
+//! however it ends. `synced N` follows a sync of the part: the `wrote` records up to number N outlive the
 //! machine as well. A reader on the same boot believes every record, on another one only those
 //! that were synced. A journal that is lost or wrong costs time and never correctness: the MD5
 //! decides.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::ops::Range;
@@ -47,7 +46,7 @@ pub struct Recovered {
 
 /// A journal that is being written.
 #[derive(Debug)]
-pub struct Journal {
+pub(super) struct Journal {
     path: PathBuf,
     file: File,
     /// `wrote` records in the file.
@@ -58,9 +57,10 @@ pub struct Journal {
 }
 
 /// Reads a journal; `None` where there is none for this archive that could be read.
-pub fn read(path: &Path, md5: &Digest) -> Option<Recovered> {
+pub(super) fn read(path: &Path, md5: &Digest) -> Option<Recovered> {
     let mut bytes = Vec::new();
-    let length = File::open(path).and_then(|file| file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes));
+    let length =
+        File::open(path).and_then(|file| file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes));
     match length {
         Ok(length) if length as u64 <= SIZE_LIMIT => parse(&bytes, md5, boot().as_deref()),
         _ => None,
@@ -76,20 +76,18 @@ fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<Recovered> {
     }
     let same_boot = boot.is_some() && header.next() == boot;
     let mut recovered = Recovered::default();
-    let mut wrote: Vec<(Range<u64>, &str)> = Vec::new();
+    let mut wrote = Vec::new();
     let mut synced = 0;
     for line in lines {
         match line.split_once(' ') {
             Some(("size", size)) => recovered.size = size.parse().ok(),
-            Some(("wrote", record)) => wrote.extend(range(record)),
+            Some(("wrote", text)) => wrote.extend(record(text)),
             Some(("synced", count)) => synced = count.parse().unwrap_or(synced),
             _ => {}
         }
     }
-    // A damaged `wrote` line shifts the count: then fewer are believed than could be, or one that
-    // was written just before the sync.
-    for (index, (range, source)) in wrote.into_iter().enumerate() {
-        let on_disk = index < synced;
+    for (number, range, source) in wrote {
+        let on_disk = number <= synced;
         if on_disk {
             recovered.synced.insert(range.clone());
         }
@@ -111,11 +109,12 @@ fn checked(line: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok()
 }
 
-fn range(record: &str) -> Option<(Range<u64>, &str)> {
-    let (start, rest) = record.split_once(' ')?;
-    let (end, source) = rest.split_once(' ')?;
-    let range = start.parse().ok()?..end.parse().ok()?;
-    (range.start < range.end).then_some((range, source))
+/// Number, range and source of a `wrote` record.
+fn record(text: &str) -> Option<(u64, Range<u64>, &str)> {
+    let mut words = text.splitn(4, ' ');
+    let mut number = || words.next()?.parse().ok();
+    let (number, range) = (number()?, number()?..number()?);
+    (range.start < range.end).then_some((number, range, words.next()?))
 }
 
 fn line(text: &str) -> String {
@@ -135,7 +134,7 @@ impl Journal {
     /// # Errors
     ///
     /// Whatever the disk says.
-    pub fn begin(path: &Path, md5: &Digest, kept: Recovered) -> Result<Self, DiskError> {
+    pub(super) fn begin(path: &Path, md5: &Digest, kept: Recovered) -> Result<Self, DiskError> {
         let mut text = line(&format!("{FORMAT} {md5} {}", boot().as_deref().unwrap_or("-")));
         if let Some(size) = kept.size {
             text += &line(&format!("size {size}"));
@@ -145,17 +144,15 @@ impl Journal {
         let mut synced = 0;
         for (set, on_disk) in [(&kept.synced, true), (&kept.written, false)] {
             for range in set.iter() {
-                text += &line(&format!("wrote {} {} {source}", range.start, range.end));
                 records += 1;
+                text += &line(&format!("wrote {records} {} {} {source}", range.start, range.end));
                 synced += u64::from(on_disk);
             }
         }
         text += &line(&format!("synced {synced}"));
         disk::replace(path, text.as_bytes())?;
-        let file = OpenOptions::new()
-            .append(true)
-            .open(path)
-            .map_err(DiskError::new(path, "opened"))?;
+        let file =
+            OpenOptions::new().append(true).open(path).map_err(DiskError::new(path, "opened"))?;
         Ok(Self { path: path.to_owned(), file, records, synced, kept })
     }
 
@@ -164,7 +161,7 @@ impl Journal {
     /// # Errors
     ///
     /// Whatever the disk says.
-    pub fn size(&mut self, size: u64) -> Result<(), DiskError> {
+    pub(super) fn size(&mut self, size: u64) -> Result<(), DiskError> {
         self.kept.size = Some(size);
         self.append(&line(&format!("size {size}")))
     }
@@ -174,26 +171,24 @@ impl Journal {
     /// # Errors
     ///
     /// Whatever the disk says.
-    pub fn wrote(&mut self, range: Range<u64>, source: &str) -> Result<(), DiskError> {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = write!(text, "wrote {} {} {}", range.start, range.end, escape::text(source));
-        self.append(&line(&text))?;
-        self.records += 1;
+    pub(super) fn wrote(&mut self, range: Range<u64>, source: &str) -> Result<(), DiskError> {
+        let (number, source) = (self.records + 1, escape::text(source).into_owned());
+        self.append(&line(&format!("wrote {number} {} {} {source}", range.start, range.end)))?;
+        self.records = number;
         self.kept.written.insert(range);
-        if !self.kept.sources.iter().any(|known| known == source) {
-            self.kept.sources.push(source.to_owned());
+        if !self.kept.sources.contains(&source) {
+            self.kept.sources.push(source);
         }
         Ok(())
     }
 
     /// How many records there are: what a sync of the part that begins now will cover.
-    pub const fn records(&self) -> u64 {
+    pub(super) const fn records(&self) -> u64 {
         self.records
     }
 
     /// Whether everything written is known to be on the disk.
-    pub const fn is_synced(&self) -> bool {
+    pub(super) const fn is_synced(&self) -> bool {
         self.records == self.synced
     }
 
@@ -202,14 +197,14 @@ impl Journal {
     /// # Errors
     ///
     /// Whatever the disk says.
-    pub fn synced(&mut self, records: u64) -> Result<(), DiskError> {
+    pub(super) fn synced(&mut self, records: u64) -> Result<(), DiskError> {
         self.append(&line(&format!("synced {records}")))?;
         self.synced = records;
         self.file.sync_data().map_err(DiskError::new(&self.path, "synced"))
     }
 
     /// The sources that gave what is written.
-    pub fn sources(&self) -> &[String] {
+    pub(super) fn sources(&self) -> &[String] {
         &self.kept.sources
     }
 
@@ -240,7 +235,8 @@ mod tests {
     #[test]
     fn on_another_boot_only_what_was_synced_is_believed() {
         let header = format!("{FORMAT} {MD5} boot-1");
-        let text = text(&[&header, "wrote 0 10 a", "wrote 20 30 b", "synced 1", "wrote 40 50 a"]);
+        let text =
+            text(&[&header, "wrote 1 0 10 a", "wrote 2 20 30 b", "synced 1", "wrote 3 40 50 a"]);
         assert_eq!(written(&text, Some("boot-1")), Some(vec![0..10, 20..30, 40..50]));
         assert_eq!(written(&text, Some("boot-2")), Some(vec![0..10; 1]));
         assert_eq!(written(&text, None), Some(vec![0..10; 1]));
@@ -249,14 +245,14 @@ mod tests {
     #[test]
     fn a_journal_of_other_content_is_no_journal() {
         let other = format!("{FORMAT} d41d8cd98f00b204e9800998ecf8427e boot-1");
-        assert_eq!(written(&text(&[&other, "wrote 0 10 a"]), Some("boot-1")), None);
+        assert_eq!(written(&text(&[&other, "wrote 1 0 10 a"]), Some("boot-1")), None);
         assert_eq!(written("", Some("boot-1")), None);
     }
 
     #[test]
     fn every_cut_and_every_flipped_bit_claims_nothing_that_was_not_written() {
         let header = format!("{FORMAT} {MD5} boot-1");
-        let whole = text(&[&header, "size 100", "wrote 0 10 a", "wrote 20 30 b", "synced 2"]);
+        let whole = text(&[&header, "size 100", "wrote 1 0 10 a", "wrote 2 20 30 b", "synced 2"]);
         let claims = |bytes: &[u8]| {
             let recovered = parse(bytes, &md5(), Some("boot-1")).unwrap_or_default();
             recovered.written.iter().all(|range| range == (0..10) || range == (20..30))

@@ -46,8 +46,14 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
     let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
     let limit = archive.size.unwrap_or(u64::MAX).min(metadata.len());
     let recovered = match journal::read(&folder.kept(archive, Kept::Journal), &archive.md5) {
-        Some(told) if archive.size.is_none() || told.size.is_none_or(|s| Some(s) == archive.size) => {
-            Recovered { written: told.written.before(limit), synced: told.synced.before(limit), ..told }
+        Some(told)
+            if archive.size.is_none() || told.size.is_none_or(|s| Some(s) == archive.size) =>
+        {
+            Recovered {
+                written: told.written.before(limit),
+                synced: told.synced.before(limit),
+                ..told
+            }
         }
         Some(_) => Recovered::default(),
         // The journal is lost; the file still shows where it has holes.

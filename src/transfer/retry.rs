@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest wait that a server may ask for; one that asks for more is given up for this run.
-pub const PATIENCE: Duration = Duration::from_secs(3600);
+pub(super) const PATIENCE: Duration = Duration::from_hours(1);
 
 /// The longest wait that this side imposes by itself.
 const CAP: Duration = Duration::from_secs(30);

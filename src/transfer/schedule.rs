@@ -15,7 +15,7 @@ use crate::source::{Fault, Meaning};
 
 /// Bytes of an archive that one connection is to bring from one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
+pub(super) struct Lease {
     /// Its number; none is given twice.
     pub id: u64,
     /// Which archive: the number that [`Schedule::add`] gave.
@@ -36,7 +36,7 @@ pub struct Lease {
 
 /// The answer to a connection that wants work.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Next {
+pub(super) enum Next {
     /// Fetch this.
     Work(Lease),
     /// Nothing now: ask again at this moment, or when something has changed.
@@ -49,7 +49,7 @@ pub enum Next {
 
 /// What follows a failed lease, for the listener and for the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reaction {
+pub(super) enum Reaction {
     /// The source will be asked again for this archive after so long.
     Again(Duration),
     /// The source is given up for this archive.
@@ -60,11 +60,10 @@ pub enum Reaction {
 
 /// All archives under way.
 #[derive(Debug)]
-pub struct Schedule {
+pub(super) struct Schedule {
     entries: Vec<Entry>,
     gates: Vec<Gate>,
     policy: Policy,
-    jobs: usize,
     chunk: u64,
     leases: u64,
     closed: bool,
@@ -77,24 +76,26 @@ struct Entry {
     /// The one source that a round after a wrong MD5 takes everything from.
     pinned: Option<usize>,
     round: u32,
+    kept: bool,
     in_hand: bool,
     settled: bool,
 }
 
 impl Schedule {
-    /// A schedule for so many sources, so many archives at a time, chunks of so many bytes.
-    pub fn new(sources: usize, jobs: usize, chunk: u64, policy: Policy) -> Self {
+    /// A schedule for so many sources and for chunks of so many bytes.
+    pub(super) fn new(sources: usize, chunk: u64, policy: Policy) -> Self {
         let gates = vec![Gate::default(); sources];
-        Self { entries: Vec::new(), gates, policy, jobs, chunk, leases: 0, closed: false }
+        Self { entries: Vec::new(), gates, policy, chunk, leases: 0, closed: false }
     }
 
     /// Adds an archive of which `done` is here. Its number is how many were added before.
-    pub fn add(&mut self, size: Option<u64>, done: crate::ranges::RangeSet) -> usize {
+    pub(super) fn add(&mut self, size: Option<u64>, done: crate::ranges::RangeSet) -> usize {
         self.entries.push(Entry {
             chunks: Chunks::new(size, self.chunk, done),
             standings: vec![Standing::default(); self.gates.len()],
             pinned: None,
             round: 0,
+            kept: false,
             in_hand: false,
             settled: false,
         });
@@ -102,19 +103,25 @@ impl Schedule {
     }
 
     /// No archive will be added any more.
-    pub const fn close(&mut self) {
+    pub(super) const fn close(&mut self) {
         self.closed = true;
     }
 
     /// The bytes of an archive.
-    pub fn chunks(&self, archive: usize) -> &Chunks {
+    pub(super) fn chunks(&self, archive: usize) -> &Chunks {
         &self.entries[archive].chunks
     }
 
+    /// Bytes that an archive has still to get, as far as its size is known.
+    pub(super) fn left(&self, archive: usize) -> u64 {
+        let entry = &self.entries[archive];
+        let size = entry.chunks.size().filter(|_| !entry.settled).unwrap_or(0);
+        size.saturating_sub(entry.chunks.total_done())
+    }
+
     /// What a connection is to do next.
-    pub fn next(&mut self, now: Instant) -> Next {
+    pub(super) fn next(&mut self, now: Instant) -> Next {
         self.gates.iter_mut().for_each(|gate| gate.ease(now));
-        self.take_in_hand();
         if self.closed && self.entries.iter().all(|entry| entry.settled) {
             return Next::Done;
         }
@@ -142,11 +149,18 @@ impl Schedule {
         }
     }
 
-    /// Takes waiting archives in hand, as many as there is room for.
-    fn take_in_hand(&mut self) {
-        let busy = self.entries.iter().filter(|entry| entry.in_hand && !entry.settled).count();
-        let waiting = self.entries.iter_mut().filter(|entry| !entry.in_hand && !entry.settled);
-        waiting.take(self.jobs.saturating_sub(busy)).for_each(|entry| entry.in_hand = true);
+    /// Gives the next archive that nobody has claimed to be its keeper; `None` and whether there
+    /// will never be another.
+    pub(super) fn keep(&mut self) -> Result<usize, bool> {
+        let free = self.entries.iter().position(|entry| !entry.kept);
+        let index = free.ok_or(self.closed)?;
+        self.entries[index].kept = true;
+        Ok(index)
+    }
+
+    /// From now on connections may take leases of the archive.
+    pub(super) fn take_in_hand(&mut self, archive: usize) {
+        self.entries[archive].in_hand = true;
     }
 
     /// The archives in hand, those with the fewest connections first.
@@ -205,14 +219,9 @@ impl Schedule {
         (!entry.settled && entry.round == lease.round).then_some(entry)
     }
 
-    /// Where the lease ends by now; `None` if nobody wants it any more.
-    pub fn end(&mut self, lease: &Lease) -> Option<u64> {
-        self.current(lease)?.chunks.end(lease.id)
-    }
-
     /// The source has told the size of the archive, which was not known. A size that contradicts
     /// what another source told in the meantime is refused.
-    pub fn learn_size(&mut self, lease: &Lease, size: u64) -> Result<(), u64> {
+    pub(super) fn learn_size(&mut self, lease: &Lease, size: u64) -> Result<(), u64> {
         let Some(entry) = self.current(lease) else { return Ok(()) };
         match entry.chunks.size() {
             Some(known) if known != size => Err(known),
@@ -226,28 +235,34 @@ impl Schedule {
 
     /// The source sends whole files only. Lets this lease run on to the end of the free bytes, and
     /// says where that is; `None` if another connection is at the archive already.
-    pub fn whole(&mut self, lease: &Lease) -> Option<u64> {
+    pub(super) fn whole(&mut self, lease: &Lease) -> Option<u64> {
         let entry = self.current(lease)?;
         entry.chunks.take_whole();
         entry.chunks.extend(lease.id)
     }
 
     /// The first bytes of a lease came.
-    pub fn delivers(&mut self, lease: &Lease) {
+    pub(super) fn delivers(&mut self, lease: &Lease) {
         self.gates[lease.source].deliver();
     }
 
-    /// So many bytes of a lease are written. Gives where it goes on and where it ends by now;
-    /// `None` if nobody wants it any more.
-    pub fn advance(&mut self, lease: &Lease, bytes: u64) -> Option<Range<u64>> {
+    /// A lease is about to write so many bytes. Gives how many of them are its own by now; `None`
+    /// if nobody wants it any more.
+    pub(super) fn claim(&mut self, lease: &Lease, bytes: u64) -> Option<u64> {
+        self.current(lease)?.chunks.claim(lease.id, bytes)
+    }
+
+    /// What a lease claimed is written. Gives where it goes on and where it ends by now; `None`
+    /// if nobody wants it any more.
+    pub(super) fn advance(&mut self, lease: &Lease) -> Option<Range<u64>> {
         let source = lease.source;
         let entry = self.current(lease)?;
         entry.standings[source].progress();
-        entry.chunks.advance(lease.id, bytes)
+        entry.chunks.advance(lease.id)
     }
 
     /// A lease ended without a fault. What it did not bring is free again.
-    pub fn finish(&mut self, lease: &Lease, delivered: bool) {
+    pub(super) fn finish(&mut self, lease: &Lease, delivered: bool) {
         self.gates[lease.source].leave(delivered);
         if let Some(entry) = self.current(lease) {
             entry.chunks.land(lease.id);
@@ -255,7 +270,7 @@ impl Schedule {
     }
 
     /// A lease ended with a fault. `jitter` is a random number from 0 to 1.
-    pub fn fail(
+    pub(super) fn fail(
         &mut self,
         lease: &Lease,
         delivered: bool,
@@ -299,12 +314,12 @@ impl Schedule {
     }
 
     /// The archive has its verdict, or will get it without any further byte.
-    pub fn settle(&mut self, archive: usize) {
+    pub(super) fn settle(&mut self, archive: usize) {
         self.entries[archive].settled = true;
     }
 
     /// The whole archive was wrong: begins again from nothing, all of it from one source.
-    pub fn begin_again(&mut self, archive: usize, source: usize) {
+    pub(super) fn begin_again(&mut self, archive: usize, source: usize) {
         let entry = &mut self.entries[archive];
         entry.chunks.reset();
         entry.pinned = Some(source);
@@ -313,17 +328,17 @@ impl Schedule {
     }
 
     /// Gives a source up for an archive, for a reason in words.
-    pub fn give_up(&mut self, archive: usize, source: usize, why: String) {
+    pub(super) fn give_up(&mut self, archive: usize, source: usize, why: String) {
         self.entries[archive].standings[source].given_up = Some(why);
     }
 
     /// Whether a source could still be asked for an archive.
-    pub fn is_open(&self, archive: usize, source: usize) -> bool {
+    pub(super) fn is_open(&self, archive: usize, source: usize) -> bool {
         self.entries[archive].standings[source].given_up.is_none()
     }
 
     /// What each source that was given up answered: its number, and why in words.
-    pub fn answers(&self, archive: usize) -> Vec<(usize, String)> {
+    pub(super) fn answers(&self, archive: usize) -> Vec<(usize, String)> {
         let standings = self.entries[archive].standings.iter().enumerate();
         standings.filter_map(|(source, s)| Some((source, s.given_up.clone()?))).collect()
     }
@@ -360,12 +375,20 @@ mod tests {
         }
     }
 
+    fn hand(schedule: &mut Schedule) {
+        let archive = schedule.keep().unwrap();
+        schedule.take_in_hand(archive);
+    }
+
     fn schedule(sources: usize, jobs: usize, sizes: &[u64]) -> Schedule {
-        let mut schedule = Schedule::new(sources, jobs, 4 * MIB, POLICY);
+        let mut schedule = Schedule::new(sources, 4 * MIB, POLICY);
         for &size in sizes {
             schedule.add(Some(size), RangeSet::new());
         }
         schedule.close();
+        for _ in 0..jobs {
+            hand(&mut schedule);
+        }
         schedule
     }
 
@@ -380,6 +403,8 @@ mod tests {
         let half = work(schedule.next(now));
         assert_eq!(half.range.end - half.range.start, 2 * MIB);
         schedule.settle(0);
+        hand(&mut schedule);
+        assert_eq!(schedule.keep(), Err(true));
         assert_eq!(work(schedule.next(now)).archive, 2);
     }
 
@@ -408,7 +433,8 @@ mod tests {
         for _ in 0..10 {
             let lease = work(schedule.next(now));
             schedule.delivers(&lease);
-            schedule.advance(&lease, 10);
+            schedule.claim(&lease, 10);
+            schedule.advance(&lease);
             let reaction = schedule.fail(&lease, true, &broken, now, 0.0);
             assert_eq!(reaction, Reaction::Again(Duration::from_millis(500)));
             assert_eq!(schedule.next(now), Next::Wait(Some(now + Duration::from_millis(500))));
@@ -442,7 +468,7 @@ mod tests {
         let mut schedule = schedule(2, 1, &[MIB]);
         let old = work(schedule.next(now));
         schedule.begin_again(0, 1);
-        assert_eq!(schedule.advance(&old, 10), None);
+        assert_eq!(schedule.claim(&old, 10), None);
         let broken = Fault::Broken("reset".to_owned());
         assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), Reaction::Moot);
         let lease = work(schedule.next(now));

@@ -7,7 +7,7 @@ const EASE: Duration = Duration::from_secs(15);
 
 /// A source with all its connections.
 #[derive(Debug, Clone)]
-pub struct Gate {
+pub(super) struct Gate {
     /// Until when the source has asked to be left alone.
     paused: Option<Instant>,
     /// Connections that it may have.
@@ -21,7 +21,7 @@ pub struct Gate {
 
 /// A source and one archive.
 #[derive(Debug, Clone, Default)]
-pub struct Standing {
+pub(super) struct Standing {
     /// Why the source is given up for this archive.
     pub given_up: Option<String>,
     /// Attempts in a row without a new byte.
@@ -43,7 +43,7 @@ impl Default for Gate {
 impl Gate {
     /// When a connection may next go there: `None` for now, or a moment, or, where others must end
     /// first, no moment at all.
-    pub fn opens(&self, now: Instant) -> Opening {
+    pub(super) fn opens(&self, now: Instant) -> Opening {
         if let Some(until) = self.paused.filter(|&until| until > now) {
             return Opening::At(until);
         }
@@ -54,7 +54,7 @@ impl Gate {
     }
 
     /// Time passes: after a while without trouble the limit doubles.
-    pub fn ease(&mut self, now: Instant) {
+    pub(super) fn ease(&mut self, now: Instant) {
         while let Some(at) = self.easing.filter(|&at| at <= now) {
             self.limit = self.limit.saturating_mul(2);
             // Far more than there are connections: no limit.
@@ -63,17 +63,17 @@ impl Gate {
     }
 
     /// A connection goes there.
-    pub const fn enter(&mut self) {
+    pub(super) const fn enter(&mut self) {
         self.active += 1;
     }
 
     /// Its first byte came.
-    pub const fn deliver(&mut self) {
+    pub(super) const fn deliver(&mut self) {
         self.delivering += 1;
     }
 
     /// It ended.
-    pub const fn leave(&mut self, had_delivered: bool) {
+    pub(super) const fn leave(&mut self, had_delivered: bool) {
         self.active = self.active.saturating_sub(1);
         if had_delivered {
             self.delivering = self.delivering.saturating_sub(1);
@@ -81,13 +81,13 @@ impl Gate {
     }
 
     /// The source asks all connections to wait.
-    pub fn pause(&mut self, until: Instant) {
+    pub(super) fn pause(&mut self, until: Instant) {
         self.paused = Some(self.paused.map_or(until, |already| already.max(until)));
     }
 
     /// It turned a connection away. If it serves others, it gets no more than those for a while.
     /// Says whether it does.
-    pub fn crowded(&mut self, now: Instant) -> bool {
+    pub(super) fn crowded(&mut self, now: Instant) -> bool {
         if self.delivering == 0 {
             return false;
         }
@@ -99,7 +99,7 @@ impl Gate {
 
 /// When a source can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
+pub(super) enum Opening {
     /// Now.
     Now,
     /// At this moment.
@@ -110,7 +110,7 @@ pub enum Opening {
 
 impl Opening {
     /// The one that comes later.
-    pub fn and(self, other: Self) -> Self {
+    pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Later, _) | (_, Self::Later) => Self::Later,
             (Self::At(a), Self::At(b)) => Self::At(a.max(b)),
@@ -122,7 +122,7 @@ impl Opening {
 
 impl Standing {
     /// When this archive may be asked for there; `None` if never again.
-    pub fn opens(&self, now: Instant) -> Option<Opening> {
+    pub(super) fn opens(&self, now: Instant) -> Option<Opening> {
         if self.given_up.is_some() {
             return None;
         }
@@ -130,13 +130,13 @@ impl Standing {
     }
 
     /// A new byte came.
-    pub const fn progress(&mut self) {
+    pub(super) const fn progress(&mut self) {
         self.failures = 0;
         self.delivered = true;
     }
 
     /// An attempt that began at `begun` failed. Attempts that were under way together count once.
-    pub fn fail(&mut self, begun: Instant, now: Instant) -> u32 {
+    pub(super) fn fail(&mut self, begun: Instant, now: Instant) -> u32 {
         if self.failures == 0 || self.counted.is_none_or(|counted| begun >= counted) {
             self.failures += 1;
             self.counted = Some(now);

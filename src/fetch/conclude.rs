@@ -1,0 +1,118 @@
+//! What became of a transfer, as a report. Pure.
+
+use crate::catalog::Archive;
+use crate::disk::Folder;
+use crate::report::ArchiveReport;
+use crate::transfer::{Ending, Outcome};
+use crate::verdict::Verdict;
+use crate::{escape, shell, units};
+
+/// A report that knows what is published of the archive.
+pub(super) fn blank(folder: &Folder, archive: &Archive, verdict: Verdict) -> ArchiveReport {
+    ArchiveReport {
+        expected_md5: Some(archive.md5),
+        expected_size: archive.size,
+        path: Some(folder.archive(archive)),
+        ..ArchiveReport::new(archive.name.clone(), verdict)
+    }
+}
+
+/// The report of an archive that was transferred, or was to be.
+pub(super) fn report(folder: &Folder, archive: &Archive, outcome: &Outcome) -> ArchiveReport {
+    let size = archive.size.or(outcome.size);
+    let mut report = ArchiveReport {
+        expected_size: size,
+        source: (outcome.downloaded > 0 || outcome.here > outcome.reused)
+            .then(|| outcome.sources.join(", ")),
+        bytes_downloaded: outcome.downloaded,
+        bytes_reused: outcome.reused,
+        attempts: outcome.attempts,
+        ..blank(folder, archive, Verdict::Ok)
+    };
+    let here = kept(outcome, size);
+    match &outcome.ending {
+        Ending::Verified(digest) => {
+            report.actual_md5 = Some(*digest);
+            report.actual_size = size;
+            return report;
+        }
+        Ending::Corrupt { digest, detail, kept } => {
+            report.verdict = Verdict::Corrupt;
+            report.actual_md5 = Some(*digest);
+            let kept = kept.as_ref().map_or_else(
+                || "the wrong bytes were dropped".to_owned(),
+                |path| format!("the wrong bytes are kept as {}", escape::path(path)),
+            );
+            let expected = archive.md5;
+            report.detail = Some(format!(
+                "the servers' copies differ from the table, which says MD5 {expected}: {detail}; {kept}"
+            ));
+            report.next = Some("name another source with --from".to_owned());
+        }
+        Ending::Unreachable(answers) => {
+            report.verdict = Verdict::Unreachable;
+            report.detail = Some(format!("{answers}; {here}"));
+            report.next = Some(format!("{}, or name another source with --from", again("again")));
+        }
+        Ending::Error(error) => {
+            report.verdict = Verdict::Error;
+            report.detail = Some(format!("{error}; {here}"));
+            report.next = Some(if error.is_full() {
+                format!("free some space; {}", again("goes on"))
+            } else {
+                format!("see what the system's log says of the disk; {}", again("goes on"))
+            });
+        }
+        Ending::Stopped(why) => {
+            report.verdict = Verdict::Error;
+            report.detail = Some(format!("stopped with the others: {why}; {here}"));
+            report.next = Some(format!("free some space; {}", again("goes on")));
+        }
+        Ending::Cancelled => {
+            let none = outcome.here == 0;
+            report.verdict = if none { Verdict::Missing } else { Verdict::Incomplete };
+            report.detail = Some(format!("interrupted; {here}"));
+            report.next = Some(again("goes on"));
+        }
+    }
+    report.actual_size = Some(outcome.here).filter(|&here| here > 0);
+    report
+}
+
+fn again(does: &str) -> String {
+    match does {
+        "again" => "try again later".to_owned(),
+        _ => format!("the same command {does}"),
+    }
+}
+
+/// What became of the bytes that came.
+fn kept(outcome: &Outcome, size: Option<u64>) -> String {
+    match (outcome.here, size) {
+        (0, _) => "nothing of it is here yet".to_owned(),
+        (here, Some(size)) => format!(
+            "{} of {} are kept in .cxr/ ({})",
+            units::bytes(here),
+            units::bytes(size),
+            units::percent(here, size)
+        ),
+        (here, None) => format!("{} are kept in .cxr/", units::bytes(here)),
+    }
+}
+
+/// The report of an archive for which there is no room.
+pub(super) fn no_room(folder: &Folder, archive: &Archive, needed: u64, free: u64) -> ArchiveReport {
+    let dir = shell::path(folder.dir());
+    ArchiveReport {
+        detail: Some(format!(
+            "not enough space in {dir}: {} more are needed ({needed} bytes), {} are free ({free} bytes); nothing was fetched",
+            units::bytes(needed),
+            units::bytes(free),
+        )),
+        next: Some(format!(
+            "free {}, or fetch fewer archives",
+            units::bytes(needed - free.min(needed))
+        )),
+        ..blank(folder, archive, Verdict::Error)
+    }
+}

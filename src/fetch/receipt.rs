@@ -1,0 +1,85 @@
+//! Receipts: a note that a file was verified, which holds while the file is the same.
+//!
+//! They make a second run instant. Nobody but `fetch` believes them, and `--recheck` does not.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::Archive;
+use crate::disk::{self, DiskError, Folder, Kept};
+
+/// A receipt is shorter than this; a longer file is none.
+const LIMIT: u64 = 4096;
+
+/// What must be the same for the file to be the one that was verified.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Receipt {
+    md5: String,
+    size: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    /// The same for the last change of the file's data or its attributes: copying a file back
+    /// with its old time of modification does not deceive this one.
+    changed: (i64, i64),
+    device: u64,
+    inode: u64,
+}
+
+impl Receipt {
+    fn of(archive: &Archive, metadata: &Metadata) -> Self {
+        Self {
+            md5: archive.md5.to_string(),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}
+
+/// Whether the file was verified as this archive and is still the same.
+pub(super) fn holds(folder: &Folder, archive: &Archive, file: &Metadata) -> bool {
+    let path = folder.kept(archive, Kept::Receipt);
+    let short = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() < LIMIT);
+    let receipt = short.then(|| fs::read(&path).ok()).flatten();
+    let receipt = receipt.and_then(|bytes| serde_json::from_slice::<Receipt>(&bytes).ok());
+    receipt.is_some_and(|receipt| receipt == Receipt::of(archive, file))
+}
+
+/// Notes that the file at the path was verified as this archive.
+pub(super) fn write(folder: &Folder, archive: &Archive, file: &Path) -> Result<(), DiskError> {
+    let metadata = file.metadata().map_err(DiskError::new(file, "looked at"))?;
+    let json = serde_json::to_vec(&Receipt::of(archive, &metadata));
+    let path = folder.kept(archive, Kept::Receipt);
+    disk::replace(&path, &json.map_err(|error| DiskError::new(&path, "written")(error.into()))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_holds_for_the_same_file_and_no_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path());
+        folder.make().unwrap();
+        let md5 = "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap();
+        let archive = Archive { name: "a.gz".into(), md5, size: None, address: None, alias: None };
+        let file = dir.path().join("a.gz");
+        fs::write(&file, "same").unwrap();
+        let holds = |archive| holds(&folder, archive, &file.metadata().unwrap());
+        assert!(!holds(&archive));
+        write(&folder, &archive, &file).unwrap();
+        assert!(holds(&archive));
+        let md5 = "fe8ed0a6961412fddcbb3603c11b3698".parse().unwrap();
+        assert!(!holds(&Archive { md5, ..archive.clone() }));
+        fs::write(&file, "diff").unwrap();
+        assert!(!holds(&archive));
+        fs::write(folder.kept(&archive, Kept::Receipt), "{}").unwrap();
+        assert!(!holds(&archive));
+    }
+}

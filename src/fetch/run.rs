@@ -1,0 +1,473 @@
+//! One run: look at what is here, check what may be right, transfer the rest.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, Scope};
+
+use super::conclude::{self, blank};
+use super::survey::{self, Here};
+use super::{FetchError, FetchRequest, probe, receipt};
+use crate::cancel::Cancel;
+use crate::catalog::Archive;
+use crate::disk::{self, DiskError, Folder};
+use crate::event::{Event, Listener};
+use crate::hash::Engine;
+use crate::report::ArchiveReport;
+use crate::source::Source;
+use crate::transfer::{Ending, Options, Outcome, Part, Plan, Recovered, Transfer};
+use crate::units;
+use crate::verdict::Verdict;
+use crate::verify::Checker;
+
+/// Files that are checked at a time.
+const READERS: usize = 12;
+
+/// What a run works with.
+pub(super) struct Run<'a> {
+    pub(super) request: &'a FetchRequest,
+    pub(super) folder: &'a Folder,
+    /// The archives that are wanted.
+    pub(super) archives: Vec<Archive>,
+    pub(super) sources: &'a [Source],
+    pub(super) options: &'a Options,
+    pub(super) engine: &'a Engine,
+    pub(super) listener: &'a dyn Listener,
+    pub(super) cancel: &'a Cancel,
+}
+
+/// What the threads of a run tell the one that keeps the reports.
+enum Message {
+    /// A file that was here has been checked; the size of its archive, where a source told it.
+    Checked(usize, Box<ArchiveReport>, Option<u64>),
+    /// A transfer has ended.
+    Transferred(Outcome),
+}
+
+impl From<Outcome> for Message {
+    fn from(outcome: Outcome) -> Self {
+        Self::Transferred(outcome)
+    }
+}
+
+/// An archive that must be transferred, and the file that stands in its place.
+struct Need {
+    index: usize,
+    misfit: Option<(PathBuf, u64)>,
+    /// What a check said of that file.
+    checked: Option<Box<ArchiveReport>>,
+}
+
+/// The reports as they come in.
+struct Reports<'a> {
+    all: Vec<Option<ArchiveReport>>,
+    listener: &'a dyn Listener,
+}
+
+impl Reports<'_> {
+    fn settle(&mut self, index: usize, report: ArchiveReport) {
+        self.listener.on(Event::Settled(&report));
+        self.all[index] = Some(report);
+    }
+}
+
+impl Run<'_> {
+    /// Does it. One report for each archive, in their order.
+    pub(super) fn go(&self) -> Result<Vec<ArchiveReport>, FetchError> {
+        let mut reports = Reports { all: vec![None; self.archives.len()], listener: self.listener };
+        let mut checks = Vec::new();
+        let mut needs = Vec::new();
+        for (index, archive) in self.archives.iter().enumerate() {
+            let misfit = match survey::look(self.folder, archive, !self.request.recheck) {
+                Here::Verified { path, size } => {
+                    reports.settle(index, self.verified_before(archive, path, size));
+                    continue;
+                }
+                Here::Blocked(why) => {
+                    reports.settle(index, self.blocked(archive, why));
+                    continue;
+                }
+                Here::Candidate(path) => {
+                    checks.push((index, path));
+                    continue;
+                }
+                Here::Misfit { path, size } => Some((path, size)),
+                Here::Absent => None,
+            };
+            needs.push(Need { index, misfit, checked: None });
+        }
+        self.refuse_without_room(&mut needs, &mut reports)?;
+        self.work(checks, needs, &mut reports)?;
+        let missing = |(archive, report): (&Archive, Option<ArchiveReport>)| {
+            report.unwrap_or_else(|| self.interrupted(archive))
+        };
+        Ok(self.archives.iter().zip(reports.all).map(missing).collect())
+    }
+
+    fn work(
+        &self,
+        checks: Vec<(usize, PathBuf)>,
+        needs: Vec<Need>,
+        reports: &mut Reports<'_>,
+    ) -> Result<(), FetchError> {
+        let (sender, messages) = mpsc::channel();
+        let transfer = Transfer::new(
+            self.folder,
+            self.sources,
+            self.options,
+            self.engine,
+            self.listener,
+            self.cancel,
+        );
+        let next = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..READERS.min(checks.len()) {
+                let (sender, next, checks) = (sender.clone(), &next, &checks);
+                scope.spawn(move || self.check_some(checks, next, &sender));
+            }
+            let pending = Pending { checks: checks.len(), transfers: 0 };
+            let mut conductor =
+                Conductor { run: self, transfer: &transfer, sender, pending, started: false };
+            let result = conductor.conduct(scope, needs, &messages, reports);
+            if result.is_err() {
+                // The threads that are under way must not outlive the reason to wait for them.
+                self.cancel.cancel();
+            }
+            transfer.close();
+            transfer.finish();
+            result
+        })
+    }
+
+    /// Checks files until none is left.
+    fn check_some(
+        &self,
+        checks: &[(usize, PathBuf)],
+        next: &AtomicUsize,
+        messages: &Sender<Message>,
+    ) {
+        let catalog = &self.request.catalog;
+        let checker = Checker::new(catalog, self.engine, self.listener, self.cancel);
+        while let Some((index, path)) = checks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let archive = &self.archives[*index];
+            let report = checker.check(path, Some(archive));
+            let wrong = !matches!(report.verdict, Verdict::Ok | Verdict::Error);
+            let unknown = wrong && archive.size.is_none() && !self.request.dry_run;
+            let size =
+                unknown.then(|| probe::size(archive, self.sources, &self.options.client)).flatten();
+            // The receiver lives as long as it expects messages.
+            let _ = messages.send(Message::Checked(*index, Box::new(report), size));
+        }
+    }
+
+    fn verified_before(&self, archive: &Archive, path: PathBuf, size: u64) -> ArchiveReport {
+        ArchiveReport {
+            actual_md5: Some(archive.md5),
+            actual_size: Some(size),
+            bytes_reused: size,
+            path: Some(path),
+            detail: Some("verified before, and unchanged since".to_owned()),
+            ..blank(self.folder, archive, Verdict::Ok)
+        }
+    }
+
+    fn blocked(&self, archive: &Archive, why: String) -> ArchiveReport {
+        ArchiveReport {
+            detail: Some(why),
+            next: Some("move it away; the same command then fetches the archive".to_owned()),
+            ..blank(self.folder, archive, Verdict::Error)
+        }
+    }
+
+    fn interrupted(&self, archive: &Archive) -> ArchiveReport {
+        ArchiveReport {
+            detail: Some("interrupted before it was checked".to_owned()),
+            next: Some("the same command goes on".to_owned()),
+            ..blank(self.folder, archive, Verdict::Error)
+        }
+    }
+
+    /// Bytes of disk that an archive will take beyond what it takes now.
+    fn needed(&self, archive: &Archive) -> u64 {
+        let taken = survey::unfinished(self.folder, archive).map_or(0, |part| part.allocated);
+        archive.size.unwrap_or(0).saturating_sub(taken)
+    }
+
+    /// Refuses all that must be fetched, before the first byte, if there is no room for it.
+    fn refuse_without_room(
+        &self,
+        needs: &mut Vec<Need>,
+        reports: &mut Reports<'_>,
+    ) -> Result<(), FetchError> {
+        if needs.is_empty() || self.request.dry_run {
+            return Ok(());
+        }
+        let needed = needs.iter().map(|need| self.needed_beside(need)).sum();
+        let free = self.free()?;
+        if needed > free {
+            for need in needs.drain(..) {
+                let archive = &self.archives[need.index];
+                let report = conclude::no_room(self.folder, archive, needed, free);
+                reports.settle(need.index, report);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for an archive with a file in its place, which may be taken over.
+    fn needed_beside(&self, need: &Need) -> u64 {
+        let archive = &self.archives[need.index];
+        let needed = self.needed(archive);
+        match &need.misfit {
+            Some((path, size)) if survey::is_beginning(archive, path, *size) => {
+                needed.min(archive.size.unwrap_or(0).saturating_sub(*size))
+            }
+            _ => needed,
+        }
+    }
+
+    fn free(&self) -> Result<u64, FetchError> {
+        disk::available(self.folder.dir()).map_err(|error| FetchError::Machine(error.to_string()))
+    }
+}
+
+/// How many answers are still expected.
+struct Pending {
+    checks: usize,
+    transfers: usize,
+}
+
+/// Keeps the reports, and passes on what must be transferred.
+struct Conductor<'a> {
+    run: &'a Run<'a>,
+    transfer: &'a Transfer<'a>,
+    sender: Sender<Message>,
+    pending: Pending,
+    started: bool,
+}
+
+impl<'a> Conductor<'a> {
+    fn conduct<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, '_>,
+        needs: Vec<Need>,
+        messages: &Receiver<Message>,
+        reports: &mut Reports<'_>,
+    ) -> Result<(), FetchError>
+    where
+        'a: 'scope,
+    {
+        for need in needs {
+            self.transfer(scope, need, reports)?;
+        }
+        while self.pending.checks + self.pending.transfers > 0 {
+            if self.pending.checks == 0 {
+                self.transfer.close();
+            }
+            let Ok(message) = messages.recv() else { break };
+            match message {
+                Message::Checked(index, report, size) => {
+                    self.pending.checks -= 1;
+                    self.checked(scope, index, report, size, reports)?;
+                }
+                Message::Transferred(outcome) => {
+                    self.pending.transfers -= 1;
+                    self.transferred(&outcome, reports);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn checked<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, '_>,
+        index: usize,
+        report: Box<ArchiveReport>,
+        size: Option<u64>,
+        reports: &mut Reports<'_>,
+    ) -> Result<(), FetchError>
+    where
+        'a: 'scope,
+    {
+        let run = self.run;
+        let path = report.path.clone().unwrap_or_default();
+        match report.verdict {
+            Verdict::Ok => {
+                self.keep_receipt(&run.archives[index], &path);
+                reports.settle(index, *report);
+                Ok(())
+            }
+            Verdict::Error => {
+                reports.settle(index, *report);
+                Ok(())
+            }
+            _ => {
+                let misfit = report.actual_size.map(|length| (path, length));
+                let mut need = Need { index, misfit, checked: Some(report) };
+                self.transfer_sized(scope, &mut need, size, reports)
+            }
+        }
+    }
+
+    /// Transfers an archive whose file turned out wrong, if there is room for it.
+    fn transfer_sized<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, '_>,
+        need: &mut Need,
+        size: Option<u64>,
+        reports: &mut Reports<'_>,
+    ) -> Result<(), FetchError>
+    where
+        'a: 'scope,
+    {
+        let mut archive = self.run.archives[need.index].clone();
+        archive.size = archive.size.or(size);
+        if !self.run.request.dry_run {
+            let needed = self.run.needed(&archive) + self.transfer.outstanding();
+            let free = self.run.free()?;
+            if needed > free {
+                let report = conclude::no_room(self.run.folder, &archive, needed, free);
+                reports.settle(need.index, report);
+                return Ok(());
+            }
+        }
+        let need =
+            Need { index: need.index, misfit: need.misfit.take(), checked: need.checked.take() };
+        self.plan(scope, archive, need, reports)
+    }
+
+    fn transfer<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, '_>,
+        need: Need,
+        reports: &mut Reports<'_>,
+    ) -> Result<(), FetchError>
+    where
+        'a: 'scope,
+    {
+        let archive = self.run.archives[need.index].clone();
+        self.plan(scope, archive, need, reports)
+    }
+
+    fn plan<'scope>(
+        &mut self,
+        scope: &'scope Scope<'scope, '_>,
+        archive: Archive,
+        need: Need,
+        reports: &mut Reports<'_>,
+    ) -> Result<(), FetchError>
+    where
+        'a: 'scope,
+    {
+        if self.run.request.dry_run {
+            reports.settle(need.index, self.run.would_fetch(&archive, need));
+            return Ok(());
+        }
+        let kept = match self.run.kept(&archive, need.misfit.as_ref()) {
+            Ok(kept) => kept,
+            Err(error) => {
+                reports.settle(need.index, self.run.refused(&archive, error));
+                return Ok(());
+            }
+        };
+        if !self.started {
+            let started = self.transfer.start(scope, &self.sender);
+            started.map_err(|error| FetchError::Machine(error.to_string()))?;
+            self.started = true;
+        }
+        self.pending.transfers += 1;
+        self.transfer.add(Plan { index: need.index, archive, kept });
+        Ok(())
+    }
+
+    fn transferred(&self, outcome: &Outcome, reports: &mut Reports<'_>) {
+        let archive = &self.run.archives[outcome.index];
+        if matches!(outcome.ending, Ending::Verified(_)) {
+            self.keep_receipt(archive, &self.run.folder.archive(archive));
+        }
+        reports.settle(outcome.index, conclude::report(self.run.folder, archive, outcome));
+    }
+
+    /// A receipt that cannot be written costs the next run some time, and nothing else.
+    fn keep_receipt(&self, archive: &Archive, path: &Path) {
+        if !self.run.request.dry_run {
+            let _ = receipt::write(self.run.folder, archive, path);
+        }
+    }
+}
+
+impl Run<'_> {
+    /// What can be built on: the unfinished part, or a file of the user's that is the beginning of
+    /// the archive and longer than what the part has.
+    fn kept(
+        &self,
+        archive: &Archive,
+        misfit: Option<&(PathBuf, u64)>,
+    ) -> Result<Recovered, DiskError> {
+        let part = survey::unfinished(self.folder, archive).map(|part| part.recovered);
+        let written = part.as_ref().map_or(0, |part| part.written.total());
+        match misfit {
+            Some((path, length))
+                if *length > written && survey::is_beginning(archive, path, *length) =>
+            {
+                let message = format!(
+                    "{}: taking over the {} that are here",
+                    crate::escape::path(path),
+                    units::bytes(*length)
+                );
+                self.listener.on(Event::Notice { message: &message });
+                Part::adopt(self.folder, archive, path, *length)
+            }
+            _ => Ok(part.unwrap_or_default()),
+        }
+    }
+
+    fn refused(&self, archive: &Archive, error: DiskError) -> ArchiveReport {
+        ArchiveReport {
+            detail: Some(error.to_string()),
+            next: Some("make the folder writable; the same command goes on".to_owned()),
+            ..blank(self.folder, archive, Verdict::Error)
+        }
+    }
+
+    /// What `--dry-run` says of an archive that is not right.
+    fn would_fetch(&self, archive: &Archive, need: Need) -> ArchiveReport {
+        let part = survey::unfinished(self.folder, archive).map(|part| part.recovered);
+        let written = part.map_or(0, |part| part.written.total());
+        let beginning = need
+            .misfit
+            .as_ref()
+            .filter(|(path, length)| survey::is_beginning(archive, path, *length))
+            .map_or(0, |(_, length)| *length);
+        let here = written.max(beginning);
+        let source = self.sources.first().map(Source::name).unwrap_or_default();
+        let would = match archive.size {
+            Some(size) => {
+                format!("would fetch {} from {source}", units::bytes(size.saturating_sub(here)))
+            }
+            None => format!("would fetch it from {source}"),
+        };
+        let mut report = need.checked.map_or_else(
+            || {
+                let verdict = match (&need.misfit, here) {
+                    (None, 0) => Verdict::Missing,
+                    (Some((_, length)), 0) if archive.size.is_some_and(|size| *length > size) => {
+                        Verdict::Corrupt
+                    }
+                    (Some(_), 0) => Verdict::Foreign,
+                    _ => Verdict::Incomplete,
+                };
+                blank(self.folder, archive, verdict)
+            },
+            |report| *report,
+        );
+        report.actual_size = report.actual_size.or(Some(here).filter(|&here| here > 0));
+        report.next = Some("run it without --dry-run".to_owned());
+        report.detail = Some(match report.detail {
+            Some(detail) => format!("{detail}; {would}"),
+            None => would,
+        });
+        report
+    }
+}

@@ -1,0 +1,91 @@
+//! What is here of each archive, as far as can be seen without hashing.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::receipt;
+use crate::catalog::Archive;
+use crate::disk::Folder;
+use crate::escape;
+use crate::identify::{self, HEAD, Kind};
+use crate::transfer::{self, Unfinished};
+
+/// What is here of an archive.
+#[derive(Debug)]
+pub(super) enum Here {
+    /// A file whose receipt holds.
+    Verified {
+        /// Where.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// A file that may be the archive: only its MD5 can tell.
+    Candidate(PathBuf),
+    /// A file under the archive's name that is too short or too long to be it.
+    Misfit {
+        /// Where.
+        path: PathBuf,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// No file, and perhaps an unfinished one.
+    Absent,
+    /// Something that is no file stands where the file should be; what, in words.
+    Blocked(String),
+}
+
+/// Looks at the archive's own name, then at the other name under which people have it.
+pub(super) fn look(folder: &Folder, archive: &Archive, trust_receipts: bool) -> Here {
+    let own = folder.archive(archive);
+    let candidate = |path: &Path| {
+        let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
+        let fits = archive.size.is_none_or(|size| size == metadata.len());
+        if trust_receipts && fits && receipt::holds(folder, archive, &metadata) {
+            return Some(Here::Verified { path: path.to_owned(), size: metadata.len() });
+        }
+        fits.then(|| Here::Candidate(path.to_owned()))
+    };
+    if let Some(here) = candidate(&own) {
+        return here;
+    }
+    let other = archive.alias.as_ref().map(|alias| folder.dir().join(alias));
+    match (&own.symlink_metadata(), other.and_then(|other| candidate(&other))) {
+        (Err(_), Some(here)) => here,
+        (Err(_), None) => Here::Absent,
+        (Ok(metadata), _) if metadata.is_file() => Here::Misfit { path: own, size: metadata.len() },
+        (Ok(metadata), _) => Here::Blocked(blocked(&own, metadata)),
+    }
+}
+
+/// Why nothing can be put at the path.
+pub(super) fn blocked(path: &Path, metadata: &std::fs::Metadata) -> String {
+    let what = if metadata.is_dir() {
+        "a directory"
+    } else if metadata.is_symlink() {
+        "a symbolic link, and what it leads to is not the verified archive"
+    } else {
+        "not a file"
+    };
+    format!("{} is {what}", escape::path(path))
+}
+
+/// Whether a file under the archive's name can be its beginning, as wget, curl and browsers leave
+/// it: shorter, and not positively something else.
+pub(super) fn is_beginning(archive: &Archive, path: &Path, length: u64) -> bool {
+    let regular = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+    if !regular || length == 0 || archive.size.is_none_or(|size| length >= size) {
+        return false;
+    }
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
+    let kind = identify::kind(&head);
+    let fits = !identify::expects_gzip(&archive.name) || kind == Kind::Gzip;
+    read.is_ok() && fits && !identify::is_out_of_place(&kind, &archive.name)
+}
+
+/// What is unfinished of the archive, if it is worth anything.
+pub(super) fn unfinished(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
+    transfer::look(folder, archive)
+}

@@ -1,0 +1,163 @@
+//! The front of an archive: the point up to which its bytes have been hashed.
+//!
+//! Bytes that arrive at the front go from memory to the hash. What arrived ahead of it, or was
+//! here before, is read back from the part when the front gets there, by the archive's keeper.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::part::Part;
+use crate::digest::Digest;
+use crate::disk::DiskError;
+use crate::hash::{Engine, Stream};
+use crate::ranges::RangeSet;
+
+/// Bytes read back at a time.
+const BLOCK: u64 = 256 * 1024;
+
+/// Why the front goes no further.
+#[derive(Debug)]
+pub(super) enum End {
+    /// All bytes are hashed.
+    Digest(Digest),
+    /// No source can bring the missing bytes.
+    Stranded,
+    /// The part could not be written or read.
+    Disk(DiskError),
+    /// The run is being ended.
+    Cancelled,
+}
+
+/// The front of one archive.
+#[derive(Debug)]
+pub(super) struct Front {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Taken out by the keeper while it reads back: then nobody else pushes.
+    stream: Option<Stream>,
+    position: u64,
+    written: RangeSet,
+    size: Option<u64>,
+    end: Option<End>,
+}
+
+impl Front {
+    /// The front of an archive of which `written` is in the part.
+    pub(super) fn new(engine: &Engine, size: Option<u64>, written: RangeSet) -> Self {
+        let stream = Some(engine.stream());
+        let state = State { stream, position: 0, written, size, end: None };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says what the size is.
+    pub(super) fn learn_size(&self, size: u64) {
+        self.state().size = Some(size);
+        self.changed.notify_all();
+    }
+
+    /// These blocks have been written at this offset. Those at the front are hashed, which waits
+    /// while the hash is behind.
+    pub(super) fn wrote(&self, offset: u64, blocks: &[Bytes]) {
+        let length: u64 = blocks.iter().map(|block| block.len() as u64).sum();
+        let mut state = self.state();
+        state.written.insert(offset..offset + length);
+        let State { stream, position, .. } = &mut *state;
+        if let Some(stream) = stream {
+            let mut at = offset;
+            for block in blocks {
+                let end = at + block.len() as u64;
+                if at <= *position && *position < end {
+                    let known = usize::try_from(*position - at).unwrap_or(block.len());
+                    stream.push(block.slice(known..));
+                    *position = end;
+                }
+                at = end;
+            }
+        }
+        if state.is_behind() || state.is_complete() {
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    /// Ends the wait of the keeper. The first reason stands.
+    pub(super) fn stop(&self, end: End) {
+        self.state().end.get_or_insert(end);
+        self.changed.notify_all();
+    }
+
+    /// The keeper's work: reads back what lies behind the front, and waits for what is to come,
+    /// until all is hashed or nothing more will come.
+    pub(super) fn follow(&self, part: &Part) -> End {
+        let mut state = self.state();
+        loop {
+            if let Some(end) = state.end.take() {
+                return end;
+            }
+            if state.is_complete() {
+                let stream = state.stream.take();
+                drop(state);
+                return stream.map_or(End::Cancelled, |stream| End::Digest(stream.finish()));
+            }
+            if !state.is_behind() {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            state = match self.read_back(state, part) {
+                Ok(state) => state,
+                Err(error) => return End::Disk(error),
+            };
+        }
+    }
+
+    /// Hashes one block of what lies behind the front.
+    fn read_back<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        part: &Part,
+    ) -> Result<MutexGuard<'a, State>, DiskError> {
+        let position = state.position;
+        let length = (state.written.run_end(position) - position).min(BLOCK);
+        let stream = state.stream.take();
+        drop(state);
+        let block = part.read(position, usize::try_from(length).unwrap_or(0))?;
+        let read = block.len() as u64;
+        let stream = stream.map(|mut stream| {
+            stream.push(block);
+            stream
+        });
+        let mut state = self.state();
+        state.stream = stream;
+        state.position = position + read;
+        Ok(state)
+    }
+
+    /// Begins again from nothing.
+    pub(super) fn begin_again(&self, engine: &Engine) {
+        let mut state = self.state();
+        state.stream = Some(engine.stream());
+        state.position = 0;
+        state.written = RangeSet::new();
+    }
+}
+
+impl State {
+    /// Whether the part has bytes at the front that did not come from memory.
+    fn is_behind(&self) -> bool {
+        let limit = self.size.unwrap_or(u64::MAX);
+        self.position < limit && self.written.run_end(self.position) > self.position
+    }
+
+    fn is_complete(&self) -> bool {
+        self.size.is_some_and(|size| self.position >= size)
+    }
+}

@@ -1,0 +1,342 @@
+//! Archives on their way from sources to their final names.
+//!
+//! Three kinds of threads share a [`schedule`](Schedule): connections, which bring bytes; keepers,
+//! one for each archive in hand, which read back, compare digests and rename; and one that syncs
+//! parts every few seconds, so that a power cut costs little.
+
+mod chunks;
+mod connection;
+mod front;
+mod journal;
+mod keeper;
+mod part;
+mod retry;
+mod schedule;
+mod standing;
+mod throttle;
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::Scope;
+use std::time::{Duration, Instant};
+
+pub use journal::Recovered;
+pub use part::{Part, Unfinished, look};
+pub use retry::Policy;
+
+use crate::cancel::Cancel;
+use crate::catalog::Archive;
+use crate::digest::Digest;
+use crate::disk::{DiskError, Folder};
+use crate::event::Listener;
+use crate::hash::Engine;
+use crate::source::{Client, ClientError, ClientOptions, Source};
+use connection::Connection;
+use front::{End, Front};
+use keeper::Keeper;
+use schedule::{Lease, Schedule};
+use throttle::Throttle;
+
+/// How often parts are put on the disk: what a power cut can cost.
+const SYNC: Duration = Duration::from_secs(5);
+
+/// How to transfer.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Archives in hand at a time.
+    pub jobs: NonZeroUsize,
+    /// Connections in all.
+    pub connections: NonZeroUsize,
+    /// Bytes that a connection takes at a time.
+    pub chunk: u64,
+    /// When to try again.
+    pub policy: Policy,
+    /// How long a connection may bring hardly a byte.
+    pub stall_timeout: Duration,
+    /// Bytes a second for all connections together.
+    pub limit_rate: Option<NonZeroU64>,
+    /// How to connect.
+    pub client: ClientOptions,
+    /// Keep bytes that failed their MD5.
+    pub keep_corrupt: bool,
+}
+
+/// An archive to be transferred.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Whatever the caller knows it by.
+    pub index: usize,
+    /// The archive.
+    pub archive: Archive,
+    /// What is here of it.
+    pub kept: Recovered,
+}
+
+/// What became of an archive.
+#[derive(Debug)]
+pub struct Outcome {
+    /// As in the plan.
+    pub index: usize,
+    /// How it ended.
+    pub ending: Ending,
+    /// The size of the archive in bytes, if known by now.
+    pub size: Option<u64>,
+    /// Bytes of it that are here.
+    pub here: u64,
+    /// Bytes received.
+    pub downloaded: u64,
+    /// Bytes that were here before and stayed.
+    pub reused: u64,
+    /// Requests made.
+    pub attempts: u32,
+    /// The sources that gave bytes.
+    pub sources: Vec<String>,
+}
+
+/// How the transfer of an archive ended.
+#[derive(Debug)]
+pub enum Ending {
+    /// It is under its final name, and its MD5 is this one, the right one.
+    Verified(Digest),
+    /// Every source gave wrong bytes.
+    Corrupt {
+        /// The last wrong digest.
+        digest: Digest,
+        /// Who gave what, in words.
+        detail: String,
+        /// Where the wrong bytes are kept, if they are.
+        kept: Option<PathBuf>,
+    },
+    /// No source could give it; what each answered, in words.
+    Unreachable(String),
+    /// This machine could not write or read it.
+    Error(DiskError),
+    /// Another archive filled the disk, or the like, and all were stopped.
+    Stopped(String),
+    /// The run was ended.
+    Cancelled,
+}
+
+/// An archive in hand.
+#[derive(Debug)]
+struct Job {
+    archive: Archive,
+    front: Front,
+    part: RwLock<Part>,
+    downloaded: AtomicU64,
+    attempts: AtomicU32,
+}
+
+/// A transfer: what all its threads share.
+pub struct Transfer<'a> {
+    folder: &'a Folder,
+    sources: &'a [Source],
+    options: &'a Options,
+    engine: &'a Engine,
+    listener: &'a dyn Listener,
+    cancel: &'a Cancel,
+    throttle: Throttle,
+    schedule: Mutex<Schedule>,
+    /// Something in the schedule has changed.
+    changed: Arc<Condvar>,
+    /// In the order of the schedule.
+    plans: Mutex<Vec<Plan>>,
+    jobs: Mutex<Vec<Option<Arc<Job>>>>,
+    /// The disk takes no more: why, in words.
+    halted: Mutex<Option<String>>,
+    /// All outcomes are out.
+    finished: AtomicBool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<'a> Transfer<'a> {
+    /// A transfer into a folder, from sources in order of preference.
+    pub fn new(
+        folder: &'a Folder,
+        sources: &'a [Source],
+        options: &'a Options,
+        engine: &'a Engine,
+        listener: &'a dyn Listener,
+        cancel: &'a Cancel,
+    ) -> Self {
+        let changed = Arc::new(Condvar::new());
+        let wake = Arc::clone(&changed);
+        cancel.on_cancel(move || wake.notify_all());
+        Self {
+            folder,
+            sources,
+            options,
+            engine,
+            listener,
+            cancel,
+            throttle: Throttle::new(options.limit_rate),
+            schedule: Mutex::new(Schedule::new(sources.len(), options.chunk, options.policy)),
+            changed,
+            plans: Mutex::default(),
+            jobs: Mutex::default(),
+            halted: Mutex::default(),
+            finished: AtomicBool::new(false),
+        }
+    }
+
+    /// Adds an archive; it is taken in hand when there is room.
+    pub fn add(&self, plan: Plan) {
+        let (size, written) = (plan.archive.size, plan.kept.written.clone());
+        let mut schedule = lock(&self.schedule);
+        lock(&self.plans).push(plan);
+        lock(&self.jobs).push(None);
+        schedule.add(size, written);
+        drop(schedule);
+        self.changed.notify_all();
+    }
+
+    /// No archive will be added any more.
+    pub fn close(&self) {
+        lock(&self.schedule).close();
+        self.changed.notify_all();
+    }
+
+    /// Starts the threads. The outcome of every archive is sent, also of those that are added later.
+    ///
+    /// # Errors
+    ///
+    /// If this machine can make no client or no runtime.
+    pub fn start<'scope, T: From<Outcome> + Send + 'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        outcomes: &Sender<T>,
+    ) -> Result<(), ClientError> {
+        let mut connections = Vec::new();
+        for _ in 0..self.options.connections.get() {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| ClientError::Tls(error.to_string()))?;
+            let client = Client::new(&self.options.client)?;
+            connections.push(Connection::new(self, runtime, client));
+        }
+        for connection in connections {
+            scope.spawn(move || connection.run());
+        }
+        for _ in 0..self.options.jobs.get() {
+            let outcomes = outcomes.clone();
+            scope.spawn(move || Keeper::new(self, outcomes).run());
+        }
+        scope.spawn(move || self.keep_synced());
+        Ok(())
+    }
+
+    /// All outcomes are out: the thread that syncs has nothing more to do.
+    pub fn finish(&self) {
+        self.finished.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    fn is_over(&self) -> bool {
+        self.cancel.is_cancelled() || lock(&self.halted).is_some()
+    }
+
+    fn job(&self, archive: usize) -> Option<Arc<Job>> {
+        lock(&self.jobs).get(archive).cloned().flatten()
+    }
+
+    fn size_of(&self, lease: &Lease) -> Option<u64> {
+        lock(&self.schedule).chunks(lease.archive).size()
+    }
+
+    /// Waits until something changes, at most so long.
+    fn wait<'s>(
+        &self,
+        schedule: MutexGuard<'s, Schedule>,
+        at_most: Option<Duration>,
+    ) -> MutexGuard<'s, Schedule> {
+        match at_most {
+            Some(at_most) => {
+                let waited = self.changed.wait_timeout(schedule, at_most);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.changed.wait(schedule).unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+
+    /// A source told the size of an archive, which nobody had known.
+    fn size_learnt(&self, job: &Job, size: u64) -> Result<(), DiskError> {
+        job.part().record_size(size)?;
+        job.front.learn_size(size);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// A part could not be written or read. A full disk stops all archives, anything else this one.
+    fn disk_failed(&self, job: &Job, error: DiskError) {
+        if error.is_full() {
+            lock(&self.halted).get_or_insert_with(|| error.to_string());
+        }
+        job.front.stop(End::Disk(error));
+        if lock(&self.halted).is_some() {
+            self.stop_all();
+        }
+    }
+
+    /// Ends the wait of every keeper.
+    fn stop_all(&self) {
+        for job in lock(&self.jobs).iter().flatten() {
+            job.front.stop(End::Cancelled);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Syncs all parts every few seconds, and passes on a cancellation to the keepers.
+    fn keep_synced(&self) {
+        let mut last = Instant::now();
+        while !self.finished.load(Ordering::SeqCst) {
+            let schedule = lock(&self.schedule);
+            drop(self.wait(schedule, Some(SYNC.saturating_sub(last.elapsed()))));
+            if self.is_over() {
+                self.stop_all();
+                return;
+            }
+            if last.elapsed() >= SYNC {
+                self.sync_all();
+                last = Instant::now();
+            }
+        }
+    }
+
+    fn sync_all(&self) {
+        let jobs: Vec<_> = lock(&self.jobs).iter().flatten().cloned().collect();
+        for job in jobs {
+            let synced = job.part().sync();
+            if let Err(error) = synced {
+                self.disk_failed(&job, error);
+            }
+        }
+    }
+
+    /// Bytes that all archives under way have still to write, as far as their sizes are known.
+    pub fn outstanding(&self) -> u64 {
+        let schedule = lock(&self.schedule);
+        let archives = 0..lock(&self.plans).len();
+        archives.map(|archive| schedule.left(archive)).sum()
+    }
+}
+
+impl Job {
+    fn part(&self) -> RwLockReadGuard<'_, Part> {
+        self.part.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_attempt(&self) {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn count_downloaded(&self, bytes: u64) {
+        self.downloaded.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
