@@ -15,4 +15,7 @@ mod support;
 mod harness;
 
 mod checksums;
+mod fetch;
+mod status;
+mod transport;
 mod verify;
