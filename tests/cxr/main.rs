@@ -15,7 +15,9 @@ mod support;
 mod harness;
 
 mod checksums;
+mod content;
 mod fetch;
+mod sources;
 mod status;
 mod transport;
 mod verify;
