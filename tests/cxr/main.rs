@@ -16,7 +16,13 @@ mod harness;
 
 mod checksums;
 mod content;
+mod disk;
 mod fetch;
+mod lock;
+mod output;
+mod resume;
+mod servers;
+mod signals;
 mod sources;
 mod status;
 mod transport;

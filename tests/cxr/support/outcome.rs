@@ -181,7 +181,11 @@ impl Line<'_> {
     #[track_caller]
     pub fn next(&self, word: &str) -> &Self {
         let next = self.value["next"].as_str().unwrap_or_default();
-        assert!(!next.is_empty() && next.contains(word), "expected {word:?} in `next`{}", self.shown);
+        assert!(
+            !next.is_empty() && next.contains(word),
+            "expected {word:?} in `next`{}",
+            self.shown
+        );
         self
     }
 

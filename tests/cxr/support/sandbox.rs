@@ -138,16 +138,6 @@ impl Sandbox {
         files.sort();
         files
     }
-
-    /// The one file under `data/.cxr` whose name ends so.
-    #[track_caller]
-    pub fn unfinished(&self, ending: &str) -> PathBuf {
-        let files = self.files("data/.cxr");
-        let found: Vec<_> =
-            files.iter().filter(|file| file.to_string_lossy().ends_with(ending)).collect();
-        assert_eq!(found.len(), 1, "files ending with {ending:?} among {files:?}");
-        self.path("data/.cxr").join(found[0])
-    }
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
