@@ -20,6 +20,7 @@ mod disk;
 mod fetch;
 mod lock;
 mod output;
+mod present;
 mod resume;
 mod servers;
 mod signals;
