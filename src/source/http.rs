@@ -7,9 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use reqwest::header::{
-    CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER,
-};
+use reqwest::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER};
 use reqwest::{Response, StatusCode, Url};
 
 use super::client::{Client, REDIRECTS, Refused, chain};
@@ -109,7 +107,8 @@ fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
     let value = header(&response, &CONTENT_RANGE).unwrap_or_default();
     let wrong = || {
         let asked = question.range.start;
-        let found = if value.is_empty() { "none".to_owned() } else { escape::bytes(value.as_bytes()) };
+        let found =
+            if value.is_empty() { "none".to_owned() } else { escape::bytes(value.as_bytes()) };
         Fault::Protocol(format!("206 to a range from {asked} with the Content-Range {found}"))
     };
     let range = ContentRange::parse(&value).ok_or_else(wrong)?;
@@ -145,8 +144,8 @@ fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened,
 }
 
 fn refused(response: &Response, status: StatusCode) -> Fault {
-    let wait = header(response, &RETRY_AFTER)
-        .and_then(|value| retry_after(&value, SystemTime::now()));
+    let wait =
+        header(response, &RETRY_AFTER).and_then(|value| retry_after(&value, SystemTime::now()));
     Fault::Status { code: status.as_u16(), retry_after: wait }
 }
 

@@ -86,9 +86,7 @@ impl Source {
     /// Any [`Fault`]; a total size that is not the known one is refused before the body.
     pub async fn open(&self, client: &Client, question: &Question<'_>) -> Result<Opened, Fault> {
         match self.spec.place(question.archive).ok_or(Fault::NoPlace)? {
-            Place::Address(address) => {
-                http::open(client, &self.targets, &address, question).await
-            }
+            Place::Address(address) => http::open(client, &self.targets, &address, question).await,
             Place::File(path) => folder::open(&path, question),
         }
     }

@@ -280,8 +280,14 @@ fn bytes_labelled_as_compressed_are_stored_as_they_are() {
 }
 
 #[test]
-fn the_end_of_the_file_asked_for_and_beyond_is_no_failure() {
-    // A part that is already longer than what the server has.
+fn a_range_refused_for_no_reason_is_asked_for_again_and_then_given_up() {
+    survives([Fault::Status(416).first(1)]);
+    let (verdict, detail, _) = fails(Fault::Status(416));
+    assert_eq!(verdict, "unreachable", "{detail}");
+}
+
+#[test]
+fn a_file_longer_than_what_the_server_has_is_replaced() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let mut longer = all[0].bytes.to_vec();

@@ -254,3 +254,18 @@ fn every_source_is_named_where_none_could_give_it() {
     let line = report.only();
     line.is("unreachable").because("404").because("410").because("nowhere");
 }
+
+#[test]
+fn a_proxy_is_used_but_not_for_hosts_that_want_none() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let proxy = Server::new();
+    proxy.serve(&format!("http://mirror.invalid{}", all[0].path()), &all[0].bytes);
+    let fetch = sandbox.fetch_from("http://mirror.invalid", &all);
+    fetch.env("http_proxy", proxy.base()).report(0).all_ok();
+    sandbox.has(&all[0]);
+    let (sandbox, mirror) = (Sandbox::new(), Server::with(&all));
+    proxy.forget();
+    let fetch = sandbox.fetch(&mirror, &all).env("http_proxy", proxy.base());
+    fetch.env("no_proxy", "127.0.0.1").report(0).all_ok();
+    assert_eq!(proxy.hits().len(), 0);
+}
