@@ -121,7 +121,7 @@ fn headers_lie_as_told() {
 fn a_signed_address_wears_out() {
     let server = Server::new();
     let made = archive(1, 1);
-    let address = server.publish(&made, 2, Duration::from_secs(60));
+    let address = server.publish(&made, 2, Duration::from_mins(1));
     let mut path = address.strip_prefix(&server.base()).unwrap().to_owned();
     let get = |path: &str| ask(&server, &format!("GET {path} HTTP/1.1\nConnection: close\n\n"));
     for _ in 0..3 {

@@ -15,4 +15,16 @@ mod support;
 mod harness;
 
 mod checksums;
+mod content;
+mod disk;
+mod fetch;
+mod lock;
+mod output;
+mod present;
+mod resume;
+mod servers;
+mod signals;
+mod sources;
+mod status;
+mod transport;
 mod verify;

@@ -257,7 +257,7 @@ fn a_file_we_may_not_read_is_an_error_with_the_path_and_the_cause() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let path = sandbox.put_archive(&all[0]);
     sandbox.put_archive(&all[1]);
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o0)).unwrap();
     // Root reads everything; as nobody in particular it does not.
     let report = sandbox.verify(&all).arg("data").unprivileged().report(3);
     report.line(NAMES[0]).is("error").because("permission denied").because(NAMES[0]);

@@ -13,12 +13,11 @@ mod server;
 pub use archive::{Archive, NAMES, archive, archives, stored};
 pub use mount::SmallDisk;
 pub use nginx::{Authority, Nginx};
-pub use outcome::{Line, Outcome, Report};
+pub use outcome::Report;
 pub use process::Running;
-pub use program::Cxr;
 pub use python::Python;
 pub use sandbox::Sandbox;
-pub use server::{Fault, Hit, Lie, Refusal, Server};
+pub use server::{Fault, Lie, Refusal, Rule, Server};
 
 use std::time::{Duration, Instant};
 

@@ -56,18 +56,24 @@ impl Nginx {
     fn try_start(sandbox: &Sandbox, prefix: &Path, tls: bool, directives: &str) -> Option<Self> {
         let port = process::free_port();
         let config = configuration(sandbox, prefix, port, tls, directives);
-        let file = prefix.join("nginx.conf");
-        fs::write(&file, config).unwrap();
+        fs::write(prefix.join("nginx.conf"), config).unwrap();
+        let child = Self::launch(prefix, port)?;
+        Some(Self { child, port, tls, log: prefix.join("access.log") })
+    }
+
+    /// Starts it with the configuration in its folder; `None` if it ends before it listens.
+    fn launch(prefix: &Path, port: u16) -> Option<Child> {
         let mut command = Command::new("nginx");
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
-        command.arg("-p").arg(prefix).arg("-c").arg(file).arg("-e").arg(prefix.join("error.log"));
+        command.arg("-p").arg(prefix).arg("-c").arg(prefix.join("nginx.conf"));
+        command.arg("-e").arg(prefix.join("error.log"));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let mut ended = false;
         wait_until("nginx to listen", || {
             ended = child.try_wait().unwrap().is_some();
             ended || TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        (!ended).then(|| Self { child, port, tls, log: prefix.join("access.log") })
+        (!ended).then_some(child)
     }
 
     /// `http://127.0.0.1:PORT` or `https://localhost:PORT`.
@@ -77,6 +83,16 @@ impl Nginx {
         } else {
             format!("http://127.0.0.1:{}", self.port)
         }
+    }
+
+    /// Ends it without a word to its clients, and starts it again on the same port.
+    pub fn restart(mut self) -> Self {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let folder = self.log.parent().unwrap().to_owned();
+        let child = Self::launch(&folder, self.port).expect("nginx starts again");
+        self.child = child;
+        self
     }
 
     /// One line a request: status, bytes, range.

@@ -124,6 +124,12 @@ impl Report {
         lines.remove(0)
     }
 
+    /// The source that gave an archive's bytes.
+    #[track_caller]
+    pub fn source_of(&self, name: &str) -> String {
+        self.line(name).value["source"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The verdicts, in order.
     pub fn verdicts(&self) -> Vec<String> {
         self.lines().iter().map(Line::verdict).collect()
@@ -175,7 +181,11 @@ impl Line<'_> {
     #[track_caller]
     pub fn next(&self, word: &str) -> &Self {
         let next = self.value["next"].as_str().unwrap_or_default();
-        assert!(next.contains(word), "expected {word:?} in `next`{}", self.shown);
+        assert!(
+            !next.is_empty() && next.contains(word),
+            "expected {word:?} in `next`{}",
+            self.shown
+        );
         self
     }
 

@@ -1,5 +1,6 @@
 //! A folder of its own for each test.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -51,8 +52,10 @@ impl Sandbox {
 
     /// A table as `md5sum` writes it.
     pub fn table(&self, archives: &[Archive]) -> PathBuf {
-        let lines: String =
-            archives.iter().map(|archive| format!("{}  {}\n", archive.md5, archive.name)).collect();
+        let mut lines = String::new();
+        for Archive { name, md5, .. } in archives {
+            writeln!(lines, "{md5}  {name}").unwrap();
+        }
         self.put("table.md5", lines)
     }
 
@@ -61,7 +64,7 @@ impl Sandbox {
         let mut lines = String::from("name\tsize\tmd5\taddress\n");
         for (archive, address) in archives {
             let Archive { name, md5, .. } = archive;
-            lines.push_str(&format!("{name}\t{}\t{md5}\t{address}\n", archive.size()));
+            writeln!(lines, "{name}\t{}\t{md5}\t{address}", archive.size()).unwrap();
         }
         self.put("table.tsv", lines)
     }
@@ -137,16 +140,6 @@ impl Sandbox {
             files.into_iter().map(|file| file.strip_prefix(&folder).unwrap().to_owned()).collect();
         files.sort();
         files
-    }
-
-    /// The one file under `data/.cxr` whose name ends so.
-    #[track_caller]
-    pub fn unfinished(&self, ending: &str) -> PathBuf {
-        let files = self.files("data/.cxr");
-        let found: Vec<_> =
-            files.iter().filter(|file| file.to_string_lossy().ends_with(ending)).collect();
-        assert_eq!(found.len(), 1, "files ending with {ending:?} among {files:?}");
-        self.path("data/.cxr").join(found[0])
     }
 }
 

@@ -28,8 +28,6 @@ pub use fault::{Fault, Lie, Rule};
 /// One request, as it came in, and what it got.
 #[derive(Debug, Clone)]
 pub struct Hit {
-    /// Which connection brought it, counted from 0.
-    pub connection: u32,
     pub method: String,
     pub path: String,
     pub headers: Vec<(String, String)>,
@@ -219,12 +217,12 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        let number = shared.connections.fetch_add(1, Ordering::SeqCst);
+        shared.connections.fetch_add(1, Ordering::SeqCst);
         let stream = Arc::new(stream);
         let refusal = shared.admit(&stream);
         let shared = Arc::clone(shared);
         thread::spawn(move || match refusal {
-            None => converse(&stream, number, &shared),
+            None => converse(&stream, &shared),
             Some(refusal) => refuse(&stream, refusal),
         });
     }
@@ -240,12 +238,11 @@ fn refuse(stream: &TcpStream, refusal: Refusal) {
 }
 
 /// Answers the requests of one connection until either side has had enough.
-fn converse(stream: &Arc<TcpStream>, connection: u32, shared: &Shared) {
+fn converse(stream: &Arc<TcpStream>, shared: &Shared) {
     let mut reader = BufReader::new(&**stream);
     while let Some(request) = Request::read(&mut reader) {
         let answer = Answer::to(&request, shared);
         let place = shared.note(Hit {
-            connection,
             method: request.method,
             path: request.path,
             headers: request.headers,

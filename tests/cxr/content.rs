@@ -1,0 +1,315 @@
+//! What servers send: wrong bytes, wrong sizes, pages in place of files, headers that lie.
+
+use std::sync::Arc;
+
+use crate::support::{Archive, Fault, Lie, NAMES, Sandbox, Server, archive, archives};
+
+/// Fetches one archive of a known size past these faults and expects it whole.
+#[track_caller]
+fn survives(faults: impl IntoIterator<Item = crate::support::Rule>) {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    for fault in faults {
+        server.does(fault);
+    }
+    sandbox.fetch(&server, &all).chunk(150_000).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+/// The report line when a fault is always there; nothing may be left under the final name.
+#[track_caller]
+fn fails(fault: impl Into<crate::support::Rule>) -> (String, String, i32) {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(fault);
+    let outcome = sandbox.fetch(&server, &all).chunk(150_000).run();
+    sandbox.lacks(&all[0]);
+    let report = outcome.report();
+    let line = report.only();
+    line.next("");
+    (line.verdict(), line.detail(), outcome.status.unwrap())
+}
+
+#[test]
+fn what_was_corrupted_once_is_fetched_again() {
+    for at in [0, 5, 149_999, 150_000, 399_999] {
+        let (sandbox, all) = (Sandbox::new(), archives(1));
+        let server = Server::with(&all);
+        // The part that has the byte comes wrong the first time.
+        let part = at / 150_000 * 150_000;
+        server.does(Fault::Flip { at }.from(part).first(1));
+        let report = sandbox.fetch(&server, &all).chunk(150_000).args(["-c", "1"]).report(0);
+        report.all_ok();
+        sandbox.has(&all[0]);
+        assert!(report.downloaded() > all[0].size(), "nothing was corrupted{}", report.shown());
+    }
+}
+
+#[test]
+fn what_is_always_corrupt_is_corrupt_and_both_sums_are_told() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    server.does(Fault::Flip { at: 200_000 }.on(&all[0].path()));
+    let report = sandbox.fetch(&server, &all).report(1);
+    let line = report.line(NAMES[0]);
+    line.is("corrupt").because("127.0.0.1");
+    assert_eq!(line.value["expected_md5"], *all[0].md5);
+    let wrong = Archive::new("", all[0].flipped(200_000)).md5;
+    assert_eq!(line.value["actual_md5"], *wrong);
+    sandbox.lacks(&all[0]);
+    report.line(NAMES[1]).is("ok");
+    sandbox.has(&all[1]);
+    // A server that gives the same wrong bytes again is not asked for ever.
+    assert!(
+        server.hits_on(&all[0].path()).iter().map(|hit| hit.sent).sum::<u64>() <= 5 * all[0].size()
+    );
+}
+
+#[test]
+fn corrupt_bytes_do_not_haunt_the_next_run() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Flip { at: 200_000 });
+    sandbox.fetch(&server, &all).run().exits(1);
+    server.behaves();
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn corrupt_bytes_are_kept_if_asked_for() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Flip { at: 200_000 });
+    sandbox.fetch(&server, &all).arg("--keep-corrupt").run().exits(1);
+    let kept = sandbox.files("data/.cxr/corrupt");
+    assert!(!kept.is_empty());
+    sandbox.holds(sandbox.path("data/.cxr/corrupt").join(&kept[0]), &all[0].flipped(200_000));
+}
+
+#[test]
+fn corrupt_bytes_are_not_kept_otherwise() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Flip { at: 200_000 });
+    sandbox.fetch(&server, &all).run().exits(1);
+    assert!(sandbox.files("data/.cxr/corrupt").is_empty());
+}
+
+#[test]
+fn another_archive_in_place_of_the_right_one_is_foreign() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    server.serve(&all[0].path(), &all[1].bytes);
+    let report = sandbox.fetch(&server, &all).report(1);
+    report.line(NAMES[0]).is("foreign").because(NAMES[1]);
+    report.line(NAMES[1]).is("ok");
+    sandbox.lacks(&all[0]);
+}
+
+#[test]
+fn a_web_page_in_place_of_the_file_passes_if_it_was_for_once() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Page("<!DOCTYPE html><title>Busy</title>").first(1));
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_web_page_for_ever_is_no_archive() {
+    let (verdict, detail, status) =
+        fails(Fault::Page("<!DOCTYPE html>\n<title>Sign in \u{1b}[2J</title>\n"));
+    assert!(["unreachable", "foreign"].contains(&verdict.as_str()), "{verdict}");
+    assert!(detail.contains("web page"), "{detail}");
+    assert!(!detail.chars().any(char::is_control), "{detail:?}");
+    assert!([1, 3].contains(&status));
+}
+
+#[test]
+fn a_web_page_does_no_harm_to_what_is_here() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Page("<html>captive portal</html>"));
+    let half = &all[0].bytes[..200_000];
+    sandbox.put("data/images_001.tar.gz", half);
+    sandbox.fetch(&server, &all).run();
+    server.behaves();
+    let report = sandbox.fetch(&server, &all).report(0);
+    assert!(report.downloaded() <= all[0].size() - 200_000 + 4096, "{}", report.shown());
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn an_empty_answer_is_no_archive() {
+    survives([Fault::Empty.first(1)]);
+    let (verdict, detail, _) = fails(Fault::Empty);
+    assert!(
+        ["unreachable", "foreign", "corrupt"].contains(&verdict.as_str()),
+        "{verdict}: {detail}"
+    );
+}
+
+/// A server has another size than the table says: bytes received, and the verdict.
+fn wrong_size(bytes: Vec<u8>) -> (u64, String, String) {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::new();
+    server.serve(&all[0].path(), &Arc::new(bytes));
+    // Slow enough that a client that leaves at once leaves most of it.
+    server.does(Fault::Throttle { rate: 1 << 20 });
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let report = sandbox.fetch_with(&table).args(["--from", &server.base()]).run().report();
+    sandbox.lacks(&all[0]);
+    let line = report.only();
+    (server.sent(), line.verdict(), line.detail())
+}
+
+#[test]
+fn a_wrong_size_is_refused_before_the_body() {
+    let all = [archive(1, 5)];
+    let mut longer = all[0].bytes.to_vec();
+    longer.extend([7; 1000]);
+    for bytes in [all[0].bytes[..1_500_000].to_vec(), longer] {
+        let size = bytes.len().to_string();
+        let (sent, verdict, detail) = wrong_size(bytes);
+        assert!(["unreachable", "foreign", "incomplete"].contains(&verdict.as_str()), "{verdict}");
+        assert!(sent < 300_000, "{sent} bytes were sent");
+        let digits: String = detail.chars().filter(char::is_ascii_digit).collect();
+        assert!(digits.contains(&size), "{size} in {detail:?}");
+    }
+}
+
+#[test]
+fn a_size_that_changes_between_answers_does_no_harm() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let mut longer = all[0].bytes.to_vec();
+    longer.extend([7; 1000]);
+    server.does(Fault::Other(Arc::new(longer)).first(1));
+    let outcome = sandbox.fetch(&server, &all).chunk(100_000).run();
+    // Either it recovers, or it says that something is wrong; it never takes a wrong file.
+    if outcome.status == Some(0) {
+        sandbox.has(&all[0]);
+    } else {
+        sandbox.lacks(&all[0]);
+    }
+    sandbox.fetch(&server, &all).report(0).all_ok();
+}
+
+#[test]
+fn more_bytes_than_promised_are_not_taken() {
+    survives([Fault::Extra { bytes: 5000 }.into()]);
+    survives([Fault::Extra { bytes: 5000 }.into(), Fault::NoLength.into()]);
+    survives([Fault::Extra { bytes: 5000 }.into(), Fault::Chunked.into()]);
+}
+
+#[test]
+fn a_body_that_does_not_end_fills_no_disk() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Extra { bytes: 32 << 20 }).does(Fault::NoLength).does(Fault::NoRanges);
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let outcome = sandbox.fetch_with(&table).args(["--from", &server.base()]).run();
+    if outcome.status == Some(0) {
+        sandbox.has(&all[0]);
+    } else {
+        sandbox.lacks(&all[0]);
+    }
+    let kept: u64 = sandbox
+        .files("data")
+        .iter()
+        .map(|file| std::fs::metadata(sandbox.data().join(file)).unwrap().len())
+        .sum();
+    outcome.expect(kept < 2 * all[0].size(), format_args!("little on the disk, not {kept} bytes"));
+}
+
+#[test]
+fn a_wrong_content_range_is_not_believed() {
+    for lie in [Lie::Missing, Lie::Garbage, Lie::Start(1), Lie::Start(5000), Lie::Total(5)] {
+        survives([Fault::ContentRange(lie).first(2)]);
+        let (verdict, detail, _) = fails(Fault::ContentRange(lie));
+        assert_ne!(verdict, "ok", "{lie:?}: {detail}");
+    }
+}
+
+#[test]
+fn an_unknown_total_is_enough_where_the_size_is_known() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::ContentRange(Lie::UnknownTotal));
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    fetch.chunk(100_000).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn less_than_asked_is_taken_and_the_rest_asked_for() {
+    survives([Fault::ShortPart { less: 60_000 }.into()]);
+}
+
+#[test]
+fn a_part_that_nobody_asked_for_does_no_harm() {
+    survives([Fault::Unasked206.into()]);
+}
+
+#[test]
+fn an_etag_that_changes_is_no_reason_to_start_over() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::ChangingTag);
+    let report = sandbox.fetch(&server, &all).chunk(100_000).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert_eq!(report.downloaded(), all[0].size(), "nothing was fetched twice");
+}
+
+#[test]
+fn a_file_replaced_in_mid_download_is_noticed() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    // The same size, other bytes: what an ETag would tell, and the MD5 does tell.
+    server.does(Fault::Other(Arc::new(all[0].flipped(50_000))).first(3));
+    sandbox.fetch(&server, &all).chunk(100_000).args(["-c", "1"]).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn bytes_labelled_as_compressed_are_stored_as_they_are() {
+    survives([Fault::GzipLabel.into()]);
+}
+
+#[test]
+fn a_range_refused_for_no_reason_is_asked_for_again_and_then_given_up() {
+    survives([Fault::Status(416).first(1)]);
+    let (verdict, detail, _) = fails(Fault::Status(416));
+    assert_eq!(verdict, "unreachable", "{detail}");
+}
+
+#[test]
+fn a_file_longer_than_what_the_server_has_is_replaced() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let mut longer = all[0].bytes.to_vec();
+    longer.extend([0; 5000]);
+    sandbox.put("data/images_001.tar.gz", longer);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn one_bad_archive_does_not_stop_the_eleven_others() {
+    let (sandbox, all) = (Sandbox::new(), archives(12));
+    let server = Server::with(&all);
+    server.does(Fault::Flip { at: 100 }.on(&all[4].path()));
+    server.does(Fault::Status(404).on(&all[7].path()));
+    let report = sandbox.fetch(&server, &all).report(1);
+    for (index, line) in report.lines().iter().enumerate() {
+        line.is(match index {
+            4 => "corrupt",
+            7 => "unreachable",
+            _ => "ok",
+        });
+    }
+    assert_eq!(report.value["summary"]["ok"], 10);
+}

@@ -1,0 +1,200 @@
+//! This machine's part: no space, no permission, odd folders, things in the way.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use crate::support::{Fault, NAMES, Sandbox, Server, SmallDisk, archive, archives};
+
+#[test]
+fn too_little_space_is_said_before_the_first_byte() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 10)]);
+    let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    let outcome = disk.see(fetch).run();
+    outcome.exits(3);
+    let words = format!("{}{}", outcome.stdout(), outcome.stderr());
+    outcome.expect(words.contains("space"), "a word on space");
+    outcome.expect(server.sent() < 200_000, format_args!("few bytes, not {}", server.sent()));
+}
+
+#[test]
+fn what_is_already_here_counts_as_space() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    // Enough for the archive once, with most of it here already.
+    let kibibytes = u32::try_from(all[0].size() / 1024).unwrap() + 300;
+    let Some(disk) = SmallDisk::mount(&sandbox.data(), kibibytes) else { return };
+    let server = Server::with(&all);
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let start = sandbox.put("start", &all[0].bytes[..1_500_000]);
+    let path = sandbox.data().join(NAMES[0]);
+    assert!(disk.command("cp").arg(start).arg(&path).status().unwrap().success());
+    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    disk.see(fetch).report(0).all_ok();
+    assert!(disk.read(&path) == *all[0].bytes);
+}
+
+#[test]
+fn a_disk_that_fills_up_on_the_way_stops_cleanly_and_is_resumed() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let Some(disk) = SmallDisk::mount(&sandbox.data(), 8 << 10) else { return };
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 1 << 20 });
+    let fetch = || sandbox.fetch(&server, &all).chunk(128 << 10).args(["-c", "2"]);
+    let mut running = disk.see(fetch()).spawn();
+    running.until("some of the archive", || server.sent() > 500_000);
+    // Something else takes the space.
+    let fill = "head -c 20000000 /dev/zero >\"$0\"/ballast 2>/dev/null";
+    disk.command("sh").args(["-c", fill]).arg(sandbox.data()).status().unwrap();
+    let outcome = running.wait();
+    outcome.exits(3).is_plain();
+    outcome.report().only().is("error").because("space");
+    disk.command("rm").arg(sandbox.data().join("ballast")).status().unwrap();
+    server.behaves();
+    let report = disk.see(fetch()).report(0);
+    report.all_ok();
+    assert!(report.downloaded() < all[0].size(), "{}", report.shown());
+    assert!(disk.read(&sandbox.data().join(NAMES[0])) == *all[0].bytes);
+}
+
+#[test]
+fn a_read_only_disk_is_an_error_that_names_it() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };
+    disk.remount("ro");
+    let server = Server::with(&all);
+    let outcome = disk.see(sandbox.fetch(&server, &all)).run();
+    outcome.exits(3);
+    let words = format!("{}{}", outcome.stdout(), outcome.stderr()).to_lowercase();
+    outcome.expect(words.contains("read-only") && words.contains("data"), "path and cause");
+}
+
+#[test]
+fn a_folder_we_may_not_write_is_an_error_that_names_it() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    fs::set_permissions(sandbox.data(), fs::Permissions::from_mode(0o555)).unwrap();
+    let outcome = sandbox.fetch(&server, &all).unprivileged().run();
+    fs::set_permissions(sandbox.data(), fs::Permissions::from_mode(0o755)).unwrap();
+    outcome.exits(3);
+    let words = format!("{}{}", outcome.stdout(), outcome.stderr()).to_lowercase();
+    outcome.expect(words.contains("permission denied") && words.contains("data"), "path and cause");
+    assert!(sandbox.files("data").is_empty());
+}
+
+#[test]
+fn all_is_here_already_in_a_folder_we_may_not_write() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    fs::set_permissions(sandbox.data(), fs::Permissions::from_mode(0o555)).unwrap();
+    sandbox.verify(&all).arg("data").unprivileged().report(0).all_ok();
+    fs::set_permissions(sandbox.data(), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn folders_of_any_name_are_written_to() {
+    let all = archives(1);
+    let server = Server::with(&all);
+    for name in
+        [&b"with some spaces"[..], b"caf\xe9 \xff", b"-d", b"a\nb", "Z\u{fc}rich".as_bytes()]
+    {
+        let sandbox = Sandbox::new();
+        let folder = sandbox.path(OsStr::from_bytes(name));
+        let table = sandbox.table(&all);
+        let fetch = sandbox.cxr(["fetch", "--checksums"]).arg(table);
+        let outcome = fetch.args(["--from", &server.base(), "--dir"]).arg(&folder).run();
+        outcome.exits(0).is_plain();
+        assert!(fs::read(folder.join(NAMES[0])).unwrap() == *all[0].bytes);
+    }
+}
+
+#[test]
+fn a_file_where_the_folder_should_be_is_an_error() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    fs::remove_dir(sandbox.data()).unwrap();
+    sandbox.put("data", "a file");
+    let outcome = sandbox.fetch(&server, &all).run();
+    outcome.expect(matches!(outcome.status, Some(2 | 3)), "exit status 2 or 3");
+    sandbox.holds("data", b"a file");
+}
+
+#[test]
+fn a_folder_under_the_final_name_is_an_error_and_the_others_go_on() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    sandbox.put("data/images_001.tar.gz/mine.txt", "precious");
+    let report = sandbox.fetch(&server, &all).report(3);
+    report.line(NAMES[0]).is("error").because(NAMES[0]);
+    report.line(NAMES[1]).is("ok");
+    sandbox.holds("data/images_001.tar.gz/mine.txt", b"precious");
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn a_pipe_under_the_final_name_holds_nothing_up() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    let pipe = sandbox.path("data/images_001.tar.gz");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let report = sandbox.fetch(&server, &all).run().report();
+    report.line(NAMES[1]).is("ok");
+    let outcome = sandbox.verify(&all).arg("data").run();
+    outcome.report().line(NAMES[1]).is("ok");
+}
+
+#[test]
+fn a_file_where_the_working_folder_should_be_is_an_error_and_stays() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.put("data/.cxr", "mine");
+    sandbox.fetch(&server, &all).run().exits(3);
+    sandbox.holds("data/.cxr", b"mine");
+}
+
+#[test]
+fn a_working_folder_that_leads_elsewhere_does_no_harm() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.put("elsewhere/mine", "precious");
+    symlink(sandbox.path("elsewhere"), sandbox.path("data/.cxr")).unwrap();
+    let outcome = sandbox.fetch(&server, &all).run();
+    outcome.expect(matches!(outcome.status, Some(0 | 3)), "exit status 0 or 3");
+    sandbox.holds("elsewhere/mine", b"precious");
+    if outcome.status == Some(0) {
+        sandbox.has(&all[0]);
+    }
+}
+
+#[test]
+fn a_link_in_place_of_a_part_is_not_written_through() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let mut running = sandbox.fetch(&server, &all).chunk(100_000).spawn();
+    running.until("some of the archive", || server.sent() > 500_000);
+    running.kill();
+    server.behaves();
+    sandbox.put("mine", "precious");
+    for file in sandbox.files("data/.cxr") {
+        let path = sandbox.path("data/.cxr").join(file);
+        fs::remove_file(&path).unwrap();
+        symlink(sandbox.path("mine"), &path).unwrap();
+    }
+    let outcome = sandbox.fetch(&server, &all).run();
+    outcome.expect(matches!(outcome.status, Some(0 | 3)), "exit status 0 or 3");
+    sandbox.holds("mine", b"precious");
+}
+
+#[test]
+fn many_open_files_are_not_needed() {
+    let (sandbox, all) = (Sandbox::new(), archives(12));
+    let server = Server::with(&all);
+    let fetch =
+        sandbox.fetch(&server, &all).under(["sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\""]);
+    fetch.report(0).all_ok();
+}

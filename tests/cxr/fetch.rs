@@ -1,0 +1,235 @@
+//! `cxr fetch` where nothing goes wrong: what is downloaded, what is not, what is left behind.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::support::{Fault, NAMES, Sandbox, Server, archive, archives};
+
+#[test]
+fn everything_is_fetched_and_verified() {
+    let (sandbox, all) = (Sandbox::new(), archives(12));
+    let server = Server::with(&all);
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    let total: u64 = all.iter().map(crate::support::Archive::size).sum();
+    assert_eq!(report.downloaded(), total);
+    for (archive, line) in all.iter().zip(report.lines()) {
+        sandbox.has(archive);
+        assert_eq!(line.value["name"], *archive.name);
+        assert_eq!(line.value["actual_md5"], *archive.md5);
+        assert_eq!(line.downloaded(), archive.size());
+        assert!(line.value["source"].as_str().unwrap().contains("127.0.0.1"));
+    }
+    assert_eq!(report.value["command"], "fetch");
+    assert_eq!(report.value["summary"]["ok"], 12);
+}
+
+#[test]
+fn nothing_unfinished_is_left() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    let sizes: u64 = sandbox
+        .files("data/.cxr")
+        .iter()
+        .map(|file| fs::metadata(sandbox.path("data/.cxr").join(file)).unwrap().len())
+        .sum();
+    assert!(sizes < 10_000, "{:?}", sandbox.files("data/.cxr"));
+}
+
+#[test]
+fn many_chunks_over_many_connections_make_one_file() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 20)]);
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
+    sandbox.has(&all[0]);
+    assert!(server.hits().len() > 20, "{} requests", server.hits().len());
+    assert!(server.most_answering() > 1);
+    assert_eq!(server.hits().iter().map(|hit| hit.sent).sum::<u64>(), all[0].size());
+}
+
+#[test]
+fn the_folder_is_made() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let table = sandbox.table(&all);
+    let fetch = sandbox.cxr(["fetch", "--dir", "a new/folder/deep", "--checksums"]).arg(table);
+    fetch.args(["--from", &server.base()]).run().exits(0);
+    sandbox.holds(Path::new("a new/folder/deep").join(NAMES[0]), &all[0].bytes);
+}
+
+#[test]
+fn the_folder_is_here_unless_another_is_named() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let (table, here) = (sandbox.table(&all), sandbox.data());
+    let fetch = sandbox.cxr(["fetch", "--checksums"]).arg(table).args(["--from", &server.base()]);
+    fetch.within(&here).run().exits(0);
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn names_with_folders_are_kept() {
+    let (sandbox, mut all) = (Sandbox::new(), archives(1));
+    "parts/first one.gz".clone_into(&mut all[0].name);
+    let server = Server::new();
+    server.serve("/parts/first%20one.gz", &all[0].bytes);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn only_what_is_chosen_is_fetched() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with(&all);
+    let report = sandbox.fetch(&server, &all).args(["2", "images_004"]).report(0);
+    assert_eq!(report.lines().len(), 2);
+    sandbox.has(&all[1]);
+    sandbox.has(&all[3]);
+    sandbox.lacks(&all[0]);
+    assert!(server.hits_on(&all[0].path()).is_empty());
+}
+
+#[test]
+fn an_honest_client_asks_for_the_stored_bytes() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    for hit in server.hits() {
+        assert_eq!(hit.method, "GET");
+        assert_eq!(hit.header("accept-encoding"), Some("identity"));
+        let agent = hit.header("user-agent").unwrap_or_default();
+        assert!(agent.contains("cxr/") && agent.contains(env!("CARGO_PKG_VERSION")), "{agent}");
+    }
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    sandbox.put_archive(&all[0]);
+    sandbox.put("data/images_002.tar.gz", &all[1].bytes[..1000]);
+    let outcome = sandbox.fetch(&server, &all).arg("--dry-run").run();
+    outcome.report();
+    assert_eq!(
+        sandbox.files("data"),
+        NAMES[..2].iter().map(Into::into).collect::<Vec<std::path::PathBuf>>()
+    );
+    assert!(!sandbox.path("data/.cxr").exists());
+    sandbox.holds("data/images_002.tar.gz", &all[1].bytes[..1000]);
+    assert_eq!(server.sent(), 0);
+    let table = sandbox.table(&all);
+    let fetch = sandbox.cxr(["fetch", "--dry-run", "--dir", "not there yet", "--checksums"]);
+    fetch.arg(table).args(["--from", &server.base()]).run();
+    assert!(!sandbox.path("not there yet").exists());
+}
+
+#[test]
+fn the_rate_limit_is_kept_over_all_connections() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with(&all);
+    let total: u64 = all.iter().map(crate::support::Archive::size).sum();
+    let begun = Instant::now();
+    sandbox.fetch(&server, &all).args(["--limit-rate", "2M"]).report(0).all_ok();
+    // A second's worth may pass in one burst.
+    let least = Duration::from_secs_f64(total as f64 / f64::from(2 << 20) * 0.5);
+    let took = begun.elapsed();
+    assert!(took > least && least > Duration::from_millis(300), "{took:?}, at least {least:?}");
+}
+
+#[test]
+fn one_connection_is_one_connection() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).chunk(65_536).args(["--connections", "1"]).report(0).all_ok();
+    assert_eq!(server.most_answering(), 1);
+    // Kept alive from chunk to chunk.
+    assert!(server.connections() <= 4, "{} connections", server.connections());
+}
+
+#[test]
+fn no_more_connections_than_allowed() {
+    let (sandbox, all) = (Sandbox::new(), archives(6));
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    sandbox.fetch(&server, &all).chunk(65_536).args(["-c", "3"]).report(0).all_ok();
+    assert!((2..=3).contains(&server.most_answering()), "{}", server.most_answering());
+}
+
+#[test]
+fn one_job_takes_one_archive_after_the_other() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 4 << 20 });
+    sandbox.fetch(&server, &all).args(["--jobs", "1"]).report(0).all_ok();
+    let mut paths: Vec<_> = server.hits().into_iter().map(|hit| hit.path).collect();
+    paths.dedup();
+    assert_eq!(paths, all.iter().map(crate::support::Archive::path).collect::<Vec<_>>());
+}
+
+#[test]
+fn freed_connections_help_the_archive_still_under_way() {
+    let (sandbox, large) = (Sandbox::new(), archive(1, 10));
+    let all = vec![large, archive(2, 1)];
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let begun = Instant::now();
+    sandbox.fetch(&server, &all).args(["-c", "8"]).chunk(256 << 10).report(0).all_ok();
+    let alone = all[0].bytes.len() as f64 / f64::from(2 << 20);
+    let took = begun.elapsed().as_secs_f64();
+    assert!(took < alone * 0.7, "{took} s; one connection alone takes {alone} s");
+}
+
+#[test]
+fn the_tail_is_shared_even_without_more_chunks() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 10)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let begun = Instant::now();
+    // One chunk of the usual size holds all of it: only halving it brings others to help.
+    sandbox.fetch(&server, &all).args(["-c", "8"]).report(0).all_ok();
+    let alone = all[0].bytes.len() as f64 / f64::from(2 << 20);
+    let took = begun.elapsed().as_secs_f64();
+    assert!(took < alone * 0.7, "{took} s; one connection alone takes {alone} s");
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn an_empty_archive_needs_no_bytes() {
+    let sandbox = Sandbox::new();
+    let all = vec![crate::support::Archive::new("empty", Vec::new()), archive(1, 1)];
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn two_names_for_the_same_bytes_both_end_up_here() {
+    let sandbox = Sandbox::new();
+    let first = archive(1, 1);
+    let second = crate::support::Archive { name: "copy.tar.gz".to_owned(), ..first.clone() };
+    let all = vec![first, second];
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn a_link_to_the_folder_and_one_in_it_are_followed_or_replaced_safely() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    fs::create_dir(sandbox.path("real")).unwrap();
+    fs::remove_dir(sandbox.data()).unwrap();
+    symlink("real", sandbox.data()).unwrap();
+    let mine = sandbox.put("mine", "precious");
+    symlink(&mine, sandbox.path("real/images_001.tar.gz")).unwrap();
+    symlink("nowhere", sandbox.path("real/images_002.tar.gz")).unwrap();
+    sandbox.fetch(&server, &all).run();
+    // What a link points to was never the program's to write.
+    sandbox.holds("mine", b"precious");
+    assert!(!sandbox.path("real/nowhere").exists());
+    assert!(fs::symlink_metadata(sandbox.data()).unwrap().is_symlink());
+}

@@ -1,0 +1,128 @@
+//! Two runs in one folder.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::{Fault, Sandbox, Server, archive, archives};
+
+#[test]
+fn a_second_run_is_told_who_is_at_work() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 200_000 });
+    let mut first = sandbox.fetch(&server, &all).spawn();
+    first.until("some bytes", || server.sent() > 20_000);
+    let begun = Instant::now();
+    let second = sandbox.fetch(&server, &all).run();
+    second.exits(3).says(&first.id().to_string()).says("--wait");
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(first.is_running());
+    first.signal(Signal::INT);
+    first.wait().exits(130);
+}
+
+#[test]
+fn who_waits_finds_all_done() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 1 << 20 });
+    let mut first = sandbox.fetch(&server, &all).args(["-c", "1"]).spawn();
+    first.until("some bytes", || server.sent() > 20_000);
+    let mut second = sandbox.fetch(&server, &all).arg("--wait").spawn();
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(second.is_running());
+    first.wait().exits(0);
+    let outcome = second.wait();
+    let report = outcome.exits(0).report();
+    report.all_ok();
+    assert_eq!(report.downloaded(), 0);
+    sandbox.has(&all[0]);
+    assert!(server.sent() <= all[0].size(), "{} of {}", server.sent(), all[0].size());
+}
+
+#[test]
+fn who_waits_goes_on_where_the_first_was_killed() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let fetch = || sandbox.fetch(&server, &all).chunk(100_000).args(["-c", "2"]);
+    let mut first = fetch().spawn();
+    first.until("half of the archive", || server.sent() > all[0].size() / 2);
+    let second = fetch().arg("--wait").spawn();
+    std::thread::sleep(Duration::from_millis(50));
+    first.kill();
+    let outcome = second.wait();
+    let report = outcome.exits(0).report();
+    report.all_ok();
+    assert!(report.downloaded() < all[0].size() * 3 / 4, "{}", report.shown());
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn who_waits_can_be_interrupted() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 100_000 });
+    let mut first = sandbox.fetch(&server, &all).spawn();
+    first.until("some bytes", || server.sent() > 10_000);
+    let second = sandbox.fetch(&server, &all).arg("--wait").spawn();
+    std::thread::sleep(Duration::from_millis(300));
+    let begun = Instant::now();
+    second.signal(Signal::TERM);
+    second.wait().exits(143);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert!(first.is_running());
+}
+
+#[test]
+fn a_run_that_was_killed_locks_nobody_out() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 200_000 });
+    let mut first = sandbox.fetch(&server, &all).spawn();
+    first.until("some bytes", || server.sent() > 20_000);
+    first.kill();
+    server.behaves();
+    sandbox.fetch(&server, &all).report(0).all_ok();
+}
+
+#[test]
+fn two_folders_are_two_folders() {
+    let (one, two, all) = (Sandbox::new(), Sandbox::new(), archives(3));
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let (first, second) = (one.fetch(&server, &all).spawn(), two.fetch(&server, &all).spawn());
+    first.wait().exits(0);
+    second.wait().exits(0);
+    one.has(&all[2]);
+    two.has(&all[2]);
+}
+
+#[test]
+fn verify_needs_no_lock() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), archive(2, 1)]);
+    sandbox.put_archive(&all[1]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 200_000 });
+    let mut first = sandbox.fetch(&server, &all).spawn();
+    first.until("some bytes", || server.sent() > 20_000);
+    let report = sandbox.verify(&all).arg("data").report(1);
+    assert_eq!(report.verdicts()[1], "ok");
+    assert!(first.is_running());
+}
+
+#[test]
+fn many_at_once_and_each_ends_well_or_says_why_not() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::with(&all);
+    let runs: Vec<_> = (0..6).map(|_| sandbox.fetch(&server, &all).spawn()).collect();
+    let ends: Vec<_> = runs.into_iter().map(|run| run.wait()).collect();
+    for end in &ends {
+        end.expect(matches!(end.status, Some(0 | 3)), "exit status 0 or 3");
+    }
+    assert!(ends.iter().any(|end| end.status == Some(0)));
+    for archive in &all {
+        sandbox.has(archive);
+    }
+}

@@ -1,0 +1,202 @@
+//! What is printed, where, and how.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
+
+const FIELDS: [&str; 14] = [
+    "name",
+    "verdict",
+    "expected_md5",
+    "actual_md5",
+    "expected_size",
+    "actual_size",
+    "path",
+    "source",
+    "bytes_downloaded",
+    "bytes_reused",
+    "attempts",
+    "seconds",
+    "detail",
+    "next",
+];
+
+/// A fetch with everything in it: ok, foreign, corrupt, unreachable, error.
+fn mixed(sandbox: &Sandbox) -> (Server, Vec<Archive>) {
+    let all: Vec<_> = (1..=5).map(|number| archive(number, 1)).collect();
+    let server = Server::with(&all);
+    server.serve(&all[1].path(), &all[0].bytes);
+    server.does(Fault::Flip { at: 100_000 }.on(&all[2].path()));
+    server.does(Fault::Status(404).on(&all[3].path()));
+    std::fs::create_dir(sandbox.data().join(&all[4].name)).unwrap();
+    (server, all)
+}
+
+const MIXED: [&str; 5] = ["ok", "foreign", "corrupt", "unreachable", "error"];
+
+#[test]
+fn every_verdict_has_its_fields_its_reason_and_its_next_step() {
+    let sandbox = Sandbox::new();
+    let (server, all) = mixed(&sandbox);
+    let report = sandbox.fetch(&server, &all).report(1);
+    assert_eq!(report.verdicts(), MIXED);
+    assert_eq!(report.value["ok"], false);
+    for line in report.lines() {
+        for field in FIELDS {
+            assert!(line.value.get(field).is_some(), "no field {field:?}{}", report.shown());
+        }
+        let is_ok = line.verdict() == "ok";
+        assert_eq!(line.value["next"].is_null(), is_ok, "{}", report.shown());
+        assert!(is_ok || !line.detail().is_empty(), "{}", report.shown());
+        assert!(line.value["seconds"].as_f64().is_some_and(|seconds| seconds >= 0.0));
+    }
+    for verdict in MIXED {
+        assert_eq!(report.value["summary"][verdict], 1, "{}", report.shown());
+    }
+    assert!(report.value["summary"]["seconds"].is_number());
+}
+
+#[test]
+fn text_is_one_line_an_archive_and_plain_without_a_terminal() {
+    let sandbox = Sandbox::new();
+    let (server, all) = mixed(&sandbox);
+    let table = sandbox.table(&all);
+    let fetch = sandbox.cxr(["fetch", "--dir", "data", "--retries", "2", "--checksums"]);
+    let outcome = fetch.arg(table).args(["--from", &server.base()]).run();
+    outcome.exits(1).is_plain();
+    let stdout = outcome.stdout();
+    let lines: Vec<_> = stdout.lines().filter(|line| line.contains("images_00")).collect();
+    outcome.expect(lines.len() == 5, "five lines");
+    for ((line, archive), verdict) in lines.iter().zip(&all).zip(MIXED) {
+        outcome.expect(
+            line.split_whitespace().take(2).eq([verdict, &archive.name]),
+            format_args!("{verdict} and {} first in their line", archive.name),
+        );
+    }
+}
+
+#[test]
+fn quiet_says_nothing_where_nothing_is_wrong() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    let outcome = sandbox.fetch(&server, &all).arg("--quiet").run();
+    outcome.exits(0).expect(outcome.stderr.is_empty(), "nothing on standard error");
+    let outcome = sandbox.verify(&all).args(["-q", "data"]).run();
+    outcome.exits(0).expect(outcome.stderr.is_empty(), "nothing on standard error");
+    outcome.report().all_ok();
+}
+
+#[test]
+fn quiet_still_says_errors() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let outcome = sandbox.verify(&all).args(["--quiet", "data", "--jobs-of-nobody"]).run();
+    outcome.exits(2).expect(!outcome.stderr.is_empty(), "the error");
+}
+
+#[test]
+fn json_is_alone_on_standard_output() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    server.does(Fault::Status(503).first(2));
+    let outcome = sandbox.fetch(&server, &all).args(["-v", "--progress", "always"]).run();
+    outcome.exits(0);
+    let value: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert_eq!(value["schema"], "cxr.report/1");
+}
+
+#[test]
+fn retries_are_told() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Status(503).first(2));
+    sandbox.fetch(&server, &all).run().exits(0).says("503").is_plain();
+}
+
+#[test]
+fn nothing_from_a_server_or_a_table_reaches_the_terminal_raw() {
+    let sandbox = Sandbox::new();
+    let name = "evil\u{1b}]0;owned\u{7}\u{202e}gz.rat";
+    let all = vec![Archive::new(name, b"\x1f\x8bsomething".to_vec())];
+    let server = Server::new();
+    server.does(Fault::Page("<!DOCTYPE html>\u{1b}[2J\u{9b}31m\u{202e}<title>\u{7}</title>"));
+    let table = sandbox.table(&all);
+    for words in [&["fetch", "-v", "--retries", "2", "--dir", "data"][..], &["verify", "data"]] {
+        for format in ["text", "json"] {
+            let mut cxr = sandbox.cxr(words).args(["--format", format, "--checksums"]).arg(&table);
+            if words[0] == "fetch" {
+                cxr = cxr.args(["--from", &server.base()]);
+            }
+            let outcome = cxr.run();
+            outcome.expect(outcome.status != Some(0), "a failure").is_plain();
+            let text = format!("{}{}", outcome.stdout(), outcome.stderr());
+            outcome.expect(!text.contains('\u{202e}'), "no bidirectional marks");
+        }
+    }
+}
+
+/// Runs a command on a terminal of its own, and gives what appeared there.
+fn on_a_terminal(sandbox: &Sandbox, command: &str, environment: &[(&str, &str)]) -> Option<String> {
+    let script = Command::new("script")
+        .args(["--quiet", "--return", "--command", command, "/dev/null"])
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm-256color")
+        .envs(environment.iter().copied())
+        .env("CXR", env!("CARGO_BIN_EXE_cxr"))
+        .current_dir(sandbox.root())
+        .output();
+    let Ok(output) = script else {
+        eprintln!("skipped: `script` is not installed");
+        return None;
+    };
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn a_terminal_shows_progress_that_never_passes_100_percent() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), archive(2, 3)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 1 << 20 });
+    server.does(Fault::Reset { after: 200_000 }.first(2));
+    sandbox.table(&all);
+    let command = format!(
+        "stty cols 120; \"$CXR\" fetch --dir data --checksums table.md5 --from {} -c 4",
+        server.base()
+    );
+    let Some(shown) = on_a_terminal(&sandbox, &command, &[]) else { return };
+    assert!(shown.contains(NAMES[0]), "{shown}");
+    assert!(shown.contains('\u{1b}'), "bars move the cursor: {shown}");
+    for word in shown.split(|c: char| !c.is_ascii_digit() && c != '%' && c != '.') {
+        if let Some(percent) = word.strip_suffix('%').and_then(|number| number.parse::<f64>().ok())
+        {
+            assert!(percent <= 100.0, "{percent} % in {shown}");
+        }
+    }
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put_archive(&all[0]);
+    sandbox.table(&all);
+    let command = "\"$CXR\" verify data --checksums table.md5 --progress never 2>/dev/null";
+    let Some(coloured) = on_a_terminal(&sandbox, command, &[]) else { return };
+    assert!(coloured.contains("\u{1b}[3"), "{coloured:?}");
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let plain = on_a_terminal(&sandbox, command, &[(name, value)]).unwrap_or_default();
+        assert!(plain.contains(NAMES[0]) && !plain.contains('\u{1b}'), "{name}: {plain:?}");
+    }
+    let never = on_a_terminal(&sandbox, &format!("{command} --color never"), &[]).unwrap();
+    assert!(!never.contains('\u{1b}'), "{never:?}");
+}
+
+#[test]
+fn colours_may_be_asked_for() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    let table = sandbox.table(&all);
+    let verify = sandbox.cxr(["verify", "data", "--color", "always", "--checksums"]).arg(table);
+    verify.run().exits(0).prints("\u{1b}[32m");
+}

@@ -1,0 +1,194 @@
+//! `cxr fetch` where something is here already: receipts, good files, bad ones, and half ones.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::support::{Fault, NAMES, Sandbox, Server, archives};
+
+#[test]
+fn a_second_run_makes_no_request() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    server.forget();
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    assert_eq!(server.hits().len(), 0);
+    assert_eq!(report.downloaded(), 0);
+    for (line, archive) in report.lines().iter().zip(&all) {
+        assert_eq!(line.reused(), archive.size());
+    }
+}
+
+#[test]
+fn good_files_without_a_receipt_are_hashed_and_kept() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    let path = sandbox.put_archive(&all[0]);
+    let before = fs::metadata(&path).unwrap();
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    assert!(server.hits_on(&all[0].path()).is_empty());
+    assert_eq!(report.line(NAMES[0]).reused(), all[0].size());
+    let after = fs::metadata(&path).unwrap();
+    assert_eq!(before.modified().unwrap(), after.modified().unwrap());
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn a_receipt_of_a_file_that_changed_is_ignored() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    fs::write(sandbox.data().join(NAMES[0]), all[0].flipped(100_000)).unwrap();
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn recheck_trusts_no_receipt() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    let path = sandbox.data().join(NAMES[0]);
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    // In place, so that name, size, time and inode all stay.
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"rotten", 200_000).unwrap();
+    file.set_modified(modified).unwrap();
+    drop(file);
+    sandbox.fetch(&server, &all).arg("--recheck").report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn recheck_of_good_files_makes_no_request() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    server.forget();
+    sandbox.fetch(&server, &all).arg("--recheck").report(0).all_ok();
+    assert_eq!(server.hits().len(), 0);
+}
+
+#[test]
+fn damaged_receipts_cost_time_and_nothing_else() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    for file in sandbox.files("data/.cxr") {
+        fs::write(sandbox.path("data/.cxr").join(file), "\0\u{1b}{]garbage\n").unwrap();
+    }
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn a_short_file_under_the_name_is_continued() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let here = all[0].size() - 100_000;
+    sandbox.put("data/images_001.tar.gz", &all[0].bytes[..usize::try_from(here).unwrap()]);
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert!(report.downloaded() <= 100_000 + 4096, "{}", report.shown());
+    assert!(report.only().reused() >= here - 4096, "{}", report.shown());
+}
+
+#[test]
+fn a_short_file_that_is_wrong_is_replaced() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.put("data/images_001.tar.gz", &all[0].flipped(150_000)[..300_000]);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_short_file_stays_what_it_was_if_nothing_can_be_fetched() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Status(404));
+    sandbox.put("data/images_001.tar.gz", &all[0].bytes[..300_000]);
+    sandbox.fetch(&server, &all).run();
+    server.behaves();
+    // Wherever it went, its bytes are not lost.
+    let report = sandbox.fetch(&server, &all).report(0);
+    assert!(report.downloaded() <= all[0].size() - 300_000 + 4096, "{}", report.shown());
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_bad_file_is_replaced_by_the_good_one() {
+    let all = archives(1);
+    let mut longer = all[0].bytes.to_vec();
+    longer.extend(b"and more");
+    for bad in [all[0].flipped(1), all[0].flipped(300_000), longer, b"<html>".to_vec(), vec![]] {
+        let sandbox = Sandbox::new();
+        let server = Server::with(&all);
+        sandbox.put("data/images_001.tar.gz", &bad);
+        sandbox.fetch(&server, &all).report(0).all_ok();
+        sandbox.has(&all[0]);
+    }
+}
+
+#[test]
+fn a_bad_file_stays_if_fetching_fails() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Status(404));
+    let bad = all[0].flipped(300_000);
+    sandbox.put("data/images_001.tar.gz", &bad);
+    let outcome = sandbox.fetch(&server, &all).run();
+    outcome.expect(matches!(outcome.status, Some(1 | 3)), "a failure");
+    sandbox.holds("data/images_001.tar.gz", &bad);
+}
+
+#[test]
+fn a_bad_file_stays_until_the_good_one_is_whole() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Stall { after: 200_000 }.first(1));
+    let bad = all[0].flipped(300_000);
+    sandbox.put("data/images_001.tar.gz", &bad);
+    let mut running = sandbox.fetch(&server, &all).spawn();
+    running.until("half of the archive", || server.sent() >= 200_000);
+    sandbox.holds("data/images_001.tar.gz", &bad);
+    running.wait().exits(0);
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn archives_under_each_others_names_end_up_right() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    sandbox.put("data/images_001.tar.gz", &*all[1].bytes);
+    sandbox.put("data/images_002.tar.gz", &*all[0].bytes);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn other_files_in_the_folder_are_left_alone() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.put("data/notes.txt", "mine");
+    sandbox.put("data/images_009.tar.gz", "not in the table");
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.holds("data/notes.txt", b"mine");
+    sandbox.holds("data/images_009.tar.gz", b"not in the table");
+}
+
+#[test]
+fn a_link_to_a_good_archive_elsewhere_is_ok() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let store = sandbox.put("store/blob", &*all[0].bytes);
+    symlink(store, sandbox.path("data/images_001.tar.gz")).unwrap();
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    assert_eq!(server.hits().len(), 0);
+    assert!(fs::symlink_metadata(sandbox.path("data/images_001.tar.gz")).unwrap().is_symlink());
+}

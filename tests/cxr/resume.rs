@@ -1,0 +1,370 @@
+//! Stopped at any instant, damaged in any way: the same command goes on, and the result is right.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
+
+/// Bytes of a chunk in these tests.
+const CHUNK: u64 = 128 << 10;
+
+/// A fetch of one archive, killed when about half of it has been sent.
+fn half_done(all: &[Archive]) -> (Sandbox, Server) {
+    let sandbox = Sandbox::new();
+    let server = Server::with(all);
+    server.does(Fault::Throttle { rate: 4 << 20 });
+    let mut running = sandbox.fetch(&server, all).args(["-c", "2"]).chunk(CHUNK).spawn();
+    running.until("half of the archive", || server.sent() > all[0].size() / 2);
+    running.kill();
+    server.behaves();
+    server.forget();
+    (sandbox, server)
+}
+
+/// Everything under `.cxr` with its bytes, to begin from the same state many times.
+fn state(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>)> {
+    let read = |file: PathBuf| {
+        let bytes = fs::read(sandbox.path("data/.cxr").join(&file)).unwrap();
+        (file, bytes)
+    };
+    sandbox.files("data/.cxr").into_iter().map(read).collect()
+}
+
+fn restore(sandbox: &Sandbox, state: &[(PathBuf, Vec<u8>)]) {
+    fs::remove_dir_all(sandbox.data()).unwrap();
+    fs::create_dir(sandbox.data()).unwrap();
+    for (file, bytes) in state {
+        sandbox.put(Path::new("data/.cxr").join(file), bytes);
+    }
+}
+
+#[test]
+fn a_killed_run_is_continued() {
+    let all = vec![archive(1, 5)];
+    let (sandbox, server) = half_done(&all);
+    sandbox.lacks(&all[0]);
+    let report = sandbox.fetch(&server, &all).chunk(CHUNK).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    let (downloaded, size) = (report.downloaded(), all[0].size());
+    // What was in flight on two connections, and what the journal had not yet.
+    assert!(downloaded < size / 2 + 5 * CHUNK, "{downloaded} of {size}{}", report.shown());
+    assert!(report.only().reused() >= size - downloaded, "{}", report.shown());
+}
+
+#[test]
+fn a_run_that_is_continued_with_other_chunks_goes_on() {
+    let all = vec![archive(1, 5)];
+    let (sandbox, server) = half_done(&all);
+    let report = sandbox.fetch(&server, &all).chunk(50_000).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert!(report.downloaded() < all[0].size() * 3 / 4, "{}", report.shown());
+}
+
+#[test]
+fn a_run_that_is_continued_from_another_source_goes_on() {
+    let all = vec![archive(1, 5)];
+    let (sandbox, first) = half_done(&all);
+    drop(first);
+    sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
+    let report = sandbox.fetch_from("mirror", &all).chunk(CHUNK).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert!(report.downloaded() < all[0].size() * 3 / 4, "{}", report.shown());
+}
+
+#[test]
+fn killed_at_many_moments_the_archives_still_end_up_right() {
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 5)]);
+    let size = all[0].size() + all[1].size();
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let fetch = || sandbox.fetch(&server, &all).args(["-c", "2"]).chunk(64 << 10);
+    let mut kills = 0;
+    for _ in 0..15 {
+        let mut running = fetch().spawn();
+        std::thread::sleep(Duration::from_millis(random.u64(0..150)));
+        if !running.is_running() {
+            break;
+        }
+        running.kill();
+        kills += 1;
+        for archive in &all {
+            if sandbox.data().join(&archive.name).exists() {
+                sandbox.has(archive);
+            }
+        }
+    }
+    server.behaves();
+    fetch().report(0).all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+    // For each kill: what two connections had in flight, once sent and once journalled late.
+    let allowed = size + kills * 5 * (64 << 10);
+    assert!(server.sent() <= allowed, "{} sent, {allowed} allowed, {kills} kills", server.sent());
+}
+
+#[test]
+fn killed_while_it_resumes_it_goes_on_all_the_same() {
+    let all = vec![archive(1, 5)];
+    let (sandbox, server) = half_done(&all);
+    server.does(Fault::Silence);
+    for _ in 0..3 {
+        let mut running = sandbox.fetch(&server, &all).chunk(CHUNK).spawn();
+        let before = server.hits().len();
+        running.until("a request", || server.hits().len() > before);
+        running.kill();
+    }
+    server.behaves();
+    let report = sandbox.fetch(&server, &all).chunk(CHUNK).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert!(report.downloaded() < all[0].size() * 3 / 4, "{}", report.shown());
+}
+
+#[test]
+fn interrupted_it_loses_next_to_nothing() {
+    let all = vec![archive(1, 5)];
+    let sandbox = Sandbox::new();
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let mut running = sandbox.fetch(&server, &all).args(["-c", "2"]).chunk(1 << 20).spawn();
+    running.until("half of the archive", || server.sent() > all[0].size() / 2);
+    running.signal(Signal::INT);
+    running.wait().exits(130);
+    let sent = server.sent();
+    server.behaves();
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    // Chunks that were not whole are kept as far as they came.
+    let again = (sent + report.downloaded()).saturating_sub(all[0].size());
+    assert!(again < 400_000, "{again} bytes came twice{}", report.shown());
+}
+
+/// A way to damage a file.
+type Damage = fn(&Path, &mut fastrand::Rng);
+
+const DAMAGES: [(&str, Damage); 8] = [
+    ("deleted", |path, _| fs::remove_file(path).unwrap()),
+    ("emptied", |path, _| fs::write(path, "").unwrap()),
+    ("cut", |path, random| {
+        let length = fs::metadata(path).unwrap().len();
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_len(random.u64(0..=length)).unwrap();
+    }),
+    ("zeroed", |path, _| {
+        let length = fs::metadata(path).unwrap().len();
+        fs::write(path, vec![0; usize::try_from(length).unwrap()]).unwrap();
+    }),
+    ("a bit flipped", |path, random| {
+        let mut bytes = fs::read(path).unwrap();
+        if let Some(at) = (!bytes.is_empty()).then(|| random.usize(0..bytes.len())) {
+            bytes[at] ^= 1 << random.u32(0..8);
+        }
+        fs::write(path, bytes).unwrap();
+    }),
+    ("garbage", |path, random| {
+        let mut bytes = vec![0; 5000];
+        random.fill(&mut bytes);
+        fs::write(path, bytes).unwrap();
+    }),
+    ("longer", |path, random| {
+        let mut bytes = fs::read(path).unwrap();
+        bytes.extend(std::iter::repeat_with(|| random.u8(..)).take(3_000_000));
+        fs::write(path, bytes).unwrap();
+    }),
+    ("a folder in its place", |path, _| {
+        fs::remove_file(path).unwrap();
+        fs::create_dir(path).unwrap();
+    }),
+];
+
+#[test]
+fn whatever_is_damaged_the_result_is_right() {
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let all = vec![archive(1, 3)];
+    let (sandbox, server) = half_done(&all);
+    let state = state(&sandbox);
+    assert!(state.len() >= 2, "a part and its journal among {:?}", sandbox.files("data/.cxr"));
+    for (file, _) in &state {
+        for (name, damage) in DAMAGES {
+            restore(&sandbox, &state);
+            damage(&sandbox.path("data/.cxr").join(file), &mut random);
+            let outcome = sandbox.fetch(&server, &all).chunk(CHUNK).run();
+            let shown = format!("{}: {name}", file.display());
+            if name == "a folder in its place" && outcome.status == Some(3) {
+                // To name it and to leave it alone is right too.
+                outcome.report().only().is("error");
+                continue;
+            }
+            outcome.expect(outcome.status == Some(0), format_args!("exit status 0 for {shown}"));
+            outcome.report().all_ok();
+            sandbox.has(&all[0]);
+        }
+    }
+}
+
+#[test]
+fn everything_damaged_at_once_many_times() {
+    let seed = fastrand::u64(..);
+    eprintln!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    let all = vec![archive(1, 3)];
+    let (sandbox, server) = half_done(&all);
+    let state = state(&sandbox);
+    for round in 0..15 {
+        restore(&sandbox, &state);
+        for (file, _) in &state {
+            let (_, damage) = DAMAGES[random.usize(0..DAMAGES.len() - 1)];
+            damage(&sandbox.path("data/.cxr").join(file), &mut random);
+        }
+        let outcome = sandbox.fetch(&server, &all).chunk(CHUNK).run();
+        outcome.expect(outcome.status == Some(0), format_args!("exit status 0, round {round}"));
+        sandbox.has(&all[0]);
+    }
+}
+
+#[test]
+fn a_journal_cut_anywhere_costs_at_most_time() {
+    let all = vec![archive(1, 3)];
+    let (sandbox, server) = half_done(&all);
+    let state = state(&sandbox);
+    let (journal, text) = journal(&state);
+    for length in (0..text.len()).step_by(text.len() / 12 + 1) {
+        restore(&sandbox, &state);
+        fs::write(sandbox.path("data/.cxr").join(journal), &text[..length]).unwrap();
+        sandbox.fetch(&server, &all).chunk(CHUNK).report(0).all_ok();
+        sandbox.has(&all[0]);
+    }
+}
+
+/// The journal of the one archive under way.
+fn journal(state: &[(PathBuf, Vec<u8>)]) -> (&PathBuf, &Vec<u8>) {
+    let is_journal = |file: &Path| file.to_string_lossy().contains("journal");
+    let (file, bytes) = state.iter().find(|(file, _)| is_journal(file)).unwrap();
+    (file, bytes)
+}
+
+#[test]
+fn parts_and_journals_of_two_archives_swapped() {
+    let all = vec![archive(1, 5), archive(2, 5)];
+    let sandbox = Sandbox::new();
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let mut running = sandbox.fetch(&server, &all).args(["-c", "4"]).chunk(CHUNK).spawn();
+    running.until("something of both", || {
+        let seen: HashSet<_> = server
+            .hits()
+            .into_iter()
+            .filter(|hit| hit.sent > CHUNK / 2)
+            .map(|hit| hit.path)
+            .collect();
+        seen.len() == 2 && server.sent() > all[0].size() / 2
+    });
+    running.kill();
+    server.behaves();
+    let state = state(&sandbox);
+    for kind in ["journal", "part"] {
+        restore(&sandbox, &state);
+        let of_kind: Vec<_> =
+            state.iter().filter(|(file, _)| file.to_string_lossy().contains(kind)).collect();
+        let [(one, one_bytes), (two, two_bytes)] = of_kind[..] else {
+            panic!("two {kind}s among {:?}", sandbox.files("data/.cxr"))
+        };
+        sandbox.put(Path::new("data/.cxr").join(one), two_bytes);
+        sandbox.put(Path::new("data/.cxr").join(two), one_bytes);
+        sandbox.fetch(&server, &all).chunk(CHUNK).report(0).all_ok();
+        sandbox.has(&all[0]);
+        sandbox.has(&all[1]);
+    }
+}
+
+#[test]
+fn a_table_that_now_wants_other_bytes_is_obeyed() {
+    let all = vec![archive(1, 5)];
+    let (sandbox, server) = half_done(&all);
+    let new = vec![Archive::new(NAMES[0], archive(2, 5).bytes.to_vec())];
+    server.serve(&new[0].path(), &new[0].bytes);
+    sandbox.fetch(&server, &new).chunk(CHUNK).report(0).all_ok();
+    sandbox.has(&new[0]);
+}
+
+#[test]
+fn wrong_bytes_in_the_part_are_found_and_fetched_again() {
+    let all = vec![archive(1, 5)];
+    let (sandbox, server) = half_done(&all);
+    let part = sandbox
+        .files("data/.cxr")
+        .into_iter()
+        .map(|file| sandbox.path("data/.cxr").join(file))
+        .max_by_key(|file| fs::metadata(file).unwrap().len())
+        .unwrap();
+    let mut bytes = fs::read(&part).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(&part, bytes).unwrap();
+    let report = sandbox.fetch(&server, &all).chunk(CHUNK).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn what_was_fetched_of_a_whole_archive_is_never_asked_for_again() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with(&all);
+    server.does(Fault::Silence.on(&all[3].path()));
+    let mut running = sandbox.fetch(&server, &all).spawn();
+    let done = |archive: &Archive| sandbox.data().join(&archive.name).exists();
+    running.until("three archives", || all[..3].iter().all(done));
+    running.kill();
+    server.behaves();
+    server.forget();
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    assert!(all[..3].iter().all(|archive| server.hits_on(&archive.path()).is_empty()));
+}
+
+#[test]
+fn leftovers_of_a_failed_source_are_resumed_from() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::Status(404).after(5));
+    sandbox.fetch(&server, &all).args(["-c", "1"]).chunk(CHUNK).run().exits(3);
+    let sent = server.sent();
+    assert!(sent > CHUNK);
+    server.behaves();
+    let report = sandbox.fetch(&server, &all).chunk(CHUNK).report(0);
+    assert!(report.downloaded() + sent < all[0].size() + 2 * CHUNK, "{}", report.shown());
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_run_that_was_never_continued_can_be_thrown_away() {
+    let all = vec![archive(1, 5)];
+    let (sandbox, server) = half_done(&all);
+    fs::remove_dir_all(sandbox.path("data/.cxr")).unwrap();
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn the_folder_may_be_moved_between_runs() {
+    let all = vec![archive(1, 5)];
+    let (sandbox, server) = half_done(&all);
+    fs::rename(sandbox.data(), sandbox.path("moved")).unwrap();
+    let table = sandbox.table(&all);
+    let fetch = sandbox.cxr(["fetch", "--format", "json", "--dir", "moved", "--checksums"]);
+    let report = fetch.arg(table).args(["--from", &server.base()]).report(0);
+    report.all_ok();
+    assert!(report.downloaded() < all[0].size() * 3 / 4, "{}", report.shown());
+    sandbox.holds(Path::new("moved").join(NAMES[0]), &all[0].bytes);
+}

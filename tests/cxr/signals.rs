@@ -1,0 +1,186 @@
+//! Interrupted, terminated, or cut off from whoever reads the output.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::{Fault, NAMES, Running, Sandbox, Server, archive, archives};
+
+/// A fetch that is under way and would take long.
+fn under_way(sandbox: &Sandbox, server: &Server, all: &[crate::support::Archive]) -> Running {
+    server.does(Fault::Throttle { rate: 200_000 });
+    let mut running = sandbox.fetch(server, all).args(["-c", "2"]).spawn();
+    running.until("some bytes", || server.sent() > 100_000);
+    running
+}
+
+#[test]
+fn an_interrupted_fetch_leaves_in_good_order_and_says_how_to_go_on() {
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+        let server = Server::with(&all);
+        let running = under_way(&sandbox, &server, &all);
+        let begun = Instant::now();
+        running.signal(signal);
+        let outcome = running.wait();
+        outcome.exits(status).says("cxr fetch").says("data").is_plain();
+        outcome.expect(begun.elapsed() < Duration::from_secs(2), "an end within two seconds");
+        sandbox.lacks(&all[0]);
+        let sent = server.sent();
+        server.behaves();
+        let report = sandbox.fetch(&server, &all).report(0);
+        report.all_ok();
+        sandbox.has(&all[0]);
+        assert!(report.downloaded() + sent / 2 < all[0].size() + 50_000, "{}", report.shown());
+    }
+}
+
+#[test]
+fn the_command_to_go_on_is_the_command_that_was_given() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 1)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 200_000 });
+    let table = sandbox.table(&all);
+    let fetch = sandbox.cxr(["fetch", "--dir", "my data", "1", "--checksums"]).arg(table);
+    let mut running = fetch.args(["--from", &server.base()]).spawn();
+    running.until("some bytes", || server.sent() > 50_000);
+    running.signal(Signal::INT);
+    let outcome = running.wait();
+    outcome.exits(130);
+    server.behaves();
+    let stderr = outcome.stderr();
+    let line = stderr.lines().rev().find(|line| line.contains("cxr fetch")).unwrap();
+    let command = &line[line.find("cxr fetch").unwrap()..];
+    let command = command.trim_end_matches('`').replacen("cxr", "\"$0\"", 1);
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &command, env!("CARGO_BIN_EXE_cxr")]).current_dir(sandbox.root());
+    let output = shell.output().unwrap();
+    assert!(output.status.success(), "{command}\n{output:?}{outcome}");
+    sandbox.holds(format!("my data/{}", NAMES[0]), &all[0].bytes);
+    assert!(!sandbox.path("my data").join(NAMES[1]).exists());
+}
+
+#[test]
+fn a_fetch_that_waits_is_interrupted_too() {
+    for fault in [Fault::Silence, Fault::RetryAfter(503, "30"), Fault::Stall { after: 1000 }] {
+        let (sandbox, all) = (Sandbox::new(), archives(1));
+        let server = Server::with(&all);
+        server.does(fault);
+        let fetch = sandbox.fetch(&server, &all).args(["--stall-timeout", "60"]);
+        let mut running = fetch.spawn();
+        running.until("a request", || !server.hits().is_empty());
+        let begun = Instant::now();
+        running.signal(Signal::TERM);
+        running.wait().exits(143);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_second_signal_leaves_at_once() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    let mut running = under_way(&sandbox, &server, &all);
+    running.signal(Signal::INT);
+    if running.is_running() {
+        running.signal(Signal::INT);
+    }
+    let outcome = running.wait();
+    outcome.expect(
+        outcome.status == Some(130) || outcome.signal == Some(2),
+        "exit status 130, or the signal itself",
+    );
+    server.behaves();
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn the_report_of_an_interrupted_fetch_is_whole() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::Stall { after: 100_000 }.on(&all[1].path()));
+    let fetch = sandbox.fetch(&server, &all).args(["--stall-timeout", "60"]);
+    let mut running = fetch.spawn();
+    running.until("the first archive", || sandbox.data().join(NAMES[0]).exists());
+    std::thread::sleep(Duration::from_millis(50));
+    running.signal(Signal::INT);
+    let outcome = running.wait();
+    outcome.exits(130);
+    let report = outcome.report();
+    report.line(NAMES[0]).is("ok");
+    report.line(NAMES[1]).is("incomplete");
+    assert_eq!(report.value["ok"], false);
+}
+
+#[test]
+fn an_interrupted_verify_leaves_within_two_seconds() {
+    let sandbox = Sandbox::new();
+    let all = vec![archive(1, 1)];
+    // Larger than can be hashed before the signal comes: holes cost no disk.
+    let file = std::fs::File::create(sandbox.data().join(NAMES[0])).unwrap();
+    file.set_len(200 << 30).unwrap();
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let running = sandbox.verify(&all).arg("data").spawn();
+        std::thread::sleep(Duration::from_millis(300));
+        let begun = Instant::now();
+        running.signal(signal);
+        running.wait().exits(status);
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn a_reader_who_leaves_is_no_error_of_ours() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with(&all);
+    let table = sandbox.table(&all);
+    let runs = [
+        sandbox.cxr(["checksums"]),
+        sandbox.cxr(["list"]),
+        sandbox.cxr(["man"]),
+        sandbox.cxr(["--help"]),
+        sandbox.cxr(["completions", "bash"]),
+        sandbox.cxr(["verify", "data", "--checksums"]).arg(&table),
+        sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(&table),
+        sandbox.fetch(&server, &all),
+    ];
+    for run in runs {
+        let mut child = run.command().spawn().unwrap();
+        drop(child.stdout.take());
+        let mut stderr = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        let status = child.wait().unwrap();
+        assert!(!stderr.contains("panic") && !stderr.contains("roken pipe"), "{status}\n{stderr}");
+    }
+    // The work is done all the same.
+    for archive in &all {
+        sandbox.has(archive);
+    }
+}
+
+#[test]
+fn nobody_reads_the_messages_either() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    server.does(Fault::Status(503).first(2));
+    let mut child = sandbox.fetch(&server, &all).arg("-v").command().spawn().unwrap();
+    drop(child.stderr.take());
+    let mut stdout = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    assert!(child.wait().unwrap().success(), "{stdout}");
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_full_device_under_the_report_is_told() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = sandbox.verify(&all).arg("data").command();
+    let output = command.stdout(Stdio::from(full)).output().unwrap();
+    assert!(!output.status.success(), "a report that was lost is no success");
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("panic"));
+}

@@ -1,0 +1,271 @@
+//! Several sources, in order of preference: folders, addresses, and what each is good for.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use crate::support::{Fault, NAMES, Sandbox, Server, archive, archives};
+
+#[test]
+fn a_folder_is_a_source() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    for archive in &all {
+        sandbox.put(format!("mirror/{}", archive.name), &*archive.bytes);
+    }
+    let report = sandbox.fetch_from("mirror", &all).chunk(100_000).report(0);
+    report.all_ok();
+    for archive in &all {
+        sandbox.has(archive);
+        sandbox.holds(format!("mirror/{}", archive.name), &archive.bytes);
+    }
+    assert!(report.source_of(NAMES[0]).contains("mirror"));
+}
+
+#[test]
+fn a_folder_that_lacks_an_archive_is_no_source_for_it() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
+    let report = sandbox.fetch_from("mirror", &all).report(3);
+    report.line(NAMES[0]).is("ok");
+    report.line(NAMES[1]).is("unreachable").because("mirror");
+}
+
+#[test]
+fn the_folder_itself_is_a_poor_source_but_does_no_harm() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put_archive(&all[0]);
+    let bad = all[1].flipped(100_000);
+    sandbox.put("data/images_002.tar.gz", &bad);
+    let outcome = sandbox.fetch_from("data", &all).run();
+    outcome.expect(matches!(outcome.status, Some(1..=3)), "a failure");
+    sandbox.has(&all[0]);
+    sandbox.holds("data/images_002.tar.gz", &bad);
+}
+
+#[test]
+fn the_first_source_is_asked_and_the_second_left_alone() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let (first, second) = (Server::with(&all), Server::with(&all));
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
+    fetch.report(0).all_ok();
+    assert_eq!(second.hits().len(), 0);
+}
+
+#[test]
+fn the_second_source_is_asked_where_the_first_is_dead() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let dead = Server::new().base();
+    let second = Server::with(&all);
+    let report = sandbox.fetch_from(&dead, &all).args(["--from", &second.base()]).report(0);
+    report.all_ok();
+    assert!(report.source_of(NAMES[0]).contains(second.base().trim_start_matches("http://")));
+}
+
+#[test]
+fn the_second_source_is_asked_for_what_the_first_lacks() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let (first, second) = (Server::with(&all[..2]), Server::with(&all));
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
+    fetch.report(0).all_ok();
+    assert!(second.hits_on(&all[0].path()).is_empty());
+    assert!(!second.hits_on(&all[2].path()).is_empty());
+}
+
+#[test]
+fn the_second_source_makes_good_what_the_first_corrupts() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let (first, second) = (Server::with(&all), Server::with(&all));
+    first.does(Fault::Flip { at: 200_000 }.on(&all[0].path()));
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
+    fetch.chunk(100_000).report(0).all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn sources_may_share_an_archive_chunk_by_chunk() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let (first, second) = (Server::with(&all), Server::with(&all));
+    first.does(Fault::Status(404).after(4));
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
+    let report = fetch.chunk(100_000).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert!(first.sent() > 0 && second.sent() > 0);
+    // What the first had given was not asked for again.
+    assert!(second.sent() < all[0].size(), "{} of {}", second.sent(), all[0].size());
+}
+
+#[test]
+fn a_first_source_that_dies_on_the_way_is_followed_by_the_second() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let second = Server::with(&all);
+    let first = Server::with(&all);
+    first.does(Fault::Throttle { rate: 1 << 20 });
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
+    let mut running = fetch.chunk(100_000).spawn();
+    running.until("some of the archive", || first.sent() > 300_000);
+    drop(first);
+    running.wait().exits(0).report().all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_wrong_size_is_a_reason_for_the_next_source() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let (first, second) = (Server::with(&all), Server::with(&all));
+    first.serve(&all[0].path(), &all[1].bytes);
+    let table = sandbox.table_with_sizes(&[(&all[0], ""), (&all[1], "")]);
+    let fetch = sandbox.fetch_with(&table).args(["--from", &first.base()]);
+    fetch.args(["--from", &second.base()]).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_web_page_is_a_reason_for_the_next_source() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let (first, second) = (Server::new(), Server::with(&all));
+    first.does(Fault::Page("<html>log in</html>"));
+    sandbox.fetch(&first, &all).args(["--from", &second.base()]).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_stalling_source_is_followed_by_the_next() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let (first, second) = (Server::with(&all), Server::with(&all));
+    first.does(Fault::Silence);
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "--retries", "1"]);
+    fetch.report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_folder_makes_good_what_a_server_lacks_and_the_other_way_round() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
+    let server = Server::with(&all[1..]);
+    sandbox.fetch_from("mirror", &all).args(["--from", &server.base()]).report(0).all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn a_rotten_file_in_a_folder_is_a_reason_for_the_next_source() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::with(&all);
+    sandbox.put(format!("mirror/{}", NAMES[0]), all[0].flipped(100_000));
+    sandbox.put(format!("mirror/{}", NAMES[1]), &all[1].bytes[..1000]);
+    fs::create_dir(sandbox.path("mirror").join(NAMES[2])).unwrap();
+    sandbox.fetch_from("mirror", &all).args(["--from", &server.base()]).report(0).all_ok();
+    for archive in &all {
+        sandbox.has(archive);
+    }
+}
+
+#[test]
+fn a_file_in_a_folder_that_cannot_be_read_is_unreachable() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    fs::create_dir(sandbox.path("mirror")).unwrap();
+    symlink("/proc/self/mem", sandbox.path("mirror").join(NAMES[0])).unwrap();
+    let report = sandbox.fetch_from("mirror", &all).run().report();
+    assert_ne!(report.only().verdict(), "ok");
+    sandbox.lacks(&all[0]);
+}
+
+#[test]
+fn an_address_with_the_name_in_it() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::new();
+    for archive in &all {
+        server.serve(&format!("/get?file={}&part=all", archive.name), &archive.bytes);
+    }
+    let source = format!("{}/get?file={{name}}&part=all", server.base());
+    sandbox.fetch_from(&source, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn a_base_with_a_path_and_a_slash() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::new();
+    server.serve(&format!("/nih/v1{}", all[0].path()), &all[0].bytes);
+    for base in ["/nih/v1", "/nih/v1/"] {
+        let source = format!("{}{base}", server.base());
+        sandbox.fetch_from(&source, &all).arg("--recheck").report(0).all_ok();
+    }
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_password_in_an_address_is_used_and_never_shown() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all[..1]);
+    let source = server.base().replace("http://", "http://me:geheim@");
+    let outcome = sandbox.fetch_from(&source, &all).arg("-v").run();
+    outcome.exits(3);
+    let sent = server.hits()[0].header("authorization").unwrap_or_default().to_owned();
+    assert_eq!(sent, "Basic bWU6Z2VoZWlt");
+    let shown = format!("{}{}", outcome.stdout(), outcome.stderr());
+    outcome.expect(!shown.contains("geheim"), "no password in sight");
+    for file in sandbox.files("data/.cxr") {
+        let text = fs::read(sandbox.path("data/.cxr").join(file)).unwrap();
+        assert!(!text.windows(6).any(|six| six == b"geheim"));
+    }
+}
+
+#[test]
+fn a_password_is_not_carried_to_another_host() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let (front, store) = (Server::new(), Server::with(&all));
+    let elsewhere = store.base().replace("127.0.0.1", "localhost");
+    front.redirect(&all[0].path(), 302, &format!("{elsewhere}{}", all[0].path()));
+    let source = front.base().replace("http://", "http://me:geheim@");
+    sandbox.fetch_from(&source, &all).report(0).all_ok();
+    assert!(front.hits()[0].header("authorization").is_some());
+    assert!(store.hits().iter().all(|hit| hit.header("authorization").is_none()));
+}
+
+#[test]
+fn the_publisher_and_a_mirror() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let (publisher, mirror) = (Server::new(), Server::with(&all));
+    publisher.serve("/static/one.gz", &all[0].bytes);
+    let one = format!("{}/static/one.gz", publisher.base());
+    let two = format!("{}/static/two.gz", publisher.base());
+    let table = sandbox.table_with_sizes(&[(&all[0], &one), (&all[1], &two)]);
+    // Without --from, the table's addresses; the second is not there.
+    let report = sandbox.fetch_with(&table).report(3);
+    report.line(NAMES[0]).is("ok");
+    report.line(NAMES[1]).is("unreachable").because("404");
+    // With it, only what is named.
+    publisher.forget();
+    sandbox.fetch_with(&table).args(["--from", &mirror.base()]).report(0).all_ok();
+    assert_eq!(publisher.hits().len(), 0);
+}
+
+#[test]
+fn every_source_is_named_where_none_could_give_it() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let (first, second) = (Server::new(), Server::with(&all));
+    second.does(Fault::Status(410));
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "--from", "nowhere"]);
+    let report = fetch.report(3);
+    let line = report.only();
+    line.is("unreachable").because("404").because("410").because("nowhere");
+}
+
+#[test]
+fn a_proxy_is_used_but_not_for_hosts_that_want_none() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let proxy = Server::new();
+    proxy.serve(&format!("http://mirror.invalid{}", all[0].path()), &all[0].bytes);
+    let fetch = sandbox.fetch_from("http://mirror.invalid", &all);
+    fetch.env("http_proxy", proxy.base()).report(0).all_ok();
+    sandbox.has(&all[0]);
+    let (sandbox, mirror) = (Sandbox::new(), Server::with(&all));
+    proxy.forget();
+    let fetch = sandbox.fetch(&mirror, &all).env("http_proxy", proxy.base());
+    fetch.env("no_proxy", "127.0.0.1").report(0).all_ok();
+    assert_eq!(proxy.hits().len(), 0);
+}

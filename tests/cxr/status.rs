@@ -1,0 +1,245 @@
+//! What servers answer: status codes, Retry-After, redirects, signed addresses.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Fault, NAMES, Nginx, Sandbox, Server, archive, archives};
+
+/// The verdict and detail when every answer has this status, and how often it was asked.
+fn verdict_of(status: u16) -> (String, String, usize) {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Status(status));
+    let report = sandbox.fetch(&server, &all).args(["-c", "1"]).report(3);
+    sandbox.lacks(&all[0]);
+    let line = report.only();
+    (line.verdict(), line.detail(), server.hits().len())
+}
+
+#[test]
+fn refusals_for_good_are_not_repeated() {
+    for status in [401, 403, 404, 410] {
+        let (verdict, detail, asked) = verdict_of(status);
+        assert_eq!(verdict, "unreachable", "{detail}");
+        assert!(detail.contains(&status.to_string()), "{detail}");
+        assert!(asked <= 2, "{status}: asked {asked} times");
+    }
+}
+
+#[test]
+fn passing_troubles_are_asked_again_and_then_named() {
+    for status in [408, 429, 500, 502, 503, 504, 520] {
+        let (verdict, detail, asked) = verdict_of(status);
+        assert_eq!(verdict, "unreachable", "{detail}");
+        assert!(detail.contains(&status.to_string()), "{detail}");
+        assert!((3..=5).contains(&asked), "{status}: asked {asked} times");
+    }
+}
+
+#[test]
+fn passing_troubles_pass() {
+    for status in [429, 500, 502, 503, 504] {
+        let (sandbox, all) = (Sandbox::new(), archives(1));
+        let server = Server::with(&all);
+        server.does(Fault::Status(status).first(2));
+        sandbox.fetch(&server, &all).report(0).all_ok();
+        sandbox.has(&all[0]);
+    }
+}
+
+/// How long a fetch takes whose first answer says when to come back, and with what status.
+fn delay(status: u16, when: &'static str) -> Duration {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::RetryAfter(status, when).first(1));
+    let begun = Instant::now();
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    begun.elapsed()
+}
+
+#[test]
+fn retry_after_in_seconds_is_obeyed() {
+    for status in [429, 503] {
+        let took = delay(status, "1");
+        assert!(took >= Duration::from_secs(1), "{status}: {took:?}");
+    }
+}
+
+#[test]
+fn retry_after_as_a_date_is_obeyed() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    // Dates have whole seconds: two from now are more than one.
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(2));
+    server.does(Fault::RetryAfter(503, date.leak()).first(1));
+    let begun = Instant::now();
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    assert!(begun.elapsed() >= Duration::from_millis(950), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn retry_after_in_the_past_or_in_no_words_is_ignored() {
+    for when in ["Sun, 06 Nov 1994 08:49:37 GMT", "soon", "-5", "", "1e9", "0"] {
+        let took = delay(503, when);
+        assert!(took < Duration::from_secs(5), "{when:?}: {took:?}");
+    }
+}
+
+#[test]
+fn retry_after_of_one_answer_holds_for_all_connections_to_that_source() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with(&all);
+    server.does(Fault::RetryAfter(429, "1").first(4));
+    sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
+    // The first ones may have been on their way together; after them there is a second of peace.
+    let hits = server.hits().iter().filter(|hit| hit.status == 429).count();
+    assert!(hits <= 4, "{hits} requests were told to wait");
+}
+
+#[test]
+fn a_day_of_waiting_is_too_much() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::RetryAfter(503, "86400"));
+    let fetch = sandbox.fetch(&server, &all).args(["--from", "/nonexistent"]);
+    let mut running = fetch.spawn();
+    running.until("the first answer", || !server.hits().is_empty());
+    // Whether it waits or gives up, it says so and can be stopped.
+    running.signal(rustix::process::Signal::INT);
+    let outcome = running.wait_for(Duration::from_secs(5));
+    outcome.expect(matches!(outcome.status, Some(3 | 130)), "exit status 3 or 130");
+}
+
+#[test]
+fn redirects_are_followed_relative_ones_too() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::new();
+    let real = format!("{}/a/b/real.gz", server.base());
+    server.redirect(&all[0].path(), 302, "/a/first");
+    server.redirect("/a/first", 307, "b/second");
+    server.redirect("/a/b/second", 308, "?x=1");
+    server.redirect("/a/b/second?x=1", 301, &real);
+    server.serve("/a/b/real.gz", &all[0].bytes);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_redirect_to_another_host_is_followed() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let (front, store) = (Server::new(), Server::with(&all));
+    front.redirect(&all[0].path(), 302, &format!("{}{}", store.base(), all[0].path()));
+    sandbox.fetch(&front, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn the_target_of_a_redirect_is_remembered_while_it_works() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let (front, store) = (Server::new(), Server::with(&all));
+    front.redirect(&all[0].path(), 302, &format!("{}{}", store.base(), all[0].path()));
+    sandbox.fetch(&front, &all).args(["-c", "2"]).chunk(100_000).report(0).all_ok();
+    let (asked, served) = (front.hits().len(), store.hits().len());
+    assert!(served > 10 && asked <= 4, "asked {asked} times for {served} parts");
+}
+
+#[test]
+fn a_loop_of_redirects_is_left() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::new();
+    server.redirect(&all[0].path(), 302, "/round");
+    server.redirect("/round", 302, &all[0].path());
+    let report = sandbox.fetch(&server, &all).report(3);
+    report.only().is("unreachable").because("redirect");
+    assert!(server.hits().len() <= 50, "{} requests", server.hits().len());
+}
+
+#[test]
+fn ten_redirects_are_followed_and_an_eleventh_is_not() {
+    for (steps, status) in [(10, 0), (11, 3)] {
+        let (sandbox, all) = (Sandbox::new(), archives(1));
+        let server = Server::new();
+        server.redirect(&all[0].path(), 302, "/step1");
+        for step in 1..steps {
+            server.redirect(&format!("/step{step}"), 302, &format!("/step{}", step + 1));
+        }
+        server.serve(&format!("/step{steps}"), &all[0].bytes);
+        sandbox.fetch(&server, &all).run().exits(status);
+    }
+}
+
+#[test]
+fn a_redirect_to_nowhere_is_unreachable() {
+    for target in ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://", ""] {
+        let (sandbox, all) = (Sandbox::new(), archives(1));
+        let server = Server::new();
+        server.redirect(&all[0].path(), 302, target);
+        sandbox.fetch(&server, &all).report(3).only().is("unreachable");
+    }
+}
+
+#[test]
+fn https_is_never_led_to_http() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let plain = Server::with(&all);
+    let directives = format!("return 302 {}$uri;", plain.base());
+    let Some(nginx) = Nginx::tls(&sandbox, &directives) else { return };
+    let authority = crate::support::Authority::get().certificate(&sandbox);
+    let fetch = sandbox.fetch_from(&nginx.base(), &all).arg("--cacert").arg(authority);
+    fetch.report(3).only().is("unreachable").because("https");
+    assert_eq!(plain.hits().len(), 0);
+    sandbox.lacks(&all[0]);
+}
+
+#[test]
+fn the_publishers_way_to_an_archive_is_gone() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::new();
+    server.does(Fault::NoHead);
+    let addresses: Vec<_> =
+        all.iter().map(|archive| server.publish(archive, 1000, Duration::from_mins(1))).collect();
+    let rows: Vec<_> = all.iter().zip(addresses.iter().map(String::as_str)).collect();
+    let table = sandbox.table_with_sizes(&rows);
+    sandbox.fetch_with(&table).report(0).all_ok();
+    for archive in &all {
+        sandbox.has(archive);
+    }
+}
+
+#[test]
+fn a_signed_address_that_wears_out_is_asked_for_anew() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::new();
+    let address = server.publish(&all[0], 3, Duration::from_mins(1));
+    let table = sandbox.table_with_sizes(&[(&all[0], &address)]);
+    let report = sandbox.fetch_with(&table).args(["-c", "2"]).chunk(100_000).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert_eq!(report.downloaded(), all[0].size(), "nothing was fetched twice");
+}
+
+#[test]
+fn a_signed_address_that_expires_in_mid_download_is_resumed_through_a_new_one() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::new();
+    let address = server.publish(&all[0], 1, Duration::from_mins(1));
+    server.does(Fault::Reset { after: 200_000 }.on("/signed/3?token=00000003"));
+    let table = sandbox.table_with_sizes(&[(&all[0], &address)]);
+    let report = sandbox.fetch_with(&table).args(["-c", "1"]).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert!(report.downloaded() < all[0].size() + 70_000, "{}", report.shown());
+    assert!(report.downloaded() > all[0].size() - 70_000, "{}", report.shown());
+    assert!(server.hits().iter().any(|hit| hit.status == 206 && hit.sent < all[0].size()));
+}
+
+#[test]
+fn a_table_without_an_address_has_no_publisher() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let table = sandbox.table(&all);
+    let outcome = sandbox.fetch_with(&table).run();
+    outcome.expect(matches!(outcome.status, Some(2 | 3)), "exit status 2 or 3");
+    let all_words = format!("{}{}", outcome.stdout(), outcome.stderr());
+    outcome.expect(all_words.contains("--from"), "a word on --from");
+    outcome.expect(!all_words.contains("nihcc"), "no word of another's addresses");
+    assert!(!sandbox.data().join(NAMES[0]).exists());
+}

@@ -1,0 +1,244 @@
+//! The line: resets, truncation, stalls, and servers that tell little of what they send.
+
+use std::time::Duration;
+
+use crate::support::{Archive, Fault, Refusal, Sandbox, Server, archive, archives};
+
+/// Fetches one archive past a fault and expects it whole; the server, to see what it took.
+#[track_caller]
+fn survives(fault: impl Into<crate::support::Rule>) -> (Server, u64) {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(fault);
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    (server, report.downloaded())
+}
+
+/// Bytes that a resume may fetch a second time: what one write to the disk holds.
+const SLACK: u64 = 70_000;
+
+#[test]
+fn a_reset_is_resumed_at_the_byte_reached() {
+    let size = archive(1, 1).size();
+    let (_, downloaded) = survives(Fault::Reset { after: 250_000 }.first(1));
+    assert!(downloaded < size + SLACK, "{downloaded} of {size}");
+}
+
+#[test]
+fn a_clean_early_end_is_resumed_at_the_byte_reached() {
+    let size = archive(1, 1).size();
+    let (server, downloaded) = survives(Fault::Close { after: 250_000 }.first(1));
+    assert!(downloaded < size + SLACK, "{downloaded} of {size}");
+    assert!(server.hits().iter().any(|hit| hit.range().is_some_and(|(first, _)| first > 100_000)));
+}
+
+#[test]
+fn a_stall_is_cut_and_resumed() {
+    let size = archive(1, 1).size();
+    let (_, downloaded) = survives(Fault::Stall { after: 250_000 }.first(1));
+    assert!(downloaded < size + SLACK, "{downloaded} of {size}");
+}
+
+#[test]
+fn headers_that_never_come_are_given_up_and_asked_for_again() {
+    survives(Fault::Silence.first(1));
+}
+
+#[test]
+fn resets_that_bring_new_bytes_are_never_given_up() {
+    // Far more failures than the three attempts allowed, none of them without progress.
+    let (server, _) = survives(Fault::Reset { after: 40_000 });
+    assert!(server.hits().len() > 8, "{} requests", server.hits().len());
+}
+
+#[test]
+fn early_ends_that_bring_new_bytes_are_never_given_up() {
+    let (server, _) = survives(Fault::Close { after: 40_000 });
+    assert!(server.hits().len() > 8, "{} requests", server.hits().len());
+}
+
+#[test]
+fn attempts_without_a_byte_are_counted() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Reset { after: 0 });
+    let report = sandbox.fetch(&server, &all).args(["-c", "1"]).report(3);
+    report.only().is("unreachable").because("127.0.0.1").next("--from");
+    let hits = server.hits().len();
+    assert!((3..=5).contains(&hits), "{hits} requests for three attempts");
+    sandbox.lacks(&all[0]);
+}
+
+#[test]
+fn a_server_that_is_not_there_is_unreachable() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let address = Server::new().base();
+    let report = sandbox.fetch_from(&address, &all).report(3);
+    for line in report.lines() {
+        line.is("unreachable").because("refused");
+    }
+}
+
+#[test]
+fn a_server_that_comes_back_is_found() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.allow(0, Refusal::Close);
+    let mut running = sandbox.fetch(&server, &all).args(["--retries", "1000"]).spawn();
+    running.until("some connections in vain", || server.connections() >= 4);
+    server.allow(100, Refusal::Close);
+    running.wait().exits(0);
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_server_without_ranges_is_read_in_one() {
+    let (server, downloaded) = survives(Fault::NoRanges);
+    assert_eq!(downloaded, archive(1, 1).size());
+    assert!(server.hits().len() <= 2, "{} requests", server.hits().len());
+}
+
+#[test]
+fn a_server_without_ranges_serves_an_archive_of_many_chunks() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::NoRanges);
+    let report = sandbox.fetch(&server, &all).chunk(100_000).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+    let size = all[0].size() + all[1].size();
+    assert!(server.sent() <= 2 * size, "{} of {size} bytes", server.sent());
+}
+
+#[test]
+fn a_break_without_ranges_starts_over_and_never_appends() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::NoRanges);
+    server.does(Fault::Reset { after: 250_000 }.first(2));
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn breaks_without_ranges_that_get_no_further_are_given_up() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::NoRanges);
+    server.does(Fault::Reset { after: 250_000 });
+    let report = sandbox.fetch(&server, &all).run().report();
+    let verdict = report.only().verdict();
+    assert!(["unreachable", "incomplete"].contains(&verdict.as_str()), "{}", report.shown());
+    sandbox.lacks(&all[0]);
+}
+
+#[test]
+fn ranges_that_stop_being_heard_do_no_harm() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::NoRanges.after(3));
+    sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn http_1_0_without_a_length_is_enough() {
+    survives(Fault::Http10);
+}
+
+#[test]
+fn a_body_in_chunks_is_read() {
+    survives(Fault::Chunked);
+}
+
+#[test]
+fn a_body_in_chunks_that_ends_early_is_resumed() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Chunked);
+    server.does(Fault::Close { after: 200_000 }.first(2));
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn chunks_and_no_ranges_together() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    server.does(Fault::Chunked).does(Fault::NoRanges);
+    sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn no_length_at_all_is_enough() {
+    survives(Fault::NoLength);
+}
+
+#[test]
+fn an_early_end_without_a_length_is_never_taken_for_the_end() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::NoLength).does(Fault::NoRanges);
+    server.does(Fault::Close { after: 200_000 }.first(1));
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_server_that_closes_after_each_answer_is_asked_anew() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::NoKeepAlive);
+    sandbox.fetch(&server, &all).chunk(200_000).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_slow_but_steady_line_has_no_deadline() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    // Longer than the stall time-out in all, never as long between two bytes.
+    let every = Duration::from_millis(150);
+    server.does(Fault::Drip { bytes: 40_000, every });
+    sandbox.fetch(&server, &all).args(["-c", "1"]).report(0).all_ok();
+    sandbox.has(&all[0]);
+    assert!(server.hits().len() <= 2, "{} requests", server.hits().len());
+}
+
+#[test]
+fn two_connections_at_a_time_are_enough() {
+    for refusal in [Refusal::Close, Refusal::Unavailable] {
+        let (sandbox, all) = (Sandbox::new(), archives(4));
+        let server = Server::with(&all);
+        server.allow(2, refusal).does(Fault::Throttle { rate: 4 << 20 });
+        sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
+        for archive in &all {
+            sandbox.has(archive);
+        }
+    }
+}
+
+#[test]
+fn all_faults_of_the_line_at_once() {
+    let sandbox = Sandbox::new();
+    let all: Vec<Archive> = (1..=4).map(|number| archive(number, 3)).collect();
+    let server = Server::with(&all);
+    server
+        .does(Fault::Reset { after: 30_000 }.after(2).first(4))
+        .does(Fault::Close { after: 50_000 }.after(5).first(4))
+        .does(Fault::Stall { after: 10_000 }.after(9).first(2))
+        .does(Fault::Status(503).after(4).first(3))
+        .does(Fault::RetryAfter(429, "0").after(14).first(2))
+        .does(Fault::ShortPart { less: 1000 }.after(6).first(5))
+        .does(Fault::Silence.after(20).first(1));
+    sandbox.fetch(&server, &all).chunk(150_000).report(0).all_ok();
+    for archive in &all {
+        sandbox.has(archive);
+    }
+}
