@@ -20,6 +20,12 @@ impl Digest {
         Self(bytes)
     }
 
+    /// The MD5 of no bytes at all (RFC 1321, appendix A.5).
+    pub const EMPTY: Self = Self([
+        0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42,
+        0x7e,
+    ]);
+
     /// The sixteen bytes, in the order in which they are printed.
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0

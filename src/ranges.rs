@@ -65,6 +65,7 @@ impl RangeSet {
     }
 
     /// The part of the set that lies before `limit`.
+    #[must_use]
     pub fn before(&self, limit: u64) -> Self {
         let mut clipped = Self::new();
         for range in self.iter() {

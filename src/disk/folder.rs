@@ -88,7 +88,7 @@ impl Folder {
     pub fn corrupt(&self, archive: &Archive) -> Result<PathBuf, DiskError> {
         let folder = self.own.join("corrupt");
         fs::create_dir_all(&folder).map_err(DiskError::new(&folder, "made"))?;
-        let free = (1u32..)
+        let free = (1..=u32::MAX)
             .map(|number| folder.join(format!("{}.{number}", key(archive))))
             .find(|path| path.symlink_metadata().is_err());
         Ok(free.unwrap_or(folder))
@@ -100,14 +100,14 @@ fn key(archive: &Archive) -> String {
     let mut flat = String::new();
     for c in archive.name.chars() {
         match c {
-            '/' | '%' | '\0'..='\x1f' | '\x7f' => flat.push_str(&format!("%{:02x}", c as u32)),
+            '/' | '%' | '\0'..='\x1f' | '\x7f' => flat.extend(format!("%{:02x}", c as u32).chars()),
             _ => flat.push(c),
         }
     }
     if flat.len() > NAME_LIMIT {
         let cut = (0..=NAME_LIMIT).rev().find(|&at| flat.is_char_boundary(at)).unwrap_or(0);
         flat.truncate(cut);
-        flat.push_str(&format!("%{:08x}", crc32fast::hash(archive.name.as_bytes())));
+        flat.extend(format!("%{:08x}", crc32fast::hash(archive.name.as_bytes())).chars());
     }
     let md5 = archive.md5.to_string();
     format!("{flat}.{}", &md5[..8])

@@ -43,12 +43,16 @@ impl DiskError {
     }
 }
 
-/// Opens a file to read and write it in place, made if absent, never truncated.
+/// Opens a file of the program's own to read and write it in place, made if absent, never
+/// truncated. A symbolic link in its place is removed: nothing is written through it.
 ///
 /// # Errors
 ///
 /// Whatever the operating system says.
 pub fn open_in_place(path: &Path) -> Result<File, DiskError> {
+    if path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
+        remove(path)?;
+    }
     OpenOptions::new()
         .read(true)
         .write(true)

@@ -1,6 +1,6 @@
 //! What became of a transfer, as a report. Pure.
 
-use crate::catalog::Archive;
+use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::report::ArchiveReport;
 use crate::transfer::{Ending, Outcome};
@@ -18,7 +18,12 @@ pub(super) fn blank(folder: &Folder, archive: &Archive, verdict: Verdict) -> Arc
 }
 
 /// The report of an archive that was transferred, or was to be.
-pub(super) fn report(folder: &Folder, archive: &Archive, outcome: &Outcome) -> ArchiveReport {
+pub(super) fn report(
+    folder: &Folder,
+    catalog: &Catalog,
+    archive: &Archive,
+    outcome: &Outcome,
+) -> ArchiveReport {
     let size = archive.size.or(outcome.size);
     let mut report = ArchiveReport {
         expected_size: size,
@@ -37,15 +42,19 @@ pub(super) fn report(folder: &Folder, archive: &Archive, outcome: &Outcome) -> A
             return report;
         }
         Ending::Corrupt { digest, detail, kept } => {
-            report.verdict = Verdict::Corrupt;
+            let other = catalog.by_md5(digest).and_then(|index| catalog.archives().get(index));
+            report.verdict = if other.is_some() { Verdict::Foreign } else { Verdict::Corrupt };
             report.actual_md5 = Some(*digest);
             let kept = kept.as_ref().map_or_else(
                 || "the wrong bytes were dropped".to_owned(),
                 |path| format!("the wrong bytes are kept as {}", escape::path(path)),
             );
             let expected = archive.md5;
+            let content = other.map_or_else(String::new, |other| {
+                format!("its content is {}: ", escape::text(&other.name))
+            });
             report.detail = Some(format!(
-                "the servers' copies differ from the table, which says MD5 {expected}: {detail}; {kept}"
+                "{content}the servers' copies differ from the table, which says MD5 {expected}: {detail}; {kept}"
             ));
             report.next = Some("name another source with --from".to_owned());
         }
@@ -91,7 +100,7 @@ fn kept(outcome: &Outcome, size: Option<u64>) -> String {
     match (outcome.here, size) {
         (0, _) => "nothing of it is here yet".to_owned(),
         (here, Some(size)) => format!(
-            "{} of {} are kept in .cxr/ ({})",
+            "{} of {} are kept in .cxr/ ({} %)",
             units::bytes(here),
             units::bytes(size),
             units::percent(here, size)

@@ -76,7 +76,8 @@ mod tests {
         write(&folder, &archive, &file).unwrap();
         assert!(holds(&archive));
         let md5 = "fe8ed0a6961412fddcbb3603c11b3698".parse().unwrap();
-        assert!(!holds(&Archive { md5, ..archive.clone() }));
+        let other = Archive { md5, ..archive.clone() };
+        assert!(!holds(&other));
         fs::write(&file, "diff").unwrap();
         assert!(!holds(&archive));
         fs::write(folder.kept(&archive, Kept::Receipt), "{}").unwrap();

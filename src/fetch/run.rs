@@ -97,7 +97,7 @@ impl Run<'_> {
             needs.push(Need { index, misfit, checked: None });
         }
         self.refuse_without_room(&mut needs, &mut reports)?;
-        self.work(checks, needs, &mut reports)?;
+        self.work(&checks, needs, &mut reports)?;
         let missing = |(archive, report): (&Archive, Option<ArchiveReport>)| {
             report.unwrap_or_else(|| self.interrupted(archive))
         };
@@ -106,7 +106,7 @@ impl Run<'_> {
 
     fn work(
         &self,
-        checks: Vec<(usize, PathBuf)>,
+        checks: &[(usize, PathBuf)],
         needs: Vec<Need>,
         reports: &mut Reports<'_>,
     ) -> Result<(), FetchError> {
@@ -122,7 +122,7 @@ impl Run<'_> {
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
             for _ in 0..READERS.min(checks.len()) {
-                let (sender, next, checks) = (sender.clone(), &next, &checks);
+                let (sender, next) = (sender.clone(), &next);
                 scope.spawn(move || self.check_some(checks, next, &sender));
             }
             let pending = Pending { checks: checks.len(), transfers: 0 };
@@ -367,7 +367,7 @@ impl<'a> Conductor<'a> {
         let kept = match self.run.kept(&archive, need.misfit.as_ref()) {
             Ok(kept) => kept,
             Err(error) => {
-                reports.settle(need.index, self.run.refused(&archive, error));
+                reports.settle(need.index, self.run.refused(&archive, &error));
                 return Ok(());
             }
         };
@@ -386,7 +386,10 @@ impl<'a> Conductor<'a> {
         if matches!(outcome.ending, Ending::Verified(_)) {
             self.keep_receipt(archive, &self.run.folder.archive(archive));
         }
-        reports.settle(outcome.index, conclude::report(self.run.folder, archive, outcome));
+        reports.settle(
+            outcome.index,
+            conclude::report(self.run.folder, &self.run.request.catalog, archive, outcome),
+        );
     }
 
     /// A receipt that cannot be written costs the next run some time, and nothing else.
@@ -423,7 +426,7 @@ impl Run<'_> {
         }
     }
 
-    fn refused(&self, archive: &Archive, error: DiskError) -> ArchiveReport {
+    fn refused(&self, archive: &Archive, error: &DiskError) -> ArchiveReport {
         ArchiveReport {
             detail: Some(error.to_string()),
             next: Some("make the folder writable; the same command goes on".to_owned()),

@@ -133,7 +133,17 @@ fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened,
         (Some(offered), Some(expected)) if offered != expected => {
             Err(Fault::WrongSize { offered, expected })
         }
-        (Some(total), None) if total <= question.range.start => {
+        (Some(total), None) if total == question.range.start => {
+            // All of it is here already, or it is empty.
+            Ok(Opened {
+                start: total,
+                total: Some(total),
+                end: Some(total),
+                whole: false,
+                body: Body::Nothing,
+            })
+        }
+        (Some(total), None) if total < question.range.start => {
             Err(Fault::WrongSize { offered: total, expected: question.range.start })
         }
         _ => Err(Fault::Protocol(format!(

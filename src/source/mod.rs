@@ -59,6 +59,8 @@ pub struct Opened {
 /// Bytes as they come.
 #[derive(Debug)]
 pub enum Body {
+    /// None are left.
+    Nothing,
     /// From a server.
     Http(Box<http::HttpBody>),
     /// From a file.
@@ -102,6 +104,7 @@ impl Body {
     /// A broken connection or an unreadable file.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         match self {
+            Self::Nothing => Ok(None),
             Self::Http(body) => body.next().await,
             Self::File(body) => body.next(),
         }

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::schedule::{Lease, Next, Reaction};
 use super::{Job, Transfer, lock};
+use crate::digest::Digest;
 use crate::disk::DiskError;
 use crate::event::Event;
 use crate::source::{Body, Client, Fault, Opened, Question};
@@ -205,6 +206,9 @@ impl<'a> Flight<'a> {
     }
 
     fn learn_size(&mut self, total: u64) -> Result<(), Trouble> {
+        if total == 0 && self.job.archive.md5 != Digest::EMPTY {
+            return Err(Fault::Foreign("nothing at all".to_owned()).into());
+        }
         let mut schedule = lock(&self.transfer.schedule);
         let news = schedule.chunks(self.lease.archive).size().is_none();
         schedule

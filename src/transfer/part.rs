@@ -42,8 +42,10 @@ pub struct Unfinished {
 
 /// Looks at what is here of an unfinished archive, and changes nothing.
 pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
-    let file = File::open(folder.kept(archive, Kept::Part)).ok()?;
-    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let path = folder.kept(archive, Kept::Part);
+    // A link is never the program's, and opening a FIFO would wait for its other end.
+    let metadata = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let file = File::open(path).ok()?;
     let limit = archive.size.unwrap_or(u64::MAX).min(metadata.len());
     let recovered = match journal::read(&folder.kept(archive, Kept::Journal), &archive.md5) {
         Some(told)

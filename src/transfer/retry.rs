@@ -54,10 +54,6 @@ mod tests {
 
     const POLICY: Policy = Policy { attempts: 8, base: Duration::from_secs(1) };
 
-    fn seconds(seconds: u64) -> Option<Duration> {
-        Some(Duration::from_secs(seconds))
-    }
-
     #[test]
     fn waits_double_up_to_a_cap_and_then_it_is_given_up() {
         let waits: Vec<_> = (1..=8).map(|failures| POLICY.decide(failures, None, 1.0)).collect();
@@ -71,9 +67,15 @@ mod tests {
 
     #[test]
     fn the_server_decides_the_wait_within_patience() {
-        assert_eq!(POLICY.decide(1, seconds(7), 1.0), Decision::Again(Duration::from_secs(7)));
-        assert_eq!(POLICY.decide(1, seconds(0), 1.0), Decision::Again(Duration::from_secs(1)));
-        assert_eq!(POLICY.decide(1, seconds(86_400), 1.0), Decision::GiveUp);
-        assert_eq!(POLICY.decide(8, seconds(7), 1.0), Decision::GiveUp);
+        assert_eq!(
+            POLICY.decide(1, Some(Duration::from_secs(7)), 1.0),
+            Decision::Again(Duration::from_secs(7))
+        );
+        assert_eq!(
+            POLICY.decide(1, Some(Duration::from_secs(0)), 1.0),
+            Decision::Again(Duration::from_secs(1))
+        );
+        assert_eq!(POLICY.decide(1, Some(Duration::from_secs(86_400)), 1.0), Decision::GiveUp);
+        assert_eq!(POLICY.decide(8, Some(Duration::from_secs(7)), 1.0), Decision::GiveUp);
     }
 }

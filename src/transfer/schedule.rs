@@ -445,7 +445,7 @@ mod tests {
             let lease = work(schedule.next(now));
             let reaction = schedule.fail(&lease, false, &broken, now, 0.0);
             assert_eq!(reaction == Reaction::GivenUp, last);
-            now += Duration::from_secs(60);
+            now += Duration::from_secs(61);
         }
         assert_eq!(schedule.next(now), Next::Stranded(0));
     }
