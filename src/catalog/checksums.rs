@@ -4,6 +4,7 @@
 //! name that begins with a space or `*` is therefore not recognised in the form with one space.
 
 mod line;
+mod table;
 mod write;
 
 use line::Entry;
@@ -12,6 +13,7 @@ use super::name::plain;
 use super::{Archive, Catalog, CatalogError};
 
 pub use line::LineError;
+pub use table::RowError;
 
 /// The largest checksum file that is read, in bytes: some 300,000 lines.
 pub const MAX_CHECKSUMS_BYTES: usize = 16 << 20;
@@ -36,6 +38,14 @@ pub enum ChecksumsError {
         /// What is wrong with it.
         error: LineError,
     },
+    /// A row of a table with columns cannot be read.
+    #[error("line {line}: {error}")]
+    Row {
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        error: RowError,
+    },
     /// The name on a line cannot be an archive's, or not beside the others.
     #[error("line {line}: {error}")]
     Name {
@@ -57,12 +67,16 @@ pub enum ChecksumsError {
 }
 
 impl Catalog {
-    /// Reads a checksum file. Sizes and addresses are unknown to such a file.
+    /// Reads a checksum file. Only the form with columns knows sizes and addresses.
     ///
     /// Read are GNU's form with two spaces, one space or ` *`, also with a `\` before it and an
     /// escaped name; BSD's `MD5 (name) = hex`; OpenSSL's `MD5(name)= hex`; with line ends of
     /// either kind, a byte order mark, hexadecimal digits of either case, blank lines, and
     /// comments behind a `#` at the start of a line.
+    ///
+    /// Read is also a tab-separated table whose first line names its columns: `name` and `md5`,
+    /// and, if wanted, `size` in bytes, `address`, and `script_name`, another name of the file.
+    /// An empty cell is unknown.
     ///
     /// # Errors
     ///
@@ -74,6 +88,10 @@ impl Catalog {
         }
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
             return Err(ChecksumsError::Utf16);
+        }
+        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        if table::is_table(text) {
+            return table::read(text);
         }
         let entries = entries(bytes).collect::<Result<Vec<_>, _>>()?;
         let lines: Vec<usize> = entries.iter().map(|entry| entry.line).collect();

@@ -11,7 +11,7 @@ mod select;
 
 use std::collections::HashMap;
 
-pub use checksums::{ChecksumsError, LineError, MAX_CHECKSUMS_BYTES};
+pub use checksums::{ChecksumsError, LineError, MAX_CHECKSUMS_BYTES, RowError};
 pub use name::NameError;
 pub use select::SelectError;
 

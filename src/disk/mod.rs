@@ -44,15 +44,14 @@ impl DiskError {
 }
 
 /// Opens a file of the program's own to read and write it in place, made if absent, never
-/// truncated. A symbolic link in its place is removed: nothing is written through it.
+/// truncated. What is no file in its place, as a symbolic link, is removed: nothing is written
+/// through it.
 ///
 /// # Errors
 ///
 /// Whatever the operating system says.
 pub fn open_in_place(path: &Path) -> Result<File, DiskError> {
-    if path.symlink_metadata().is_ok_and(|metadata| metadata.is_symlink()) {
-        remove(path)?;
-    }
+    clear(path)?;
     OpenOptions::new()
         .read(true)
         .write(true)
@@ -60,6 +59,17 @@ pub fn open_in_place(path: &Path) -> Result<File, DiskError> {
         .truncate(false)
         .open(path)
         .map_err(DiskError::new(path, "opened"))
+}
+
+/// Removes what is no file where one of the program's own belongs; of directories, empty ones.
+fn clear(path: &Path) -> Result<(), DiskError> {
+    match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            fs::remove_dir(path).map_err(DiskError::new(path, "removed"))
+        }
+        Ok(metadata) if !metadata.is_file() => remove(path),
+        _ => Ok(()),
+    }
 }
 
 /// Writes blocks one after the other from an offset on.
@@ -91,6 +101,8 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), DiskError> {
         file.write_all(contents)?;
         file.sync_data()
     };
+    clear(&beside)?;
+    clear(path)?;
     write().map_err(DiskError::new(&beside, "written"))?;
     rename(&beside, path)
 }

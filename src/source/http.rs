@@ -208,7 +208,7 @@ fn not_sent(error: &reqwest::Error) -> Fault {
     if is_unknown_name(&words) {
         return Fault::NameNotFound(words);
     }
-    if error.is_connect() { Fault::NoConnection(words) } else { Fault::Broken(words) }
+    Fault::NoConnection(words)
 }
 
 /// The words of glibc, macOS and musl for `EAI_NONAME`. The number itself does not come through,

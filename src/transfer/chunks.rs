@@ -122,17 +122,18 @@ impl Chunks {
         Some(half)
     }
 
-    /// Lets a flight run on to the end of the free bytes, as the source sends all of them anyway;
-    /// `None` if others are in flight.
+    /// Lets a flight run on to the end of the free bytes, as the source sends all of them anyway.
+    /// Others give way, unless one is nearer to the beginning: then it is `None`.
     pub(super) fn extend(&mut self, id: u64) -> Option<u64> {
         let limit = self.size.unwrap_or(UNKNOWN);
-        match &mut self.flights[..] {
-            [flight] if flight.id == id => {
-                flight.end = self.done.gap_after(flight.at, limit).map_or(flight.at, |gap| gap.end);
-                Some(flight.end)
-            }
-            _ => None,
+        let first = self.flights.iter().min_by_key(|flight| flight.at)?.id;
+        if first != id {
+            return None;
         }
+        self.flights.retain(|flight| flight.id == id);
+        let flight = self.flights.first_mut()?;
+        flight.end = self.done.gap_after(flight.at, limit).map_or(flight.at, |gap| gap.end);
+        Some(flight.end)
     }
 
     /// A flight is about to write so many bytes. Gives how many of them are its own: others may
@@ -156,8 +157,9 @@ impl Chunks {
         self.flights.retain(|f| f.id != id);
     }
 
-    /// Nothing is done any more, nothing in flight counts.
-    pub(super) fn reset(&mut self) {
+    /// Nothing is done any more, nothing in flight counts; the size is what it was at first.
+    pub(super) fn reset(&mut self, size: Option<u64>) {
+        self.size = size;
         self.done = RangeSet::new();
         self.flights.clear();
     }
@@ -217,6 +219,20 @@ mod tests {
         bring(&mut chunks, 1, 25);
         chunks.learn_size(25);
         chunks.land(1);
+        assert!(chunks.is_complete());
+    }
+
+    #[test]
+    fn the_flight_nearest_to_the_beginning_takes_all_where_there_are_no_ranges() {
+        let mut chunks = Chunks::new(Some(30), 10, RangeSet::new());
+        for id in 1..=3 {
+            chunks.take(id);
+        }
+        chunks.take_whole();
+        assert_eq!(chunks.extend(2), None);
+        assert_eq!(chunks.extend(1), Some(30));
+        assert_eq!(bring(&mut chunks, 2, 5), None);
+        assert_eq!(bring(&mut chunks, 1, 30), Some(30..30));
         assert!(chunks.is_complete());
     }
 

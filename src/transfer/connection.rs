@@ -108,10 +108,9 @@ impl<'a> Connection<'a> {
     fn conclude(&self, job: &Job, lease: &Lease, delivered: bool, result: Result<(), Trouble>) {
         let mut schedule = lock(&self.transfer.schedule);
         match result {
-            Ok(()) | Err(Trouble::Moot) => schedule.finish(lease, delivered),
+            Ok(()) | Err(Trouble::Moot) => schedule.finish(lease, delivered, Instant::now()),
             Err(Trouble::Disk(error)) => {
-                schedule.finish(lease, delivered);
-                schedule.settle(lease.archive);
+                schedule.finish(lease, delivered, Instant::now());
                 drop(schedule);
                 self.transfer.disk_failed(job, error);
             }

@@ -142,8 +142,9 @@ impl Front {
     }
 
     /// Begins again from nothing.
-    pub(super) fn begin_again(&self, engine: &Engine) {
+    pub(super) fn begin_again(&self, engine: &Engine, size: Option<u64>) {
         let mut state = self.state();
+        state.size = size;
         state.stream = Some(engine.stream());
         state.position = 0;
         state.written = RangeSet::new();

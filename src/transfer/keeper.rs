@@ -110,8 +110,14 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
         }
         lock(&self.transfer.schedule).take_in_hand(archive);
         self.transfer.changed.notify_all();
-        let mut rounds =
-            Rounds { transfer: self.transfer, archive, job: &job, reused, wrong: Vec::new() };
+        let mut rounds = Rounds {
+            transfer: self.transfer,
+            archive,
+            job: &job,
+            reused,
+            wrong: Vec::new(),
+            doubted: false,
+        };
         let ending = rounds.run().unwrap_or_else(Ending::Error);
         let reused = rounds.reused;
         let mut schedule = lock(&self.transfer.schedule);
@@ -152,6 +158,7 @@ struct Rounds<'a> {
     /// Bytes that were here before and are still part of it.
     reused: u64,
     wrong: Vec<Wrong>,
+    doubted: bool,
 }
 
 impl Rounds<'_> {
@@ -163,12 +170,24 @@ impl Rounds<'_> {
                     return self.verified(digest);
                 }
                 End::Digest(digest) => match self.next_source(digest) {
-                    Some(source) => self.begin_again(source, digest)?,
+                    Some(source) => {
+                        self.tell_wrong(source, digest);
+                        self.begin_again(source)?;
+                    }
                     None => return self.corrupt(digest),
                 },
-                End::Stranded => return Ok(Ending::Unreachable(self.answers())),
-                End::Disk(error) => return Err(error),
-                End::Cancelled => return Ok(stopped(self.transfer)),
+                End::Stranded => match self.doubtful() {
+                    Some(source) => self.begin_again(source)?,
+                    None => return Ok(Ending::Unreachable(self.answers())),
+                },
+                End::Disk(error) => {
+                    self.transfer.wait_for_flights(self.archive);
+                    return Err(error);
+                }
+                End::Cancelled => {
+                    self.transfer.wait_for_flights(self.archive);
+                    return Ok(stopped(self.transfer));
+                }
             }
         }
     }
@@ -214,21 +233,33 @@ impl Rounds<'_> {
             .min_by_key(rounds)
     }
 
-    fn begin_again(&mut self, source: usize, digest: Digest) -> Result<(), DiskError> {
-        let name = &self.job.archive.name;
+    /// A source to begin again from, where all were given up over a size that the table does not
+    /// say. Once, and only where something was built on that size.
+    fn doubtful(&mut self) -> Option<usize> {
+        let source = lock(&self.transfer.schedule).doubtful(self.archive)?;
+        let first = !std::mem::replace(&mut self.doubted, true);
+        (first && self.reused > 0).then_some(source)
+    }
+
+    fn tell_wrong(&self, source: usize, digest: Digest) {
         let message = format!(
             "{}: all bytes came and their MD5 is {digest}, should be {}; fetching it anew from {}",
-            crate::escape::text(name),
+            crate::escape::text(&self.job.archive.name),
             self.job.archive.md5,
             self.transfer.sources[source].name(),
         );
         self.transfer.listener.on(Event::Notice { message: &message });
+    }
+
+    fn begin_again(&mut self, source: usize) -> Result<(), DiskError> {
+        let name = &self.job.archive.name;
         let keep = self.kept()?;
         let mut part = self.job.part.write().unwrap_or_else(PoisonError::into_inner);
         part.begin_again(keep.as_deref())?;
         drop(part);
         self.reused = 0;
-        self.job.front.begin_again(self.transfer.engine);
+        self.job.front.begin_again(self.transfer.engine, self.job.archive.size);
+        // It may have been settled, as stranded.
         lock(&self.transfer.schedule).begin_again(self.archive, source);
         self.transfer.listener.on(Event::Position { archive: name, done: 0 });
         self.transfer.changed.notify_all();

@@ -43,6 +43,9 @@ use throttle::Throttle;
 /// How often parts are put on the disk: what a power cut can cost.
 const SYNC: Duration = Duration::from_secs(5);
 
+/// How long a run that is being ended waits for its connections to write what they have.
+const LANDING: Duration = Duration::from_millis(1500);
+
 /// How to transfer.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -290,6 +293,15 @@ impl<'a> Transfer<'a> {
             job.front.stop(End::Cancelled);
         }
         self.changed.notify_all();
+    }
+
+    /// Waits until no connection is at the archive: what they have in hand is written and noted.
+    fn wait_for_flights(&self, archive: usize) {
+        let begun = Instant::now();
+        let mut schedule = lock(&self.schedule);
+        while schedule.chunks(archive).flights() > 0 && begun.elapsed() < LANDING {
+            schedule = self.wait(schedule, Some(LANDING.saturating_sub(begun.elapsed())));
+        }
     }
 
     /// Syncs all parts every few seconds, and passes on a cancellation to the keepers.

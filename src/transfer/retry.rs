@@ -75,7 +75,7 @@ mod tests {
             POLICY.decide(1, Some(Duration::from_secs(0)), 1.0),
             Decision::Again(Duration::from_secs(1))
         );
-        assert_eq!(POLICY.decide(1, Some(Duration::from_secs(86_400)), 1.0), Decision::GiveUp);
+        assert_eq!(POLICY.decide(1, Some(Duration::from_hours(24)), 1.0), Decision::GiveUp);
         assert_eq!(POLICY.decide(8, Some(Duration::from_secs(7)), 1.0), Decision::GiveUp);
     }
 }

@@ -72,6 +72,8 @@ pub(super) struct Schedule {
 #[derive(Debug)]
 struct Entry {
     chunks: Chunks,
+    /// The size that the table says.
+    published: Option<u64>,
     standings: Vec<Standing>,
     /// The one source that a round after a wrong MD5 takes everything from.
     pinned: Option<usize>,
@@ -92,6 +94,7 @@ impl Schedule {
     pub(super) fn add(&mut self, size: Option<u64>, done: crate::ranges::RangeSet) -> usize {
         self.entries.push(Entry {
             chunks: Chunks::new(size, self.chunk, done),
+            published: size,
             standings: vec![Standing::default(); self.gates.len()],
             pinned: None,
             round: 0,
@@ -262,8 +265,8 @@ impl Schedule {
     }
 
     /// A lease ended without a fault. What it did not bring is free again.
-    pub(super) fn finish(&mut self, lease: &Lease, delivered: bool) {
-        self.gates[lease.source].leave(delivered);
+    pub(super) fn finish(&mut self, lease: &Lease, delivered: bool, now: Instant) {
+        self.gates[lease.source].leave(delivered, now);
         if let Some(entry) = self.current(lease) {
             entry.chunks.land(lease.id);
         }
@@ -278,7 +281,7 @@ impl Schedule {
         now: Instant,
         jitter: f64,
     ) -> Reaction {
-        self.finish(lease, delivered);
+        self.finish(lease, delivered, now);
         let policy = self.policy;
         let gate = &mut self.gates[lease.source];
         if let Some(wait) = fault.retry_after().filter(|&wait| wait <= super::retry::PATIENCE) {
@@ -298,7 +301,10 @@ impl Schedule {
                 standing.not_before = Some(now + wait);
                 return Reaction::Again(wait);
             }
-            Meaning::Permanent => standing.given_up = Some(fault.to_string()),
+            Meaning::Permanent => {
+                standing.given_up = Some(fault.to_string());
+                standing.by_size = matches!(fault, Fault::WrongSize { .. });
+            }
             Meaning::Busy | Meaning::Transient => {
                 let failures = standing.fail(lease.begun, now);
                 match policy.decide(failures, fault.retry_after(), jitter) {
@@ -321,10 +327,16 @@ impl Schedule {
     /// The whole archive was wrong: begins again from nothing, all of it from one source.
     pub(super) fn begin_again(&mut self, archive: usize, source: usize) {
         let entry = &mut self.entries[archive];
-        entry.chunks.reset();
+        entry.chunks.reset(entry.published);
         entry.pinned = Some(source);
         entry.round += 1;
+        entry.settled = false;
         entry.standings[source].failures = 0;
+        if entry.published.is_none() {
+            // Those that were given up over a size that another source told may have been right.
+            let doubtful = entry.standings.iter_mut().filter(|standing| standing.by_size);
+            doubtful.for_each(|standing| *standing = Standing::default());
+        }
     }
 
     /// Gives a source up for an archive, for a reason in words.
@@ -334,7 +346,17 @@ impl Schedule {
 
     /// Whether a source could still be asked for an archive.
     pub(super) fn is_open(&self, archive: usize, source: usize) -> bool {
-        self.entries[archive].standings[source].given_up.is_none()
+        let entry = &self.entries[archive];
+        let standing = &entry.standings[source];
+        standing.given_up.is_none() || (standing.by_size && entry.published.is_none())
+    }
+
+    /// A source that was given up over a size that only another source, or an earlier run, had
+    /// told: with nothing built on that size, it may be right.
+    pub(super) fn doubtful(&self, archive: usize) -> Option<usize> {
+        let entry = &self.entries[archive];
+        let doubtful = entry.standings.iter().position(|standing| standing.by_size);
+        doubtful.filter(|_| entry.published.is_none())
     }
 
     /// What each source that was given up answered: its number, and why in words.

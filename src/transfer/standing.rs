@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// How long a source that had too much to do is left with fewer connections before more are tried.
 const EASE: Duration = Duration::from_secs(15);
 
+/// A source that served a connection so short a time ago is not down.
+const LATELY: Duration = Duration::from_secs(2);
+
 /// A source with all its connections.
 #[derive(Debug, Clone)]
 pub(super) struct Gate {
@@ -17,6 +20,8 @@ pub(super) struct Gate {
     /// Connections at it now, and those among them that have brought bytes.
     active: usize,
     delivering: usize,
+    /// When one that had brought bytes ended last.
+    served: Option<Instant>,
 }
 
 /// A source and one archive.
@@ -24,6 +29,8 @@ pub(super) struct Gate {
 pub(super) struct Standing {
     /// Why the source is given up for this archive.
     pub given_up: Option<String>,
+    /// It was for another size than the one that was known.
+    pub by_size: bool,
     /// Attempts in a row without a new byte.
     pub failures: u32,
     /// When the last of them was counted.
@@ -36,7 +43,14 @@ pub(super) struct Standing {
 
 impl Default for Gate {
     fn default() -> Self {
-        Self { paused: None, limit: usize::MAX, easing: None, active: 0, delivering: 0 }
+        Self {
+            paused: None,
+            limit: usize::MAX,
+            easing: None,
+            active: 0,
+            delivering: 0,
+            served: None,
+        }
     }
 }
 
@@ -73,9 +87,10 @@ impl Gate {
     }
 
     /// It ended.
-    pub(super) const fn leave(&mut self, had_delivered: bool) {
+    pub(super) fn leave(&mut self, had_delivered: bool, now: Instant) {
         self.active = self.active.saturating_sub(1);
         if had_delivered {
+            self.served = Some(now);
             self.delivering = self.delivering.saturating_sub(1);
         }
     }
@@ -88,10 +103,11 @@ impl Gate {
     /// It turned a connection away. If it serves others, it gets no more than those for a while.
     /// Says whether it does.
     pub(super) fn crowded(&mut self, now: Instant) -> bool {
-        if self.delivering == 0 {
+        let lately = self.served.is_some_and(|served| now.duration_since(served) < LATELY);
+        if self.delivering == 0 && !lately {
             return false;
         }
-        self.limit = self.delivering;
+        self.limit = self.delivering.max(1);
         self.easing = Some(now + EASE);
         true
     }
@@ -172,7 +188,7 @@ mod tests {
         gate.deliver();
         gate.deliver();
         for _ in 0..3 {
-            gate.leave(false);
+            gate.leave(false, now);
             assert!(gate.crowded(now));
         }
         assert_eq!(gate.opens(now), Opening::At(now + EASE));

@@ -195,6 +195,6 @@ fn many_open_files_are_not_needed() {
     let (sandbox, all) = (Sandbox::new(), archives(12));
     let server = Server::with(&all);
     let fetch =
-        sandbox.fetch(&server, &all).under(["sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\""]);
+        sandbox.fetch(&server, &all).under(["sh", "-c", "ulimit -n 128; exec \"$0\" \"$@\""]);
     fetch.report(0).all_ok();
 }
