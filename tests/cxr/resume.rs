@@ -140,14 +140,12 @@ fn interrupted_it_loses_next_to_nothing() {
     running.until("half of the archive", || server.sent() > all[0].size() / 2);
     running.signal(Signal::INT);
     running.wait().exits(130);
-    let sent = server.sent();
     server.behaves();
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
     sandbox.has(&all[0]);
-    // Chunks that were not whole are kept as far as they came.
-    let again = (sent + report.downloaded()).saturating_sub(all[0].size());
-    assert!(again < 400_000, "{again} bytes came twice{}", report.shown());
+    // Neither chunk was whole: each is kept as far as it came.
+    assert!(report.only().reused() > all[0].size() / 3, "{}", report.shown());
 }
 
 /// A way to damage a file.
@@ -205,7 +203,7 @@ fn whatever_is_damaged_the_result_is_right() {
             let shown = format!("{}: {name}", file.display());
             if name == "a folder in its place" && outcome.status == Some(3) {
                 // To name it and to leave it alone is right too.
-                outcome.report().only().is("error");
+                outcome.says(".cxr/").says("directory");
                 continue;
             }
             outcome.expect(outcome.status == Some(0), format_args!("exit status 0 for {shown}"));

@@ -109,8 +109,9 @@ fn a_server_without_ranges_serves_an_archive_of_many_chunks() {
     report.all_ok();
     sandbox.has(&all[0]);
     sandbox.has(&all[1]);
+    // Connections that found out together may have taken the first bytes of it each.
     let size = all[0].size() + all[1].size();
-    assert!(server.sent() <= 2 * size, "{} of {size} bytes", server.sent());
+    assert!(report.downloaded() <= 2 * size, "{} of {size} bytes", report.downloaded());
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub enum Fault {
     Unasked206,
     /// 206 with a `Content-Range` that is wrong.
     ContentRange(Lie),
-    /// 206 with so many bytes fewer than asked, and it says so.
+    /// 206 with so many bytes fewer than asked, at most half, and it says so.
     ShortPart { less: u64 },
     /// HTTP/1.0: no length, no ranges, closed at the end.
     Http10,
