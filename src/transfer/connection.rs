@@ -93,7 +93,6 @@ impl<'a> Connection<'a> {
                 }
                 Next::Done => return None,
                 Next::Stranded(archive) => {
-                    schedule.settle(archive);
                     if let Some(job) = self.transfer.job(archive) {
                         job.front.stop(super::front::End::Stranded);
                     }
@@ -175,11 +174,12 @@ impl<'a> Flight<'a> {
     async fn fly(&mut self, client: &Client) -> Result<(), Trouble> {
         self.job.count_attempt();
         let opened = self.open(client).await?;
-        if let Some(total) = opened.total {
-            self.learn_size(total)?;
-        }
+        // In this order: once the size is known, others would ask for chunks of it.
         if opened.whole {
             self.take_whole()?;
+        }
+        if let Some(total) = opened.total {
+            self.learn_size(total)?;
         }
         self.receive(opened).await
     }

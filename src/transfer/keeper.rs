@@ -259,7 +259,6 @@ impl Rounds<'_> {
         drop(part);
         self.reused = 0;
         self.job.front.begin_again(self.transfer.engine, self.job.archive.size);
-        // It may have been settled, as stranded.
         lock(&self.transfer.schedule).begin_again(self.archive, source);
         self.transfer.listener.on(Event::Position { archive: name, done: 0 });
         self.transfer.changed.notify_all();

@@ -69,6 +69,21 @@ pub(super) struct Schedule {
     closed: bool,
 }
 
+/// How far an archive has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It waits for a keeper.
+    Waiting,
+    /// It has a keeper, and its part is not open yet.
+    Kept,
+    /// Connections may take leases of it.
+    InHand,
+    /// Its keeper has been told that no source is left.
+    Stranded,
+    /// It has its verdict.
+    Settled,
+}
+
 #[derive(Debug)]
 struct Entry {
     chunks: Chunks,
@@ -78,9 +93,7 @@ struct Entry {
     /// The one source that a round after a wrong MD5 takes everything from.
     pinned: Option<usize>,
     round: u32,
-    kept: bool,
-    in_hand: bool,
-    settled: bool,
+    state: State,
 }
 
 impl Schedule {
@@ -98,9 +111,7 @@ impl Schedule {
             standings: vec![Standing::default(); self.gates.len()],
             pinned: None,
             round: 0,
-            kept: false,
-            in_hand: false,
-            settled: false,
+            state: State::Waiting,
         });
         self.entries.len() - 1
     }
@@ -118,17 +129,18 @@ impl Schedule {
     /// Bytes that an archive has still to get, as far as its size is known.
     pub(super) fn left(&self, archive: usize) -> u64 {
         let entry = &self.entries[archive];
-        let size = entry.chunks.size().filter(|_| !entry.settled).unwrap_or(0);
+        let size = entry.chunks.size().filter(|_| !entry.is_settled()).unwrap_or(0);
         size.saturating_sub(entry.chunks.total_done())
     }
 
     /// What a connection is to do next.
     pub(super) fn next(&mut self, now: Instant) -> Next {
         self.gates.iter_mut().for_each(|gate| gate.ease(now));
-        if self.closed && self.entries.iter().all(|entry| entry.settled) {
+        if self.closed && self.entries.iter().all(Entry::is_settled) {
             return Next::Done;
         }
         if let Some(stranded) = self.entries.iter().position(Entry::is_stranded) {
+            self.entries[stranded].state = State::Stranded;
             return Next::Stranded(stranded);
         }
         let mut soonest = None;
@@ -155,21 +167,21 @@ impl Schedule {
     /// Gives the next archive that nobody has claimed to be its keeper; `None` and whether there
     /// will never be another.
     pub(super) fn keep(&mut self) -> Result<usize, bool> {
-        let free = self.entries.iter().position(|entry| !entry.kept);
+        let free = self.entries.iter().position(|entry| entry.state == State::Waiting);
         let index = free.ok_or(self.closed)?;
-        self.entries[index].kept = true;
+        self.entries[index].state = State::Kept;
         Ok(index)
     }
 
     /// From now on connections may take leases of the archive.
     pub(super) fn take_in_hand(&mut self, archive: usize) {
-        self.entries[archive].in_hand = true;
+        self.entries[archive].state = State::InHand;
     }
 
     /// The archives in hand, those with the fewest connections first.
     fn by_flights(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.entries.len())
-            .filter(|&index| self.entries[index].in_hand && !self.entries[index].settled)
+            .filter(|&index| self.entries[index].state == State::InHand)
             .collect();
         order.sort_by_key(|&index| self.entries[index].chunks.flights());
         order
@@ -219,7 +231,7 @@ impl Schedule {
 
     fn current(&mut self, lease: &Lease) -> Option<&mut Entry> {
         let entry = &mut self.entries[lease.archive];
-        (!entry.settled && entry.round == lease.round).then_some(entry)
+        (!entry.is_settled() && entry.round == lease.round).then_some(entry)
     }
 
     /// The source has told the size of the archive, which was not known. A size that contradicts
@@ -287,7 +299,7 @@ impl Schedule {
         if let Some(wait) = fault.retry_after().filter(|&wait| wait <= super::retry::PATIENCE) {
             gate.pause(now + wait);
         }
-        let Some(entry) = self.entries.get_mut(lease.archive).filter(|e| !e.settled) else {
+        let Some(entry) = self.entries.get_mut(lease.archive).filter(|e| !e.is_settled()) else {
             return Reaction::Moot;
         };
         if entry.round != lease.round {
@@ -321,7 +333,7 @@ impl Schedule {
 
     /// The archive has its verdict, or will get it without any further byte.
     pub(super) fn settle(&mut self, archive: usize) {
-        self.entries[archive].settled = true;
+        self.entries[archive].state = State::Settled;
     }
 
     /// The whole archive was wrong: begins again from nothing, all of it from one source.
@@ -330,7 +342,7 @@ impl Schedule {
         entry.chunks.reset(entry.published);
         entry.pinned = Some(source);
         entry.round += 1;
-        entry.settled = false;
+        entry.state = State::InHand;
         entry.standings[source].failures = 0;
         if entry.published.is_none() {
             // Those that were given up over a size that another source told may have been right.
@@ -367,11 +379,17 @@ impl Schedule {
 }
 
 impl Entry {
+    fn is_settled(&self) -> bool {
+        self.state == State::Settled
+    }
+
     /// Bytes are missing, and neither a source nor a connection is left to bring them.
     fn is_stranded(&self) -> bool {
-        let unsettled = self.in_hand && !self.settled;
         let open = self.standings.iter().any(|standing| standing.given_up.is_none());
-        unsettled && !open && self.chunks.flights() == 0 && !self.chunks.is_complete()
+        self.state == State::InHand
+            && !open
+            && self.chunks.flights() == 0
+            && !self.chunks.is_complete()
     }
 }
 

@@ -41,7 +41,10 @@ impl Sandbox {
     pub fn put(&self, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, bytes).unwrap();
+        // Other programs may be reading it: they see the old or the new, never a half.
+        let beside = path.with_added_extension("put");
+        fs::write(&beside, bytes).unwrap();
+        fs::rename(&beside, &path).unwrap();
         path
     }
 
