@@ -1,13 +1,15 @@
-//! Checksum files in every form that `md5sum -c` reads: which line says what.
+//! Checksum files in every form that `md5sum -c` reads, and tables with more than checksums.
 //!
-//! Forms are told apart line by line, so that a file put together from several tools is read. A
-//! name that begins with a space or `*` is therefore not recognised in the form with one space.
+//! A table is told by its first line, which names the columns. The other forms are told apart
+//! line by line, so that a file put together from several tools is read. A name that begins with
+//! a space or `*` is therefore not recognised in the form with one space.
 
 mod line;
 mod table;
 mod write;
 
 use line::Entry;
+use table::Columns;
 
 use super::name::plain;
 use super::{Archive, Catalog, CatalogError};
@@ -38,7 +40,7 @@ pub enum ChecksumsError {
         /// What is wrong with it.
         error: LineError,
     },
-    /// A row of a table with columns cannot be read.
+    /// A line of a table cannot be read.
     #[error("line {line}: {error}")]
     Row {
         /// The line, counted from 1.
@@ -67,16 +69,16 @@ pub enum ChecksumsError {
 }
 
 impl Catalog {
-    /// Reads a checksum file. Only the form with columns knows sizes and addresses.
+    /// Reads a checksum file, which knows no sizes and no addresses, or a table, which may.
     ///
     /// Read are GNU's form with two spaces, one space or ` *`, also with a `\` before it and an
     /// escaped name; BSD's `MD5 (name) = hex`; OpenSSL's `MD5(name)= hex`; with line ends of
     /// either kind, a byte order mark, hexadecimal digits of either case, blank lines, and
     /// comments behind a `#` at the start of a line.
     ///
-    /// Read is also a tab-separated table whose first line names its columns: `name` and `md5`,
-    /// and, if wanted, `size` in bytes, `address`, and `script_name`, another name of the file.
-    /// An empty cell is unknown.
+    /// A table has tabs between its cells. Its first line names the columns, in any order: `name`
+    /// and `md5`, and if known `size` in bytes, `address`, and `script_name` for another name
+    /// under which people have the archive. An empty cell is unknown.
     ///
     /// # Errors
     ///
@@ -89,30 +91,46 @@ impl Catalog {
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
             return Err(ChecksumsError::Utf16);
         }
-        let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        if table::is_table(text) {
-            return table::read(text);
-        }
-        let entries = entries(bytes).collect::<Result<Vec<_>, _>>()?;
-        let lines: Vec<usize> = entries.iter().map(|entry| entry.line).collect();
-        let archives = entries.iter().map(archive).collect();
+        let archives = archives(bytes)?;
+        let (lines, archives): (Vec<usize>, _) = archives.into_iter().unzip();
         Self::new(archives).map_err(|error| at_line(error, &lines))
     }
 }
 
+/// The archives, each with the line it stands on.
+fn archives(bytes: &[u8]) -> Result<Vec<(usize, Archive)>, ChecksumsError> {
+    let mut rest = contents(bytes);
+    let Some((line, header)) = rest.next().filter(|(_, text)| is_table(text)) else {
+        return entries(bytes).map(|entry| entry.map(archive)).collect();
+    };
+    let at = |line| move |error| ChecksumsError::Row { line, error };
+    let columns = Columns::read(header).map_err(at(line))?;
+    rest.map(|(line, text)| Ok((line, columns.archive(text).map_err(at(line))?))).collect()
+}
+
+/// Whether a file that begins with this line is a table. A file may well be called `name`.
+fn is_table(first: &[u8]) -> bool {
+    table::is_header(first) && matches!(line::read(1, first), Err(LineError::Form(_)))
+}
+
 /// The lines that hold a checksum, in order.
 pub(super) fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<Entry, ChecksumsError>> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
-    lines.filter_map(|(number, text)| {
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        let entry = line::read(number, text).transpose()?;
-        Some(entry.map_err(|error| ChecksumsError::Line { line: number, error }))
+    contents(bytes).map(|(number, text)| {
+        line::read(number, text).map_err(|error| ChecksumsError::Line { line: number, error })
     })
 }
 
-fn archive(entry: &Entry) -> Archive {
-    Archive { name: plain(&entry.name), md5: entry.md5, size: None, address: None, alias: None }
+/// The lines that say something, counted from 1, without their ends.
+fn contents(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
+    let lines = lines.map(|(number, text)| (number, text.strip_suffix(b"\r").unwrap_or(text)));
+    lines.filter(|(_, text)| !text.starts_with(b"#") && !text.trim_ascii().is_empty())
+}
+
+fn archive(entry: Entry) -> (usize, Archive) {
+    let Entry { line, name, md5 } = entry;
+    (line, Archive { name: plain(&name), md5, size: None, address: None, alias: None })
 }
 
 /// The same error with line numbers in place of positions.
@@ -206,7 +224,9 @@ mod tests {
 
     #[test]
     fn no_bytes_make_it_panic() {
-        let pieces: [&[u8]; 12] = [
+        let pieces: [&[u8]; 14] = [
+            b"name\tmd5\n",
+            b"\t",
             HEX.as_bytes(),
             b"MD5 (",
             b") = ",

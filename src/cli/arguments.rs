@@ -54,7 +54,13 @@ pub(super) struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 struct Global {
-    /// Another table of MD5s in place of the built-in one, in any form that `md5sum -c` reads
+    /// Another table of MD5s in place of the built-in one, in any form that `md5sum -c` reads, or
+    /// with columns
+    ///
+    /// A table with columns has tabs between its cells. Its first line names the columns, in any
+    /// order: `name` and `md5`, and if known `size` (bytes), `address` (http:// or https://) and
+    /// `script_name` (another name under which people have the archive). Then comes one archive a
+    /// line; an empty cell is unknown.
     #[arg(long, global = true, value_name = "FILE")]
     checksums: Option<PathBuf>,
     /// How results are printed on standard output

@@ -44,11 +44,8 @@ fn shown(text: &[u8]) -> String {
     }
 }
 
-/// What the line says; `None` where it is blank or a comment.
-pub(super) fn read(line: usize, text: &[u8]) -> Result<Option<Entry>, LineError> {
-    if text.starts_with(b"#") || text.trim_ascii().is_empty() {
-        return Ok(None);
-    }
+/// What the line says, which is neither blank nor a comment.
+pub(super) fn read(line: usize, text: &[u8]) -> Result<Entry, LineError> {
     let content = text.trim_ascii_start();
     let (escaped, content) = match content.strip_prefix(b"\\") {
         Some(rest) => (true, rest),
@@ -58,7 +55,7 @@ pub(super) fn read(line: usize, text: &[u8]) -> Result<Option<Entry>, LineError>
     let (md5, name) = found.unwrap_or_else(|| Err(LineError::Form(text.to_vec())))?;
     let name = if escaped { unescape(name)? } else { name.to_vec() };
     let name = String::from_utf8(name).map_err(|error| LineError::NotUtf8(error.into_bytes()))?;
-    Ok(Some(Entry { line, name, md5 }))
+    Ok(Entry { line, name, md5 })
 }
 
 /// `MD5 (name) = hex` and `MD5(name)= hex`; `None` where the line has not this form.
@@ -141,7 +138,7 @@ mod tests {
     const HEX: &str = "fe8ed0a6961412fddcbb3603c11b3698";
 
     fn name(text: &str) -> String {
-        read(1, text.replace("HEX", HEX).as_bytes()).unwrap().unwrap().name
+        read(1, text.replace("HEX", HEX).as_bytes()).unwrap().name
     }
 
     fn refused(text: &[u8]) -> LineError {
