@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use crate::catalog::{Archive, Catalog};
 use crate::digest::Digest;
+use crate::disk::Folder;
 use crate::report::write_json;
-use crate::{escape, units};
+use crate::{escape, transfer, units};
 
 const SCHEMA: &str = "cxr.list/1";
 
@@ -19,6 +20,8 @@ const SCHEMA: &str = "cxr.list/1";
 pub enum State {
     /// Nothing.
     Missing,
+    /// No file, but the program has some of it.
+    Unfinished,
     /// A file that is too short.
     Incomplete,
     /// A file, and of the right size where the size is known.
@@ -63,7 +66,7 @@ fn row(archive: &Archive, dir: &Path) -> Row {
         .map(|name| (name, state_of(archive, &dir.join(name))))
         .filter(|(_, (state, _))| *state != State::Missing);
     let (name, found) = found.next().unzip();
-    let (state, actual_size) = found.unwrap_or((State::Missing, None));
+    let (state, actual_size) = found.unwrap_or_else(|| unfinished(archive, dir));
     Row {
         name: archive.name.clone(),
         size: archive.size,
@@ -74,6 +77,14 @@ fn row(archive: &Archive, dir: &Path) -> Row {
         path: name.map(|name| dir.join(name).to_string_lossy().into_owned()),
         found_as: name.filter(|name| **name != archive.name).cloned(),
     }
+}
+
+/// What the program has of an archive of which there is no file, and how many bytes.
+fn unfinished(archive: &Archive, dir: &Path) -> (State, Option<u64>) {
+    let written = transfer::look(&Folder::new(dir), archive)
+        .map(|part| part.recovered.written.total())
+        .filter(|&written| written > 0);
+    (written.map_or(State::Missing, |_| State::Unfinished), written)
 }
 
 /// What the file at the path is for the archive, and its size.
@@ -120,8 +131,8 @@ pub fn write_document(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
 impl Row {
     fn words(&self) -> String {
         let words = match (self.state, self.actual_size, self.size) {
-            (State::Incomplete, Some(actual), Some(size)) => {
-                format!("incomplete {} %", units::percent(actual, size))
+            (State::Incomplete | State::Unfinished, Some(actual), Some(size)) => {
+                format!("{} {} %", self.state.word(), units::percent(actual, size))
             }
             (state, ..) => state.word().to_owned(),
         };
@@ -136,6 +147,7 @@ impl State {
     const fn word(self) -> &'static str {
         match self {
             Self::Missing => "missing",
+            Self::Unfinished => "unfinished",
             Self::Incomplete => "incomplete",
             Self::Here => "here",
             Self::TooLong => "too long",
@@ -158,6 +170,7 @@ mod tests {
         };
         let archives = [
             archive("missing", Some(100), None),
+            archive("begun", Some(100), None),
             archive("short", Some(100), None),
             archive("right", Some(100), None),
             archive("long", Some(100), None),
@@ -167,8 +180,8 @@ mod tests {
             archive("right/inside", Some(100), None),
         ];
         // The last one could not stand in one catalogue with `right`.
-        let mut rows = rows(&Catalog::new(archives[..7].to_vec()).unwrap(), dir);
-        rows.push(row(&archives[7], dir));
+        let mut rows = rows(&Catalog::new(archives[..8].to_vec()).unwrap(), dir);
+        rows.push(row(&archives[8], dir));
         rows
     }
 
@@ -180,6 +193,10 @@ mod tests {
             fs::write(dir.path().join(name), vec![0; size]).unwrap();
         }
         fs::create_dir(dir.path().join("folder")).unwrap();
+        let own = dir.path().join(".cxr");
+        fs::create_dir(&own).unwrap();
+        // Without a journal: a file system that knows of no holes in it says that all is there.
+        fs::write(own.join("begun.00000000.part"), [1; 30]).unwrap();
         dir
     }
 
@@ -191,6 +208,7 @@ mod tests {
         let zeros = Digest::new([0; 16]);
         let expected = [
             ("missing", "100 B", "missing"),
+            ("begun", "100 B", "unfinished 30 %"),
             ("short", "100 B", "incomplete 45 %"),
             ("right", "100 B", "here"),
             ("long", "100 B", "too long"),
@@ -217,10 +235,20 @@ mod tests {
             document["archives"].as_array().unwrap().iter().map(|row| &row["state"]).collect();
         assert_eq!(
             states,
-            ["missing", "incomplete", "here", "too-long", "here", "here", "unreadable", "missing"]
+            [
+                "missing",
+                "unfinished",
+                "incomplete",
+                "here",
+                "too-long",
+                "here",
+                "here",
+                "unreadable",
+                "missing"
+            ]
         );
-        assert_eq!(document["archives"][1]["actual_size"], 45);
+        assert_eq!(document["archives"][2]["actual_size"], 45);
         let path = dir.path().join("alias");
-        assert_eq!(document["archives"][5]["path"], path.to_str().unwrap());
+        assert_eq!(document["archives"][6]["path"], path.to_str().unwrap());
     }
 }

@@ -32,6 +32,7 @@ pub(super) fn report(
         bytes_downloaded: outcome.downloaded,
         bytes_reused: outcome.reused,
         attempts: outcome.attempts,
+        seconds: outcome.time.as_secs_f64(),
         ..blank(folder, archive, Verdict::Ok)
     };
     let here = kept(outcome, size);

@@ -4,6 +4,7 @@
 //! No byte crosses threads between the socket and the file, and a slow disk holds back its own
 //! socket and nothing else.
 
+use std::cell::OnceCell;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,9 @@ use super::schedule::{Lease, Next, Reaction};
 use super::{Job, Transfer, lock};
 use crate::digest::Digest;
 use crate::disk::DiskError;
+use crate::escape;
 use crate::event::Event;
-use crate::source::{Body, Client, Fault, Opened, Question};
+use crate::source::{Body, Client, ClientError, Fault, Opened, Question};
 
 /// Bytes that are gathered before they are written.
 const BATCH: u64 = 256 * 1024;
@@ -56,13 +58,26 @@ impl From<DiskError> for Trouble {
 pub(super) struct Connection<'a> {
     transfer: &'a Transfer<'a>,
     runtime: Runtime,
-    /// Made when first needed; it lives in this thread's runtime.
-    client: Client,
+    /// Made when first needed, which takes some milliseconds; it lives in this thread's runtime.
+    client: OnceCell<Client>,
 }
 
 impl<'a> Connection<'a> {
-    pub(super) fn new(transfer: &'a Transfer<'a>, runtime: Runtime, client: Client) -> Self {
-        Self { transfer, runtime, client }
+    pub(super) fn new(transfer: &'a Transfer<'a>, runtime: Runtime) -> Self {
+        Self { transfer, runtime, client: OnceCell::new() }
+    }
+
+    /// This connection's client.
+    ///
+    /// # Errors
+    ///
+    /// If this machine can make none.
+    pub(super) fn client(&self) -> Result<&Client, ClientError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        let client = Client::new(&self.transfer.options.client)?;
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// Works until nothing is left to do or the run is being ended.
@@ -70,7 +85,10 @@ impl<'a> Connection<'a> {
         while let Some(lease) = self.next_lease() {
             let Some(job) = self.transfer.job(lease.archive) else { continue };
             let mut flight = Flight::new(self.transfer, &job, &lease);
-            let result = self.runtime.block_on(flight.fly(&self.client));
+            let result = match self.client() {
+                Ok(client) => self.runtime.block_on(flight.fly(client)),
+                Err(error) => Err(Fault::File(error.to_string()).into()),
+            };
             let (result, delivered) = flight.land(result);
             self.conclude(&job, &lease, delivered, result);
             self.transfer.changed.notify_all();
@@ -124,14 +142,24 @@ impl<'a> Connection<'a> {
 
     fn tell(&self, job: &Job, lease: &Lease, fault: &Fault, reaction: &Reaction) {
         let source = self.transfer.sources[lease.source].name();
-        let (reason, wait) = match reaction {
-            Reaction::Again(wait) if wait.is_zero() => return,
-            Reaction::Moot => return,
-            Reaction::Again(wait) => (format!("{source}: {fault}"), *wait),
-            Reaction::GivenUp => (format!("{source}: {fault}; given up for it"), Duration::ZERO),
-        };
         let archive = &job.archive.name;
-        self.transfer.listener.on(Event::Retrying { archive, reason: &reason, wait });
+        match reaction {
+            Reaction::Moot => {}
+            Reaction::Again(wait) if wait.is_zero() => {}
+            Reaction::Again(wait) => {
+                let reason = format!("{source}: {fault}");
+                self.transfer.listener.on(Event::Retrying {
+                    archive,
+                    reason: &reason,
+                    wait: *wait,
+                });
+            }
+            Reaction::GivenUp => {
+                let name = escape::text(archive);
+                let message = format!("{name}: {source}: {fault}; given up for this archive");
+                self.transfer.listener.on(Event::Notice { message: &message });
+            }
+        }
     }
 }
 

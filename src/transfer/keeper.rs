@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use super::front::{End, Front};
 use super::part::Part;
@@ -58,6 +59,7 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
     }
 
     fn keep(&self, archive: usize, plan: Plan) -> Outcome {
+        let begun = Instant::now();
         let Plan { index, archive: wanted, kept } = plan;
         let reused = kept.written.total();
         if self.transfer.is_over() {
@@ -72,6 +74,7 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
                 downloaded: 0,
                 reused,
                 attempts: 0,
+                time: begun.elapsed(),
                 sources,
             };
         }
@@ -99,6 +102,7 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
                     downloaded: 0,
                     reused: 0,
                     attempts: 0,
+                    time: begun.elapsed(),
                     sources,
                 };
             }
@@ -134,6 +138,7 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
             downloaded: job.downloaded.load(Ordering::Relaxed),
             reused,
             attempts: job.attempts.load(Ordering::Relaxed),
+            time: begun.elapsed(),
             sources: job.part().sources(),
         }
     }

@@ -33,7 +33,7 @@ use crate::digest::Digest;
 use crate::disk::{DiskError, Folder};
 use crate::event::Listener;
 use crate::hash::Engine;
-use crate::source::{Client, ClientError, ClientOptions, Source};
+use crate::source::{ClientError, ClientOptions, Source};
 use connection::Connection;
 use front::{End, Front};
 use keeper::Keeper;
@@ -95,6 +95,8 @@ pub struct Outcome {
     pub reused: u64,
     /// Requests made.
     pub attempts: u32,
+    /// From when it was taken in hand.
+    pub time: Duration,
     /// The sources that gave bytes.
     pub sources: Vec<String>,
 }
@@ -221,8 +223,11 @@ impl<'a> Transfer<'a> {
                 .enable_all()
                 .build()
                 .map_err(|error| ClientError::Tls(error.to_string()))?;
-            let client = Client::new(&self.options.client)?;
-            connections.push(Connection::new(self, runtime, client));
+            connections.push(Connection::new(self, runtime));
+        }
+        if let Some(first) = connections.first().filter(|_| !self.is_local()) {
+            // What is wrong with the trust store is told now, and once.
+            first.client()?;
         }
         for connection in connections {
             scope.spawn(move || connection.run());
@@ -239,6 +244,10 @@ impl<'a> Transfer<'a> {
     pub fn finish(&self) {
         self.finished.store(true, Ordering::SeqCst);
         self.changed.notify_all();
+    }
+
+    fn is_local(&self) -> bool {
+        self.sources.iter().all(Source::is_local)
     }
 
     fn is_over(&self) -> bool {
