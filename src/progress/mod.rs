@@ -69,6 +69,7 @@ trait Display: Send {
 pub struct Progress {
     tally: Arc<Tally>,
     verbosity: Verbosity,
+    bars: bool,
     /// Archives whose first failed attempt was told of.
     retried: Mutex<HashSet<String>>,
     /// The queue of lines; closing it ends the thread.
@@ -87,14 +88,17 @@ impl Progress {
     /// `CXR_HEARTBEAT` is the time between two heartbeats in seconds, 30 by default.
     pub fn start(verbosity: Verbosity, bars: When) -> Self {
         let now = Instant::now();
-        let (display, interval): (Box<dyn Display>, _) = if bars.wanted() {
+        let bars = bars.wanted();
+        let (display, interval): (Box<dyn Display>, _) = if bars {
             (Box::new(Bars::on_stderr()), Duration::from_secs(1) / u32::from(bars::HERTZ))
         } else {
             let heartbeat = heartbeat();
             let lines = Lines::new(messages::line, heartbeat, now);
             (Box::new(lines), heartbeat.min(Duration::from_secs(1)))
         };
-        Self::with(verbosity, display, interval)
+        let mut progress = Self::with(verbosity, display, interval);
+        progress.bars = bars;
+        progress
     }
 
     fn with(verbosity: Verbosity, display: Box<dyn Display>, interval: Duration) -> Self {
@@ -108,7 +112,7 @@ impl Progress {
             thread = thread::Builder::new().name("progress".to_owned()).spawn(show).ok();
             lines = Some(sender);
         }
-        Self { tally, verbosity, retried: Mutex::default(), lines, thread }
+        Self { tally, verbosity, bars: false, retried: Mutex::default(), lines, thread }
     }
 
     /// Shows what is left to be shown, and takes the bars away.
@@ -162,7 +166,10 @@ impl Listener for Progress {
             Event::Notice { message } => self.line(escape::text(message).into_owned()),
             Event::Settled(report) => {
                 self.tally.settle(report);
-                self.line(report.line(false));
+                // A person who watches bars reads the verdicts in the report right below.
+                if !self.bars {
+                    self.line(report.line(false));
+                }
             }
         }
     }
