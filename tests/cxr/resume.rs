@@ -101,6 +101,7 @@ fn killed_at_many_moments_the_archives_still_end_up_right() {
             }
         }
     }
+    assert!(kills > 5, "{kills} kills");
     server.behaves();
     fetch().report(0).all_ok();
     sandbox.has(&all[0]);
