@@ -43,6 +43,8 @@ fn nothing_unfinished_is_left() {
 fn many_chunks_over_many_connections_make_one_file() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 20)]);
     let server = Server::with(&all);
+    // Each answer takes a while, so that several are under way at a time.
+    server.does(Fault::Throttle { rate: 4 << 20 });
     sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
     sandbox.has(&all[0]);
     assert!(server.hits().len() > 20, "{} requests", server.hits().len());

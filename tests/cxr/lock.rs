@@ -116,8 +116,10 @@ fn verify_needs_no_lock() {
 fn many_at_once_and_each_ends_well_or_says_why_not() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
-    let runs: Vec<_> = (0..6).map(|_| sandbox.fetch(&server, &all).spawn()).collect();
-    let ends: Vec<_> = runs.into_iter().map(|run| run.wait()).collect();
+    // All tables are written before the first run reads one.
+    let runs: Vec<_> = (0..6).map(|_| sandbox.fetch(&server, &all)).collect();
+    let runs: Vec<_> = runs.into_iter().map(crate::support::Cxr::spawn).collect();
+    let ends: Vec<_> = runs.into_iter().map(crate::support::Running::wait).collect();
     for end in &ends {
         end.expect(matches!(end.status, Some(0 | 3)), "exit status 0 or 3");
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives, random};
 
 /// Bytes of a chunk in these tests.
 const CHUNK: u64 = 128 << 10;
@@ -80,9 +80,7 @@ fn a_run_that_is_continued_from_another_source_goes_on() {
 
 #[test]
 fn killed_at_many_moments_the_archives_still_end_up_right() {
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = random();
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 5)]);
     let size = all[0].size() + all[1].size();
     let server = Server::with(&all);
@@ -103,6 +101,7 @@ fn killed_at_many_moments_the_archives_still_end_up_right() {
             }
         }
     }
+    assert!(kills > 5, "{kills} kills");
     server.behaves();
     fetch().report(0).all_ok();
     sandbox.has(&all[0]);
@@ -188,9 +187,7 @@ const DAMAGES: [(&str, Damage); 8] = [
 
 #[test]
 fn whatever_is_damaged_the_result_is_right() {
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = random();
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
     let state = state(&sandbox);
@@ -215,22 +212,39 @@ fn whatever_is_damaged_the_result_is_right() {
 
 #[test]
 fn everything_damaged_at_once_many_times() {
-    let seed = fastrand::u64(..);
-    eprintln!("seed {seed}");
-    let mut random = fastrand::Rng::with_seed(seed);
+    let mut random = random();
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
     let state = state(&sandbox);
     for round in 0..15 {
         restore(&sandbox, &state);
         for (file, _) in &state {
-            let (_, damage) = DAMAGES[random.usize(0..DAMAGES.len() - 1)];
+            let (name, damage) = DAMAGES[random.usize(0..DAMAGES.len() - 1)];
+            eprintln!("round {round}: {}: {name}", file.display());
             damage(&sandbox.path("data/.cxr").join(file), &mut random);
         }
         let outcome = sandbox.fetch(&server, &all).chunk(CHUNK).run();
         outcome.expect(outcome.status == Some(0), format_args!("exit status 0, round {round}"));
         sandbox.has(&all[0]);
     }
+}
+
+#[test]
+fn a_part_that_is_too_long_and_lost_its_journal() {
+    let all = vec![archive(1, 3)];
+    let (sandbox, server) = half_done(&all);
+    let state = state(&sandbox);
+    let is = |file: &Path, kind: &str| file.to_string_lossy().ends_with(kind);
+    for (file, bytes) in &state {
+        let path = sandbox.path("data/.cxr").join(file);
+        if is(file, ".part") {
+            fs::write(&path, [&bytes[..], &vec![7; 3_000_000]].concat()).unwrap();
+        } else if is(file, ".journal") {
+            fs::remove_file(&path).unwrap();
+        }
+    }
+    sandbox.fetch(&server, &all).chunk(CHUNK).report(0).all_ok();
+    sandbox.has(&all[0]);
 }
 
 #[test]

@@ -88,11 +88,16 @@ fn retry_after_in_the_past_or_in_no_words_is_ignored() {
 fn retry_after_of_one_answer_holds_for_all_connections_to_that_source() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
-    server.does(Fault::RetryAfter(429, "1").first(4));
-    sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
-    // The first ones may have been on their way together; after them there is a second of peace.
-    let hits = server.hits().iter().filter(|hit| hit.status == 429).count();
-    assert!(hits <= 4, "{hits} requests were told to wait");
+    server.does(Fault::Throttle { rate: 250_000 });
+    server.does(Fault::RetryAfter(429, "1").after(3).first(1));
+    let fetch = sandbox.fetch(&server, &all).args(["-c", "4"]);
+    fetch.chunk(100_000).report(0).all_ok();
+    let hits = server.hits();
+    let told = hits.iter().find(|hit| hit.status == 429).unwrap().at;
+    // The other three have their chunks after 0.4 s, and would ask for the next ones then.
+    let peace = told + Duration::from_millis(200)..told + Duration::from_millis(950);
+    let disturbed = hits.iter().filter(|hit| peace.contains(&hit.at)).count();
+    assert_eq!(disturbed, 0, "requests in the second of peace");
 }
 
 #[test]

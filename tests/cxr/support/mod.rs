@@ -15,6 +15,7 @@ pub use mount::SmallDisk;
 pub use nginx::{Authority, Nginx};
 pub use outcome::Report;
 pub use process::Running;
+pub use program::Cxr;
 pub use python::Python;
 pub use sandbox::Sandbox;
 pub use server::{Fault, Lie, Refusal, Rule, Server};
@@ -28,6 +29,15 @@ pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
         assert!(start.elapsed() < Duration::from_secs(10), "waited ten seconds for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// Numbers that differ from run to run; with `CXR_TESTS_SEED` those of an earlier run, which
+/// printed its seed.
+pub fn random() -> fastrand::Rng {
+    let given = std::env::var("CXR_TESTS_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| fastrand::u64(..));
+    eprintln!("CXR_TESTS_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
 }
 
 /// Whether tests that need a program which is not installed may be left out.

@@ -80,7 +80,7 @@ impl Running {
 
     #[track_caller]
     pub fn wait(self) -> Outcome {
-        self.wait_for(Duration::from_mins(1))
+        self.wait_for(Duration::from_secs(30))
     }
 
     /// Waits for the end; kills it and fails after so long.

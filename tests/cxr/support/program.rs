@@ -26,7 +26,7 @@ impl Cxr {
             arguments: Vec::new(),
             environment: Vec::new(),
             folder: sandbox.root().to_owned(),
-            deadline: Duration::from_mins(1),
+            deadline: Duration::from_secs(30),
         };
         cxr.env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", sandbox.path("home"))
@@ -74,7 +74,7 @@ impl Cxr {
         self
     }
 
-    /// Runs to the end; fails if that takes longer than a minute.
+    /// Runs to the end; fails if that takes longer than half a minute.
     #[track_caller]
     pub fn run(self) -> Outcome {
         let deadline = self.deadline;

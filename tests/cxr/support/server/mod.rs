@@ -15,7 +15,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::archive::Archive;
 use answer::Answer;
@@ -32,6 +32,8 @@ pub struct Hit {
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub status: u16,
+    /// When it came in.
+    pub at: Instant,
     /// Bytes of the body handed to the socket so far.
     pub sent: u64,
 }
@@ -247,6 +249,7 @@ fn converse(stream: &Arc<TcpStream>, shared: &Shared) {
             path: request.path,
             headers: request.headers,
             status: answer.status,
+            at: Instant::now(),
             sent: 0,
         });
         let now = shared.answering.fetch_add(1, Ordering::SeqCst) + 1;
