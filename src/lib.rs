@@ -16,7 +16,20 @@
 //! - [`verdict`] holds the seven words, and [`report`] what is said of every archive.
 //! - [`event`] carries what happens on the way to whoever listens, such as a progress bar.
 //! - [`progress`] listens and speaks to standard error: bars, lines, and messages.
+//! - [`verify`] checks what is here, and [`fetch`] gets what is not: the two that do the work.
 //! - [`list`] shows the catalogue and what is here of it, and [`mod@cite`] what NIH asks for.
+//!
+//! ```no_run
+//! use cxr::{cancel::Cancel, catalog::Catalog, event::Silent};
+//! use cxr::fetch::{FetchRequest, fetch};
+//!
+//! let request = FetchRequest::new(Catalog::nih(), "nih");
+//! let report = fetch(&request, &Silent, &Cancel::new())?;
+//! for archive in &report.archives {
+//!     assert_eq!(archive.verdict.word(), "ok", "{}: {:?}", archive.name, archive.detail);
+//! }
+//! # Ok::<(), cxr::fetch::FetchError>(())
+//! ```
 
 pub mod cancel;
 pub mod catalog;

@@ -4,12 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use cxr::cancel::Cancel;
 use cxr::verdict::ExitStatus;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals as Arriving;
+
+/// A second signal so soon is an echo of the first: `timeout`, for one, sends it to the process
+/// and to its group.
+const ECHO: Duration = Duration::from_millis(200);
 
 /// Which signal came first, if any.
 #[derive(Debug, Clone, Default)]
@@ -23,9 +28,7 @@ impl Signals {
         let signals = Self::default();
         let again = Arc::new(AtomicBool::new(false));
         for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
-            // In this order: the first arms the second.
             flag::register_conditional_shutdown(signal, status, Arc::clone(&again))?;
-            flag::register(signal, Arc::clone(&again))?;
         }
         let mut arriving = Arriving::new([SIGINT, SIGTERM])?;
         let first = Arc::clone(&signals.first);
@@ -33,6 +36,8 @@ impl Signals {
             if let Some(signal) = arriving.forever().next() {
                 first.store(signal, Ordering::SeqCst);
                 cancel.cancel();
+                thread::sleep(ECHO);
+                again.store(true, Ordering::SeqCst);
             }
         })?;
         Ok(signals)

@@ -37,9 +37,10 @@ pub struct FetchRequest {
     pub jobs: NonZeroUsize,
     /// Connections in all.
     pub connections: NonZeroUsize,
-    /// Attempts in a row without a new byte before a source is given up for an archive.
+    /// Attempts in a row without a new byte before a source is given up for an archive; at least
+    /// one is made.
     pub retries: u32,
-    /// How long a connection may bring no byte.
+    /// How long a connection may bring fewer than 100 bytes a second.
     pub stall_timeout: Duration,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
@@ -59,6 +60,34 @@ pub struct FetchRequest {
     pub chunk: NonZeroU64,
     /// The wait after the first failed attempt, before jitter; it doubles from one to the next.
     pub backoff: Duration,
+}
+
+impl FetchRequest {
+    /// Everything in the catalogue, from its publisher's addresses into `dir`, with the defaults of
+    /// the command line.
+    pub fn new(catalog: Catalog, dir: impl Into<PathBuf>) -> Self {
+        const TWELVE: NonZeroUsize = NonZeroUsize::new(12).unwrap();
+        const CHUNK: NonZeroU64 = NonZeroU64::new(32 << 20).unwrap();
+        Self {
+            selected: (0..catalog.archives().len()).collect(),
+            catalog,
+            dir: dir.into(),
+            sources: vec![SourceSpec::Publisher],
+            jobs: TWELVE,
+            connections: TWELVE,
+            retries: 8,
+            stall_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(30),
+            limit_rate: None,
+            cacert: None,
+            recheck: false,
+            keep_corrupt: false,
+            wait: false,
+            dry_run: false,
+            chunk: CHUNK,
+            backoff: Duration::from_secs(1),
+        }
+    }
 }
 
 /// Why a fetch could not begin. What befalls one archive is a verdict, not an error.

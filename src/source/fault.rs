@@ -19,7 +19,7 @@ pub enum Fault {
     NoConnection(String),
     /// The certificate is not one to trust.
     #[error(
-        "the certificate is not trusted: {0}; behind a proxy that opens TLS, give its CA with --cacert"
+        "the certificate is not trusted: {0}; a proxy that opens TLS, or a server with an authority of its own, needs its CA's certificate with --cacert"
     )]
     Certificate(String),
     /// The connection stood, but no answer came.

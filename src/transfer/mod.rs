@@ -1,6 +1,6 @@
 //! Archives on their way from sources to their final names.
 //!
-//! Three kinds of threads share a [`schedule`](Schedule): connections, which bring bytes; keepers,
+//! Three kinds of threads share a schedule: connections, which bring bytes; keepers,
 //! one for each archive in hand, which read back, compare digests and rename; and one that syncs
 //! parts every few seconds, so that a power cut costs little.
 
@@ -31,7 +31,7 @@ use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::digest::Digest;
 use crate::disk::{DiskError, Folder};
-use crate::event::Listener;
+use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
 use crate::source::{ClientError, ClientOptions, Source};
 use connection::Connection;
@@ -281,6 +281,9 @@ impl<'a> Transfer<'a> {
     fn size_learnt(&self, job: &Job, size: u64) -> Result<(), DiskError> {
         job.part().record_size(size)?;
         job.front.learn_size(size);
+        let archive = &job.archive.name;
+        let (activity, size) = (Activity::Fetch, Some(size));
+        self.listener.on(Event::Begun { archive, activity, size });
         self.changed.notify_all();
         Ok(())
     }

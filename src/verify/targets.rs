@@ -1,6 +1,5 @@
 //! From what was asked for to single files, without reading any.
 
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +10,7 @@ use super::check::{blank, unreadable};
 use super::names::{Named, named};
 use super::read::Trouble;
 use crate::catalog::Archive;
+use crate::disk::{Folder, Kept};
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
 
@@ -52,7 +52,7 @@ fn absent(path: &Path, request: &VerifyRequest, error: io::Error) -> ArchiveRepo
     match named(path, &request.catalog) {
         Named::Exactly(archive) if error.kind() == io::ErrorKind::NotFound => {
             let dir = folder_of(archive, path);
-            missing(&dir, archive, &parts(&dir))
+            missing(&dir, archive)
         }
         named => {
             let mut report = unreadable(path, named.archive(), &Trouble::Open(error));
@@ -64,11 +64,10 @@ fn absent(path: &Path, request: &VerifyRequest, error: io::Error) -> ArchiveRepo
 
 /// Every archive of the catalogue, under its name or else under its other name.
 fn folder<'a>(dir: &Path, archives: &'a [Archive]) -> Vec<Target<'a>> {
-    let parts = parts(dir);
-    archives.iter().map(|archive| archive_in(dir, archive, &parts)).collect()
+    archives.iter().map(|archive| archive_in(dir, archive)).collect()
 }
 
-fn archive_in<'a>(dir: &Path, archive: &'a Archive, parts: &[OsString]) -> Target<'a> {
+fn archive_in<'a>(dir: &Path, archive: &'a Archive) -> Target<'a> {
     let names = [Some(&archive.name), archive.alias.as_ref()];
     for path in names.into_iter().flatten().map(|name| join(dir, name)) {
         match fs::metadata(&path) {
@@ -80,12 +79,12 @@ fn archive_in<'a>(dir: &Path, archive: &'a Archive, parts: &[OsString]) -> Targe
             }
         }
     }
-    Target::Settled(Box::new(missing(dir, archive, parts)))
+    Target::Settled(Box::new(missing(dir, archive)))
 }
 
-fn missing(dir: &Path, archive: &Archive, parts: &[OsString]) -> ArchiveReport {
+fn missing(dir: &Path, archive: &Archive) -> ArchiveReport {
     let path = join(dir, &archive.name);
-    let is_begun = parts.iter().any(|part| part.to_string_lossy().starts_with(&archive.name));
+    let is_begun = Folder::new(dir).kept(archive, Kept::Part).is_file();
     let (detail, does) = if is_begun {
         ("an unfinished download of it is here", "continues it")
     } else if fs::symlink_metadata(&path).is_ok() {
@@ -98,12 +97,6 @@ fn missing(dir: &Path, archive: &Archive, parts: &[OsString]) -> ArchiveReport {
         next: Some(fetch(archive, dir, does)),
         ..blank(&path, Some(archive), Verdict::Missing)
     }
-}
-
-/// The names in the folder of unfinished downloads; none if there is no such folder.
-fn parts(dir: &Path) -> Vec<OsString> {
-    let entries = fs::read_dir(dir.join(".cxr")).into_iter().flatten();
-    entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name())).collect()
 }
 
 /// The path of a file in the folder; that in the present folder is the name alone.

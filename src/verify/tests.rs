@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use super::testing::{archive, catalog, content};
 use super::*;
+use crate::disk::{Folder, Kept};
 use crate::event::Silent;
 use crate::verdict::Verdict::{self, Corrupt, Error, Foreign, Incomplete, Missing, Ok};
 
@@ -139,8 +140,11 @@ fn an_archive_that_is_asked_for_by_name_can_be_missing_too() {
 #[test]
 fn an_unfinished_download_is_mentioned() {
     let dir = folder(&[]);
-    fs::create_dir(dir.path().join(".cxr")).unwrap();
-    fs::write(dir.path().join(".cxr/images_002.tar.gz.part"), b"").unwrap();
+    let place = Folder::new(dir.path());
+    place.make().unwrap();
+    let archives = catalog();
+    fs::write(place.kept(&archives.archives()[0], Kept::Receipt), b"").unwrap();
+    fs::write(place.kept(&archives.archives()[1], Kept::Part), b"").unwrap();
     let reports = check(&[dir.path()]);
     assert_eq!(detail(&reports[0]), "not here");
     assert_eq!(detail(&reports[1]), "an unfinished download of it is here");
