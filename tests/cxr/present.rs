@@ -46,17 +46,29 @@ fn a_receipt_of_a_file_that_changed_is_ignored() {
 }
 
 #[test]
+fn a_change_under_the_old_size_and_time_is_noticed() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    rot(&sandbox.data().join(NAMES[0]));
+    sandbox.fetch(&server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+/// Changes bytes in place, so that name, size, time and inode all stay.
+fn rot(path: &std::path::Path) {
+    let modified = fs::metadata(path).unwrap().modified().unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"rotten", 200_000).unwrap();
+    file.set_modified(modified).unwrap();
+}
+
+#[test]
 fn recheck_trusts_no_receipt() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    let path = sandbox.data().join(NAMES[0]);
-    let modified = fs::metadata(&path).unwrap().modified().unwrap();
-    // In place, so that name, size, time and inode all stay.
-    let file = fs::File::options().write(true).open(&path).unwrap();
-    std::os::unix::fs::FileExt::write_all_at(&file, b"rotten", 200_000).unwrap();
-    file.set_modified(modified).unwrap();
-    drop(file);
+    rot(&sandbox.data().join(NAMES[0]));
     sandbox.fetch(&server, &all).arg("--recheck").report(0).all_ok();
     sandbox.has(&all[0]);
 }
