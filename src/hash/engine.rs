@@ -1,77 +1,50 @@
-//! The threads, the queue of streams that have work, and the streams.
+//! The threads that hash, and the streams that they hash for.
 
-use std::collections::VecDeque;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use bytes::Bytes;
-use md5::{Digest as _, Md5};
 
+use super::lanes::{Feed, Lanes};
+use super::table::{Job, Table, Width};
 use crate::digest::Digest;
-
-/// Bytes that one stream may hold unhashed before `push` waits.
-pub const BACKLOG: usize = 1 << 20;
 
 /// A pool of threads that hash the blocks of many streams.
 ///
-/// Dropping it ends its threads; streams that are still open then never finish, so the engine is
-/// dropped last.
+/// Dropping it ends its threads as soon as no stream is open.
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<Shared>,
-    threads: Vec<thread::JoinHandle<()>>,
 }
 
 /// One file's bytes on their way to a digest. Dropping it forgets them.
 #[derive(Debug)]
 pub struct Stream {
     shared: Arc<Shared>,
-    lane: Arc<Lane>,
+    id: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    ready: Mutex<Ready>,
+    lanes: Lanes,
+    state: Mutex<State>,
+    /// Told when there is work for another thread, and when the engine is dropped.
     work: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Ready {
-    lanes: VecDeque<Arc<Lane>>,
-    closed: bool,
-}
-
-#[derive(Debug, Default)]
-struct Lane {
-    state: Mutex<LaneState>,
-    progress: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct LaneState {
-    blocks: VecDeque<Bytes>,
-    waiting: usize,
-    /// Taken out by the thread that hashes, so that the lock is not held meanwhile.
-    hasher: Option<Md5>,
-    queued: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+struct State {
+    table: Table,
+    threads: usize,
+    idle: usize,
+    is_closed: bool,
 }
 
 impl Engine {
     /// An engine with so many threads.
     pub fn new(threads: NonZeroUsize) -> Self {
-        let shared = Arc::new(Shared::default());
-        let threads = (0..threads.get())
-            .map(|_| {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || shared.run())
-            })
-            .collect();
-        Self { shared, threads }
+        Self::on(Lanes::for_this_machine(), threads)
     }
 
     /// An engine with a thread for every processor that this process may use.
@@ -79,111 +52,165 @@ impl Engine {
         Self::new(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 
+    /// An engine with so many threads that hash in these lanes.
+    pub fn on(lanes: Lanes, threads: NonZeroUsize) -> Self {
+        let shared = Arc::new(Shared { lanes, state: Mutex::default(), work: Condvar::new() });
+        for _ in 0..threads.get() {
+            let worker = Arc::clone(&shared);
+            let thread = thread::Builder::new().name("hash".to_owned());
+            // Where the system gives no thread, those do the work who wait for it.
+            if thread.spawn(move || worker.run()).is_ok() {
+                shared.state().threads += 1;
+            }
+        }
+        Self { shared }
+    }
+
     /// Opens a stream with nothing in it yet.
     pub fn stream(&self) -> Stream {
-        let lane = Lane::default();
-        lock(&lane.state).hasher = Some(Md5::new());
-        Stream { shared: Arc::clone(&self.shared), lane: Arc::new(lane) }
+        let id = self.shared.state().table.open();
+        Stream { shared: Arc::clone(&self.shared), id }
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        lock(&self.shared.ready).closed = true;
+        self.shared.state().is_closed = true;
         self.shared.work.notify_all();
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
     }
 }
 
 impl Stream {
-    /// Adds a block to the end of the stream. Waits while more than [`BACKLOG`] bytes are unhashed.
+    /// Adds a block to the end of the stream. Waits while more than [`BACKLOG`](super::BACKLOG)
+    /// bytes are unhashed.
+    #[expect(clippy::needless_pass_by_value, reason = "whoever pushes a block is done with it")]
     pub fn push(&mut self, block: Bytes) {
-        let mut state = lock(&self.lane.state);
-        while state.waiting > BACKLOG {
-            state = self.lane.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.shared.state();
+        while let Err(room) = state.table.push(self.id, &block) {
+            state = self.shared.wait(state, &room);
         }
-        state.waiting += block.len();
-        state.blocks.push_back(block);
-        if !state.queued {
-            state.queued = true;
-            drop(state);
-            lock(&self.shared.ready).lanes.push_back(Arc::clone(&self.lane));
-            self.shared.work.notify_one();
-        }
+        self.shared.call(&state);
     }
 
     /// Ends the stream: waits until all of it is hashed, and gives its digest.
     pub fn finish(self) -> Digest {
-        let mut state = lock(&self.lane.state);
-        while state.waiting > 0 || state.queued {
-            state = self.lane.progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.shared.state();
+        loop {
+            match state.table.end(self.id) {
+                Ok(chain) => return chain.finish(),
+                Err(end) => {
+                    self.shared.call(&state);
+                    state = self.shared.wait(state, &end);
+                }
+            }
         }
-        let hasher = state.hasher.take().unwrap_or_default();
-        Digest::new(hasher.finalize().into())
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        lock(&self.lane.state).blocks.clear();
+        let mut state = self.shared.state();
+        state.table.close(self.id);
+        if state.is_over() {
+            self.shared.work.notify_all();
+        } else {
+            // The others may be most of the streams now.
+            self.shared.call(&state);
+        }
+    }
+}
+
+impl State {
+    fn is_over(&self) -> bool {
+        self.is_closed && self.table.is_empty()
     }
 }
 
 impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn width(&self) -> Width {
+        Width { swift: self.lanes.swift_width(), most: self.lanes.width() }
+    }
+
+    /// Wakes another thread where there is one and work for it.
+    fn call(&self, state: &State) {
+        if state.idle > 0 && state.table.is_worth_while(self.width()) {
+            self.work.notify_one();
+        }
+    }
+
+    /// Waits for a stream's progress.
+    fn wait<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        progress: &Condvar,
+    ) -> MutexGuard<'a, State> {
+        if state.threads > 0 {
+            return progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let jobs = state.table.take(self.width(), 0);
+        if jobs.is_empty() {
+            return progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        self.hash(state, jobs)
+    }
+
+    /// What a thread does until the engine is over.
     fn run(&self) {
-        while let Some(lane) = self.next() {
-            if lane.hash_waiting() {
-                lock(&self.ready).lanes.push_back(lane);
-            }
+        let mut state = self.state();
+        while !state.is_over() {
+            let others = state.idle;
+            let jobs = state.table.take(self.width(), others);
+            state = if jobs.is_empty() {
+                state.idle += 1;
+                let mut state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.idle -= 1;
+                state
+            } else {
+                self.call(&state);
+                self.hash(state, jobs)
+            };
         }
     }
 
-    fn next(&self) -> Option<Arc<Lane>> {
-        let mut ready = lock(&self.ready);
-        loop {
-            if let Some(lane) = ready.lanes.pop_front() {
-                return Some(lane);
-            }
-            if ready.closed {
-                return None;
-            }
-            ready = self.work.wait(ready).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-impl Lane {
-    /// Hashes what waits, and says whether more came meanwhile.
-    fn hash_waiting(&self) -> bool {
-        let mut state = lock(&self.state);
-        let blocks = std::mem::take(&mut state.blocks);
-        let mut hasher = state.hasher.take().unwrap_or_default();
+    /// Hashes what was taken, unlocked, and puts it back.
+    fn hash<'a>(
+        &'a self,
+        state: MutexGuard<'a, State>,
+        mut jobs: Vec<Job>,
+    ) -> MutexGuard<'a, State> {
         drop(state);
-        let mut hashed = 0;
-        for block in blocks {
-            hasher.update(&block);
-            hashed += block.len();
+        let feeds = jobs.iter_mut().map(|job| Feed::new(&mut job.chain, &job.blocks)).collect();
+        self.lanes.update(feeds);
+        let mut state = self.state();
+        for job in jobs {
+            state.table.put_back(job);
         }
-        let mut state = lock(&self.state);
-        state.hasher = Some(hasher);
-        state.waiting -= hashed;
-        state.queued = !state.blocks.is_empty();
-        let again = state.queued;
-        drop(state);
-        self.progress.notify_all();
-        again
+        state
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use md5::{Digest as _, Md5};
+
     use super::*;
+    use crate::hash::BACKLOG;
+
+    fn engine(threads: usize) -> Engine {
+        Engine::new(NonZeroUsize::new(threads).unwrap())
+    }
+
+    fn oracle(text: &[u8]) -> Digest {
+        Digest::new(Md5::digest(text).into())
+    }
 
     #[test]
     fn many_streams_pushed_in_turns_have_the_digests_of_their_bytes() {
-        let engine = Engine::new(NonZeroUsize::new(2).unwrap());
+        let engine = engine(2);
         let texts: Vec<Vec<u8>> =
             (0..20).map(|n| (0..=250).cycle().take(n * 70_001).collect()).collect();
         let mut streams: Vec<_> = texts.iter().map(|_| engine.stream()).collect();
@@ -196,16 +223,80 @@ mod tests {
             }
         }
         for (text, stream) in texts.iter().zip(streams) {
-            assert_eq!(stream.finish(), Digest::new(Md5::digest(text).into()));
+            assert_eq!(stream.finish(), oracle(text));
         }
+    }
+
+    /// Streams that begin and end at different times, fed by threads of their own in blocks of any
+    /// size, some given up half way.
+    #[test]
+    fn streams_come_and_go_at_any_time() {
+        let engine = engine(3);
+        thread::scope(|scope| {
+            for seed in 0..14 {
+                let engine = &engine;
+                scope.spawn(move || {
+                    let mut random = fastrand::Rng::with_seed(seed);
+                    for _ in 0..3 {
+                        come_and_go(engine, &mut random);
+                    }
+                });
+            }
+        });
+    }
+
+    fn come_and_go(engine: &Engine, random: &mut fastrand::Rng) {
+        let length =
+            random.choice([100, 100_000, 2 * BACKLOG]).map_or(0, |most| random.usize(..most));
+        let largest = if random.bool() { 10_000 } else { 300_000 };
+        let text = Bytes::from((0..=250).cycle().take(length).collect::<Vec<u8>>());
+        let mut stream = engine.stream();
+        let mut rest = text.clone();
+        while !rest.is_empty() {
+            let size = random.usize(..largest).min(rest.len());
+            stream.push(rest.split_to(size));
+            if random.usize(..200) == 0 {
+                return;
+            }
+        }
+        assert_eq!(stream.finish(), oracle(&text));
     }
 
     #[test]
     fn a_dropped_stream_holds_nobody_up() {
-        let engine = Engine::new(NonZeroUsize::MIN);
+        let engine = engine(1);
         let mut lost = engine.stream();
         lost.push(Bytes::from_static(b"lost"));
         drop(lost);
         assert_eq!(engine.stream().finish().to_string(), "d41d8cd98f00b204e9800998ecf8427e");
+    }
+
+    #[test]
+    fn a_stream_outlives_its_engine() {
+        let engine = engine(1);
+        let mut stream = engine.stream();
+        drop(engine);
+        let text = vec![7; 3 * BACKLOG];
+        for block in text.chunks(BACKLOG / 2) {
+            stream.push(Bytes::copy_from_slice(block));
+        }
+        assert_eq!(stream.finish(), oracle(&text));
+    }
+
+    #[test]
+    fn without_a_thread_those_work_who_wait() {
+        let lanes = Lanes::for_this_machine();
+        let shared = Arc::new(Shared { lanes, state: Mutex::default(), work: Condvar::new() });
+        let engine = Engine { shared };
+        let text = vec![7; 3 * BACKLOG];
+        let mut streams = [engine.stream(), engine.stream()];
+        for block in text.chunks(BACKLOG / 2) {
+            for stream in &mut streams {
+                stream.push(Bytes::copy_from_slice(block));
+            }
+        }
+        for stream in streams {
+            assert_eq!(stream.finish(), oracle(&text));
+        }
     }
 }

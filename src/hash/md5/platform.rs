@@ -1,0 +1,102 @@
+//! Which kernels this processor has.
+
+#[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+use super::neon;
+use super::{Kernel, portable};
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512, sse2};
+
+/// The environment variable that hides instruction sets from the program, for tests and
+/// measurements: names of platforms with commas between, such as `avx512,avx2`.
+const HIDE: &str = "CXR_HIDE_SIMD";
+
+/// An instruction set that this processor has, and its kernels.
+#[derive(Debug, Clone, Copy)]
+pub struct Platform {
+    name: &'static str,
+    /// From the narrowest kernel, which is the fastest for what it holds, to the widest.
+    kernels: &'static [Kernel],
+}
+
+impl Platform {
+    /// The best that this processor has and the environment variable `CXR_HIDE_SIMD` does not hide.
+    pub fn detect() -> Self {
+        Self::available().swap_remove(0)
+    }
+
+    /// All that this processor has and `CXR_HIDE_SIMD` does not hide, the best first. The last is
+    /// the portable one, which nothing hides.
+    pub fn available() -> Vec<Self> {
+        let hidden = std::env::var(HIDE).unwrap_or_default();
+        let is_hidden = |platform: &Self| hidden.split(',').any(|name| name == platform.name);
+        let mut all = Self::native();
+        all.retain(|platform| !is_hidden(platform));
+        all.push(Self::PORTABLE);
+        all
+    }
+
+    /// Its name: `avx512`, `avx2`, `sse2`, `neon` or `portable`.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The most streams that it takes at once.
+    pub fn lanes(&self) -> usize {
+        self.kernels.iter().map(|kernel| kernel.lanes()).max().unwrap_or(1)
+    }
+
+    /// The most streams that it takes at full speed each. The widest kernel takes more, and each a
+    /// fifth or so slower.
+    pub(in crate::hash) fn swift_lanes(&self) -> usize {
+        let second = self.kernels.iter().rev().nth(1);
+        second.map_or(1, |kernel| kernel.lanes())
+    }
+
+    /// The narrowest kernel that holds so many streams, or else the widest.
+    pub(in crate::hash) fn kernel(&self, streams: usize) -> Kernel {
+        let fits = self.kernels.iter().find(|kernel| kernel.lanes() >= streams);
+        fits.or(self.kernels.last()).copied().unwrap_or(Kernel::ONE)
+    }
+
+    /// All of its kernels.
+    #[cfg(test)]
+    pub(super) const fn kernels(&self) -> &'static [Kernel] {
+        self.kernels
+    }
+
+    /// Plain words, two streams at once. Every processor has it.
+    const PORTABLE: Self = Self { name: "portable", kernels: &[portable::ONE, portable::TWO] };
+
+    #[cfg(target_arch = "x86_64")]
+    fn native() -> Vec<Self> {
+        const ONE: Kernel = portable::ONE;
+        const TWO: Kernel = portable::TWO;
+        let mut all = Vec::new();
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+            // Its eight are faster than two portable ones.
+            all.push(Self { name: "avx512", kernels: &[ONE, avx512::EIGHT, avx512::SIXTEEN] });
+        }
+        if is_x86_feature_detected!("avx2") {
+            all.push(Self { name: "avx2", kernels: &[ONE, TWO, avx2::EIGHT, avx2::SIXTEEN] });
+        }
+        if is_x86_feature_detected!("sse2") {
+            all.push(Self { name: "sse2", kernels: &[ONE, TWO, sse2::FOUR, sse2::EIGHT] });
+        }
+        all
+    }
+
+    #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
+    fn native() -> Vec<Self> {
+        let kernels = &[portable::ONE, portable::TWO, neon::FOUR, neon::EIGHT];
+        let has = std::arch::is_aarch64_feature_detected!("neon");
+        has.then_some(Self { name: "neon", kernels }).into_iter().collect()
+    }
+
+    #[cfg(not(any(
+        target_arch = "x86_64",
+        all(target_arch = "aarch64", target_endian = "little")
+    )))]
+    fn native() -> Vec<Self> {
+        Vec::new()
+    }
+}
