@@ -44,7 +44,10 @@ impl SmallDisk {
     /// Mounts it anew with other options, such as `ro` or `size=8m`.
     pub fn remount(&self, options: &str) {
         let options = format!("remount,{options}");
-        self.command("mount").arg("-o").arg(options).arg(&self.at).status().unwrap();
+        // With both names given, `mount` adds none of the old options, which it may not set.
+        let mut mount = self.command("mount");
+        mount.args(["-t", "tmpfs", "-o", &options, "none"]).arg(&self.at);
+        assert!(mount.status().unwrap().success(), "mount -o {options}");
     }
 
     /// A program where the disk is to be seen.
