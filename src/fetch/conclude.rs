@@ -28,7 +28,8 @@ pub(super) fn report(
     let mut report = ArchiveReport {
         expected_size: size,
         source: (outcome.downloaded > 0 || outcome.here > outcome.reused)
-            .then(|| outcome.sources.join(", ")),
+            .then(|| outcome.sources.join(", "))
+            .filter(|sources| !sources.is_empty()),
         bytes_downloaded: outcome.downloaded,
         bytes_reused: outcome.reused,
         attempts: outcome.attempts,
