@@ -1,6 +1,7 @@
 //! Downloads what is not here yet or not right, verifying as it streams.
 
 mod conclude;
+mod ground;
 mod probe;
 mod receipt;
 mod run;

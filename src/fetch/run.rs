@@ -10,13 +10,12 @@ use super::survey::{self, Here};
 use super::{FetchError, FetchRequest, probe, receipt};
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
-use crate::disk::{self, DiskError, Folder};
+use crate::disk::{self, Folder};
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::report::ArchiveReport;
 use crate::source::Source;
-use crate::transfer::{Ending, Options, Outcome, Part, Plan, Recovered, Transfer};
-use crate::units;
+use crate::transfer::{Ending, Options, Outcome, Plan, Transfer};
 use crate::verdict::Verdict;
 use crate::verify::Checker;
 
@@ -51,11 +50,11 @@ impl From<Outcome> for Message {
 }
 
 /// An archive that must be transferred, and the file that stands in its place.
-struct Need {
-    index: usize,
-    misfit: Option<(PathBuf, u64)>,
+pub(super) struct Need {
+    pub(super) index: usize,
+    pub(super) misfit: Option<(PathBuf, u64)>,
     /// What a check said of that file.
-    checked: Option<Box<ArchiveReport>>,
+    pub(super) checked: Option<Box<ArchiveReport>>,
 }
 
 /// The reports as they come in.
@@ -397,80 +396,5 @@ impl<'a> Conductor<'a> {
         if !self.run.request.dry_run {
             let _ = receipt::write(self.run.folder, archive, path);
         }
-    }
-}
-
-impl Run<'_> {
-    /// What can be built on: the unfinished part, or a file of the user's that is the beginning of
-    /// the archive and longer than what the part has.
-    fn kept(
-        &self,
-        archive: &Archive,
-        misfit: Option<&(PathBuf, u64)>,
-    ) -> Result<Recovered, DiskError> {
-        let part = survey::unfinished(self.folder, archive).map(|part| part.recovered);
-        let written = part.as_ref().map_or(0, |part| part.written.total());
-        match misfit {
-            Some((path, length))
-                if *length > written && survey::is_beginning(archive, path, *length) =>
-            {
-                let message = format!(
-                    "{}: taking over the {} that are here",
-                    crate::escape::path(path),
-                    units::bytes(*length)
-                );
-                self.listener.on(Event::Notice { message: &message });
-                Part::adopt(self.folder, archive, path, *length)
-            }
-            _ => Ok(part.unwrap_or_default()),
-        }
-    }
-
-    fn refused(&self, archive: &Archive, error: &DiskError) -> ArchiveReport {
-        ArchiveReport {
-            detail: Some(error.to_string()),
-            next: Some("make the folder writable; the same command goes on".to_owned()),
-            ..blank(self.folder, archive, Verdict::Error)
-        }
-    }
-
-    /// What `--dry-run` says of an archive that is not right.
-    fn would_fetch(&self, archive: &Archive, need: Need) -> ArchiveReport {
-        let part = survey::unfinished(self.folder, archive).map(|part| part.recovered);
-        let written = part.map_or(0, |part| part.written.total());
-        let beginning = need
-            .misfit
-            .as_ref()
-            .filter(|(path, length)| survey::is_beginning(archive, path, *length))
-            .map_or(0, |(_, length)| *length);
-        let here = written.max(beginning);
-        let source = self.sources.first().map(Source::name).unwrap_or_default();
-        let would = match archive.size {
-            Some(size) => {
-                format!("would fetch {} from {source}", units::bytes(size.saturating_sub(here)))
-            }
-            None => format!("would fetch it from {source}"),
-        };
-        let mut report = need.checked.map_or_else(
-            || {
-                let verdict = match (&need.misfit, here) {
-                    (None, 0) => Verdict::Missing,
-                    (Some((_, length)), 0) if archive.size.is_some_and(|size| *length > size) => {
-                        Verdict::Corrupt
-                    }
-                    (Some(_), 0) => Verdict::Foreign,
-                    _ => Verdict::Incomplete,
-                };
-                blank(self.folder, archive, verdict)
-            },
-            |report| *report,
-        );
-        report.actual_size = report.actual_size.or(Some(here).filter(|&here| here > 0));
-        report.next = Some("run it without --dry-run".to_owned());
-        report.detail = Some(match report.detail {
-            Some(detail) => format!("{detail}; {would}"),
-            None => would,
-        });
-        report
     }
 }

@@ -13,6 +13,7 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use super::schedule::{Lease, Next, Reaction};
+use super::watch::Watch;
 use super::{Job, Transfer, lock};
 use crate::digest::Digest;
 use crate::disk::DiskError;
@@ -27,11 +28,7 @@ const BATCH: u64 = 256 * 1024;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Bytes that may be written and not yet in the journal: what a kill can cost a connection.
-const RECORD: u64 = 1 << 20;
-
-/// A line that brings fewer bytes a second than this over the whole stall time-out is stalled: a
-/// byte now and then must not keep a dead connection alive.
-const DRIP: f64 = 100.0;
+const RECORD: u64 = 512 * 1024;
 
 /// Why a lease ended before all of it had come.
 #[derive(Debug)]
@@ -412,34 +409,6 @@ fn cut(blocks: &mut Vec<Bytes>, bytes: u64) {
     });
 }
 
-/// Watches that bytes come: a window of time, in which so many must.
-struct Watch {
-    window: Duration,
-    waited: Duration,
-    bytes: u64,
-}
-
-impl Watch {
-    const fn new(window: Duration) -> Self {
-        Self { window, waited: Duration::ZERO, bytes: 0 }
-    }
-
-    /// How long the next bytes may take.
-    fn left(&self) -> Duration {
-        self.window.saturating_sub(self.waited).max(Duration::from_millis(1))
-    }
-
-    /// So many bytes came after so long. Time spent on anything but waiting does not count.
-    fn saw(&mut self, bytes: u64, waited: Duration) {
-        self.bytes += bytes;
-        self.waited += waited;
-        if self.bytes as f64 >= DRIP * self.window.as_secs_f64() {
-            self.bytes = 0;
-            self.waited = Duration::ZERO;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -452,17 +421,5 @@ mod tests {
             cut(&mut blocks, own);
             assert_eq!(blocks.concat(), expected.as_bytes());
         }
-    }
-
-    #[test]
-    fn a_drip_is_a_stall_and_a_slow_line_is_not() {
-        let second = Duration::from_secs(1);
-        let mut watch = Watch::new(10 * second);
-        for _ in 0..9 {
-            watch.saw(1, second);
-        }
-        assert_eq!(watch.left(), second);
-        watch.saw(1000, Duration::ZERO);
-        assert_eq!(watch.left(), 10 * second);
     }
 }

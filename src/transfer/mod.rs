@@ -14,6 +14,7 @@ mod retry;
 mod schedule;
 mod standing;
 mod throttle;
+mod watch;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;

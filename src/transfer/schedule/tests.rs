@@ -1,0 +1,114 @@
+//! The schedule by itself, without a clock and without a byte.
+
+use super::*;
+use crate::ranges::RangeSet;
+
+const MIB: u64 = 1 << 20;
+const POLICY: Policy = Policy { attempts: 3, base: Duration::from_secs(1) };
+
+fn work(next: Next) -> Lease {
+    match next {
+        Next::Work(lease) => lease,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn hand(schedule: &mut Schedule) {
+    let archive = schedule.keep().unwrap();
+    schedule.take_in_hand(archive);
+}
+
+fn schedule(sources: usize, jobs: usize, sizes: &[u64]) -> Schedule {
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY);
+    for &size in sizes {
+        schedule.add(Some(size), RangeSet::new());
+    }
+    schedule.close();
+    for _ in 0..jobs {
+        hand(&mut schedule);
+    }
+    schedule
+}
+
+#[test]
+fn connections_spread_over_the_archives_in_hand_and_then_help() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 2, &[8 * MIB, 8 * MIB, 8 * MIB]);
+    let leases: Vec<_> = (0..4).map(|_| work(schedule.next(now))).collect();
+    let places: Vec<_> =
+        leases.iter().map(|lease| (lease.archive, lease.range.start / MIB)).collect();
+    assert_eq!(places, [(0, 0), (1, 0), (0, 4), (1, 4)]);
+    let half = work(schedule.next(now));
+    assert_eq!(half.range.end - half.range.start, 2 * MIB);
+    schedule.settle(0);
+    hand(&mut schedule);
+    assert_eq!(schedule.keep(), Err(true));
+    assert_eq!(work(schedule.next(now)).archive, 2);
+}
+
+#[test]
+fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any() {
+    let now = Instant::now();
+    let mut schedule = schedule(2, 1, &[MIB]);
+    let missing = Fault::Status { code: 404, retry_after: None };
+    for source in 0..2 {
+        let lease = work(schedule.next(now));
+        assert_eq!(lease.source, source);
+        let reaction = schedule.fail(&lease, false, &missing, now, 0.0);
+        assert_eq!(reaction, Reaction::GivenUp);
+    }
+    assert_eq!(schedule.next(now), Next::Stranded(0));
+    assert_eq!(schedule.answers(0)[1].1, "answered 404 Not Found");
+    schedule.settle(0);
+    assert_eq!(schedule.next(now), Next::Done);
+}
+
+#[test]
+fn attempts_count_only_while_no_new_byte_comes() {
+    let mut now = Instant::now();
+    let mut schedule = schedule(1, 1, &[MIB]);
+    let broken = Fault::Broken("reset".to_owned());
+    for _ in 0..10 {
+        let lease = work(schedule.next(now));
+        schedule.delivers(&lease);
+        schedule.claim(&lease, 10);
+        schedule.advance(&lease);
+        let reaction = schedule.fail(&lease, true, &broken, now, 0.0);
+        assert_eq!(reaction, Reaction::Again(Duration::from_millis(500)));
+        assert_eq!(schedule.next(now), Next::Wait(Some(now + Duration::from_millis(500))));
+        now += Duration::from_secs(1);
+    }
+    // The failure that ended the last of those was the first in its row.
+    for last in [false, true] {
+        let lease = work(schedule.next(now));
+        let reaction = schedule.fail(&lease, false, &broken, now, 0.0);
+        assert_eq!(reaction == Reaction::GivenUp, last);
+        now += Duration::from_secs(61);
+    }
+    assert_eq!(schedule.next(now), Next::Stranded(0));
+}
+
+#[test]
+fn all_connections_wait_when_a_source_asks() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 2, &[MIB, MIB]);
+    let lease = work(schedule.next(now));
+    let seven = Duration::from_secs(7);
+    let busy = Fault::Status { code: 429, retry_after: Some(seven) };
+    assert_eq!(schedule.fail(&lease, false, &busy, now, 0.0), Reaction::Again(seven));
+    assert_eq!(schedule.next(now), Next::Wait(Some(now + seven)));
+    assert!(matches!(schedule.next(now + seven), Next::Work(_)));
+}
+
+#[test]
+fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot() {
+    let now = Instant::now();
+    let mut schedule = schedule(2, 1, &[MIB]);
+    let old = work(schedule.next(now));
+    schedule.begin_again(0, 1);
+    assert_eq!(schedule.claim(&old, 10), None);
+    let broken = Fault::Broken("reset".to_owned());
+    assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), Reaction::Moot);
+    let lease = work(schedule.next(now));
+    assert_eq!((lease.source, lease.fresh, lease.range), (1, true, 0..MIB));
+}
