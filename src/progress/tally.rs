@@ -84,7 +84,11 @@ impl Tally {
             moved: AtomicU64::new(0),
             has_position: AtomicBool::new(false),
         };
-        books.active.insert(name.to_owned(), Arc::new(gauge));
+        let before = books.active.insert(name.to_owned(), Arc::new(gauge));
+        let is_learnt = before.is_some_and(|before| before.size.is_none());
+        if let (true, Some(size), Some((_, bytes))) = (is_learnt, size, &mut books.planned) {
+            *bytes = bytes.saturating_add(size);
+        }
     }
 
     pub(super) fn advance(&self, name: &str, done: u64) {
@@ -223,6 +227,17 @@ mod tests {
         assert_eq!(sums(&tally), (350, Some(450), 50));
         tally.settle(&report("c", Verdict::Missing, Some(100)));
         assert_eq!(sums(&tally), (350, Some(350), 50));
+    }
+
+    #[test]
+    fn a_size_that_is_learnt_on_the_way_joins_the_whole() {
+        let tally = Tally::default();
+        tally.plan(1, 0);
+        tally.begin("a", Activity::Fetch, None);
+        tally.begin("a", Activity::Fetch, Some(100));
+        tally.advance("a", 25);
+        let snapshot = tally.snapshot();
+        assert_eq!((snapshot.done, snapshot.whole), (25, Some(100)));
     }
 
     #[test]
