@@ -203,12 +203,14 @@ fn not_sent(error: &reqwest::Error) -> Fault {
             return Fault::Certificate(escape::text(&cause.to_string()).into_owned());
         }
     }
-    // The address itself stands in the message already.
-    let words = chain(error).split_once("): ").map_or_else(|| chain(error), |(_, why)| why.into());
+    let words = chain(error);
     if is_unknown_name(&words) {
-        return Fault::NameNotFound(words);
+        let host = error.url().and_then(Url::host_str).unwrap_or_default();
+        return Fault::NameNotFound(escape::text(host).into_owned());
     }
-    Fault::NoConnection(words)
+    // The address stands in the source's name already, and who failed is understood.
+    let words = words.split_once("): ").map_or(words.as_str(), |(_, why)| why);
+    Fault::NoConnection(words.trim_start_matches("client error (Connect): ").to_owned())
 }
 
 /// The words of glibc, macOS and musl for `EAI_NONAME`. The number itself does not come through,

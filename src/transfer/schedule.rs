@@ -306,6 +306,10 @@ impl Schedule {
             return Reaction::Moot;
         }
         let standing = &mut entry.standings[lease.source];
+        if standing.given_up.is_some() {
+            // Other connections have found out the same.
+            return Reaction::Moot;
+        }
         match fault.meaning(standing.delivered) {
             Meaning::Again => return Reaction::Again(Duration::ZERO),
             Meaning::Busy if self.gates[lease.source].crowded(now) => {
