@@ -1,60 +1,72 @@
-//! An MD5 digest (RFC 1321) as a value: compared, printed, read; computed elsewhere.
+//! A digest as a value: compared, printed, read; computed elsewhere.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
 
-/// The sixteen bytes of an MD5.
+/// The `N` bytes of a digest.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Digest([u8; 16]);
+pub struct DigestOf<const N: usize>([u8; N]);
 
-/// The text is not an MD5: it must be 32 hexadecimal digits, of either case.
+/// The sixteen bytes of an MD5 (RFC 1321).
+pub type Digest = DigestOf<16>;
+
+/// The 32 bytes of a SHA-256 (FIPS 180-4).
+pub type Sha256 = DigestOf<32>;
+
+/// The text is not such a digest: it must be so many hexadecimal digits, of either case.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("an MD5 is 32 hexadecimal digits")]
-pub struct ParseDigestError;
+#[error("it must be {digits} hexadecimal digits")]
+pub struct ParseDigestError {
+    /// Two for each byte.
+    pub digits: usize,
+}
 
-impl Digest {
+impl<const N: usize> DigestOf<N> {
     /// The digest whose bytes these are.
-    pub const fn new(bytes: [u8; 16]) -> Self {
+    pub const fn new(bytes: [u8; N]) -> Self {
         Self(bytes)
     }
 
+    /// The bytes, in the order in which they are printed.
+    pub const fn as_bytes(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl Digest {
     /// The MD5 of no bytes at all (RFC 1321, appendix A.5).
     pub const EMPTY: Self = Self([
         0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42,
         0x7e,
     ]);
-
-    /// The sixteen bytes, in the order in which they are printed.
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
 }
 
-impl FromStr for Digest {
+impl<const N: usize> FromStr for DigestOf<N> {
     type Err = ParseDigestError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut bytes = [0; 16];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| ParseDigestError)?;
+        let mut bytes = [0; N];
+        let wrong = |_| ParseDigestError { digits: 2 * N };
+        hex::decode_to_slice(text, &mut bytes).map_err(wrong)?;
         Ok(Self(bytes))
     }
 }
 
-impl fmt::Display for Digest {
+impl<const N: usize> fmt::Display for DigestOf<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))
     }
 }
 
-impl fmt::Debug for Digest {
+impl<const N: usize> fmt::Debug for DigestOf<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Digest({self})")
     }
 }
 
-impl Serialize for Digest {
+impl<const N: usize> Serialize for DigestOf<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
@@ -71,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_32_digits() {
+    fn refuses_what_is_not_as_many_digits() {
         for text in [
             "",
             "fe8e",
@@ -79,7 +91,9 @@ mod tests {
             "ge8ed0a6961412fddcbb3603c11b3698",
             "fe8ed0a6961412fddcbb3603c11b36980",
         ] {
-            assert_eq!(text.parse::<Digest>(), Err(ParseDigestError), "{text:?}");
+            assert_eq!(text.parse::<Digest>(), Err(ParseDigestError { digits: 32 }), "{text:?}");
         }
+        let error = "fe8ed0a6961412fddcbb3603c11b3698".parse::<Sha256>().unwrap_err();
+        assert_eq!(error.to_string(), "it must be 64 hexadecimal digits");
     }
 }

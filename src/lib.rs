@@ -2,9 +2,9 @@
 //!
 //! Data flows one way, and each room knows only the ones before it:
 //!
-//! - [`catalog`] says what should exist: names, MD5s, sizes, addresses; it reads and writes
+//! - [`catalog`] says what should exist: names, digests, sizes, addresses; it reads and writes
 //!   checksum files and understands the selectors of the command line.
-//! - [`digest`], [`escape`] and [`units`] are the small words that every room speaks: an MD5, text
+//! - [`digest`], [`escape`] and [`units`] are the small words that every room speaks: a digest, text
 //!   that is safe to show, and numbers as people read them.
 //! - [`identify`] says what kind of file begins with given bytes, and [`shell`] writes a file name
 //!   so that it can be pasted into a command.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::catalog::{Archive, Catalog};
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 use crate::disk::Folder;
 use crate::report::write_json;
 use crate::{escape, transfer, units};
@@ -38,6 +38,7 @@ pub struct Row {
     name: String,
     size: Option<u64>,
     md5: Digest,
+    sha256: Option<Sha256>,
     address: Option<String>,
     state: State,
     actual_size: Option<u64>,
@@ -71,6 +72,7 @@ fn row(archive: &Archive, dir: &Path) -> Row {
         name: archive.name.clone(),
         size: archive.size,
         md5: archive.md5,
+        sha256: archive.sha256,
         address: archive.address.clone(),
         state,
         actual_size,
@@ -164,6 +166,7 @@ mod tests {
         let archive = |name: &str, size, alias: Option<&str>| Archive {
             name: name.to_owned(),
             md5: Digest::new([0; 16]),
+            sha256: None,
             size,
             address: None,
             alias: alias.map(str::to_owned),

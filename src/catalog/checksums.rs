@@ -77,8 +77,8 @@ impl Catalog {
     /// comments behind a `#` at the start of a line.
     ///
     /// A table has tabs between its cells. Its first line names the columns, in any order: `name`
-    /// and `md5`, and if known `size` in bytes, `address`, and `script_name` for another name
-    /// under which people have the archive. An empty cell is unknown.
+    /// and `md5`, and if known `size` in bytes, `sha256`, `address`, and `script_name` for another
+    /// name under which people have the archive. An empty cell is unknown.
     ///
     /// # Errors
     ///
@@ -130,7 +130,10 @@ fn contents(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 fn archive(entry: Entry) -> (usize, Archive) {
     let Entry { line, name, md5 } = entry;
-    (line, Archive { name: plain(&name), md5, size: None, address: None, alias: None })
+    (
+        line,
+        Archive { name: plain(&name), md5, sha256: None, size: None, address: None, alias: None },
+    )
 }
 
 /// The same error with line numbers in place of positions.

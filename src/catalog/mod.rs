@@ -1,4 +1,4 @@
-//! What should exist: names, MD5s, sizes, addresses.
+//! What should exist: names, digests, sizes, addresses.
 //!
 //! [`Catalog::nih`] is the table that the program carries, [`Catalog::from_checksums`] reads
 //! another one, [`Catalog::md5sums`] writes it for other tools, and [`Catalog::select`]
@@ -15,7 +15,7 @@ pub use checksums::{ChecksumsError, LineError, MAX_CHECKSUMS_BYTES, RowError};
 pub use name::NameError;
 pub use select::SelectError;
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 use crate::escape;
 
 /// One archive as it should be.
@@ -25,6 +25,8 @@ pub struct Archive {
     pub name: String,
     /// The MD5 that its publisher prints.
     pub md5: Digest,
+    /// Its SHA-256; `None` where the table does not say.
+    pub sha256: Option<Sha256>,
     /// Its exact size in bytes; `None` where the table does not say.
     pub size: Option<u64>,
     /// The publisher's own address; `None` where the table does not say.
@@ -195,6 +197,7 @@ mod tests {
         Archive {
             name: name.to_owned(),
             md5: "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap(),
+            sha256: None,
             size: None,
             address: None,
             alias: alias.map(str::to_owned),

@@ -5,7 +5,7 @@ use super::{Archive, Catalog, checksums};
 /// The MD5s exactly as NIH prints them.
 pub(super) const MD5SUMS: &str = include_str!("../../checksums/MD5SUMS");
 
-/// Names, the names that NIH's own script writes, sizes and addresses, in the same order.
+/// Names, the names that NIH's own script writes, sizes, SHA-256s and addresses, in the same order.
 const ARCHIVES: &str = include_str!("../../checksums/archives.tsv");
 
 impl Catalog {
@@ -26,6 +26,7 @@ fn row(line: &str) -> Option<Archive> {
         name: columns.next()?,
         alias: Some(columns.next()?),
         size: Some(columns.next()?.parse().ok()?),
+        sha256: Some(columns.next()?.parse().ok()?),
         address: Some(columns.next()?),
         md5: crate::digest::Digest::new([0; 16]),
     })
@@ -52,10 +53,13 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_addresses_are_complete() {
+    fn sizes_sha_256s_and_addresses_are_complete() {
         let catalog = Catalog::nih();
         let sizes = catalog.archives().iter().filter_map(|archive| archive.size);
         assert_eq!(sizes.sum::<u64>(), 45_079_862_784);
+        let sha256s: HashSet<_> =
+            catalog.archives().iter().filter_map(|archive| archive.sha256).collect();
+        assert_eq!(sha256s.len(), 12);
         let addresses: HashSet<_> =
             catalog.archives().iter().filter_map(|archive| archive.address.as_deref()).collect();
         assert_eq!(addresses.len(), 12);

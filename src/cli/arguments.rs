@@ -58,8 +58,8 @@ struct Global {
     /// with columns
     ///
     /// A table with columns has tabs between its cells. Its first line names the columns, in any
-    /// order: `name` and `md5`, and if known `size` (bytes), `address` (http:// or https://) and
-    /// `script_name` (another name under which people have the archive). Then comes one archive a
+    /// order: `name` and `md5`, and if known `size` (bytes), `sha256`, `address` (http:// or https://)
+    /// and `script_name` (another name under which people have the archive). Then comes one archive a
     /// line; an empty cell is unknown.
     #[arg(long, global = true, value_name = "FILE")]
     checksums: Option<PathBuf>,

@@ -119,7 +119,7 @@ mod tests {
 
     fn archive(name: &str) -> Archive {
         let md5 = "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap();
-        Archive { name: name.to_owned(), md5, size: None, address: None, alias: None }
+        Archive { name: name.to_owned(), md5, sha256: None, size: None, address: None, alias: None }
     }
 
     #[test]

@@ -68,7 +68,14 @@ mod tests {
         let folder = Folder::new(dir.path());
         folder.make().unwrap();
         let md5 = "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap();
-        let archive = Archive { name: "a.gz".into(), md5, size: None, address: None, alias: None };
+        let archive = Archive {
+            name: "a.gz".into(),
+            md5,
+            sha256: None,
+            size: None,
+            address: None,
+            alias: None,
+        };
         let file = dir.path().join("a.gz");
         fs::write(&file, "same").unwrap();
         let holds = |archive| holds(&folder, archive, &file.metadata().unwrap());

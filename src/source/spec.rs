@@ -131,6 +131,7 @@ mod tests {
         Archive {
             name: name.to_owned(),
             md5: "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap(),
+            sha256: None,
             size: None,
             address: Some("https://example.org/static/abc.gz".to_owned()),
             alias: None,

@@ -14,6 +14,7 @@ pub(super) fn archive(name: &str, content: &[u8]) -> Archive {
     Archive {
         name: name.to_owned(),
         md5: md5(content),
+        sha256: None,
         size: Some(content.len() as u64),
         address: Some(format!("https://example.org/{name}")),
         alias: None,

@@ -4,7 +4,7 @@ use reqwest::Url;
 
 use crate::catalog::Archive;
 use crate::catalog::name::plain;
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 use crate::escape;
 
 /// What can stand in a table, as its first line calls it.
@@ -14,6 +14,7 @@ enum Column {
     ScriptName,
     Size,
     Md5,
+    Sha256,
     Address,
 }
 
@@ -22,7 +23,7 @@ enum Column {
 pub enum RowError {
     /// The first line names a column that is not known.
     #[error(
-        "`{}` is no column; known are name, script_name, size, md5 and address",
+        "`{}` is no column; known are name, script_name, size, md5, sha256 and address",
         escape::text(.0)
     )]
     Column(String),
@@ -46,6 +47,9 @@ pub enum RowError {
     /// The archive has no MD5, or one that is none.
     #[error("`{}` is no MD5, which has 32 hexadecimal digits", escape::text(.0))]
     Md5(String),
+    /// The SHA-256 is none.
+    #[error("`{}` is no SHA-256, which has 64 hexadecimal digits", escape::text(.0))]
+    Sha256(String),
     /// The size is not a number of bytes.
     #[error("`{}` is no size, which is a whole number of bytes in decimal digits", escape::text(.0))]
     Size(String),
@@ -59,7 +63,8 @@ pub enum RowError {
 pub(super) struct Columns(Vec<Column>);
 
 impl Column {
-    const ALL: [Self; 5] = [Self::Name, Self::ScriptName, Self::Size, Self::Md5, Self::Address];
+    const ALL: [Self; 6] =
+        [Self::Name, Self::ScriptName, Self::Size, Self::Md5, Self::Sha256, Self::Address];
 
     const fn word(self) -> &'static str {
         match self {
@@ -67,6 +72,7 @@ impl Column {
             Self::ScriptName => "script_name",
             Self::Size => "size",
             Self::Md5 => "md5",
+            Self::Sha256 => "sha256",
             Self::Address => "address",
         }
     }
@@ -115,6 +121,7 @@ impl Columns {
         Ok(Archive {
             name: plain(cell(Column::Name)),
             md5: md5(cell(Column::Md5))?,
+            sha256: optional(Column::Sha256).map(sha256).transpose()?,
             size: optional(Column::Size).map(size).transpose()?,
             address: optional(Column::Address).map(address).transpose()?,
             alias: optional(Column::ScriptName).map(plain),
@@ -128,6 +135,10 @@ fn text(line: &[u8]) -> Result<&str, RowError> {
 
 fn md5(cell: &str) -> Result<Digest, RowError> {
     cell.parse().map_err(|_| RowError::Md5(cell.to_owned()))
+}
+
+fn sha256(cell: &str) -> Result<Sha256, RowError> {
+    cell.parse().map_err(|_| RowError::Sha256(cell.to_owned()))
 }
 
 /// `parse` alone would take a sign as well.
@@ -162,12 +173,14 @@ mod tests {
 
     #[test]
     fn every_column_says_its_part_in_any_order() {
-        let columns = "\u{feff}# mine\r\n\r\naddress\tmd5\tsize\tscript_name\tname\r\n";
-        let line = "https://example.org/a\tHEX\t18446744073709551615\tb\t./a c\r\n# end\n \t\t\n";
+        let columns = "\u{feff}# mine\r\n\r\naddress\tmd5\tsize\tsha256\tscript_name\tname\r\n";
+        let line =
+            "https://example.org/a\tHEX\t18446744073709551615\tHEXHEX\tb\t./a c\r\n# end\n \t\t\n";
         let catalog = read(&format!("{columns}{line}"));
         let expected = Archive {
             name: "a c".to_owned(),
             md5: HEX.parse().unwrap(),
+            sha256: HEX.repeat(2).parse().ok(),
             size: Some(u64::MAX),
             address: Some("https://example.org/a".to_owned()),
             alias: Some("b".to_owned()),
@@ -177,12 +190,14 @@ mod tests {
 
     #[test]
     fn an_empty_cell_is_unknown_and_so_is_a_column_left_out() {
-        for table in ["name\tmd5\tsize\taddress\tscript_name\na\tHEX\t\t\t\n", "md5\tname\nHEX\ta"]
+        for table in
+            ["name\tmd5\tsize\tsha256\taddress\tscript_name\na\tHEX\t\t\t\t\n", "md5\tname\nHEX\ta"]
         {
             let catalog = read(table);
             let [archive] = catalog.archives() else { panic!("{catalog:?}") };
             assert_eq!(archive.name, "a");
-            assert_eq!((archive.size, &archive.address, &archive.alias), (None, &None, &None));
+            assert_eq!((archive.size, archive.sha256), (None, None));
+            assert_eq!((&archive.address, &archive.alias), (&None, &None));
         }
     }
 
@@ -200,7 +215,7 @@ mod tests {
     #[test]
     fn columns_must_be_known_and_enough() {
         for (header, expected) in [
-            ("name\tmd5\tsha256", "line 1: `sha256` is no column; "),
+            ("name\tmd5\tsha1", "line 1: `sha1` is no column; "),
             ("name\tMD5", "line 1: `MD5` is no column; "),
             ("name\tmd5\t", "line 1: `` is no column; "),
             ("name\tmd5\tname", "line 1: the column name is there twice"),
