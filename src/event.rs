@@ -28,6 +28,8 @@ pub enum Event<'a> {
     Begun {
         /// The archive.
         archive: &'a str,
+        /// Which of several sources is being checked; `None` where there is no need to tell.
+        source: Option<&'a str>,
         /// What is done with it.
         activity: Activity,
         /// Its size in bytes, if known.
@@ -38,6 +40,8 @@ pub enum Event<'a> {
     Position {
         /// The archive.
         archive: &'a str,
+        /// Which of several sources it is read from, as in `Begun`.
+        source: Option<&'a str>,
         /// Bytes done, at most the size.
         done: u64,
     },
@@ -45,6 +49,8 @@ pub enum Event<'a> {
     Retrying {
         /// The archive.
         archive: &'a str,
+        /// Which of several sources it is read from, as in `Begun`.
+        source: Option<&'a str>,
         /// What failed and at which source, in words.
         reason: &'a str,
         /// How long that source is left alone for this archive.

@@ -151,14 +151,18 @@ impl Listener for Progress {
     fn on(&self, event: Event<'_>) {
         match event {
             Event::Planned { archives, bytes } => self.tally.plan(archives, bytes),
-            Event::Begun { archive, activity, size } => {
+            Event::Begun { archive, source, activity, size } => {
+                let archive = &words::label(archive, source);
                 self.tally.begin(archive, activity, size);
                 if self.verbosity == Verbosity::Verbose {
                     self.line(format!("{} {}", words::activity(activity), escape::text(archive)));
                 }
             }
-            Event::Position { archive, done } => self.tally.advance(archive, done),
-            Event::Retrying { archive, reason, wait } => {
+            Event::Position { archive, source, done } => {
+                self.tally.advance(&words::label(archive, source), done);
+            }
+            Event::Retrying { archive, source, reason, wait } => {
+                let archive = &words::label(archive, source);
                 if self.tells_of_retry(archive) {
                     self.line(words::retrying(archive, reason, wait));
                 }
@@ -243,11 +247,15 @@ mod tests {
     fn told(verbosity: Verbosity, interval: Duration) -> Vec<String> {
         let paper = Paper::default();
         let progress = Progress::with(verbosity, Box::new(paper.clone()), interval);
-        let again = Event::Retrying { archive: "a", reason: "HTTP 503", wait: Duration::ZERO };
+        let (reason, wait) = ("HTTP 503", Duration::ZERO);
+        let again = Event::Retrying { archive: "a", source: None, reason, wait };
+        let elsewhere = Event::Retrying { archive: "a", source: Some("m"), reason, wait };
         progress.on(Event::Planned { archives: 1, bytes: 5 });
-        progress.on(Event::Begun { archive: "a", activity: Activity::Fetch, size: Some(5) });
+        let (activity, size) = (Activity::Fetch, Some(5));
+        progress.on(Event::Begun { archive: "a", source: None, activity, size });
         progress.on(again);
         progress.on(again);
+        progress.on(elsewhere);
         progress.on(Event::Notice { message: "x\u{1b}" });
         progress.on(Event::Settled(&ArchiveReport::new("a", Verdict::Missing)));
         progress.finish();
@@ -256,17 +264,21 @@ mod tests {
 
     const NEVER: Duration = Duration::from_hours(1);
     const RETRY: &str = "a: HTTP 503; trying again";
+    const ELSEWHERE: &str = "a at m: HTTP 503; trying again";
 
     #[test]
     fn a_line_an_event_and_of_failed_attempts_the_first() {
         let lines = told(Verbosity::Normal, NEVER);
-        assert_eq!(lines, [RETRY, "x\\u{1b}", "missing      a", "finish"]);
+        assert_eq!(lines, [RETRY, ELSEWHERE, "x\\u{1b}", "missing      a", "finish"]);
     }
 
     #[test]
     fn with_verbose_every_beginning_and_every_failed_attempt() {
         let lines = told(Verbosity::Verbose, NEVER);
-        assert_eq!(lines, ["fetch a", RETRY, RETRY, "x\\u{1b}", "missing      a", "finish"]);
+        assert_eq!(
+            lines,
+            ["fetch a", RETRY, RETRY, ELSEWHERE, "x\\u{1b}", "missing      a", "finish"]
+        );
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::words::label;
 use crate::event::Activity;
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
@@ -105,7 +106,8 @@ impl Tally {
 
     pub(super) fn settle(&self, report: &ArchiveReport) {
         let mut books = self.write();
-        let gauge = books.active.remove(&report.name);
+        let name = label(&report.name, report.source.as_deref());
+        let gauge = books.active.remove(&report.name).or_else(|| books.active.remove(&*name));
         let size = gauge.as_ref().and_then(|gauge| gauge.size).or(report.expected_size);
         let reached = gauge.map_or(0, |gauge| gauge.done.load(Ordering::Relaxed));
         let done = match report.verdict {
@@ -185,6 +187,21 @@ mod tests {
         assert_eq!(sums(&tally), (200, Some(1000), 0));
         tally.advance("a", 300);
         assert_eq!(sums(&tally), (300, Some(1000), 100));
+    }
+
+    #[test]
+    fn an_archive_at_two_sources_is_two() {
+        let tally = Tally::default();
+        tally.plan(2, 1200);
+        for source in ["m", "n"] {
+            tally.begin(&label("a", Some(source)), Activity::Verify, Some(600));
+        }
+        let mut settled = report("a", Verdict::Ok, Some(600));
+        settled.source = Some("n".to_owned());
+        tally.settle(&settled);
+        let names: Vec<_> = tally.snapshot().active.into_iter().map(|active| active.name).collect();
+        assert_eq!(names, ["a at m"]);
+        assert_eq!(sums(&tally), (600, Some(1200), 0));
     }
 
     #[test]

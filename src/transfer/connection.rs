@@ -147,6 +147,7 @@ impl<'a> Connection<'a> {
                 let reason = format!("{source}: {fault}");
                 self.transfer.listener.on(Event::Retrying {
                     archive,
+                    source: None,
                     reason: &reason,
                     wait: *wait,
                 });
@@ -360,7 +361,11 @@ impl<'a> Flight<'a> {
         }
         // Last: with the last bytes hashed, the archive is judged, and the journal must be whole.
         self.job.front.wrote(at, &batch);
-        self.transfer.listener.on(Event::Position { archive: &self.job.archive.name, done });
+        self.transfer.listener.on(Event::Position {
+            archive: &self.job.archive.name,
+            source: None,
+            done,
+        });
         if own < gathered {
             // What lies past the end is somebody else's by now.
             self.rest.end = self.rest.start;

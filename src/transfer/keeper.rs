@@ -79,8 +79,13 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
             };
         }
         let (name, size) = (wanted.name.clone(), wanted.size);
-        self.transfer.listener.on(Event::Begun { archive: &name, activity: Activity::Fetch, size });
-        self.transfer.listener.on(Event::Position { archive: &name, done: reused });
+        self.transfer.listener.on(Event::Begun {
+            archive: &name,
+            source: None,
+            activity: Activity::Fetch,
+            size,
+        });
+        self.transfer.listener.on(Event::Position { archive: &name, source: None, done: reused });
         let front = Front::new(self.transfer.engine, size, kept.written.clone());
         let job = match Part::open(self.transfer.folder, &wanted, kept) {
             Ok(part) => Arc::new(Job {
@@ -265,7 +270,7 @@ impl Rounds<'_> {
         self.reused = 0;
         self.job.front.begin_again(self.transfer.engine, self.job.archive.size);
         lock(&self.transfer.schedule).begin_again(self.archive, source);
-        self.transfer.listener.on(Event::Position { archive: name, done: 0 });
+        self.transfer.listener.on(Event::Position { archive: name, source: None, done: 0 });
         self.transfer.changed.notify_all();
         Ok(())
     }

@@ -284,7 +284,7 @@ impl<'a> Transfer<'a> {
         job.front.learn_size(size);
         let archive = &job.archive.name;
         let (activity, size) = (Activity::Fetch, Some(size));
-        self.listener.on(Event::Begun { archive, activity, size });
+        self.listener.on(Event::Begun { archive, source: None, activity, size });
         self.changed.notify_all();
         Ok(())
     }

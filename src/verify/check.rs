@@ -75,6 +75,7 @@ impl<'a> Checker<'a> {
         let label = self.label(path, named, size);
         self.listener.on(Event::Begun {
             archive: &label,
+            source: None,
             activity: Activity::Verify,
             size: Some(size),
         });
@@ -85,7 +86,7 @@ impl<'a> Checker<'a> {
             view.take(block);
             if done - told >= STEP || done == size {
                 told = done;
-                self.listener.on(Event::Position { archive: &label, done });
+                self.listener.on(Event::Position { archive: &label, source: None, done });
             }
         })?;
         Ok(view.finish())

@@ -181,7 +181,7 @@ impl Listener for Notes {
         let note = match event {
             Event::Planned { archives, bytes } => format!("{archives} of {bytes}"),
             Event::Begun { archive, size, .. } => format!("{archive} begun, {size:?}"),
-            Event::Position { archive, done } => format!("{archive} at {done}"),
+            Event::Position { archive, done, .. } => format!("{archive} at {done}"),
             Event::Settled(report) => format!("{} {}", report.name, report.verdict),
             Event::Retrying { .. } | Event::Notice { .. } => return,
         };
