@@ -17,11 +17,12 @@ pub enum Fault {
     /// this time.
     #[error("no connection: {0}")]
     NoConnection(String),
-    /// The certificate is not one to trust.
-    #[error(
-        "the certificate is not trusted: {0}; a proxy that opens TLS, or a server with an authority of its own, needs its CA's certificate with --cacert"
-    )]
+    /// The certificate is not one to trust: why, and who can put it right.
+    #[error("the certificate is not trusted: {0}")]
     Certificate(String),
+    /// The connection stood, and broke before the answer.
+    #[error("the connection broke before an answer: {0}")]
+    Unanswered(String),
     /// The connection stood, but no answer came.
     #[error("no answer within {} s", .0.as_secs_f32())]
     NoAnswer(Duration),
@@ -32,12 +33,12 @@ pub enum Fault {
     #[error("the connection broke: {0}")]
     Broken(String),
     /// The answer ended before all of it had come.
-    #[error("truncated: the answer ended at byte {at} of {end}")]
+    #[error("truncated: the answer ended at byte {at}{}", of(*.end))]
     Truncated {
         /// The offset in the archive up to which bytes came.
         at: u64,
-        /// The offset up to which they had been promised.
-        end: u64,
+        /// The offset up to which they had been promised, if that is known.
+        end: Option<u64>,
     },
     /// A status that is no content.
     #[error("answered {}", status_words(*.code))]
@@ -97,7 +98,7 @@ impl Fault {
     /// in this run: a source that has is not taken at its word that there are none.
     pub fn meaning(&self, delivered: bool) -> Meaning {
         match self {
-            Self::NoConnection(_) => Meaning::Busy,
+            Self::NoConnection(_) | Self::Unanswered(_) => Meaning::Busy,
             Self::NoAnswer(_)
             | Self::Stalled(_)
             | Self::Broken(_)
@@ -115,6 +116,12 @@ impl Fault {
             | Self::File(_)
             | Self::WrongDigest(_) => Meaning::Permanent,
         }
+    }
+
+    /// Whether what came may have been mixed up on the way, by a cache or by a proxy that opens the
+    /// data: then the next question passes them by.
+    pub const fn is_suspicious(&self) -> bool {
+        matches!(self, Self::Foreign(_) | Self::Protocol(_))
     }
 
     /// How long the server asks to be left alone.
@@ -141,6 +148,10 @@ fn status_meaning(code: u16, delivered: bool) -> Meaning {
         401 | 403 | 404 | 410 if delivered => Meaning::Transient,
         _ => Meaning::Permanent,
     }
+}
+
+fn of(end: Option<u64>) -> String {
+    end.map_or_else(|| ", and not as it should".to_owned(), |end| format!(" of {end}"))
 }
 
 /// The code, and its standard words where it has any.

@@ -42,6 +42,7 @@ pub(super) fn open(path: &Path, question: &Question<'_>) -> Result<Opened, Fault
         total: Some(total),
         end: Some(range.end),
         whole: false,
+        tag: None,
         body: Body::File(body),
     })
 }

@@ -1,4 +1,4 @@
-//! The two headers whose exact reading matters: `Content-Range` and `Retry-After`. Pure.
+//! The headers whose exact reading matters: `Content-Range`, `Retry-After`, `RateLimit`. Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -51,6 +51,38 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
+/// How long `RateLimit` asks to wait (draft-ietf-httpapi-ratelimit-headers, section 4), as in
+/// `"day";r=90;t=3600, "burst";r=0;t=55`: until the last of the quotas that are used up is
+/// renewed. Where none is, or it cannot be read, it asks for nothing.
+pub(super) fn rate_limit(value: &str) -> Option<Duration> {
+    without_names(value).split(',').filter_map(used_up_for).max()
+}
+
+/// The seconds for which one quota is used up, if it is.
+fn used_up_for(quota: &str) -> Option<Duration> {
+    let parameter = |wanted| {
+        let mut pairs = quota.split(';').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| key.trim() == wanted).and_then(|(_, digits)| number(digits.trim()))
+    };
+    parameter("r").filter(|&left| left == 0)?;
+    parameter("t").map(Duration::from_secs)
+}
+
+/// Without what stands between quotation marks, where commas and semicolons mean nothing.
+fn without_names(value: &str) -> String {
+    let (mut inside, mut escaped) = (false, false);
+    let outside = |c: &char| {
+        let was_inside = inside;
+        match *c {
+            '"' if !escaped => inside = !inside,
+            _ => {}
+        }
+        escaped = was_inside && *c == '\\' && !escaped;
+        !was_inside && !inside
+    };
+    value.chars().filter(outside).collect()
+}
+
 /// Digits only: `u64::from_str` would take a sign.
 fn number(digits: &str) -> Option<u64> {
     digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
@@ -80,6 +112,26 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(read(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_limit_that_is_used_up_says_when_it_is_renewed() {
+        for (text, expected) in [
+            (r#""default";r=0;t=55"#, Some(55)),
+            (r#""day";r=90;t=3600, "burst"; r=0; t=5 ,"other";t=7;r=0"#, Some(7)),
+            (r#""a,b;r=0;t=9";r=1;t=2"#, None),
+            (r#""a\"";r=0;t=2"#, Some(2)),
+            (r#""a\\";r=0;t=2"#, Some(2)),
+            (r#""default";r=5;t=55"#, None),
+            (r#""default";r=0"#, None),
+            (r#""default";t=55"#, None),
+            (r#""default";r=0;t=-5"#, None),
+            (r#""open;r=0;t=5"#, None),
+            ("r=0;t=3", Some(3)),
+            ("", None),
+        ] {
+            assert_eq!(rate_limit(text).map(|wait| wait.as_secs()), expected, "{text:?}");
         }
     }
 

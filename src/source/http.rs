@@ -1,20 +1,25 @@
 //! An archive at an HTTP server: a ranged GET, and an answer that is believed only where it fits.
 
 use std::collections::HashMap;
-use std::error::Error;
-use std::io;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use reqwest::header::{CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE, RETRY_AFTER};
+use reqwest::header::{
+    CACHE_CONTROL, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, RANGE, RETRY_AFTER,
+};
 use reqwest::{Response, StatusCode, Url};
 
-use super::client::{Client, REDIRECTS, Refused, chain};
-use super::headers::{ContentRange, retry_after};
+use super::client::Client;
+use super::headers::{ContentRange, rate_limit, retry_after};
+use super::mishap::{not_received, not_sent};
 use super::{Body, Fault, Opened, Question};
+use crate::digest::Digest;
 use crate::escape;
-use crate::identify;
+use crate::identify::{self, HEAD};
+
+/// What is left of a quota (draft-ietf-httpapi-ratelimit-headers, section 4).
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Where redirects led, for each original address, while it works. A signed address expires; the
 /// original is then asked again.
@@ -27,6 +32,10 @@ pub struct HttpBody {
     response: Response,
     /// What was read of the body to see what it is.
     head: Option<Bytes>,
+    /// The offset in the archive of the next byte.
+    at: u64,
+    /// Where the body should end, if that is known.
+    end: Option<u64>,
 }
 
 impl Targets {
@@ -60,9 +69,23 @@ pub(super) async fn open(
             Err(_) => targets.forget(address),
         }
     }
-    let (target, opened) = ask(client, address, question).await?;
-    targets.remember(address, &target);
-    Ok(opened)
+    match ask(client, address, question).await {
+        Ok((target, opened)) => {
+            targets.remember(address, &target);
+            Ok(opened)
+        }
+        Err(size @ Fault::WrongSize { .. }) if question.range.start > 0 => {
+            Err(other_document(client, address, question).await.unwrap_or(size))
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+/// What has another size than the archive is often another document, which its beginning shows.
+async fn other_document(client: &Client, address: &Url, question: &Question<'_>) -> Option<Fault> {
+    let beginning = Question { range: 0..HEAD as u64, ..question.clone() };
+    let fault = ask(client, address, &beginning).await.err()?;
+    matches!(fault, Fault::Foreign(_)).then_some(fault)
 }
 
 async fn ask(
@@ -73,13 +96,16 @@ async fn ask(
     let range = format!("bytes={}-{}", question.range.start, question.range.end - 1);
     let mut request = client.get(address.clone()).header(RANGE, range);
     if question.fresh {
-        request = request.header(CACHE_CONTROL, "no-cache");
+        // RFC 9111, section 5.2.1: neither out of a store nor unpacked on the way. And the
+        // connection is not used again: something on it may mix answers up.
+        request =
+            request.header(CACHE_CONTROL, "no-cache, no-transform").header(CONNECTION, "close");
     }
     let response = request.send().await.map_err(|error| not_sent(&error))?;
     let target = response.url().clone();
     let opened = match response.status() {
         StatusCode::OK => whole(response, question).await,
-        StatusCode::PARTIAL_CONTENT => part(response, question),
+        StatusCode::PARTIAL_CONTENT => part(response, question).await,
         StatusCode::RANGE_NOT_SATISFIABLE => no_such_range(&response, question),
         status => Err(refused(&response, status)),
     };
@@ -89,21 +115,15 @@ async fn ask(
 /// 200: the whole archive, from its start.
 async fn whole(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
     let total = response.content_length();
-    let mut body = HttpBody { response, head: None };
-    // Only a right length speaks for an answer that nobody has looked at.
-    if total.is_none() || total != question.size {
-        body.look(question).await?;
-    }
-    if let (Some(offered), Some(expected)) = (total, question.size)
-        && offered != expected
-    {
-        return Err(Fault::WrongSize { offered, expected });
-    }
-    Ok(Opened { start: 0, total, end: total, whole: true, body: Body::Http(Box::new(body)) })
+    let mut body = HttpBody { response, head: None, at: 0, end: total };
+    let tag = body.tag();
+    body.see_that_it_fits(total, question).await?;
+    let body = Body::Http(Box::new(body));
+    Ok(Opened { start: 0, total, end: total, whole: true, tag, body })
 }
 
 /// 206: the range that was asked for, or its beginning.
-fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
+async fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
     let value = header(&response, &CONTENT_RANGE).unwrap_or_default();
     let wrong = || {
         let asked = question.range.start;
@@ -115,13 +135,12 @@ fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
     let Some((first, last)) = range.span.filter(|(first, _)| *first == question.range.start) else {
         return Err(wrong());
     };
-    if let (Some(offered), Some(expected)) = (range.total, question.size)
-        && offered != expected
-    {
-        return Err(Fault::WrongSize { offered, expected });
-    }
-    let body = Body::Http(Box::new(HttpBody { response, head: None }));
-    Ok(Opened { start: first, total: range.total, end: Some(last + 1), whole: false, body })
+    let end = Some(last + 1);
+    let mut body = HttpBody { response, head: None, at: first, end };
+    let tag = body.tag();
+    body.see_that_it_fits(range.total, question).await?;
+    let body = Body::Http(Box::new(body));
+    Ok(Opened { start: first, total: range.total, end, whole: false, tag, body })
 }
 
 /// 416: what is there ends before the range begins.
@@ -140,6 +159,7 @@ fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened,
                 total: Some(total),
                 end: Some(total),
                 whole: false,
+                tag: None,
                 body: Body::Nothing,
             })
         }
@@ -154,8 +174,9 @@ fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened,
 }
 
 fn refused(response: &Response, status: StatusCode) -> Fault {
-    let wait =
-        header(response, &RETRY_AFTER).and_then(|value| retry_after(&value, SystemTime::now()));
+    let wait = header(response, &RETRY_AFTER)
+        .and_then(|value| retry_after(&value, SystemTime::now()))
+        .or_else(|| header(response, &RATE_LIMIT).and_then(|value| rate_limit(&value)));
     Fault::Status { code: status.as_u16(), retry_after: wait }
 }
 
@@ -170,71 +191,55 @@ impl HttpBody {
         if let Some(head) = self.head.take() {
             return Ok(Some(head));
         }
-        self.response.chunk().await.map_err(|error| not_received(&error))
+        self.chunk().await
+    }
+
+    async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+        let chunk = self.response.chunk().await;
+        let chunk = chunk.map_err(|error| not_received(&error, self.at, self.end))?;
+        self.at += chunk.as_ref().map_or(0, Bytes::len) as u64;
+        Ok(chunk)
+    }
+
+    /// What the server calls this state of the document, where it says so.
+    fn tag(&self) -> Option<String> {
+        header(&self.response, &ETAG)
+    }
+
+    /// Refuses another size than the known one; and another document in the archive's place,
+    /// where the beginning is at hand and no right size speaks for it.
+    async fn see_that_it_fits(
+        &mut self,
+        total: Option<u64>,
+        question: &Question<'_>,
+    ) -> Result<(), Fault> {
+        if total == Some(0) && question.archive.md5 != Digest::EMPTY {
+            return Err(Fault::Foreign("nothing at all".to_owned()));
+        }
+        let fits = total.is_some() && total == question.size;
+        if self.at == 0 && !fits {
+            self.look(total, question).await?;
+        }
+        match (total, question.size) {
+            (Some(offered), Some(expected)) if offered != expected => {
+                Err(Fault::WrongSize { offered, expected })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Looks at the first bytes and refuses another document in the archive's place.
-    async fn look(&mut self, question: &Question<'_>) -> Result<(), Fault> {
-        let head = self.response.chunk().await.map_err(|error| not_received(&error))?;
-        let kind = identify::kind(head.as_deref().unwrap_or_default());
-        let archive = question.archive;
-        if identify::is_out_of_place(&kind, &archive.name) {
-            let sort = header(&self.response, &CONTENT_TYPE).map_or_else(String::new, |sort| {
-                format!(" ({})", escape::text(&sort.chars().take(60).collect::<String>()))
-            });
-            return Err(Fault::Foreign(format!("{}{sort}", kind.words())));
+    async fn look(&mut self, total: Option<u64>, question: &Question<'_>) -> Result<(), Fault> {
+        self.head = self.chunk().await?;
+        let kind = identify::kind(self.head.as_deref().unwrap_or_default());
+        if !identify::is_out_of_place(&kind, &question.archive.name) {
+            return Ok(());
         }
-        self.head = head;
-        Ok(())
-    }
-}
-
-/// No answer: which of the many reasons.
-fn not_sent(error: &reqwest::Error) -> Fault {
-    for cause in causes(error) {
-        match cause.downcast_ref::<Refused>() {
-            Some(Refused::Loop) => return Fault::RedirectLoop(REDIRECTS),
-            Some(Refused::Downgrade(to)) => {
-                return Fault::Downgrade(escape::text(to).into_owned());
-            }
-            None => {}
-        }
-        if let Some(rustls::Error::InvalidCertificate(_)) = cause.downcast_ref() {
-            return Fault::Certificate(escape::text(&cause.to_string()).into_owned());
-        }
-    }
-    let words = chain(error);
-    if is_unknown_name(&words) {
-        let host = error.url().and_then(Url::host_str).unwrap_or_default();
-        return Fault::NameNotFound(escape::text(host).into_owned());
-    }
-    // The address stands in the source's name already, and who failed is understood.
-    let words = words.split_once("): ").map_or(words.as_str(), |(_, why)| why);
-    Fault::NoConnection(words.trim_start_matches("client error (Connect): ").to_owned())
-}
-
-/// The words of glibc, macOS and musl for `EAI_NONAME`. The number itself does not come through,
-/// and a name that is only slow to resolve has other words.
-fn is_unknown_name(words: &str) -> bool {
-    ["Name or service not known", "nodename nor servname", "Name does not resolve"]
-        .iter()
-        .any(|known| words.contains(known))
-}
-
-/// A body that broke.
-fn not_received(error: &reqwest::Error) -> Fault {
-    Fault::Broken(chain(error))
-}
-
-/// The error and what it wraps.
-fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |error| cause(*error))
-}
-
-/// What an error wraps, `io::Error`s opened as well: they hide their contents.
-fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
-    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
-        Some(inner) => Some(inner),
-        None => error.source(),
+        let sort = header(&self.response, &CONTENT_TYPE)
+            .map(|sort| escape::text(&sort.chars().take(60).collect::<String>()).into_owned());
+        let length = total.map(|total| format!("{total} bytes"));
+        let more: Vec<String> = [sort, length].into_iter().flatten().collect();
+        let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
+        Err(Fault::Foreign(format!("{}{more}", kind.words())))
     }
 }

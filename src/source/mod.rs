@@ -9,6 +9,7 @@ mod fault;
 mod folder;
 mod headers;
 mod http;
+mod mishap;
 mod spec;
 
 use std::ops::Range;
@@ -52,6 +53,8 @@ pub struct Opened {
     pub end: Option<u64>,
     /// The source sends whole files only: this is all of it, whatever was asked for.
     pub whole: bool,
+    /// What the source calls this state of the archive (RFC 9110, section 8.8.3).
+    pub tag: Option<String>,
     /// The bytes.
     pub body: Body,
 }

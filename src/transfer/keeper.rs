@@ -12,6 +12,7 @@ use super::{Ending, Job, Outcome, Plan, Transfer, lock};
 use crate::digest::Digest;
 use crate::disk::{self, DiskError};
 use crate::event::{Activity, Event};
+use crate::units;
 
 /// How often a source may give a whole archive with a wrong MD5, each time another one.
 const ROUNDS: usize = 3;
@@ -229,7 +230,8 @@ impl Rounds<'_> {
             let same = before.clone().any(|wrong| wrong.digest == digest);
             if same || before.count() + 1 >= ROUNDS {
                 let why = if same { "twice the same MD5" } else { "another wrong MD5 each time" };
-                schedule.give_up(self.archive, source, format!("gave {why}, {digest}"));
+                let changed = changed(schedule.changed_at(self.archive).any(|at| at == source));
+                schedule.give_up(self.archive, source, format!("gave {why}, {digest}{changed}"));
             }
         }
         self.wrong.push(Wrong { source: alone, digest });
@@ -253,12 +255,23 @@ impl Rounds<'_> {
 
     fn tell_wrong(&self, source: usize, digest: Digest) {
         let message = format!(
-            "{}: all bytes came and their MD5 is {digest}, should be {}; fetching it anew from {}",
+            "{}: all bytes came and their MD5 is {digest}, should be {}{}; fetching it anew from {}",
             crate::escape::text(&self.job.archive.name),
             self.job.archive.md5,
+            self.suspicion(),
             self.transfer.sources[source].name(),
         );
         self.transfer.listener.on(Event::Notice { message: &message });
+    }
+
+    /// What may be the reason of a wrong MD5.
+    fn suspicion(&self) -> String {
+        let before = match self.reused {
+            0 => String::new(),
+            bytes => format!("; {} of them were here before", units::bytes(bytes)),
+        };
+        let has_changed = lock(&self.transfer.schedule).changed_at(self.archive).next().is_some();
+        format!("{before}{}", changed(has_changed))
     }
 
     fn begin_again(&mut self, source: usize) -> Result<(), DiskError> {
@@ -294,5 +307,14 @@ impl Rounds<'_> {
             .into_iter()
             .map(|(source, why)| format!("{}: {why}", self.transfer.sources[source].name()));
         words.collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// What to say of a source whose `ETag` was another one in mid-download.
+const fn changed(has_changed: bool) -> &'static str {
+    if has_changed {
+        "; its ETag changed meanwhile: it was replaced there, or two servers differ"
+    } else {
+        ""
     }
 }

@@ -6,6 +6,7 @@
 
 mod chunks;
 mod connection;
+mod flight;
 mod front;
 mod journal;
 mod keeper;

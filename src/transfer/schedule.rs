@@ -5,13 +5,14 @@
 //! and close behind what arrives; among equals, in the order of the catalogue. When nothing is
 //! free, the largest flight is halved, so that all end together.
 
+mod failure;
+
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::chunks::Chunks;
-use super::retry::{Decision, Policy};
-use super::standing::{Gate, Opening, Standing};
-use crate::source::{Fault, Meaning};
+use super::retry::Policy;
+use super::standing::{Gate, Opening, Standing, Tags};
 
 /// Bytes of an archive that one connection is to bring from one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +53,8 @@ pub(super) enum Next {
 pub(super) enum Reaction {
     /// The source will be asked again for this archive after so long.
     Again(Duration),
-    /// The source is given up for this archive.
-    GivenUp,
+    /// The source is given up for this archive: why, in words.
+    GivenUp(String),
     /// The archive is no longer of interest.
     Moot,
 }
@@ -225,7 +226,8 @@ impl Schedule {
         self.leases += 1;
         self.gates[source].enter();
         let entry = &self.entries[archive];
-        let (size, fresh, round) = (entry.chunks.size(), entry.round > 0, entry.round);
+        let (size, round) = (entry.chunks.size(), entry.round);
+        let fresh = round > 0 || entry.standings[source].suspicious;
         Lease { id, archive, source, range, size, fresh, begun: now, round }
     }
 
@@ -284,55 +286,18 @@ impl Schedule {
         }
     }
 
-    /// A lease ended with a fault. `jitter` is a random number from 0 to 1.
-    pub(super) fn fail(
-        &mut self,
-        lease: &Lease,
-        delivered: bool,
-        fault: &Fault,
-        now: Instant,
-        jitter: f64,
-    ) -> Reaction {
-        self.finish(lease, delivered, now);
-        let policy = self.policy;
-        let gate = &mut self.gates[lease.source];
-        if let Some(wait) = fault.retry_after().filter(|&wait| wait <= super::retry::PATIENCE) {
-            gate.pause(now + wait);
+    /// The source calls this state of the archive so.
+    pub(super) fn saw_tag(&mut self, lease: &Lease, tag: &str) {
+        let source = lease.source;
+        if let Some(entry) = self.current(lease) {
+            entry.standings[source].tags.see(tag);
         }
-        let Some(entry) = self.entries.get_mut(lease.archive).filter(|e| !e.is_settled()) else {
-            return Reaction::Moot;
-        };
-        if entry.round != lease.round {
-            return Reaction::Moot;
-        }
-        let standing = &mut entry.standings[lease.source];
-        if standing.given_up.is_some() {
-            // Other connections have found out the same.
-            return Reaction::Moot;
-        }
-        match fault.meaning(standing.delivered) {
-            Meaning::Again => return Reaction::Again(Duration::ZERO),
-            Meaning::Busy if self.gates[lease.source].crowded(now) => {
-                let wait = policy.backoff(1, jitter);
-                standing.not_before = Some(now + wait);
-                return Reaction::Again(wait);
-            }
-            Meaning::Permanent => {
-                standing.given_up = Some(fault.to_string());
-                standing.by_size = matches!(fault, Fault::WrongSize { .. });
-            }
-            Meaning::Busy | Meaning::Transient => {
-                let failures = standing.fail(lease.begun, now);
-                match policy.decide(failures, fault.retry_after(), jitter) {
-                    Decision::Again(wait) => {
-                        standing.not_before = Some(now + wait);
-                        return Reaction::Again(wait);
-                    }
-                    Decision::GiveUp => standing.given_up = Some(given_up(fault, failures)),
-                }
-            }
-        }
-        Reaction::GivenUp
+    }
+
+    /// The sources that have called one archive by different tags in this round.
+    pub(super) fn changed_at(&self, archive: usize) -> impl Iterator<Item = usize> {
+        let standings = self.entries[archive].standings.iter().enumerate();
+        standings.filter(|(_, standing)| standing.tags.have_changed()).map(|(source, _)| source)
     }
 
     /// The archive has its verdict, or will get it without any further byte.
@@ -348,6 +313,7 @@ impl Schedule {
         entry.round += 1;
         entry.state = State::InHand;
         entry.standings[source].failures = 0;
+        entry.standings.iter_mut().for_each(|standing| standing.tags = Tags::default());
         if entry.published.is_none() {
             // Those that were given up over a size that another source told may have been right.
             let doubtful = entry.standings.iter_mut().filter(|standing| standing.by_size);
@@ -394,13 +360,6 @@ impl Entry {
             && !open
             && self.chunks.flights() == 0
             && !self.chunks.is_complete()
-    }
-}
-
-fn given_up(fault: &Fault, failures: u32) -> String {
-    match failures {
-        1 => fault.to_string(),
-        _ => format!("{fault} ({failures} attempts in a row without a new byte)"),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use super::schedule::Reaction;
+
 /// How long a source that had too much to do is left with fewer connections before more are tried.
 const EASE: Duration = Duration::from_secs(15);
 
@@ -22,6 +24,8 @@ pub(super) struct Gate {
     delivering: usize,
     /// When one that had brought bytes ended last.
     served: Option<Instant>,
+    /// It was given up for an archive and has given nothing since.
+    pub dead: bool,
 }
 
 /// A source and one archive.
@@ -39,6 +43,19 @@ pub(super) struct Standing {
     pub not_before: Option<Instant>,
     /// It has given bytes of this archive in this run.
     pub delivered: bool,
+    /// Something on the way has mixed answers up: caches are to be passed by.
+    pub suspicious: bool,
+    /// What it calls the archive.
+    pub tags: Tags,
+}
+
+/// What a source calls one archive (RFC 9110, section 8.8.3) in one round.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tags {
+    /// The last one, shortened.
+    last: Option<u32>,
+    /// There has been another one before.
+    changed: bool,
 }
 
 impl Default for Gate {
@@ -50,6 +67,7 @@ impl Default for Gate {
             active: 0,
             delivering: 0,
             served: None,
+            dead: false,
         }
     }
 }
@@ -84,6 +102,7 @@ impl Gate {
     /// Its first byte came.
     pub(super) const fn deliver(&mut self) {
         self.delivering += 1;
+        self.dead = false;
     }
 
     /// It ended.
@@ -136,6 +155,20 @@ impl Opening {
     }
 }
 
+impl Tags {
+    /// The source calls this state of the archive so.
+    pub(super) fn see(&mut self, tag: &str) {
+        let tag = crc32fast::hash(tag.as_bytes());
+        self.changed |= self.last.is_some_and(|last| last != tag);
+        self.last = Some(tag);
+    }
+
+    /// Whether it has been called by another one before.
+    pub(super) const fn have_changed(self) -> bool {
+        self.changed
+    }
+}
+
 impl Standing {
     /// When this archive may be asked for there; `None` if never again.
     pub(super) fn opens(&self, now: Instant) -> Option<Opening> {
@@ -143,6 +176,12 @@ impl Standing {
             return None;
         }
         Some(self.not_before.filter(|&at| at > now).map_or(Opening::Now, Opening::At))
+    }
+
+    /// The source is given up, for a reason in words.
+    pub(super) fn give_up(&mut self, why: String) -> Reaction {
+        self.given_up = Some(why.clone());
+        Reaction::GivenUp(why)
     }
 
     /// A new byte came.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::ranges::RangeSet;
+use crate::source::Fault;
 
 const MIB: u64 = 1 << 20;
 const POLICY: Policy = Policy { attempts: 3, base: Duration::from_secs(1) };
@@ -55,7 +56,7 @@ fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any
         let lease = work(schedule.next(now));
         assert_eq!(lease.source, source);
         let reaction = schedule.fail(&lease, false, &missing, now, 0.0);
-        assert_eq!(reaction, Reaction::GivenUp);
+        assert_eq!(reaction, Reaction::GivenUp("answered 404 Not Found".to_owned()));
     }
     assert_eq!(schedule.next(now), Next::Stranded(0));
     assert_eq!(schedule.answers(0)[1].1, "answered 404 Not Found");
@@ -82,7 +83,7 @@ fn attempts_count_only_while_no_new_byte_comes() {
     for last in [false, true] {
         let lease = work(schedule.next(now));
         let reaction = schedule.fail(&lease, false, &broken, now, 0.0);
-        assert_eq!(reaction == Reaction::GivenUp, last);
+        assert_eq!(matches!(reaction, Reaction::GivenUp(_)), last);
         now += Duration::from_secs(61);
     }
     assert_eq!(schedule.next(now), Next::Stranded(0));
@@ -111,4 +112,51 @@ fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot()
     assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), Reaction::Moot);
     let lease = work(schedule.next(now));
     assert_eq!((lease.source, lease.fresh, lease.range), (1, true, 0..MIB));
+}
+
+#[test]
+fn a_source_found_dead_has_one_attempt_at_the_next_archive_if_there_is_another() {
+    let mut now = Instant::now();
+    let mut schedule = schedule(2, 1, &[MIB, MIB]);
+    let dead = Fault::NoConnection("refused".to_owned());
+    for _ in 0..3 {
+        let lease = work(schedule.next(now));
+        assert_eq!(lease.source, 0);
+        schedule.fail(&lease, false, &dead, now, 0.0);
+        // The other source is busy until the first has had all its attempts.
+        schedule.gates[1].pause(now + Duration::from_mins(1));
+        now += Duration::from_secs(30);
+    }
+    assert!(!schedule.is_open(0, 0));
+    schedule.settle(0);
+    hand(&mut schedule);
+    let lease = work(schedule.next(now));
+    assert_eq!((lease.archive, lease.source), (1, 0));
+    let reaction = schedule.fail(&lease, false, &dead, now, 0.0);
+    assert!(matches!(reaction, Reaction::GivenUp(_)), "{reaction:?}");
+}
+
+#[test]
+fn another_tag_in_mid_download_is_remembered_until_the_next_round() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 1, &[8 * MIB]);
+    let leases = [work(schedule.next(now)), work(schedule.next(now))];
+    let changed = |schedule: &Schedule| schedule.changed_at(0).next();
+    schedule.saw_tag(&leases[0], "\"a\"");
+    schedule.saw_tag(&leases[1], "\"a\"");
+    assert_eq!(changed(&schedule), None);
+    schedule.saw_tag(&leases[1], "\"b\"");
+    assert_eq!(changed(&schedule), Some(0));
+    schedule.begin_again(0, 0);
+    assert_eq!(changed(&schedule), None);
+}
+
+#[test]
+fn after_a_mix_up_caches_are_passed_by() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 1, &[MIB]);
+    let lease = work(schedule.next(now));
+    assert!(!lease.fresh);
+    schedule.fail(&lease, false, &Fault::Protocol("206 to another range".to_owned()), now, 0.0);
+    assert!(work(schedule.next(now + Duration::from_mins(1))).fresh);
 }

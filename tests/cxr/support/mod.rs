@@ -18,7 +18,7 @@ pub use process::Running;
 pub use program::Cxr;
 pub use python::Python;
 pub use sandbox::Sandbox;
-pub use server::{Fault, Lie, Refusal, Rule, Server};
+pub use server::{Fault, Hit, Lie, Refusal, Rule, Server};
 
 use std::time::{Duration, Instant};
 

@@ -14,18 +14,40 @@ use super::route::Found;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     Length,
+    /// The second of which is one more.
+    TwoLengths,
     Chunked,
     /// By closing the connection.
     Close,
+}
+
+/// What comes before the body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Head {
+    Whole,
+    /// Nothing, and no body either.
+    None,
+    /// Headers without an end.
+    Endless,
 }
 
 /// How an answer ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     Whole,
-    Reset { after: u64 },
-    Close { after: u64 },
-    Stall { after: u64 },
+    Reset {
+        after: u64,
+    },
+    Close {
+        after: u64,
+    },
+    Stall {
+        after: u64,
+    },
+    /// A chunk that cannot be read.
+    Garble {
+        after: u64,
+    },
 }
 
 /// Bytes that go out, a pause after each so many.
@@ -49,7 +71,7 @@ pub struct Answer {
     pub framing: Framing,
     pub ending: Ending,
     pub pace: Option<Pace>,
-    pub silent: bool,
+    pub head: Head,
     pub head_only: bool,
     pub keep_alive: bool,
 }
@@ -59,7 +81,8 @@ impl Answer {
     pub fn to(request: &Request, shared: &Shared) -> Self {
         let asked = request.header("range").and_then(request::range);
         let start = asked.map_or(0, |(first, _)| first);
-        let faults = shared.rules.take(&request.path, start);
+        let fresh = request.header("cache-control").is_some_and(|value| value.contains("no-cache"));
+        let faults = shared.rules.take(&request.path, start, fresh);
         let deaf = faults.iter().any(|fault| matches!(fault, Fault::NoRanges | Fault::Http10));
         let other = faults.iter().find_map(|fault| match fault {
             Fault::Other(bytes) => Some(Arc::clone(bytes)),
@@ -131,7 +154,7 @@ impl Answer {
             framing: Framing::Length,
             ending: Ending::Whole,
             pace: None,
-            silent: false,
+            head: Head::Whole,
             head_only: false,
             keep_alive: true,
         }
@@ -158,7 +181,7 @@ impl Answer {
             Fault::Reset { after } => self.ending = Ending::Reset { after },
             Fault::Close { after } => self.ending = Ending::Close { after },
             Fault::Stall { after } => self.ending = Ending::Stall { after },
-            Fault::Silence => self.silent = true,
+            Fault::Silence => self.head = Head::None,
             Fault::Drip { bytes, every } => self.pace = Some(Pace { bytes, every }),
             Fault::Throttle { rate } => self.throttle(rate),
             Fault::Status(status) => self.turn_into(Self::page(status, "<html>No</html>\n")),
@@ -176,6 +199,13 @@ impl Answer {
                 self.framing = Framing::Close;
             }
             Fault::Chunked => self.framing = Framing::Chunked,
+            Fault::BadChunk { after } => {
+                self.framing = Framing::Chunked;
+                self.ending = Ending::Garble { after };
+            }
+            Fault::TwoLengths => self.framing = Framing::TwoLengths,
+            Fault::EndlessHead => self.head = Head::Endless,
+            Fault::Header(name, ref value) => self.set(name, value.clone()),
             Fault::NoLength => self.framing = Framing::Close,
             Fault::Extra { bytes } => self.extra = bytes,
             Fault::Flip { at } => self.flip = Some(at),

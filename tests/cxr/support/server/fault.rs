@@ -38,6 +38,14 @@ pub enum Fault {
     Http10,
     /// The body comes in HTTP's chunks.
     Chunked,
+    /// The body comes in HTTP's chunks, and after so many bytes no chunk can be read.
+    BadChunk { after: u64 },
+    /// Two lengths, of which the second is one more.
+    TwoLengths,
+    /// Headers without an end.
+    EndlessHead,
+    /// A header with this value, whatever it was before.
+    Header(&'static str, String),
     /// No length: the end of the connection is the end of the body.
     NoLength,
     /// So many bytes after the last that was promised.
@@ -79,11 +87,13 @@ pub struct Rule {
     /// Requests that get it; `None` for all.
     times: Option<u32>,
     from: u64,
+    /// Only answers that a cache may give.
+    stale: bool,
 }
 
 impl From<Fault> for Rule {
     fn from(fault: Fault) -> Self {
-        Self { fault, path: None, passes: 0, times: None, from: 0 }
+        Self { fault, path: None, passes: 0, times: None, from: 0, stale: false }
     }
 }
 
@@ -109,6 +119,13 @@ impl Fault {
         rule.from = from;
         rule
     }
+
+    /// Only for requests that do not ask caches to stand aside.
+    pub fn stale(self) -> Rule {
+        let mut rule = Rule::from(self);
+        rule.stale = true;
+        rule
+    }
 }
 
 impl Rule {
@@ -128,8 +145,11 @@ impl Rule {
     }
 
     /// Whether it applies to this request, which counts against its budgets.
-    fn applies(&mut self, path: &str, start: u64) -> bool {
+    fn applies(&mut self, path: &str, start: u64, fresh: bool) -> bool {
         if self.path.as_deref().is_some_and(|own| own != path) || start < self.from {
+            return false;
+        }
+        if self.stale && fresh {
             return false;
         }
         if self.passes > 0 {
@@ -161,12 +181,12 @@ impl Rules {
         self.rules.lock().unwrap().clear();
     }
 
-    /// The faults that apply to a request for the path from a byte on.
-    pub fn take(&self, path: &str, start: u64) -> Vec<Fault> {
+    /// The faults that apply to a request for the path from a byte on, be it past all caches.
+    pub fn take(&self, path: &str, start: u64, fresh: bool) -> Vec<Fault> {
         let mut rules = self.rules.lock().unwrap();
         rules
             .iter_mut()
-            .filter_map(|rule| rule.applies(path, start).then(|| rule.fault.clone()))
+            .filter_map(|rule| rule.applies(path, start, fresh).then(|| rule.fault.clone()))
             .collect()
     }
 }

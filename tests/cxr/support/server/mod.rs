@@ -32,6 +32,8 @@ pub struct Hit {
     pub path: String,
     pub headers: Vec<(String, String)>,
     pub status: u16,
+    /// The number of its connection.
+    pub connection: u32,
     /// When it came in.
     pub at: Instant,
     /// Bytes of the body handed to the socket so far.
@@ -71,6 +73,8 @@ struct Shared {
     rules: Rules,
     hits: Mutex<Vec<Hit>>,
     sent: AtomicU64,
+    /// Bytes of heads without an end.
+    heads: AtomicU64,
     connections: AtomicU32,
     open: Mutex<Vec<Weak<TcpStream>>>,
     limit: Mutex<Option<(usize, Refusal)>>,
@@ -152,6 +156,11 @@ impl Server {
         self.shared.sent.load(Ordering::SeqCst)
     }
 
+    /// Bytes of endless heads handed to sockets so far.
+    pub fn heads(&self) -> u64 {
+        self.shared.heads.load(Ordering::SeqCst)
+    }
+
     /// Connections so far.
     pub fn connections(&self) -> u32 {
         self.shared.connections.load(Ordering::SeqCst)
@@ -204,6 +213,10 @@ impl Shared {
         hits.len() - 1
     }
 
+    fn note_head(&self, bytes: u64) {
+        self.heads.fetch_add(bytes, Ordering::SeqCst);
+    }
+
     /// Notes bytes of a body that went out.
     fn note_sent(&self, place: usize, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::SeqCst);
@@ -219,12 +232,12 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        shared.connections.fetch_add(1, Ordering::SeqCst);
+        let number = shared.connections.fetch_add(1, Ordering::SeqCst);
         let stream = Arc::new(stream);
         let refusal = shared.admit(&stream);
         let shared = Arc::clone(shared);
         thread::spawn(move || match refusal {
-            None => converse(&stream, &shared),
+            None => converse(&stream, number, &shared),
             Some(refusal) => refuse(&stream, refusal),
         });
     }
@@ -240,7 +253,7 @@ fn refuse(stream: &TcpStream, refusal: Refusal) {
 }
 
 /// Answers the requests of one connection until either side has had enough.
-fn converse(stream: &Arc<TcpStream>, shared: &Shared) {
+fn converse(stream: &Arc<TcpStream>, number: u32, shared: &Shared) {
     let mut reader = BufReader::new(&**stream);
     while let Some(request) = Request::read(&mut reader) {
         let answer = Answer::to(&request, shared);
@@ -249,6 +262,7 @@ fn converse(stream: &Arc<TcpStream>, shared: &Shared) {
             path: request.path,
             headers: request.headers,
             status: answer.status,
+            connection: number,
             at: Instant::now(),
             sent: 0,
         });

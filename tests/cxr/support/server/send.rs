@@ -6,16 +6,23 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::Shared;
-use super::answer::{Answer, Ending, Framing};
+use super::answer::{Answer, Ending, Framing, Head};
 
 /// Bytes handed over at a time where nothing else is said.
 const PIECE: usize = 64 << 10;
 
 /// Sends an answer; whether the connection goes on.
 pub fn answer(stream: &TcpStream, answer: &Answer, shared: &Shared, place: usize) -> bool {
-    if answer.silent {
-        hold(stream, shared);
-        return false;
+    match answer.head {
+        Head::Whole => {}
+        Head::None => {
+            hold(stream, shared);
+            return false;
+        }
+        Head::Endless => {
+            let _ = endless(stream, shared);
+            return false;
+        }
     }
     let keeps = answer.keep_alive && answer.framing != Framing::Close;
     let sent = head(stream, answer, keeps).and_then(|()| body(stream, answer, shared, place));
@@ -33,6 +40,17 @@ pub fn refusal(mut stream: &TcpStream) {
     );
 }
 
+/// Headers until the client has had enough.
+fn endless(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
+    stream.write_all(b"HTTP/1.1 206 Partial Content\r\n")?;
+    let more = b"X-More: and more and more and more\r\n".repeat(1000);
+    while !shared.is_closing() {
+        stream.write_all(&more)?;
+        shared.note_head(more.len() as u64);
+    }
+    Ok(())
+}
+
 fn head(mut stream: &TcpStream, answer: &Answer, keeps: bool) -> Result<()> {
     let mut head = format!("{} {} {}\r\n", answer.version, answer.status, reason(answer.status));
     let mut add = |name: &str, value: &str| {
@@ -46,6 +64,10 @@ fn head(mut stream: &TcpStream, answer: &Answer, keeps: bool) -> Result<()> {
     }
     match answer.framing {
         Framing::Length => add("Content-Length", &answer.part.len().to_string()),
+        Framing::TwoLengths => {
+            add("Content-Length", &answer.part.len().to_string());
+            add("Content-Length", &(answer.part.len() + 1).to_string());
+        }
         Framing::Chunked => add("Transfer-Encoding", "chunked"),
         Framing::Close => {}
     }
@@ -63,13 +85,17 @@ fn body(stream: &TcpStream, answer: &Answer, shared: &Shared, place: usize) -> R
     let bytes = content(answer);
     let until = match answer.ending {
         Ending::Whole => bytes.len(),
-        Ending::Reset { after } | Ending::Close { after } | Ending::Stall { after } => {
-            usize::try_from(after).unwrap().min(bytes.len())
-        }
+        Ending::Reset { after }
+        | Ending::Close { after }
+        | Ending::Stall { after }
+        | Ending::Garble { after } => usize::try_from(after).unwrap().min(bytes.len()),
     };
     paced(stream, answer, &bytes[..until], shared, place)?;
     if answer.framing == Framing::Chunked && answer.ending == Ending::Whole {
         (&*stream).write_all(b"0\r\n\r\n")?;
+    }
+    if matches!(answer.ending, Ending::Garble { .. }) {
+        (&*stream).write_all(b"no length\r\n")?;
     }
     Ok(())
 }
@@ -126,7 +152,7 @@ fn end(stream: &TcpStream, answer: &Answer, shared: &Shared) {
             let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
         }
         Ending::Stall { .. } => hold(stream, shared),
-        Ending::Whole | Ending::Close { .. } => {
+        Ending::Whole | Ending::Close { .. } | Ending::Garble { .. } => {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }

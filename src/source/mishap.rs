@@ -1,0 +1,114 @@
+//! What an error of the HTTP client means: a name that is not found, no connection, a certificate,
+//! an answer cut short or out of order.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
+use reqwest::Url;
+use rustls::CertificateError;
+
+use super::Fault;
+use super::client::{REDIRECTS, Refused, chain};
+use crate::escape;
+
+/// No answer: which of the many reasons.
+pub(super) fn not_sent(error: &reqwest::Error) -> Fault {
+    if let Some(fault) = causes(error).find_map(refusal) {
+        return fault;
+    }
+    if let Some(malformed) = causes(error).find_map(malformed) {
+        return Fault::Protocol(malformed);
+    }
+    let words = chain(error);
+    if is_unknown_name(&words) {
+        let host = error.url().and_then(Url::host_str).unwrap_or_default();
+        return Fault::NameNotFound(escape::text(host).into_owned());
+    }
+    if !error.is_connect() {
+        return Fault::Unanswered(root(error));
+    }
+    // The address stands in the source's name already, and who failed is understood.
+    let words = words.split_once("): ").map_or(words.as_str(), |(_, why)| why);
+    Fault::NoConnection(words.trim_start_matches("client error (Connect): ").to_owned())
+}
+
+/// A body that broke at offset `at` of the archive, where it should have gone on to `end`.
+pub(super) fn not_received(error: &reqwest::Error, at: u64, end: Option<u64>) -> Fault {
+    let kind = causes(error)
+        .filter_map(|cause| cause.downcast_ref::<io::Error>().map(io::Error::kind))
+        .last();
+    match kind {
+        Some(ErrorKind::UnexpectedEof) => Fault::Truncated { at, end },
+        // The client says so of lengths and chunks (RFC 9112, section 7.1) that cannot be read.
+        Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => Fault::Protocol(root(error)),
+        _ => Fault::Broken(root(error)),
+    }
+}
+
+/// A reason not to ask again.
+fn refusal(cause: &(dyn Error + 'static)) -> Option<Fault> {
+    match cause.downcast_ref() {
+        Some(Refused::Loop) => return Some(Fault::RedirectLoop(REDIRECTS)),
+        Some(Refused::Downgrade(to)) => {
+            return Some(Fault::Downgrade(escape::text(to).into_owned()));
+        }
+        None => {}
+    }
+    match cause.downcast_ref() {
+        Some(rustls::Error::InvalidCertificate(why)) => {
+            Some(Fault::Certificate(escape::text(&certificate(why)).into_owned()))
+        }
+        _ => None,
+    }
+}
+
+/// What is wrong with a certificate, and who can put it right.
+fn certificate(why: &CertificateError) -> String {
+    use CertificateError as Why;
+    let remedy = match why {
+        Why::Expired | Why::ExpiredContext { .. } => {
+            "it has expired, or the clock of this machine is wrong"
+        }
+        Why::NotValidYet | Why::NotValidYetContext { .. } => {
+            "it is not valid yet, or the clock of this machine is wrong"
+        }
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is for another host",
+        _ => {
+            "a proxy that opens TLS, or a server with an authority of its own, needs its CA's certificate with --cacert"
+        }
+    };
+    format!("{why}; {remedy}")
+}
+
+/// What is wrong with the head of an answer that cannot be read.
+fn malformed(cause: &(dyn Error + 'static)) -> Option<String> {
+    let error = cause.downcast_ref::<hyper::Error>().filter(|error| error.is_parse())?;
+    Some(escape::text(&error.to_string()).into_owned())
+}
+
+/// The words of glibc, macOS and musl for `EAI_NONAME`. The number itself does not come through,
+/// and a name that is only slow to resolve has other words.
+fn is_unknown_name(words: &str) -> bool {
+    ["Name or service not known", "nodename nor servname", "Name does not resolve"]
+        .iter()
+        .any(|known| words.contains(known))
+}
+
+/// The words of the innermost cause, safe to show.
+fn root(error: &reqwest::Error) -> String {
+    let root = causes(error).last().map(ToString::to_string).unwrap_or_default();
+    escape::text(&root).into_owned()
+}
+
+/// The error and what it wraps.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |error| cause(*error))
+}
+
+/// What an error wraps, `io::Error`s opened as well: they hide their contents.
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
+}

@@ -1,0 +1,261 @@
+//! What went wrong is said in words: never that an MD5 differs and nothing else.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::support::{Archive, Fault, Lie, NAMES, Rule, Sandbox, Server, archive, archives};
+
+/// A fetch of one archive past these faults: all that it says, and the server.
+#[track_caller]
+fn told(
+    all: &[Archive],
+    faults: impl IntoIterator<Item = Rule>,
+    status: i32,
+) -> (Sandbox, Server, String) {
+    let (sandbox, server) = (Sandbox::new(), Server::with(all));
+    faults.into_iter().for_each(|fault| {
+        server.does(fault);
+    });
+    let outcome = sandbox.fetch(&server, all).args(["-v", "-c", "1"]).chunk(150_000).run();
+    outcome.exits(status).is_plain();
+    if status == 0 {
+        sandbox.has(&all[0]);
+    } else {
+        sandbox.lacks(&all[0]);
+    }
+    (sandbox, server, outcome.to_string())
+}
+
+/// Every way to say it goes through here: all of these words, in this order.
+#[track_caller]
+fn says(shown: &str, words: &[&str]) {
+    let mut rest = shown;
+    for word in words {
+        let Some(at) = rest.find(word) else { panic!("no {word:?}, or too early, in\n{shown}") };
+        rest = &rest[at + word.len()..];
+    }
+}
+
+/// The tar of an archive, as something on the way unpacks it.
+fn unpacked(archive: &Archive) -> Arc<Vec<u8>> {
+    let mut tar = Vec::new();
+    flate2::read::GzDecoder::new(&archive.bytes[..]).read_to_end(&mut tar).unwrap();
+    Arc::new(tar)
+}
+
+#[test]
+fn an_early_end_is_called_truncated() {
+    let all = archives(1);
+    let faults = [Fault::Close { after: 100_000 }.first(1)];
+    let (_, _, shown) = told(&all, faults, 0);
+    says(&shown, &["truncated: the answer ended at byte 100000 of 150000", "trying again"]);
+    let (_, _, shown) = told(&all, [Fault::Close { after: 0 }.into()], 3);
+    says(&shown, &["truncated: the answer ended at byte 0 of", "attempts in a row"]);
+    assert!(!shown.contains("MD5 is"), "{shown}");
+}
+
+#[test]
+fn chunks_that_end_early_are_called_truncated() {
+    let all = archives(1);
+    let faults = [Fault::Chunked.into(), Fault::Close { after: 100_000 }.first(1)];
+    let (_, _, shown) = told(&all, faults, 0);
+    says(&shown, &["truncated: the answer ended at byte 100000"]);
+}
+
+#[test]
+fn a_chunk_that_cannot_be_read_is_resumed_from() {
+    let all = archives(1);
+    let (_, server, shown) = told(&all, [Fault::BadChunk { after: 100_000 }.first(2)], 0);
+    says(&shown, &["protocol error", "chunk size", "trying again"]);
+    assert!(server.sent() < all[0].size() + 70_000, "{} sent", server.sent());
+}
+
+#[test]
+fn a_reset_is_a_broken_connection() {
+    let all = archives(1);
+    let (_, _, shown) = told(&all, [Fault::Reset { after: 100_000 }.first(1)], 0);
+    says(&shown, &["the connection broke: Connection reset by peer"]);
+}
+
+#[test]
+fn a_drip_is_cut_off_as_a_stall() {
+    let all = archives(1);
+    // A byte every 20 ms never lets an idle timer run out, and would take two hours.
+    let drip = Fault::Drip { bytes: 1, every: Duration::from_millis(20) };
+    let (_, _, shown) = told(&all, [drip.first(1)], 0);
+    says(&shown, &["stalled: hardly a byte in 1 s", "trying again"]);
+}
+
+#[test]
+fn a_silent_server_is_said_to_be_silent() {
+    let (_, _, shown) = told(&archives(1), [Fault::Silence.first(1)], 0);
+    says(&shown, &["no answer within 3 s"]);
+}
+
+#[test]
+fn a_stale_cache_is_passed_by_over_a_new_connection() {
+    let all = archives(1);
+    let (_, server, shown) = told(&all, [Fault::Flip { at: 200_000 }.stale()], 0);
+    says(&shown, &["all bytes came and their MD5 is", &all[0].md5, "fetching it anew"]);
+    let hits = server.hits();
+    let is_fresh = |hit: &&crate::support::Hit| hit.header("cache-control").is_some();
+    let (fresh, first): (Vec<_>, Vec<_>) = hits.iter().partition(is_fresh);
+    assert!(!first.is_empty() && !fresh.is_empty());
+    for hit in &fresh {
+        let control = hit.header("cache-control").unwrap();
+        assert!(control.contains("no-cache") && control.contains("no-transform"), "{control}");
+        let is_new = first.iter().all(|old| old.connection != hit.connection);
+        assert!(is_new, "a line that may have mixed answers up was used again");
+    }
+}
+
+#[test]
+fn an_absurd_retry_after_ends_the_wait_at_once_and_is_told() {
+    let (_, server, shown) = told(&archives(1), [Fault::RetryAfter(503, "86400").into()], 3);
+    says(&shown, &["503 Service Unavailable, and to come back only in 1 d 0 h"]);
+    assert_eq!(server.hits().len(), 1);
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_waited_for() {
+    let quota = || Fault::Header("RateLimit", "\"day\";r=9;t=99, \"burst\";r=0;t=1".to_owned());
+    let (_, server, _) = told(&archives(1), [Fault::Status(429).first(1), quota().first(1)], 0);
+    let hits = server.hits();
+    let waited = hits[1].at - hits[0].at;
+    assert!(waited >= Duration::from_millis(950), "{waited:?}");
+}
+
+#[test]
+fn a_part_that_a_cache_makes_up_is_asked_for_past_it() {
+    let all = archives(1);
+    for lie in [Lie::Start(5000), Lie::Missing, Lie::Garbage] {
+        let (_, server, shown) = told(&all, [Fault::ContentRange(lie).stale()], 0);
+        says(&shown, &["protocol error: 206 to a range from 0 with the Content-Range"]);
+        // Once was enough to know the way past it.
+        let fooled = server.hits().iter().filter(|h| h.header("cache-control").is_none()).count();
+        assert_eq!(fooled, 1, "{lie:?}");
+    }
+}
+
+#[test]
+fn what_was_decompressed_on_the_way_is_said_to_be() {
+    let all = archives(1);
+    let tar = unpacked(&all[0]);
+    // As a part, and, without ranges, as a whole.
+    for more in [Fault::Header("X-Nothing", String::new()), Fault::NoRanges] {
+        let (_, server, shown) =
+            told(&all, [Fault::Other(Arc::clone(&tar)).into(), more.into()], 3);
+        says(&shown, &["a plain tar: the gzip layer was taken off on the way (application/gzip, "]);
+        assert!(server.sent() < 3_000_000, "{} sent", server.sent());
+    }
+}
+
+#[test]
+fn what_was_decompressed_on_the_way_is_asked_for_untransformed() {
+    let all = archives(1);
+    let (_, _, shown) = told(&all, [Fault::Other(unpacked(&all[0])).stale()], 0);
+    says(&shown, &["the gzip layer was taken off on the way", "trying again"]);
+}
+
+#[test]
+fn what_was_decompressed_on_the_way_is_known_by_its_beginning_wherever_it_was_asked_for() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::Other(unpacked(&all[0])));
+    // Half of it is here: the beginning would not be asked for again.
+    sandbox.put("data/images_001.tar.gz", &all[0].bytes[..1_000_000]);
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let report = sandbox.fetch_with(&table).args(["--from", &server.base()]).report(3);
+    report.only().is("unreachable").because("the gzip layer was taken off on the way");
+}
+
+#[test]
+fn what_was_compressed_on_the_way_is_not_unpacked() {
+    let all = archives(1);
+    let label = Fault::Header("Content-Encoding", "gzip".to_owned());
+    let (_, server, _) = told(&all, [label.into()], 0);
+    assert!(server.hits().iter().all(|hit| hit.header("accept-encoding") == Some("identity")));
+}
+
+#[test]
+fn another_etag_in_mid_download_is_told_with_the_wrong_md5() {
+    let all = archives(1);
+    let replaced = || Fault::Other(Arc::new(all[0].flipped(50_000)));
+    let old = Fault::Header("ETag", "\"old\"".to_owned());
+    let (_, server, shown) = told(&all, [replaced().first(1), old.first(1)], 0);
+    says(&shown, &["all bytes came and their MD5 is", "its ETag changed meanwhile"]);
+    // What a server has of an older version is never asked for with a condition.
+    assert!(server.hits().iter().all(|hit| hit.header("if-range").is_none()));
+}
+
+#[test]
+fn a_head_without_an_end_is_refused() {
+    let (_, server, shown) = told(&archives(1), [Fault::EndlessHead.first(1)], 0);
+    says(&shown, &["protocol error: message head is too large", "trying again"]);
+    assert!(server.heads() < 4 << 20, "{} bytes of headers were taken", server.heads());
+}
+
+#[test]
+fn two_lengths_are_refused() {
+    let (_, _, shown) = told(&archives(1), [Fault::TwoLengths.first(1)], 0);
+    says(&shown, &["protocol error: invalid content-length parsed", "trying again"]);
+}
+
+#[test]
+fn a_bad_beginning_from_an_earlier_run_is_named() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.put("data/images_001.tar.gz", &all[0].flipped(150_000)[..300_000]);
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let outcome = sandbox.fetch_with(&table).args(["--from", &server.base()]).run();
+    outcome.exits(0).says("293 KiB of them were here before");
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_copy_that_differs_from_the_table_is_called_so_and_given_up() {
+    let all = archives(1);
+    let (_, server, shown) = told(&all, [Fault::Flip { at: 200_000 }.into()], 1);
+    let wrong = Archive::new("", all[0].flipped(200_000)).md5;
+    says(&shown, &["copies differ from the table", &all[0].md5, "gave twice the same MD5", &wrong]);
+    assert!(server.sent() <= 2 * all[0].size(), "{} sent", server.sent());
+}
+
+#[test]
+fn nothing_at_all_is_asked_for_again_and_then_named() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Empty.first(2));
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    fetch().report(0).all_ok();
+    let (_, _, shown) = told(&all, [Fault::Empty.into()], 3);
+    says(&shown, &["sent nothing at all in place of the archive"]);
+}
+
+#[test]
+fn a_page_is_quoted_with_its_type_and_length() {
+    for (page, words) in [
+        (
+            "<!DOCTYPE html><title>Sign in</title>",
+            "a web page: Sign in (text/html; charset=utf-8, ",
+        ),
+        ("{\"error\": \"quota\"}", "a JSON document: {\"error\": \"quota\"} (text/html; charset"),
+        ("<?xml version=\"1.0\"?><Error/>", "an XML document: <?xml"),
+    ] {
+        let (_, _, shown) = told(&archives(1), [Fault::Page(page).into()], 3);
+        says(&shown, &[words, &format!("{} bytes) in place of the archive", page.len())]);
+    }
+}
+
+#[test]
+fn another_size_is_told_beside_the_tables() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::new();
+    server.serve(&all[0].path(), &Arc::new(all[0].bytes[..300_000].to_vec()));
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let report = sandbox.fetch_with(&table).args(["--from", &server.base()]).report(3);
+    let words = format!("offers 300000 bytes where the table says {}", all[0].size());
+    report.line(NAMES[0]).is("unreachable").because(&words);
+}
