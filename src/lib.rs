@@ -11,6 +11,7 @@
 //! - [`cancel`] is how a signal ends a run in good order.
 //! - [`disk`] is the one room that changes anything on the disk, [`ranges`] its sets of bytes.
 //! - [`source`] knows where bytes come from.
+//! - [`locate`] says where an archive is broken, from the archive alone.
 //! - [`hash`] computes the MD5 of many streams at once.
 //! - [`transfer`] brings archives from sources to their final names, in chunks.
 //! - [`verdict`] holds the seven words, and [`report`] what is said of every archive.
@@ -42,6 +43,7 @@ pub mod fetch;
 pub mod hash;
 pub mod identify;
 pub mod list;
+pub mod locate;
 pub mod progress;
 pub mod ranges;
 pub mod report;

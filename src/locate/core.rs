@@ -1,0 +1,257 @@
+//! One reading of an archive: bits, gzip, deflate, tar and PNG together, at one place.
+
+use std::ops::Range;
+
+use crc32fast::Hasher;
+
+use super::bits::Bits;
+use super::inflate::{self, AT_MOST, Inflate, LONGEST_SYMBOL, Stop};
+use super::png::Proof;
+use super::tar::Tar;
+use super::{Flaw, gzip};
+
+/// What came of taking bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// All bytes have been taken.
+    Input,
+    /// A block begins: a state that is small, and does not depend on a table that may be damaged.
+    Block,
+    /// There is more to do.
+    More,
+}
+
+/// Something is wrong in these bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) range: Range<u64>,
+    pub(super) flaw: Flaw,
+}
+
+/// All that is known at one place.
+#[derive(Debug, Clone)]
+pub(super) struct Core {
+    pub(super) bits: Bits,
+    stage: Stage,
+    inflate: Inflate,
+    /// The CRC-32 and the beginning of what the present gzip member holds.
+    check: Hasher,
+    start: u64,
+    pub(super) tar: Tar,
+    /// So many of the bytes that came out have been looked at.
+    seen: u64,
+    /// All bits before this one are proven.
+    pub(super) proven: u64,
+    /// Where something was hardly right, though nothing has failed yet.
+    odd: Option<u64>,
+    /// Bytes that only the gzip check speaks for.
+    loose: Option<Range<u64>>,
+    /// The bits where the present block and the one before begin.
+    blocks: [u64; 2],
+}
+
+#[derive(Debug, Clone)]
+enum Stage {
+    Header(gzip::Header),
+    Deflate,
+    Trailer(gzip::Trailer),
+    /// Behind a trailer.
+    Over,
+}
+
+impl Core {
+    /// At the beginning of an archive.
+    pub(super) fn new() -> Self {
+        Self {
+            bits: Bits::default(),
+            stage: Stage::Header(gzip::Header::new()),
+            inflate: Inflate::new(),
+            check: Hasher::new(),
+            start: 0,
+            tar: Tar::new(),
+            seen: 0,
+            proven: 0,
+            odd: None,
+            loose: None,
+            blocks: [0; 2],
+        }
+    }
+
+    /// The byte up to which all is proven.
+    pub(super) fn proven(&self) -> u64 {
+        self.proven / 8
+    }
+
+    /// Whether a whole archive has come.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self.stage, Stage::Over) && self.tar.is_at_end()
+    }
+
+    /// Takes bytes until something can be said.
+    pub(super) fn step(&mut self, input: &mut &[u8]) -> Result<Step, Fault> {
+        match &mut self.stage {
+            Stage::Header(header) => match header.read(&mut self.bits, input) {
+                Ok(false) => Ok(Step::Input),
+                Ok(true) => Ok(self.begin()),
+                Err(flaw) => Err(self.header_fault(flaw)),
+            },
+            Stage::Deflate => self.deflate(input),
+            Stage::Trailer(trailer) => {
+                if !trailer.read(&mut self.bits, input) {
+                    return Ok(Step::Input);
+                }
+                let trailer = trailer.clone();
+                self.end(&trailer)
+            }
+            Stage::Over => self.follow(input),
+        }
+    }
+
+    fn begin(&mut self) -> Step {
+        self.stage = Stage::Deflate;
+        self.inflate.begin();
+        self.check = Hasher::new();
+        self.start = self.inflate.produced();
+        self.blocks = [self.bits.position(); 2];
+        Step::Block
+    }
+
+    fn header_fault(&self, flaw: gzip::Flaw) -> Fault {
+        let is_first = self.start == 0 && self.inflate.produced() == 0;
+        self.fault(if is_first { flaw.into() } else { Flaw::Follows })
+    }
+
+    fn deflate(&mut self, input: &mut &[u8]) -> Result<Step, Fault> {
+        let produced = self.inflate.produced();
+        let goal = produced + self.tar.want().min(AT_MOST);
+        let stop = self.inflate.run(&mut self.bits, input, goal);
+        // What came out before a flaw may show an earlier one.
+        self.look(produced)?;
+        match stop.map_err(|flaw| self.inflate_fault(flaw))? {
+            Stop::Input => Ok(Step::Input),
+            Stop::Goal => Ok(Step::More),
+            Stop::Block => {
+                self.blocks = [self.blocks[1], self.bits.position()];
+                Ok(Step::Block)
+            }
+            Stop::End => {
+                self.stage = Stage::Trailer(gzip::Trailer::default());
+                Ok(Step::More)
+            }
+        }
+    }
+
+    /// Looks at all that came out since.
+    fn look(&mut self, produced: u64) -> Result<(), Fault> {
+        let end = self.inflate.produced();
+        for slice in self.inflate.slices(produced, end) {
+            self.check.update(slice);
+        }
+        while self.seen < end {
+            let until = end.min(self.seen.saturating_add(self.tar.want()));
+            let slices = self.inflate.slices(self.seen, until);
+            self.seen = until;
+            // Only a repetition goes past what was wanted.
+            let position =
+                if until == end { self.bits.position() } else { self.inflate.repetition() };
+            let mut proof = Proof::Open;
+            for slice in slices.into_iter().filter(|slice| !slice.is_empty()) {
+                match self.tar.take(slice) {
+                    Ok(found) => proof = found,
+                    Err(flaw) => return Err(self.fault(flaw.into())),
+                }
+            }
+            self.note(proof, position);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, proof: Proof, position: u64) {
+        match proof {
+            Proof::Open => return,
+            Proof::Odd => {
+                self.odd = Some(position.div_ceil(8));
+                return;
+            }
+            Proof::Fair => {
+                let start = self.loose.as_ref().map_or(self.proven(), |loose| loose.start);
+                self.loose = Some(start..position.div_ceil(8));
+            }
+            Proof::Good => {}
+        }
+        self.proven = position;
+        self.odd = None;
+    }
+
+    /// The trailer has come.
+    fn end(&mut self, trailer: &gzip::Trailer) -> Result<Step, Fault> {
+        let crc = self.check.clone().finalize();
+        #[expect(clippy::cast_possible_truncation, reason = "RFC 1952, section 2.3.1: modulo 2³²")]
+        let length = (self.inflate.produced() - self.start) as u32;
+        if (crc, length) == (trailer.crc(), trailer.length()) {
+            self.stage = Stage::Over;
+            self.proven = self.bits.position();
+            self.loose = None;
+            return Ok(Step::Block);
+        }
+        let end = self.bits.offset - u64::from(self.bits.count / 8);
+        let own = end - gzip::TRAILER..end;
+        let range = if !self.tar.is_at_end() && self.tar.is_tar() == Some(true) {
+            // The block that ended was hardly the last one, and its first bit says that it is.
+            self.proven().min(self.blocks[1] / 8)..end
+        } else if (crc ^ trailer.crc()).count_ones() <= A_FEW {
+            own
+        } else {
+            self.loose.as_ref().map_or(own.start, |loose| loose.start)..end
+        };
+        Err(Fault { range, flaw: Flaw::Trailer })
+    }
+
+    /// Something follows what was whole.
+    fn follow(&mut self, input: &mut &[u8]) -> Result<Step, Fault> {
+        self.bits.fill(input);
+        match self.bits.buffer.to_le_bytes() {
+            _ if self.bits.count == 0 => Ok(Step::Input),
+            [first, ..] if first == gzip::MAGIC[0] => {
+                self.stage = Stage::Header(gzip::Header::new());
+                Ok(Step::More)
+            }
+            _ => {
+                self.bits.skip(8);
+                Err(self.fault(Flaw::Follows))
+            }
+        }
+    }
+
+    fn inflate_fault(&self, flaw: inflate::Flaw) -> Fault {
+        let mut fault = self.fault(flaw.into());
+        if self.odd.is_none() {
+            // The symbol that failed was looked at, but not passed over.
+            let end = (self.bits.position() + u64::from(LONGEST_SYMBOL)).div_ceil(8);
+            fault.range.end = fault.range.end.max(end.min(self.bits.offset));
+        }
+        if self.tar.is_at_end() {
+            // The block before was the last one, though its first bit does not say so.
+            fault.range.start = fault.range.start.min(self.blocks[0] / 8);
+        }
+        fault
+    }
+
+    /// Something is wrong between what is proven and here.
+    fn fault(&self, flaw: Flaw) -> Fault {
+        let start = self.proven();
+        let end = self.odd.unwrap_or_else(|| self.bits.position().div_ceil(8));
+        Fault { range: start..end.max(start + 1), flaw }
+    }
+
+    /// The archive ends here, though it is not whole.
+    pub(super) fn cut(&self, size: Option<u64>) -> Fault {
+        let end = size.unwrap_or(0).max(self.bits.offset);
+        let start = if self.tar.is_at_end() { self.blocks[0] / 8 } else { u64::MAX };
+        let start = start.min(self.proven());
+        Fault { range: start..end.max(start + 1), flaw: Flaw::Cut }
+    }
+}
+
+/// So few bits make a CRC-32 differ that itself is damaged, and hardly what it speaks for.
+const A_FEW: u32 = 4;

@@ -1,0 +1,237 @@
+//! Look-up tables of Huffman codes (RFC 1951, section 3.2.2).
+//!
+//! An entry is found by the next bits of the stream. Codes that are longer than the root have an
+//! entry there that leads to a table of their own.
+
+/// The longest code of the format.
+pub(super) const LONGEST: usize = 15;
+
+/// The value is a byte.
+pub(super) const LITERAL: u32 = 1 << 15;
+/// The end of the block.
+pub(super) const END: u32 = 1 << 14;
+/// The value is where the table for the rest of the code begins, `extra` the bits it takes.
+pub(super) const LINK: u32 = 1 << 13;
+/// The value is the base of a length or of a distance.
+pub(super) const BASE: u32 = 1 << 12;
+
+/// One entry: bits 0 to 7 the length of the code, 8 to 11 how many extra bits follow, 12 to 15
+/// the kind (none: no such code), 16 to 31 the value.
+pub(super) type Entry = u32;
+
+/// An entry without the length of its code.
+pub(super) const fn entry(kind: u32, value: u16, extra: u8) -> Entry {
+    kind | (value as u32) << 16 | (extra as u32) << 8
+}
+
+/// The length of the code.
+pub(super) const fn length(entry: Entry) -> u32 {
+    entry & 0xff
+}
+
+/// How many extra bits follow the code, or how many the linked table takes.
+pub(super) const fn extra(entry: Entry) -> u32 {
+    entry >> 8 & 0xf
+}
+
+/// The byte.
+pub(super) const fn byte(entry: Entry) -> u8 {
+    entry.to_le_bytes()[2]
+}
+
+/// The value.
+pub(super) const fn value(entry: Entry) -> usize {
+    (entry >> 16) as usize
+}
+
+/// What a set of codes is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Codes {
+    /// There is no code.
+    None,
+    /// There is one, of one bit.
+    One,
+    /// All bits lead to a code.
+    All,
+}
+
+/// A table of `SIZE` entries, a power of two that is enough for the root and what hangs on it.
+#[derive(Debug, Clone)]
+pub(super) struct Table<const SIZE: usize, const ROOT: u32>(pub(super) Box<[Entry; SIZE]>);
+
+impl<const SIZE: usize, const ROOT: u32> Table<SIZE, ROOT> {
+    /// A table without any code.
+    pub(super) fn new() -> Self {
+        Self(Box::new([1; SIZE]))
+    }
+
+    /// The entry for the next bits; that of a code longer than the bits at hand may be any.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the innermost step of all")]
+    pub(super) fn find(&self, bits: u64) -> Entry {
+        let found = self.root(bits);
+        if found & LINK == 0 { found } else { self.linked(found, bits) }
+    }
+
+    /// The root's entry for the next bits.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the innermost step of all")]
+    #[expect(clippy::cast_possible_truncation, reason = "masked")]
+    pub(super) fn root(&self, bits: u64) -> Entry {
+        self.0[(bits as usize & ((1 << ROOT) - 1)) & (SIZE - 1)]
+    }
+
+    /// The entry that a link of the root leads to. Its length is that of the whole code.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "the innermost step of all")]
+    #[expect(clippy::cast_possible_truncation, reason = "masked")]
+    pub(super) fn linked(&self, link: Entry, bits: u64) -> Entry {
+        let rest = (bits >> ROOT) as usize & ((1 << extra(link)) - 1);
+        self.0[(value(link) + rest) & (SIZE - 1)]
+    }
+
+    /// Fills the table with the codes of these lengths, 0 to [`LONGEST`], 0 for no code, for the
+    /// symbols that `symbols` describes, at most 320. `None` where the lengths make no set of
+    /// codes: too many, or too few except for a single code of one bit, or none.
+    pub(super) fn build(
+        &mut self,
+        lengths: &[u8],
+        symbols: impl Fn(u16) -> Entry,
+    ) -> Option<Codes> {
+        let mut counts = [0_u16; LONGEST + 1];
+        for &length in lengths {
+            counts[usize::from(length) & LONGEST] += 1;
+        }
+        counts[0] = 0;
+        let Some(longest) = (1..=LONGEST).rev().find(|&length| counts[length] > 0) else {
+            self.0[..1 << ROOT].fill(1);
+            return Some(Codes::None);
+        };
+        let codes = match used(&counts) {
+            ALL => Codes::All,
+            used if longest == 1 && used < ALL => Codes::One,
+            _ => return None,
+        };
+        let mut places = [0_u16; LONGEST + 2];
+        for length in 1..=LONGEST {
+            places[length + 1] = places[length] + counts[length];
+        }
+        let mut sorted = [0_u16; 320];
+        for (symbol, &length) in (0..).zip(lengths) {
+            if length > 0 {
+                let place = &mut places[usize::from(length) & LONGEST];
+                sorted[usize::from(*place)] = symbol;
+                *place += 1;
+            }
+        }
+        self.fill(&sorted, &mut counts, longest, symbols);
+        Some(codes)
+    }
+
+    /// Gives each symbol, sorted by the length of its code, its entries.
+    fn fill(
+        &mut self,
+        sorted: &[u16],
+        counts: &mut [u16; LONGEST + 1],
+        longest: usize,
+        symbols: impl Fn(u16) -> Entry,
+    ) {
+        let root = ROOT as usize;
+        let mut sorted = sorted.iter();
+        // The code with its first bit lowest, as it stands in the stream.
+        let mut code = 0_usize;
+        // The root doubles with the length, so that each entry is written only once by itself.
+        let mut filled = 1_usize;
+        self.0[0] = 1;
+        for (length, &count) in counts.iter().enumerate().take(longest.min(root) + 1).skip(1) {
+            self.0.copy_within(..filled, filled);
+            filled *= 2;
+            for _ in 0..count {
+                let symbol = sorted.next().copied().unwrap_or(0);
+                self.0[code & (SIZE - 1)] = symbols(symbol) | entry_length(length);
+                code = next_code(code, length);
+            }
+        }
+        while filled < 1 << root {
+            self.0.copy_within(..filled, filled);
+            filled *= 2;
+        }
+        self.fill_links(sorted, counts, longest, code, symbols);
+    }
+
+    /// The same for codes that are longer than the root.
+    fn fill_links(
+        &mut self,
+        mut sorted: std::slice::Iter<'_, u16>,
+        counts: &mut [u16; LONGEST + 1],
+        longest: usize,
+        mut code: usize,
+        symbols: impl Fn(u16) -> Entry,
+    ) {
+        let root = ROOT as usize;
+        let mut end = 1_usize << root;
+        let (mut start, mut bits) = (0, 0);
+        let mut prefix = usize::MAX;
+        for length in root + 1..=longest {
+            while counts[length] > 0 {
+                let symbol = sorted.next().copied().unwrap_or(0);
+                if code & ((1 << root) - 1) != prefix {
+                    prefix = code & ((1 << root) - 1);
+                    bits = link_bits(counts, length, longest, root);
+                    start = end;
+                    end += 1 << bits;
+                    let link = LINK | entry_length(root) | low(start) << 16 | low(bits) << 8;
+                    self.0[prefix & (SIZE - 1)] = link;
+                }
+                let found = symbols(symbol) | entry_length(length);
+                for place in (code >> root..1 << bits).step_by(1 << (length - root)) {
+                    self.0[(start + place) & (SIZE - 1)] = found;
+                }
+                counts[length] -= 1;
+                code = next_code(code, length);
+            }
+        }
+    }
+}
+
+/// How many bits the table takes that begins with a code of this length: until its codes are
+/// complete.
+fn link_bits(counts: &[u16; LONGEST + 1], length: usize, longest: usize, root: usize) -> usize {
+    let mut bits = length - root;
+    let mut left = 1_usize << bits;
+    for &count in &counts[length..longest] {
+        match left.checked_sub(usize::from(count)) {
+            None | Some(0) => break,
+            Some(rest) => left = rest * 2,
+        }
+        bits += 1;
+    }
+    bits
+}
+
+/// The code of this length that follows, its first bit lowest: one more, the carry going down.
+fn next_code(code: usize, length: usize) -> usize {
+    let zeros = !code & ((1 << length) - 1);
+    let bit = zeros.checked_ilog2().map_or(0_usize, |highest| 1 << highest);
+    code & bit.wrapping_sub(1) | bit
+}
+
+/// All codes of the longest length.
+const ALL: u32 = 1 << LONGEST;
+
+/// How many of [`ALL`] the codes use up.
+fn used(counts: &[u16; LONGEST + 1]) -> u32 {
+    (1..=LONGEST).map(|length| u32::from(counts[length]) << (LONGEST - length)).sum()
+}
+
+/// The part of an entry that holds the length of its code.
+#[expect(clippy::cast_possible_truncation, reason = "at most 15")]
+fn entry_length(length: usize) -> Entry {
+    length as Entry
+}
+
+/// A place in the table or a number of bits.
+#[expect(clippy::cast_possible_truncation, reason = "less than the size of a table")]
+fn low(number: usize) -> Entry {
+    number as Entry
+}

@@ -1,0 +1,111 @@
+//! Walks through a whole file.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use super::{Damage, Walker};
+use crate::cancel::Cancel;
+
+/// What one read asks for, in bytes: small enough to stay in the processor's cache until it has
+/// been walked through.
+const BLOCK: usize = 256 << 10;
+
+/// Where a read fails, so many bytes are tried at a time: a page of memory, and the sector of
+/// newer disks.
+const PAGE: u64 = 4096;
+
+/// Whatever can be read at any place.
+pub trait ReadAt {
+    /// Reads some bytes from the offset on; none behind the end.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, offset)
+    }
+}
+
+/// The walk was cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("interrupted")]
+pub struct Cancelled;
+
+/// Walks through an archive of `size` bytes until something is wrong, and says what; `None` where
+/// nothing is. `listen` hears how many bytes are done.
+///
+/// # Errors
+///
+/// [`Cancelled`]; bytes that cannot be read are damages.
+pub fn walk(
+    source: &impl ReadAt,
+    size: u64,
+    cancel: &Cancel,
+    mut listen: impl FnMut(u64),
+) -> Result<Option<Damage>, Cancelled> {
+    let mut walker = Walker::new(Some(size));
+    let mut buffer = vec![0; BLOCK];
+    while walker.position() < size {
+        if cancel.is_cancelled() {
+            return Err(Cancelled);
+        }
+        let offset = walker.position();
+        let left = usize::try_from(size - offset).unwrap_or(BLOCK);
+        let block = &mut buffer[..left.min(BLOCK)];
+        let length = match read(source, block, offset) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(range) => return Ok(Some(walker.unreadable(range))),
+        };
+        if let Err(damage) = walker.push(&block[..length]) {
+            return Ok(Some(damage));
+        }
+        listen(walker.position());
+    }
+    Ok(walker.finish().err())
+}
+
+/// Fills as much of the block as can be read; the range that cannot be if it begins right here.
+fn read(source: &impl ReadAt, block: &mut [u8], offset: u64) -> Result<usize, Range<u64>> {
+    if let Ok(length) = try_read(source, block, offset) {
+        return Ok(length);
+    }
+    let end = offset + block.len() as u64;
+    let good = pages(offset, end).map_while(|page| {
+        let start = usize::try_from(page.start - offset).ok()?;
+        let page_end = usize::try_from(page.end - offset).ok()?;
+        try_read(source, block.get_mut(start..page_end)?, page.start).ok()
+    });
+    match good.sum() {
+        0 => {}
+        length => return Ok(length),
+    }
+    let fails = |page: &Range<u64>| {
+        let length = usize::try_from(page.end - page.start).unwrap_or(0);
+        try_read(source, &mut [0; 4096][..length], page.start).is_err()
+    };
+    let bad = pages(offset, end).take_while(fails).last();
+    Err(offset..bad.map_or(offset + 1, |page| page.end))
+}
+
+/// The range in pieces that end with a page.
+fn pages(start: u64, end: u64) -> impl Iterator<Item = Range<u64>> {
+    let behind = move |at: u64| (at / PAGE + 1) * PAGE;
+    let starts = std::iter::successors(Some(start), move |&at| Some(behind(at)));
+    starts.take_while(move |&at| at < end).map(move |at| at..behind(at).min(end))
+}
+
+fn try_read(source: &impl ReadAt, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+    loop {
+        match source.read_at(buffer, offset) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
