@@ -40,6 +40,9 @@ pub mod disk;
 pub mod escape;
 pub mod event;
 pub mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hash;
 pub mod identify;
 pub mod list;

@@ -5,6 +5,8 @@
 //! understands how archives are called on the command line.
 
 mod checksums;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod name;
 mod nih;
 mod select;

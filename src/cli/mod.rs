@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use cxr::escape;
+use cxr::source::without_password;
 
 pub(crate) use arguments::{Command, Format, List, Settings};
 pub(crate) use man::manual;
@@ -75,13 +76,15 @@ fn origin(error: &clap::Error) -> Option<String> {
     Some(format!("\nThe value is that of the variable {variable}."))
 }
 
-/// What was typed is part of the message, and may hold anything.
+/// What was typed is part of the message, and may hold anything, a password among other things.
 fn escape_context(error: &mut clap::Error) {
     let escaped: Vec<(ContextKind, ContextValue)> = error
         .context()
         .filter_map(|(kind, value)| {
             let value = match value {
-                ContextValue::String(text) => ContextValue::String(escape::text(text).into_owned()),
+                ContextValue::String(text) => {
+                    ContextValue::String(escape::text(&without_password(text)).into_owned())
+                }
                 ContextValue::Strings(texts) => ContextValue::Strings(
                     texts.iter().map(|text| escape::text(text).into_owned()).collect(),
                 ),

@@ -3,29 +3,20 @@
 use std::ffi::{OsStr, OsString};
 
 use cxr::shell::quote;
+use cxr::source::without_password;
 
 /// `cxr` and the arguments, quoted where a shell needs it; passwords in addresses become `***`.
 pub(crate) fn command_line(arguments: &[OsString]) -> String {
     let mut line = "cxr".to_owned();
     for argument in arguments.iter().skip(1) {
         line.push(' ');
-        line.push_str(&quote(&without_password(argument)));
+        line.push_str(&quote(&hide(argument)));
     }
     line
 }
 
-/// `scheme://user:password@host` without its password.
-fn without_password(argument: &OsStr) -> OsString {
-    let redacted = argument.to_str().and_then(|text| {
-        let start = text.find("://")? + 3;
-        let (scheme, rest) = text.split_at_checked(start)?;
-        let authority = rest.split(['/', '?', '#']).next()?;
-        let (user, host) = authority.rsplit_once('@')?;
-        let (user, _) = user.split_once(':')?;
-        let path = rest.get(authority.len()..)?;
-        Some(format!("{scheme}{user}:***@{host}{path}"))
-    });
-    redacted.map_or_else(|| argument.to_owned(), OsString::from)
+fn hide(argument: &OsStr) -> OsString {
+    argument.to_str().map_or_else(|| argument.to_owned(), |text| without_password(text).into())
 }
 
 #[cfg(test)]

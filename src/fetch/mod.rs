@@ -1,6 +1,8 @@
 //! Downloads what is not here yet or not right, verifying as it streams.
 
 mod conclude;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod ground;
 mod probe;
 mod receipt;

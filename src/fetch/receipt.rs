@@ -16,7 +16,7 @@ const LIMIT: u64 = 4096;
 
 /// What must be the same for the file to be the one that was verified.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Receipt {
+pub(super) struct Receipt {
     md5: String,
     size: u64,
     /// Seconds and nanoseconds.
@@ -45,9 +45,13 @@ impl Receipt {
 pub(super) fn holds(folder: &Folder, archive: &Archive, file: &Metadata) -> bool {
     let path = folder.kept(archive, Kept::Receipt);
     let short = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() < LIMIT);
-    let receipt = short.then(|| fs::read(&path).ok()).flatten();
-    let receipt = receipt.and_then(|bytes| serde_json::from_slice::<Receipt>(&bytes).ok());
-    receipt.is_some_and(|receipt| receipt == Receipt::of(archive, file))
+    let bytes = short.then(|| fs::read(&path).ok()).flatten();
+    bytes.and_then(|bytes| read(&bytes)) == Some(Receipt::of(archive, file))
+}
+
+/// What the bytes say, if they are a receipt.
+pub(super) fn read(bytes: &[u8]) -> Option<Receipt> {
+    serde_json::from_slice(bytes).ok()
 }
 
 /// Notes that the file at the path was verified as this archive.

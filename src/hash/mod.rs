@@ -10,6 +10,8 @@
 
 mod chain;
 mod engine;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod lanes;
 mod md5;
 mod table;

@@ -10,10 +10,11 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Certificate, Url};
 
+use super::Fault;
 use crate::escape;
 
 /// How many redirects are followed: NIH's addresses need three.
-pub(super) const REDIRECTS: usize = 10;
+const REDIRECTS: usize = 10;
 
 /// Who asks. Servers throttle or refuse those who do not say.
 const USER_AGENT: &str =
@@ -126,16 +127,32 @@ impl fmt::Display for Refused {
 
 impl Error for Refused {}
 
+impl From<&Refused> for Fault {
+    fn from(refused: &Refused) -> Self {
+        match refused {
+            Refused::Loop => Self::RedirectLoop(REDIRECTS),
+            Refused::Downgrade(to) => Self::Downgrade(escape::text(to).into_owned()),
+        }
+    }
+}
+
 fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    if attempt.previous().len() > REDIRECTS {
-        return attempt.error(Refused::Loop);
+    match may_follow(attempt.previous(), attempt.url()) {
+        Ok(()) => attempt.follow(),
+        Err(refused) => attempt.error(refused),
     }
-    let from_https = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
-    if from_https && attempt.url().scheme() != "https" {
-        let to = attempt.url().host_str().unwrap_or("another scheme").to_owned();
-        return attempt.error(Refused::Downgrade(to));
+}
+
+/// Whether a redirect may be followed to `next` by one who has come by `previous`.
+pub(super) fn may_follow(previous: &[Url], next: &Url) -> Result<(), Refused> {
+    if previous.len() > REDIRECTS {
+        return Err(Refused::Loop);
     }
-    attempt.follow()
+    let from_https = previous.last().is_some_and(|url| url.scheme() == "https");
+    if from_https && next.scheme() != "https" {
+        return Err(Refused::Downgrade(next.host_str().unwrap_or("another scheme").to_owned()));
+    }
+    Ok(())
 }
 
 /// An error and all its causes on one line, safe to show, the repetitions left out.

@@ -8,7 +8,7 @@ use reqwest::Url;
 use rustls::CertificateError;
 
 use super::Fault;
-use super::client::{REDIRECTS, Refused, chain};
+use super::client::{Refused, chain};
 use crate::escape;
 
 /// No answer: which of the many reasons.
@@ -47,12 +47,8 @@ pub(super) fn not_received(error: &reqwest::Error, at: u64, end: Option<u64>) ->
 
 /// A reason not to ask again.
 fn refusal(cause: &(dyn Error + 'static)) -> Option<Fault> {
-    match cause.downcast_ref() {
-        Some(Refused::Loop) => return Some(Fault::RedirectLoop(REDIRECTS)),
-        Some(Refused::Downgrade(to)) => {
-            return Some(Fault::Downgrade(escape::text(to).into_owned()));
-        }
-        None => {}
+    if let Some(refused) = cause.downcast_ref::<Refused>() {
+        return Some(refused.into());
     }
     match cause.downcast_ref() {
         Some(rustls::Error::InvalidCertificate(why)) => {

@@ -7,6 +7,8 @@
 mod client;
 mod fault;
 mod folder;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod headers;
 mod http;
 mod mishap;
@@ -18,7 +20,7 @@ use bytes::Bytes;
 
 pub use client::{Client, ClientError, ClientOptions, TlsRoots};
 pub use fault::{Fault, Meaning};
-pub use spec::{Place, SourceSpec, SpecError};
+pub use spec::{Place, SourceSpec, SpecError, without_password};
 
 use crate::catalog::Archive;
 

@@ -64,12 +64,11 @@ impl SourceSpec {
         let Some(text) = typed.to_str().filter(|text| text.contains("://")) else {
             return Ok(Self::Folder(PathBuf::from(typed)));
         };
-        let wrong = |error: &dyn fmt::Display| {
-            SpecError::Address(escape::text(text).into_owned(), error.to_string())
-        };
+        let shown = || escape::text(&without_password(text)).into_owned();
+        let wrong = |error: &dyn fmt::Display| SpecError::Address(shown(), error.to_string());
         let url = Url::parse(&text.replace("{name}", "name")).map_err(|error| wrong(&error))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(SpecError::Scheme(escape::text(text).into_owned()));
+            return Err(SpecError::Scheme(shown()));
         }
         if text.contains("{name}") {
             return Ok(Self::Template(text.to_owned()));
@@ -102,25 +101,33 @@ impl fmt::Display for SourceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Publisher => f.write_str("publisher"),
-            Self::Base(url) => f.write_str(&escape::text(without_password(url).as_str())),
-            Self::Template(template) => match Url::parse(template) {
-                Ok(url) if url.password().is_some() => {
-                    write!(f, "{}", escape::text(without_password(&url).as_str()))
-                }
-                _ => f.write_str(&escape::text(template)),
-            },
+            Self::Base(url) => f.write_str(&escape::text(&without_password(url.as_str()))),
+            Self::Template(template) => f.write_str(&escape::text(&without_password(template))),
             Self::Folder(folder) => f.write_str(&escape::path(folder)),
         }
     }
 }
 
-fn without_password(url: &Url) -> Url {
-    let mut url = url.clone();
-    if url.password().is_some() {
-        // Fails only for addresses without a host, which have no password either.
-        let _ = url.set_password(None);
-    }
-    url
+/// What was typed with `***` in place of the password of each address in it, of which there may
+/// be one on every line. Where an address cannot be read, more is hidden rather than less.
+pub fn without_password(typed: &str) -> String {
+    typed.split_inclusive('\n').map(|line| hidden(line).unwrap_or_else(|| line.into())).collect()
+}
+
+/// The line with its password hidden; `None` where it has none.
+fn hidden(line: &str) -> Option<String> {
+    let (before, rest) = line.split_once("://")?;
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let scheme = before.trim_end_matches(is_scheme).len();
+    let address = line.get(scheme..)?.replace("{name}", "name");
+    let authority = match Url::parse(&address) {
+        Ok(_) => rest.split(['/', '\\', '?', '#']).next()?,
+        // As where a password has a `/` in it, which should be `%2F`.
+        Err(_) => rest,
+    };
+    let (user, _) = authority.rsplit_once('@')?.0.split_once(':')?;
+    let behind = rest.get(authority.rfind('@')?..)?;
+    Some(format!("{before}://{user}:***{behind}"))
 }
 
 #[cfg(test)]

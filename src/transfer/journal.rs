@@ -68,7 +68,7 @@ pub(super) fn read(path: &Path, md5: &Digest) -> Option<Recovered> {
 }
 
 /// What a journal's bytes say to a machine whose boot this is.
-fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<Recovered> {
+pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<Recovered> {
     let mut lines = bytes.split(|&byte| byte == b'\n').filter_map(checked);
     let mut header = lines.next()?.split(' ');
     if header.next() != Some(FORMAT) || header.next()?.parse() != Ok(*md5) {
@@ -117,8 +117,37 @@ fn record(text: &str) -> Option<(u64, Range<u64>, &str)> {
     (range.start < range.end).then_some((number, range, words.next()?))
 }
 
-fn line(text: &str) -> String {
+pub(super) fn line(text: &str) -> String {
     format!("{:08x} {text}\n", crc32fast::hash(text.as_bytes()))
+}
+
+/// What a journal begins with, as text.
+pub(super) struct Fresh {
+    pub(super) text: String,
+    /// `wrote` records in it.
+    records: u64,
+    /// Those that its `synced` record covers.
+    synced: u64,
+}
+
+/// The beginning of a journal that says what is kept of an earlier one.
+pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &Recovered) -> Fresh {
+    let mut text = line(&format!("{FORMAT} {md5} {}", boot.unwrap_or("-")));
+    if let Some(size) = kept.size {
+        text += &line(&format!("size {size}"));
+    }
+    let source = escape::text(&kept.sources.join(", ")).into_owned();
+    let mut records = 0;
+    let mut synced = 0;
+    for (set, on_disk) in [(&kept.synced, true), (&kept.written, false)] {
+        for range in set.iter() {
+            records += 1;
+            text += &line(&format!("wrote {records} {} {} {source}", range.start, range.end));
+            synced += u64::from(on_disk);
+        }
+    }
+    text += &line(&format!("synced {synced}"));
+    Fresh { text, records, synced }
 }
 
 /// What tells this boot of the machine from every other; `None` where the system does not say,
@@ -135,21 +164,7 @@ impl Journal {
     ///
     /// Whatever the disk says.
     pub(super) fn begin(path: &Path, md5: &Digest, kept: Recovered) -> Result<Self, DiskError> {
-        let mut text = line(&format!("{FORMAT} {md5} {}", boot().as_deref().unwrap_or("-")));
-        if let Some(size) = kept.size {
-            text += &line(&format!("size {size}"));
-        }
-        let source = escape::text(&kept.sources.join(", ")).into_owned();
-        let mut records = 0;
-        let mut synced = 0;
-        for (set, on_disk) in [(&kept.synced, true), (&kept.written, false)] {
-            for range in set.iter() {
-                records += 1;
-                text += &line(&format!("wrote {records} {} {} {source}", range.start, range.end));
-                synced += u64::from(on_disk);
-            }
-        }
-        text += &line(&format!("synced {synced}"));
+        let Fresh { text, records, synced } = fresh(md5, boot().as_deref(), &kept);
         disk::replace(path, text.as_bytes())?;
         let file =
             OpenOptions::new().append(true).open(path).map_err(DiskError::new(path, "opened"))?;

@@ -8,6 +8,8 @@ mod chunks;
 mod connection;
 mod flight;
 mod front;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod journal;
 mod keeper;
 mod part;

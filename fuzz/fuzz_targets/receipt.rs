@@ -1,0 +1,7 @@
+//! Notes that a file was verified.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| cxr::fuzzing::check("receipt", bytes));

@@ -1,0 +1,56 @@
+//! The one way in for fuzzers, and for the run of their corpora in the tests.
+//!
+//! Each target takes any bytes to a parser of what others wrote (a table, a server, a user, a
+//! file that was damaged) and panics where a promise is broken. The targets live in the rooms
+//! whose promises they hold, in `fuzz.rs`, and are called by name from here. Only tests and the
+//! cargo feature `fuzzing` have this module; no release has.
+//!
+//! `fuzz/README.md` says how to run them and how to add one.
+
+mod words;
+
+use crate::{catalog, escape, fetch, hash, source, transfer};
+
+/// Every target by its name, which is also that of its program and of its corpus.
+pub const TARGETS: [(&str, fn(&[u8])); 11] = [
+    ("addresses", source::fuzz::addresses),
+    ("checksums", catalog::fuzz::checksums),
+    ("content_range", source::fuzz::content_range),
+    ("escape", words::escape),
+    ("identify", words::identify),
+    ("journal", transfer::fuzz::journal),
+    ("md5", hash::fuzz::md5),
+    ("receipt", fetch::fuzz::receipt),
+    ("redirects", source::fuzz::redirects),
+    ("retry_after", source::fuzz::retry_after),
+    ("selectors", catalog::fuzz::selectors),
+];
+
+/// The longest message about anything, in bytes: some hundred characters of what was found, each
+/// of which may take ten when it is escaped, and the words around it.
+const LONGEST_MESSAGE: usize = 8192;
+
+/// Takes the bytes to the target of this name.
+///
+/// # Panics
+///
+/// If there is no such target, and if the bytes make it break a promise.
+pub fn check(name: &str, bytes: &[u8]) {
+    let target = TARGETS.iter().find(|(known, _)| *known == name);
+    let (_, target) = target.unwrap_or_else(|| panic!("there is no target {name}"));
+    target(bytes);
+}
+
+/// The text is fit for a terminal and a log: nothing in it but what can be seen.
+pub(crate) fn assert_visible(text: &str) {
+    assert!(!text.contains(escape::is_unsafe), "unescaped: {text:?}");
+}
+
+/// The same of a message, which is not long, whatever it speaks of.
+pub(crate) fn assert_message(text: &str) {
+    assert_visible(text);
+    assert!(text.len() <= LONGEST_MESSAGE, "{} bytes: {text}", text.len());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! What holds of every address that is typed and of every header that a server sends.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, SystemTime};
+
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+
+use super::client::may_follow;
+use super::headers::{self, ContentRange};
+use super::{Fault, Place, SourceSpec};
+use crate::catalog::Catalog;
+use crate::fuzzing::{assert_message, assert_visible};
+
+/// A password that is in no message, whatever stands around it.
+const SECRET: &str = "s3cr3t";
+
+/// The first line is a value of `--from`, the other ones are a table: every archive lies where
+/// the value says, under its own name, and no message has the password of the address.
+pub(crate) fn addresses(bytes: &[u8]) {
+    let (typed, table) = bytes.split_at(bytes.iter().position(|b| *b == b'\n').unwrap_or(0));
+    let spec = SourceSpec::parse(OsStr::from_bytes(typed));
+    let shown = spec.as_ref().map_or_else(ToString::to_string, ToString::to_string);
+    assert_visible(&shown);
+    let is_address = !matches!(spec, Ok(SourceSpec::Folder(_)));
+    assert!(!is_address || !has_secret(&String::from_utf8_lossy(typed)) || !shown.contains(SECRET));
+    let Ok(spec) = spec else { return };
+    let catalog = Catalog::from_checksums(table).unwrap_or_else(|_| Catalog::nih());
+    for archive in catalog.archives() {
+        assert_place(&spec, &spec.place(archive), &archive.name);
+    }
+}
+
+/// Whether an address has the password, and nothing else is the same word.
+fn has_secret(typed: &str) -> bool {
+    let (_, rest) = typed.split_once("://").unwrap_or_default();
+    let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
+    authority.contains(&format!(":{SECRET}@")) && typed.matches(SECRET).count() == 1
+}
+
+fn assert_place(spec: &SourceSpec, place: &Option<Place>, name: &str) {
+    match (spec, place) {
+        (SourceSpec::Folder(folder), Some(Place::File(path))) => {
+            assert_eq!(path.strip_prefix(folder).ok(), Some(name.as_ref()));
+        }
+        (SourceSpec::Base(base), Some(Place::Address(address))) => {
+            assert_eq!(address.origin(), base.origin());
+            let path = address.path().strip_prefix(base.path().trim_end_matches('/'));
+            let path = path.and_then(|path| path.strip_prefix('/')).expect("a path in the base");
+            assert_eq!(percent_decode_str(path).decode_utf8().as_deref(), Ok(name));
+        }
+        (SourceSpec::Template(_), Some(Place::Address(address))) => {
+            assert!(matches!(address.scheme(), "http" | "https"), "{address}");
+        }
+        (SourceSpec::Template(_), None) => {}
+        _ => panic!("{spec:?} has {name:?} at {place:?}"),
+    }
+}
+
+/// What is read of a `Content-Range` is possible, and written anew it reads the same.
+pub(crate) fn content_range(bytes: &[u8]) {
+    let Some(range) = ContentRange::parse(&String::from_utf8_lossy(bytes)) else { return };
+    let total = range.total.map_or_else(|| "*".to_owned(), |total| total.to_string());
+    let span = match range.span {
+        Some((first, last)) => {
+            assert!(first <= last && last < range.total.unwrap_or(u64::MAX), "{range:?}");
+            format!("{first}-{last}")
+        }
+        None => "*".to_owned(),
+    };
+    assert_eq!(ContentRange::parse(&format!("bytes {span}/{total}")), Some(range));
+}
+
+/// The first four bytes are the time, the others a `Retry-After`: a wait ends at the date that
+/// was given, or lasts as long as was asked.
+pub(crate) fn retry_after(bytes: &[u8]) {
+    let Some((now, value)) = bytes.split_first_chunk() else { return };
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(u32::from_le_bytes(*now).into());
+    let value = String::from_utf8_lossy(value);
+    let Some(wait) = headers::retry_after(&value, now) else { return };
+    let Ok(seconds) = value.trim().parse::<u64>() else {
+        let date = httpdate::parse_http_date(value.trim()).expect("a date, since no number");
+        assert_eq!(now + wait, date.max(now));
+        return;
+    };
+    assert_eq!(wait, Duration::from_secs(seconds));
+}
+
+/// The first line is an address, every other one a `Location`, each seen from where the last one
+/// led: never from `https` to anything else, never on and on, and told of in a short message.
+pub(crate) fn redirects(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lines = text.split('\n');
+    let Some(Ok(start)) = lines.next().map(Url::parse) else { return };
+    let mut trail = vec![start];
+    for location in lines {
+        let Some(Ok(next)) = trail.last().map(|here| here.join(location)) else { continue };
+        if let Err(refused) = may_follow(&trail, &next) {
+            return assert_message(&Fault::from(&refused).to_string());
+        }
+        trail.push(next);
+        let schemes: Vec<&str> = trail.iter().map(Url::scheme).collect();
+        assert!(schemes.windows(2).all(|pair| pair[0] != "https" || pair[1] == "https"));
+        assert!(trail.len() <= 11, "{} addresses", trail.len());
+    }
+}
