@@ -6,6 +6,9 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+/// So many characters of a name or a cell are enough to know which one is meant.
+const BRIEF: usize = 200;
+
 /// Whether a character could do something other than be seen: controls, line and paragraph
 /// separators, and the bidirectional and invisible formatting marks of Unicode (UAX #9).
 pub fn is_unsafe(c: char) -> bool {
@@ -40,6 +43,15 @@ pub fn text(raw: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// The beginning of a text, safe to show in a message whatever its length: two hundred characters,
+/// and `…` where there are more.
+pub fn brief(raw: &str) -> String {
+    match raw.char_indices().nth(BRIEF) {
+        Some((end, _)) => format!("{}…", text(raw.get(..end).unwrap_or_default())),
+        None => text(raw).into_owned(),
+    }
+}
+
 /// Bytes from a server or a file as safe text; what is not UTF-8 becomes U+FFFD.
 pub fn bytes(raw: &[u8]) -> String {
     text(&String::from_utf8_lossy(raw)).into_owned()
@@ -57,6 +69,13 @@ mod tests {
     #[test]
     fn plain_text_is_borrowed() {
         assert!(matches!(text("images_001.tar.gz – Zürich"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_message_shows_the_beginning_of_a_long_text() {
+        assert_eq!(brief("a\n"), "a\\u{a}");
+        assert_eq!(brief(&"ü".repeat(200)), "ü".repeat(200));
+        assert_eq!(brief(&"ü".repeat(201)), format!("{}…", "ü".repeat(200)));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub enum CatalogError {
     #[error("there is no archive in it")]
     Empty,
     /// A name or an alias cannot be one.
-    #[error("`{}` {error}", escape::text(.name))]
+    #[error("`{}` {error}", escape::brief(.name))]
     Name {
         /// Which archive.
         position: usize,
@@ -63,7 +63,7 @@ pub enum CatalogError {
         error: NameError,
     },
     /// A name or an alias stands twice.
-    #[error("`{}` is there twice", escape::text(.name))]
+    #[error("`{}` is there twice", escape::brief(.name))]
     Repeated {
         /// The later of the two archives.
         position: usize,
@@ -73,7 +73,7 @@ pub enum CatalogError {
         name: String,
     },
     /// A name is a folder of another one, and cannot be a file too.
-    #[error("`{}` would be a file, and a folder for `{}` too", escape::text(.name), escape::text(.inside))]
+    #[error("`{}` would be a file, and a folder for `{}` too", escape::brief(.name), escape::brief(.inside))]
     Folder {
         /// Which archive lies in the folder.
         position: usize,

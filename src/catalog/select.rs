@@ -8,10 +8,10 @@ use crate::escape;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
     /// There is a comma with nothing before or behind it, or an empty argument.
-    #[error("an archive has no name in `{}`", escape::text(.0))]
+    #[error("an archive has no name in `{}`", escape::brief(.0))]
     Empty(String),
     /// Nothing is called so.
-    #[error("`{}` is no archive of the table, which has {known}", escape::text(.word))]
+    #[error("`{}` is no archive of the table, which has {known}", escape::brief(.word))]
     Unknown {
         /// What was typed.
         word: String,
@@ -19,7 +19,7 @@ pub enum SelectError {
         known: String,
     },
     /// Two archives could be meant.
-    #[error("`{}` could be `{}` or `{}`; give the whole name", escape::text(.word), escape::text(.first), escape::text(.second))]
+    #[error("`{}` could be `{}` or `{}`; give the whole name", escape::brief(.word), escape::brief(.first), escape::brief(.second))]
     Ambiguous {
         /// What was typed.
         word: String,
@@ -29,7 +29,7 @@ pub enum SelectError {
         second: String,
     },
     /// The end of a range comes before its start.
-    #[error("the range `{}` runs backwards", escape::text(.0))]
+    #[error("the range `{}` runs backwards", escape::brief(.0))]
     Backwards(String),
 }
 
@@ -106,7 +106,7 @@ impl Catalog {
 
     /// What there is, in words.
     fn known(&self) -> String {
-        let name = |archive: &Archive| format!("`{}`", escape::text(&archive.name));
+        let name = |archive: &Archive| format!("`{}`", escape::brief(&archive.name));
         match self.archives.as_slice() {
             [] => "none".to_owned(),
             [only] => format!("only {}", name(only)),

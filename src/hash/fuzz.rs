@@ -23,7 +23,8 @@ pub(crate) fn md5(bytes: &[u8]) {
         let mut blocks: Vec<Vec<&[u8]>> = vec![Vec::new(); streams.len()];
         for block in round.as_chunks().0 {
             let [stream, low, high] = *block;
-            let block = &pool[usize::from(stream)..][..usize::from(u16::from_le_bytes([low, high]) % 4096)];
+            let block =
+                &pool[usize::from(stream)..][..usize::from(u16::from_le_bytes([low, high]) % 4096)];
             let stream = usize::from(stream) % streams.len();
             blocks[stream].push(block);
             streams[stream].1.update(block);

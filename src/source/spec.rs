@@ -169,6 +169,22 @@ mod tests {
     }
 
     #[test]
+    fn of_what_was_typed_only_the_password_is_hidden() {
+        for (typed, shown) in [
+            ("--from=http://me:p@ss@m.org", "--from=http://me:***@m.org"),
+            ("--from=https://m.org/x:y@z", "--from=https://m.org/x:y@z"),
+            (
+                "https://me@m.org/\n/mnt:a@b\nhttp://u:p@{name}.org",
+                "https://me@m.org/\n/mnt:a@b\nhttp://u:***@{name}.org",
+            ),
+            ("https://me:pa/ss@m.org/", "https://me:***@m.org/"),
+            ("://:@", "://:***@"),
+        ] {
+            assert_eq!(without_password(typed), shown);
+        }
+    }
+
+    #[test]
     fn a_password_is_not_shown() {
         for typed in ["https://me:secret@m.org/nih", "https://me:secret@m.org/{name}"] {
             let shown = SourceSpec::parse(OsStr::new(typed)).unwrap().to_string();

@@ -31,6 +31,9 @@ const FORMAT: &str = "cxr-journal/1";
 /// Far more than the journal of any archive needs; a longer file is not read.
 const SIZE_LIMIT: u64 = 64 << 20;
 
+/// More sources than anybody names; of a journal with more, the first are remembered.
+const SOURCES: usize = 64;
+
 /// What a journal says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recovered {
@@ -93,7 +96,8 @@ pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<Re
         }
         if on_disk || same_boot {
             recovered.written.insert(range);
-            if !recovered.sources.iter().any(|known| known == source) {
+            let sources = &recovered.sources;
+            if sources.len() < SOURCES && !sources.iter().any(|known| known == source) {
                 recovered.sources.push(source.to_owned());
             }
         }

@@ -215,6 +215,25 @@ fn a_password_in_an_address_is_used_and_never_shown() {
 }
 
 #[test]
+fn a_password_in_what_is_no_address_is_not_shown_either() {
+    let sandbox = Sandbox::new();
+    for address in [
+        "https://me:geheim@m.org:99999/",
+        "https://me:ge/heim@m.org/",
+        "ftp://me:geheim@m.org/",
+        "https://m.org/\nhttps://me:geheim@[::/",
+    ] {
+        for outcome in [
+            sandbox.cxr(["fetch", "--from", address]).run(),
+            sandbox.cxr(["fetch"]).env("CXR_FROM", address).run(),
+        ] {
+            outcome.exits(2).says("me:***@").is_plain();
+            outcome.expect(!outcome.stderr().contains("heim"), "no password in sight");
+        }
+    }
+}
+
+#[test]
 fn a_password_is_not_carried_to_another_host() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let (front, store) = (Server::new(), Server::with(&all));

@@ -24,7 +24,7 @@ pub enum LineError {
     )]
     Form(Vec<u8>),
     /// It is a checksum of another kind.
-    #[error("this is a checksum of the kind {0}; only MD5 can be checked")]
+    #[error("this is a checksum of the kind {}; only MD5 can be checked", escape::brief(.0))]
     Algorithm(String),
     /// Names are text.
     #[error("the name `{}` is not UTF-8", shown(.0))]

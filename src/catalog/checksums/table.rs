@@ -24,7 +24,7 @@ pub enum RowError {
     /// The first line names a column that is not known.
     #[error(
         "`{}` is no column; known are name, script_name, size, md5, sha256 and address",
-        escape::text(.0)
+        escape::brief(.0)
     )]
     Column(String),
     /// The first line names a column twice.
@@ -45,16 +45,16 @@ pub enum RowError {
     #[error("it is not UTF-8")]
     NotUtf8,
     /// The archive has no MD5, or one that is none.
-    #[error("`{}` is no MD5, which has 32 hexadecimal digits", escape::text(.0))]
+    #[error("`{}` is no MD5, which has 32 hexadecimal digits", escape::brief(.0))]
     Md5(String),
     /// The SHA-256 is none.
-    #[error("`{}` is no SHA-256, which has 64 hexadecimal digits", escape::text(.0))]
+    #[error("`{}` is no SHA-256, which has 64 hexadecimal digits", escape::brief(.0))]
     Sha256(String),
     /// The size is not a number of bytes.
-    #[error("`{}` is no size, which is a whole number of bytes in decimal digits", escape::text(.0))]
+    #[error("`{}` is no size, which is a whole number of bytes in decimal digits", escape::brief(.0))]
     Size(String),
     /// The address cannot be fetched from.
-    #[error("`{}` is no http:// or https:// address", escape::text(.0))]
+    #[error("`{}` is no http:// or https:// address", escape::brief(.0))]
     Address(String),
 }
 
