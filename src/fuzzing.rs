@@ -11,8 +11,11 @@ mod words;
 
 use crate::{catalog, escape, fetch, hash, source, transfer};
 
+/// Panics where the bytes make it break a promise.
+pub type Target = fn(&[u8]);
+
 /// Every target by its name, which is also that of its program and of its corpus.
-pub const TARGETS: [(&str, fn(&[u8])); 11] = [
+pub const TARGETS: [(&str, Target); 12] = [
     ("addresses", source::fuzz::addresses),
     ("checksums", catalog::fuzz::checksums),
     ("content_range", source::fuzz::content_range),
@@ -20,6 +23,7 @@ pub const TARGETS: [(&str, fn(&[u8])); 11] = [
     ("identify", words::identify),
     ("journal", transfer::fuzz::journal),
     ("md5", hash::fuzz::md5),
+    ("rate_limit", source::fuzz::rate_limit),
     ("receipt", fetch::fuzz::receipt),
     ("redirects", source::fuzz::redirects),
     ("retry_after", source::fuzz::retry_after),

@@ -28,7 +28,7 @@ pub(crate) fn addresses(bytes: &[u8]) {
     let Ok(spec) = spec else { return };
     let catalog = Catalog::from_checksums(table).unwrap_or_else(|_| Catalog::nih());
     for archive in catalog.archives() {
-        assert_place(&spec, &spec.place(archive), &archive.name);
+        assert_place(&spec, spec.place(archive).as_ref(), &archive.name);
     }
 }
 
@@ -39,7 +39,7 @@ fn has_secret(typed: &str) -> bool {
     authority.contains(&format!(":{SECRET}@")) && typed.matches(SECRET).count() == 1
 }
 
-fn assert_place(spec: &SourceSpec, place: &Option<Place>, name: &str) {
+fn assert_place(spec: &SourceSpec, place: Option<&Place>, name: &str) {
     match (spec, place) {
         (SourceSpec::Folder(folder), Some(Place::File(path))) => {
             assert_eq!(path.strip_prefix(folder).ok(), Some(name.as_ref()));
@@ -85,6 +85,19 @@ pub(crate) fn retry_after(bytes: &[u8]) {
         return;
     };
     assert_eq!(wait, Duration::from_secs(seconds));
+}
+
+/// A wait that `RateLimit` asks for stands in it, and so does what asks for it; and it is the
+/// same behind a quota that is not used up, whatever that is called.
+pub(crate) fn rate_limit(bytes: &[u8]) {
+    let value = String::from_utf8_lossy(bytes);
+    let Some(wait) = headers::rate_limit(&value) else { return };
+    let digits = value.split(|c: char| !c.is_ascii_digit());
+    let mut seconds = digits.filter_map(|digits| digits.parse().ok());
+    assert!(seconds.any(|seconds| wait == Duration::from_secs(seconds)), "{wait:?}");
+    assert!(value.contains('r') && value.contains('t') && value.contains('0'));
+    let behind = format!("\"a;r=0;t=9,\\\"\";r=1;t=18446744073709551615, {value}");
+    assert_eq!(headers::rate_limit(&behind), Some(wait));
 }
 
 /// The first line is an address, every other one a `Location`, each seen from where the last one
