@@ -12,10 +12,11 @@ use cxr::event::Listener;
 use cxr::fetch::FetchError;
 use cxr::progress::{Messages, Progress};
 use cxr::report::{self, Report};
+use cxr::source::ClientError;
 use cxr::verdict::ExitStatus;
-use cxr::{escape, list};
+use cxr::{escape, list, verify};
 
-use crate::cli::{self, Command, Format, Invocation, List, Settings};
+use crate::cli::{self, Command, Format, Invocation, List, Settings, Verification};
 use crate::signals::Signals;
 
 /// Why a command did not come to a result, and the status that this has.
@@ -47,6 +48,15 @@ impl From<FetchError> for Failure {
     }
 }
 
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Roots { .. } => Self::usage(error),
+            ClientError::Tls(_) => anyhow::Error::from(error).into(),
+        }
+    }
+}
+
 /// Does what was asked for. `resume` is the command line that continues it after a signal.
 pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Failure> {
     let Invocation { settings, command } = invocation;
@@ -60,9 +70,12 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
             })
         }
         Command::Verify(verify) => {
-            let request = verify.request(catalog()?);
-            watched(&settings, resume, |listener, cancel| {
-                Ok(cxr::verify::verify(&request, listener, cancel))
+            let request = verify.request(catalog()?).map_err(Failure::usage)?;
+            watched(&settings, resume, |listener, cancel| match &request {
+                Verification::Here(request) => Ok(verify::verify(request, listener, cancel)),
+                Verification::Mirrors(request) => {
+                    Ok(verify::verify_mirrors(request, listener, cancel)?)
+                }
             })
         }
         Command::List(List { dir }) => {

@@ -1,5 +1,6 @@
 //! The grammar, as clap derives it, and what it becomes.
 
+use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use cxr::fetch::FetchRequest;
 use cxr::progress::{Verbosity, When};
 use cxr::report::ColorChoice;
 use cxr::source::SourceSpec;
-use cxr::verify::VerifyRequest;
+use cxr::verify::{MirrorsRequest, VerifyRequest};
 
 use super::values::Sources;
 use super::{Invocation, values};
@@ -26,6 +27,7 @@ Examples:
   cxr verify data                      is everything in ./data right?
   cxr verify download.bin              which archive is this file, and is it right?
   cxr verify data --format json        the same for a program
+  cxr verify --from https://mirror.example.org/nih   is a mirror right?
   cxr checksums | (cd data && md5sum -c)";
 
 const EXIT_STATUS: &str = "\
@@ -154,21 +156,8 @@ pub(crate) struct Fetch {
     /// Connections in all, 1 to 64; a free one helps the archives still under way
     #[arg(short, long, default_value = "12", value_name = "N", value_parser = values::count)]
     connections: NonZeroUsize,
-    /// Attempts in a row without a new byte before a source is given up
-    #[arg(long, default_value_t = 8, value_name = "N")]
-    retries: u32,
-    /// How long a connection may bring no byte
-    #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = values::seconds)]
-    stall_timeout: Duration,
-    /// How long a connection may take to come about
-    #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = values::seconds)]
-    connect_timeout: Duration,
-    /// Bytes a second in all: `10M` and `10MiB` are 10 × 1024 × 1024
-    #[arg(long, value_name = "RATE", value_parser = values::rate)]
-    limit_rate: Option<NonZeroU64>,
-    /// Certificates (PEM) to trust beside the system's
-    #[arg(long, value_name = "FILE")]
-    cacert: Option<PathBuf>,
+    #[command(flatten)]
+    asking: Asking,
     /// Hash again what an earlier run has found right
     #[arg(long, value_parser = BoolishValueParser::new())]
     recheck: bool,
@@ -184,6 +173,26 @@ pub(crate) struct Fetch {
     /// Bytes that a connection takes at a time
     #[arg(long, hide = true, default_value = "32M", value_name = "SIZE", value_parser = values::rate)]
     chunk: NonZeroU64,
+}
+
+/// How servers are asked.
+#[derive(Debug, Args)]
+struct Asking {
+    /// Attempts in a row without a new byte before a source is given up
+    #[arg(long, default_value_t = 8, value_name = "N")]
+    retries: u32,
+    /// How long a connection may bring no byte
+    #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = values::seconds)]
+    stall_timeout: Duration,
+    /// How long a connection may take to come about
+    #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = values::seconds)]
+    connect_timeout: Duration,
+    /// Bytes a second in all: `10M` and `10MiB` are 10 × 1024 × 1024
+    #[arg(long, value_name = "RATE", value_parser = values::rate)]
+    limit_rate: Option<NonZeroU64>,
+    /// Certificates (PEM) to trust beside the system's
+    #[arg(long, value_name = "FILE")]
+    cacert: Option<PathBuf>,
     /// The wait after the first failed attempt, in milliseconds, before it doubles
     #[arg(long, hide = true, default_value_t = 1000, value_name = "MILLISECONDS")]
     backoff_ms: u32,
@@ -192,9 +201,29 @@ pub(crate) struct Fetch {
 /// What `verify` was told.
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// Folders, each with all the archives in it, and files under any name
-    #[arg(value_name = "WHAT", default_value = ".")]
-    what: Vec<PathBuf>,
+    /// Folders, each with all the archives in it, and files under any name; none: this folder.
+    /// With --from: archives, called as `fetch` calls them; none: all
+    #[arg(value_name = "WHAT")]
+    what: Vec<OsString>,
+    /// A mirror to check in place of what is here: an `http(s)://` address to which `/NAME` is
+    /// added, an address with `{name}` in it, or a local folder. Everything is read, and nothing
+    /// kept. Repeat it for several mirrors. There is no variable for it
+    #[arg(long, value_name = "SOURCE", value_parser = OsStringValueParser::new().try_map(|typed| values::sources(&typed)))]
+    from: Vec<Sources>,
+    /// With --from: archives that are read at a time, 1 to 64, each over one connection
+    #[arg(short, long, default_value = "12", value_name = "N", value_parser = values::count)]
+    jobs: NonZeroUsize,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+/// What is to be verified.
+#[derive(Debug)]
+pub(crate) enum Verification {
+    /// What is here.
+    Here(VerifyRequest),
+    /// What mirrors have.
+    Mirrors(MirrorsRequest),
 }
 
 /// What `list` was told.
@@ -269,24 +298,47 @@ impl Fetch {
             sources,
             jobs: self.jobs,
             connections: self.connections,
-            retries: self.retries,
-            stall_timeout: self.stall_timeout,
-            connect_timeout: self.connect_timeout,
-            limit_rate: self.limit_rate,
-            cacert: self.cacert,
+            retries: self.asking.retries,
+            stall_timeout: self.asking.stall_timeout,
+            connect_timeout: self.asking.connect_timeout,
+            limit_rate: self.asking.limit_rate,
+            backoff: self.asking.backoff(),
+            cacert: self.asking.cacert,
             recheck: self.recheck,
             keep_corrupt: self.keep_corrupt,
             wait: self.wait,
             dry_run: self.dry_run,
             chunk: self.chunk,
-            backoff: Duration::from_millis(self.backoff_ms.into()),
         })
+    }
+}
+
+impl Asking {
+    fn backoff(&self) -> Duration {
+        Duration::from_millis(self.backoff_ms.into())
     }
 }
 
 impl Verify {
     /// The request, over this catalogue.
-    pub(crate) fn request(self, catalog: Catalog) -> VerifyRequest {
-        VerifyRequest { catalog, what: self.what }
+    pub(crate) fn request(self, catalog: Catalog) -> Result<Verification, SelectError> {
+        let mirrors: Vec<SourceSpec> = self.from.into_iter().flat_map(|s| s.0).collect();
+        if mirrors.is_empty() {
+            let what = self.what.into_iter().map(PathBuf::from).collect();
+            return Ok(Verification::Here(VerifyRequest { catalog, what }));
+        }
+        let words: Vec<_> = self.what.iter().map(|word| word.to_string_lossy()).collect();
+        Ok(Verification::Mirrors(MirrorsRequest {
+            selected: catalog.select(&words)?,
+            catalog,
+            mirrors,
+            jobs: self.jobs,
+            retries: self.asking.retries,
+            stall_timeout: self.asking.stall_timeout,
+            connect_timeout: self.asking.connect_timeout,
+            limit_rate: self.asking.limit_rate,
+            backoff: self.asking.backoff(),
+            cacert: self.asking.cacert,
+        }))
     }
 }

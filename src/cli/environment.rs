@@ -2,11 +2,18 @@
 
 use std::env;
 
+/// What `fetch` gets from `CXR_FROM` must not keep `verify` from looking at what is here.
+const TYPED_FOR_VERIFY: Option<&str> = Some("from");
+
 /// Gives each long option of the command and its subcommands its variable: `--limit-rate` has
 /// `CXR_LIMIT_RATE`. A variable that is set but empty counts as unset, since that is how CI
 /// systems hand on what was not given.
 pub(super) fn attach(command: clap::Command) -> clap::Command {
-    command.mut_args(with_variable).mut_subcommands(attach)
+    let is_verify = command.get_name() == "verify";
+    let is_typed = move |argument: &clap::Arg| is_verify && argument.get_long() == TYPED_FOR_VERIFY;
+    command
+        .mut_args(|argument| if is_typed(&argument) { argument } else { with_variable(argument) })
+        .mut_subcommands(attach)
 }
 
 fn with_variable(argument: clap::Arg) -> clap::Arg {
@@ -46,11 +53,18 @@ mod tests {
         let options: Vec<_> =
             all_arguments(&command).into_iter().filter(|a| a.get_long().is_some()).collect();
         assert!(options.len() >= 19, "{}", options.len());
-        for option in options {
+        let (with, without): (Vec<_>, Vec<_>) =
+            options.into_iter().partition(|option| option.get_env().is_some());
+        for option in with {
             let expected = option.get_long().map(variable);
             let found = option.get_env().and_then(|name| name.to_str()).map(str::to_owned);
             assert_eq!(found, expected);
         }
+        // That of `verify`; `fetch` has one.
+        assert_eq!(
+            without.iter().map(|option| option.get_long()).collect::<Vec<_>>(),
+            [Some("from")]
+        );
     }
 
     #[test]

@@ -16,7 +16,7 @@ Everything unfinished. It may be removed at any time; what was downloaded so far
 .SH ENVIRONMENT
 Every long option has a variable: \fB\-\-limit\-rate\fR has \fBCXR_LIMIT_RATE\fR.
 What is typed outweighs it, and an empty one counts as none.
-\fBCXR_FROM\fR may hold several sources, one a line.
+\fBCXR_FROM\fR may hold several sources for \fBfetch\fR, one a line.
 \fBNO_COLOR\fR, \fBCLICOLOR_FORCE\fR, \fBCLICOLOR\fR and \fBTERM\fR decide about colour as they do elsewhere.
 \fBHTTP_PROXY\fR, \fBHTTPS_PROXY\fR, \fBALL_PROXY\fR and \fBNO_PROXY\fR are heard.
 .SH EXIT STATUS

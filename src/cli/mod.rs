@@ -13,7 +13,7 @@ use clap::{CommandFactory, FromArgMatches};
 use cxr::escape;
 use cxr::source::without_password;
 
-pub(crate) use arguments::{Command, Format, List, Settings};
+pub(crate) use arguments::{Command, Format, List, Settings, Verification};
 pub(crate) use man::manual;
 pub(crate) use quote::command_line;
 

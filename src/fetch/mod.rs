@@ -20,7 +20,7 @@ use crate::escape;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::report::Report;
-use crate::source::{ClientOptions, Source, SourceSpec, TlsRoots};
+use crate::source::{ClientOptions, Source, SourceSpec};
 use crate::transfer::{Options, Policy};
 use run::Run;
 
@@ -173,8 +173,7 @@ fn selected(request: &FetchRequest) -> Result<Vec<Archive>, FetchError> {
 }
 
 fn options(request: &FetchRequest) -> Result<Options, FetchError> {
-    let roots = request.cacert.as_deref().map_or_else(|| Ok(TlsRoots::default()), TlsRoots::read);
-    let roots = roots.map_err(|error| FetchError::Request(error.to_string()))?;
+    let client = ClientOptions::new(request.connect_timeout, request.cacert.as_deref());
     Ok(Options {
         jobs: request.jobs,
         connections: request.connections,
@@ -182,7 +181,7 @@ fn options(request: &FetchRequest) -> Result<Options, FetchError> {
         policy: Policy { attempts: request.retries, base: request.backoff },
         stall_timeout: request.stall_timeout,
         limit_rate: request.limit_rate,
-        client: ClientOptions { connect_timeout: request.connect_timeout, roots },
+        client: client.map_err(|error| FetchError::Request(error.to_string()))?,
         keep_corrupt: request.keep_corrupt,
     })
 }

@@ -3,6 +3,7 @@
 
 mod color;
 mod json;
+mod matrix;
 mod stdout;
 mod text;
 

@@ -3,20 +3,24 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{ArchiveReport, Report};
+use super::{ArchiveReport, Report, matrix};
 use crate::verdict::Verdict;
 use crate::{escape, units};
 
 /// The longest of the seven words, `unreachable`, and the gap behind it.
-const COLUMN: usize = 13;
+pub(super) const COLUMN: usize = 13;
 
 impl Report {
-    /// Writes one line an archive, `color` being that of the verdict.
+    /// Writes one line an archive, or a table where several mirrors were checked, `color` being that
+    /// of the verdict.
     ///
     /// # Errors
     ///
     /// Those of `out`.
     pub fn write_text(&self, out: &mut dyn Write, color: bool) -> io::Result<()> {
+        if let Some(rows) = self.rows() {
+            return matrix::write(&rows, out, color);
+        }
         self.archives.iter().try_for_each(|archive| writeln!(out, "{}", archive.line(color)))
     }
 
@@ -43,12 +47,8 @@ impl Report {
 impl ArchiveReport {
     /// The archive in one line, without the line's end.
     pub fn line(&self, color: bool) -> String {
-        let word = self.verdict.word();
-        let gap = " ".repeat(COLUMN.saturating_sub(word.len()));
-        let (start, end) = if color { (paint(self.verdict), "\x1b[0m") } else { ("", "") };
         let name = escape::text(&self.name);
-        let remark = self.remark();
-        let line = format!("{start}{word}{end}{gap}{name}  {remark}");
+        let line = format!("{}{name}  {}", column(self.verdict, color), self.remark());
         line.trim_end().to_owned()
     }
 
@@ -60,6 +60,14 @@ impl ArchiveReport {
         let next = self.next.as_deref().map(|next| format!("next: {}", escape::text(next)));
         [size, detail, next].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
+}
+
+/// The verdict in a column of its own, the colour that of the word alone.
+pub(super) fn column(verdict: Verdict, color: bool) -> String {
+    let word = verdict.word();
+    let gap = " ".repeat(COLUMN.saturating_sub(word.len()));
+    let (start, end) = if color { (paint(verdict), "\x1b[0m") } else { ("", "") };
+    format!("{start}{word}{end}{gap}")
 }
 
 /// Green for good, yellow for what is not all here, red for what is wrong.

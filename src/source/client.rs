@@ -78,6 +78,18 @@ impl TlsRoots {
     }
 }
 
+impl ClientOptions {
+    /// Options with the certificates of a file, if one is given.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or that holds no certificate.
+    pub fn new(connect_timeout: Duration, cacert: Option<&Path>) -> Result<Self, ClientError> {
+        let roots = cacert.map_or_else(|| Ok(TlsRoots::default()), TlsRoots::read)?;
+        Ok(Self { connect_timeout, roots })
+    }
+}
+
 impl Client {
     /// A client for one connection.
     ///

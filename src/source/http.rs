@@ -1,6 +1,7 @@
 //! An archive at an HTTP server: a ranged GET, and an answer that is believed only where it fits.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -88,13 +89,19 @@ async fn other_document(client: &Client, address: &Url, question: &Question<'_>)
     matches!(fault, Fault::Foreign(_)).then_some(fault)
 }
 
+/// The range as a request has it (RFC 9110, section 14.1.2); one without an end that is known is
+/// open.
+fn range(range: &Range<u64>) -> String {
+    let Range { start, end } = range;
+    if *end == u64::MAX { format!("bytes={start}-") } else { format!("bytes={start}-{}", end - 1) }
+}
+
 async fn ask(
     client: &Client,
     address: &Url,
     question: &Question<'_>,
 ) -> Result<(Url, Opened), Fault> {
-    let range = format!("bytes={}-{}", question.range.start, question.range.end - 1);
-    let mut request = client.get(address.clone()).header(RANGE, range);
+    let mut request = client.get(address.clone()).header(RANGE, range(&question.range));
     if question.fresh {
         // RFC 9111, section 5.2.1: neither out of a store nor unpacked on the way. And the
         // connection is not used again: something on it may mix answers up.

@@ -36,7 +36,8 @@ pub struct Source {
 pub struct Question<'a> {
     /// Which archive.
     pub archive: &'a Archive,
-    /// Which bytes of it; not empty. The end may lie past the end of an archive of unknown size.
+    /// Which bytes of it; not empty. The end may lie past the end of an archive of unknown size;
+    /// `u64::MAX` asks for all there is.
     pub range: Range<u64>,
     /// The size of the whole, if known.
     pub size: Option<u64>,

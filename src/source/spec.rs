@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
@@ -74,6 +74,14 @@ impl SourceSpec {
             return Ok(Self::Template(text.to_owned()));
         }
         Ok(Self::Base(url))
+    }
+
+    /// The folder, if it is one.
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(folder) => Some(folder),
+            _ => None,
+        }
     }
 
     /// Where this source has the archive; `None` if it cannot say, as the publisher of a table

@@ -19,6 +19,8 @@ pub(super) struct Chunks {
     flights: Vec<Flight>,
     /// The source sends whole files only: one flight at a time, as long as can be.
     whole: bool,
+    /// The bytes are wanted in their order: one flight at a time.
+    in_order: bool,
 }
 
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl Flight {
 impl Chunks {
     /// An archive of which `done` is here already, to be taken in pieces of at most `chunk` bytes.
     pub(super) fn new(size: Option<u64>, chunk: u64, done: RangeSet) -> Self {
-        Self { size, chunk: chunk.max(1), done, flights: Vec::new(), whole: false }
+        Self { size, chunk: chunk.max(1), done, flights: Vec::new(), whole: false, in_order: false }
     }
 
     /// The size of the archive in bytes, if known.
@@ -76,14 +78,20 @@ impl Chunks {
         self.whole = true;
     }
 
+    /// From now on one flight at a time: the bytes are wanted in their order.
+    pub(super) const fn take_in_order(&mut self) {
+        self.in_order = true;
+    }
+
     /// Takes the next free bytes.
     pub(super) fn take(&mut self, id: u64) -> Option<Range<u64>> {
-        let alone = self.whole || self.size.is_none();
+        let alone = self.whole || self.in_order || self.size.is_none();
         if alone && !self.flights.is_empty() {
             return None;
         }
         let free = self.first_free(0)?;
-        let end = if self.whole { free.end } else { free.end.min(free.start + self.chunk) };
+        let end =
+            if self.whole { free.end } else { free.end.min(free.start.saturating_add(self.chunk)) };
         self.flights.push(Flight { id, at: free.start, writing: free.start, end });
         Some(free.start..end)
     }
@@ -106,7 +114,8 @@ impl Chunks {
     /// Bytes left of the largest flight that may be halved; 0 if there is none.
     pub(super) fn largest_flight(&self) -> u64 {
         let left = self.flights.iter().map(Flight::left).max().unwrap_or(0);
-        if self.whole || self.size.is_none() || left < 2 * HALF { 0 } else { left }
+        let alone = self.whole || self.in_order || self.size.is_none();
+        if alone || left < 2 * HALF { 0 } else { left }
     }
 
     /// Takes the second half of the largest flight.
@@ -207,6 +216,19 @@ mod tests {
         chunks.land(3);
         bring(&mut chunks, 2, MIB);
         assert_eq!(chunks.halve(4), None);
+    }
+
+    #[test]
+    fn bytes_that_are_wanted_in_their_order_are_one_flight_at_a_time() {
+        let mut chunks = Chunks::new(Some(8 * MIB), u64::MAX, RangeSet::new());
+        chunks.take_in_order();
+        assert_eq!(chunks.take(1), Some(0..8 * MIB));
+        assert_eq!((chunks.take(2), chunks.halve(2)), (None, None));
+        bring(&mut chunks, 1, 3 * MIB);
+        chunks.land(1);
+        assert_eq!(chunks.take(2), Some(3 * MIB..8 * MIB));
+        let mut chunks = Chunks::new(None, u64::MAX, RangeSet::new());
+        assert_eq!(chunks.take(1), Some(0..UNKNOWN));
     }
 
     #[test]

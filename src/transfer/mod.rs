@@ -12,7 +12,9 @@ mod front;
 pub(crate) mod fuzz;
 mod journal;
 mod keeper;
+mod line;
 mod part;
+mod reading;
 mod retry;
 mod schedule;
 mod standing;
@@ -29,6 +31,7 @@ use std::time::{Duration, Instant};
 
 pub use journal::Recovered;
 pub use part::{Part, Unfinished, look};
+pub use reading::{Done, Errand, ReadEnding, Reader, Wish, read};
 pub use retry::Policy;
 
 use crate::cancel::Cancel;

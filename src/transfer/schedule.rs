@@ -117,6 +117,19 @@ impl Schedule {
         self.entries.len() - 1
     }
 
+    /// Adds an archive that is wanted in its order, from this source and no other, and that needs no
+    /// keeper.
+    pub(super) fn add_reading(&mut self, size: Option<u64>, source: usize) -> usize {
+        let archive = self.add(size, crate::ranges::RangeSet::new());
+        let entry = &mut self.entries[archive];
+        entry.chunks.take_in_order();
+        entry.state = State::InHand;
+        for (_, other) in entry.standings.iter_mut().enumerate().filter(|(n, _)| *n != source) {
+            other.given_up = Some("not asked".to_owned());
+        }
+        archive
+    }
+
     /// No archive will be added any more.
     pub(super) const fn close(&mut self) {
         self.closed = true;

@@ -31,6 +31,8 @@ pub struct Checker<'a> {
     listener: &'a dyn Listener,
     cancel: &'a Cancel,
     buffers: Buffers,
+    /// What events call the source, where archives are looked at in several.
+    source: Option<&'a str>,
 }
 
 impl<'a> Checker<'a> {
@@ -41,7 +43,13 @@ impl<'a> Checker<'a> {
         listener: &'a dyn Listener,
         cancel: &'a Cancel,
     ) -> Self {
-        Self { catalog, engine, listener, cancel, buffers: Buffers::default() }
+        Self { catalog, engine, listener, cancel, buffers: Buffers::default(), source: None }
+    }
+
+    /// The same for the folder that events call so; `None` where there is only one.
+    #[must_use]
+    pub fn at(self, source: Option<&'a str>) -> Self {
+        Self { source, ..self }
     }
 
     /// Reads the file to its end and says what it is. It ought to be the `expected` archive;
@@ -75,18 +83,19 @@ impl<'a> Checker<'a> {
         let label = self.label(path, named, size);
         self.listener.on(Event::Begun {
             archive: &label,
-            source: None,
+            source: self.source,
             activity: Activity::Verify,
             size: Some(size),
         });
         let expected = named.archive().and_then(|archive| archive.size);
-        let mut view = View::new(self.engine, size, expected);
+        let prefix = expected.filter(|&expected| expected < size);
+        let mut view = View::new(self.engine, prefix);
         let mut told = 0;
         opened.read(path, &self.buffers, self.cancel, |block, done| {
             view.take(block);
             if done - told >= STEP || done == size {
                 told = done;
-                self.listener.on(Event::Position { archive: &label, source: None, done });
+                self.listener.on(Event::Position { archive: &label, source: self.source, done });
             }
         })?;
         Ok(view.finish())
@@ -103,7 +112,7 @@ impl<'a> Checker<'a> {
 }
 
 /// What is gathered of a file block by block.
-struct View {
+pub(super) struct View {
     size: u64,
     whole: Stream,
     /// Where the file is too long: the hash of its right part, and how many bytes of it are to
@@ -114,10 +123,10 @@ struct View {
 }
 
 impl View {
-    fn new(engine: &Engine, size: u64, expected: Option<u64>) -> Self {
-        let prefix = expected.filter(|&expected| expected < size);
+    /// The view of a file that is longer than it should be has the length of its right part.
+    pub(super) fn new(engine: &Engine, prefix: Option<u64>) -> Self {
         Self {
-            size,
+            size: 0,
             whole: engine.stream(),
             prefix: prefix.map(|length| (engine.stream(), length)),
             head: Vec::new(),
@@ -125,7 +134,8 @@ impl View {
         }
     }
 
-    fn take(&mut self, block: Bytes) {
+    pub(super) fn take(&mut self, block: Bytes) {
+        self.size += block.len() as u64;
         let missing = HEAD.saturating_sub(self.head.len()).min(block.len());
         self.head.extend_from_slice(&block[..missing]);
         let zeros = zeros_at_end(&block);
@@ -141,7 +151,7 @@ impl View {
         self.whole.push(block);
     }
 
-    fn finish(self) -> Observation {
+    pub(super) fn finish(self) -> Observation {
         Observation {
             size: self.size,
             prefix: self.prefix.map(|(stream, _)| stream.finish()),

@@ -1,6 +1,7 @@
 //! Checks what is here against the published MD5s.
 //!
-//! [`verify`] checks folders and files, many at once; [`Checker`] checks one. What was seen of a
+//! [`verify`] checks folders and files, many at once, and [`verify_mirrors`] what servers have;
+//! [`Checker`] checks one file. What was seen of a
 //! file and what that means are kept apart: one part reads, another one judges without touching
 //! anything.
 
@@ -10,6 +11,7 @@ mod check;
 mod judge;
 mod names;
 mod read;
+mod remote;
 mod targets;
 #[cfg(test)]
 mod testing;
@@ -23,6 +25,7 @@ use std::thread;
 use std::time::Instant;
 
 pub use check::Checker;
+pub use remote::{MirrorsRequest, verify_mirrors};
 
 use self::check::unreadable;
 use self::read::Trouble;
@@ -60,38 +63,44 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     Report { command: "verify", archives, seconds: start.elapsed().as_secs_f64() }
 }
 
-/// Checks [`READERS`] targets at a time, this thread helping; the reports are in their order.
+/// Checks [`READERS`] targets at a time; the reports are in their order.
 fn check_all(
     targets: &[Target<'_>],
     checker: &Checker<'_>,
     listener: &dyn Listener,
 ) -> Vec<ArchiveReport> {
     let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some((target, report)) = {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            targets.get(index).zip(reports.get(index))
-        } {
-            listener.on(Event::Settled(report.get_or_init(|| target.check(checker))));
-        }
-    };
-    thread::scope(|scope| {
-        let helpers: Vec<_> = (1..READERS.min(targets.len()))
-            // Where the system gives no thread, fewer files are read at a time.
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
-            .collect();
-        work();
-        for helper in helpers {
-            // A target whose thread ended early has no report, and gets one below.
-            let _ = helper.join();
-        }
+    let pairs: Vec<_> = targets.iter().zip(&reports).collect();
+    in_parallel(&pairs, READERS, |(target, report)| {
+        listener.on(Event::Settled(report.get_or_init(|| target.check(checker))));
     });
+    // A target whose thread ended early has no report.
     let reports = reports.into_iter().map(OnceLock::into_inner);
     reports
         .zip(targets)
         .map(|(report, target)| report.unwrap_or_else(|| target.unchecked()))
         .collect()
+}
+
+/// Works on all items, on so many at a time, this thread helping.
+fn in_parallel<T: Sync>(items: &[T], at_a_time: usize, work: impl Fn(&T) + Sync) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            work(item);
+        }
+    };
+    thread::scope(|scope| {
+        let helpers: Vec<_> = (1..at_a_time.min(items.len()))
+            // Where the system gives no thread, fewer are worked on at a time.
+            .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
+            .collect();
+        work();
+        for helper in helpers {
+            // Whoever asked sees what was left undone by a thread that ended early.
+            let _ = helper.join();
+        }
+    });
 }
 
 impl Target<'_> {

@@ -67,7 +67,7 @@ fn folder<'a>(dir: &Path, archives: &'a [Archive]) -> Vec<Target<'a>> {
     archives.iter().map(|archive| archive_in(dir, archive)).collect()
 }
 
-fn archive_in<'a>(dir: &Path, archive: &'a Archive) -> Target<'a> {
+pub(super) fn archive_in<'a>(dir: &Path, archive: &'a Archive) -> Target<'a> {
     let names = [Some(&archive.name), archive.alias.as_ref()];
     for path in names.into_iter().flatten().map(|name| join(dir, name)) {
         match fs::metadata(&path) {

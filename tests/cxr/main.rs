@@ -20,6 +20,7 @@ mod content;
 mod disk;
 mod fetch;
 mod lock;
+mod mirror;
 mod output;
 mod present;
 mod resume;

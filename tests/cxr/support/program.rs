@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::outcome::Outcome;
 use super::process::Running;
 use super::sandbox::Sandbox;
+use super::{is_installed, may_skip};
 
 /// A run in preparation.
 pub struct Cxr {
@@ -60,6 +61,15 @@ impl Cxr {
     pub fn under<I: AsRef<OsStr>>(mut self, before: impl IntoIterator<Item = I>) -> Self {
         self.before.extend(before.into_iter().map(|word| word.as_ref().to_owned()));
         self
+    }
+
+    /// Starts the program by way of another that has to be installed; `None` to skip.
+    pub fn under_installed(self, before: &[&str], package: &str) -> Option<Self> {
+        let program = before[0];
+        if !is_installed(program) && may_skip(program, package) {
+            return None;
+        }
+        Some(self.under(before))
     }
 
     /// Root may read and write everything; in a name space where it is nobody, it may not.

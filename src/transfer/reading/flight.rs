@@ -1,0 +1,176 @@
+//! One lease of an archive that is read.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::{Done, Job, Reader, Readings, Wish};
+use crate::source::{Body, Client, Fault, Opened, Question};
+use crate::transfer::line::{Cut, Line};
+use crate::transfer::lock;
+use crate::transfer::schedule::Lease;
+use crate::transfer::watch::Watch;
+
+/// Bytes after which the schedule and the listener are told of them.
+const BATCH: u64 = 256 * 1024;
+
+/// A lease under way.
+pub(super) struct Flight<'f, 'a, R, F> {
+    readings: &'f Readings<'a, R, F>,
+    job: &'f mut Job<'a, R>,
+    lease: &'f Lease,
+    /// Where the next byte belongs, and where the lease ends by now.
+    rest: Range<u64>,
+    /// Bytes that the schedule has not been told of.
+    untold: u64,
+    delivered: bool,
+}
+
+impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
+    pub(super) fn new(
+        readings: &'f Readings<'a, R, F>,
+        job: &'f mut Job<'a, R>,
+        lease: &'f Lease,
+    ) -> Self {
+        let rest = lease.range.clone();
+        Self { readings, job, lease, rest, untold: 0, delivered: false }
+    }
+
+    /// Opens the source and takes what comes.
+    pub(super) async fn fly(&mut self, client: &Client) -> Result<Wish, Cut> {
+        self.job.attempts += 1;
+        let question = Question {
+            archive: self.job.errand.archive,
+            range: self.lease.range.clone(),
+            size: self.lease.size,
+            fresh: self.lease.fresh,
+        };
+        let opened = self.line().open(client, &question).await?;
+        if opened.whole {
+            let end = lock(&self.readings.schedule).whole(self.lease);
+            self.rest.end = end.unwrap_or(self.rest.end);
+        }
+        if let Some(total) = opened.total {
+            self.learn_size(total)?;
+        }
+        self.job.errand.reader.answered(&opened);
+        self.receive(opened).await
+    }
+
+    fn line(&self) -> Line<'f> {
+        let readings = self.readings;
+        Line {
+            source: &readings.sources[self.lease.source],
+            options: readings.options,
+            throttle: &readings.throttle,
+            cancel: readings.cancel,
+        }
+    }
+
+    fn learn_size(&mut self, total: u64) -> Result<(), Fault> {
+        lock(&self.readings.schedule)
+            .learn_size(self.lease, total)
+            .map_err(|expected| Fault::WrongSize { offered: total, expected })?;
+        self.rest.end = self.rest.end.min(total);
+        Ok(())
+    }
+
+    async fn receive(&mut self, opened: Opened) -> Result<Wish, Cut> {
+        let Opened { start, total, end, mut body, .. } = opened;
+        // A source without ranges begins at the beginning: what is known already is passed over.
+        let mut skip = self.rest.start.saturating_sub(start);
+        let nobody_told = total.is_none() && end.is_none();
+        let mut watch = Watch::new(self.readings.options.stall_timeout);
+        while self.rest.start < self.rest.end {
+            let Some(block) = self.next(&mut body, &mut watch).await? else {
+                return Ok(self.ended(end).map(|()| Wish::More)?);
+            };
+            let passed = skip.min(block.len() as u64);
+            skip -= passed;
+            let block = block.slice(usize::try_from(passed).unwrap_or(block.len())..);
+            if nobody_told {
+                self.see_that_it_fits(&block)?;
+            }
+            if !block.is_empty() && self.take(block) == Wish::Enough {
+                return Ok(Wish::Enough);
+            }
+        }
+        // Where nobody told the size, too long an answer shows only when there is more of it.
+        while nobody_told && let Some(more) = self.next(&mut body, &mut watch).await? {
+            self.see_that_it_fits(&more)?;
+        }
+        Ok(Wish::More)
+    }
+
+    async fn next(&mut self, body: &mut Body, watch: &mut Watch) -> Result<Option<Bytes>, Cut> {
+        let line = self.line();
+        let block = line.next(body, watch).await?;
+        if !line.source.is_local() {
+            self.job.received += block.as_ref().map_or(0, Bytes::len) as u64;
+        }
+        Ok(block)
+    }
+
+    fn take(&mut self, mut block: Bytes) -> Wish {
+        let left = usize::try_from(self.rest.end - self.rest.start).unwrap_or(usize::MAX);
+        block.truncate(left);
+        if !self.delivered {
+            self.delivered = true;
+            self.job.answers += 1;
+            lock(&self.readings.schedule).delivers(self.lease);
+        }
+        let length = block.len() as u64;
+        let wish = self.job.errand.reader.take(block);
+        self.rest.start += length;
+        self.untold += length;
+        if self.untold >= BATCH {
+            self.tell();
+        }
+        wish
+    }
+
+    fn see_that_it_fits(&self, block: &Bytes) -> Result<(), Fault> {
+        let (offered, expected) = (self.rest.start + block.len() as u64, self.rest.end);
+        if offered > expected { Err(Fault::WrongSize { offered, expected }) } else { Ok(()) }
+    }
+
+    /// The answer ended before the lease did.
+    fn ended(&mut self, promised: Option<u64>) -> Result<(), Fault> {
+        let at = self.rest.start;
+        let known = lock(&self.readings.schedule).chunks(self.lease.archive).size();
+        let Some(end) = promised.or(known) else {
+            // Nobody told the size, and the end of the answer is the end of the archive.
+            self.tell();
+            return self.learn_size(at);
+        };
+        let end = end.min(self.rest.end);
+        if at < end {
+            return Err(Fault::Truncated { at, end });
+        }
+        if !self.delivered {
+            return Err(Fault::Protocol("the answer to a range held none of it".to_owned()));
+        }
+        // A server may send less than it was asked for (RFC 9110, section 15.3.7).
+        Ok(())
+    }
+
+    /// Tells the schedule and the listener how far it is.
+    fn tell(&mut self) {
+        let untold = std::mem::take(&mut self.untold);
+        if untold == 0 {
+            return;
+        }
+        let mut schedule = lock(&self.readings.schedule);
+        schedule.claim(self.lease, untold);
+        schedule.advance(self.lease);
+        let done = schedule.chunks(self.lease.archive).total_done();
+        drop(schedule);
+        self.readings.tell_position(self.job, done);
+    }
+
+    /// Whatever ended it: nothing that came is forgotten. Says whether bytes came.
+    pub(super) fn land(mut self) -> bool {
+        self.tell();
+        self.delivered
+    }
+}

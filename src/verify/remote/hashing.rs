@@ -1,0 +1,51 @@
+//! Hashes an archive as it is read from a mirror.
+
+use bytes::Bytes;
+
+use crate::catalog::Archive;
+use crate::digest::Digest;
+use crate::hash::Engine;
+use crate::source::Opened;
+use crate::transfer::{Reader, Wish};
+use crate::verify::check::View;
+use crate::verify::judge::Observation;
+
+/// Takes an archive's bytes and has its digest at the end.
+pub(super) struct Hashing<'a> {
+    engine: &'a Engine,
+    archive: &'a Archive,
+    view: View,
+    /// What was seen when all had come.
+    pub(super) seen: Option<Observation>,
+    /// The wrong digest of a first reading that was put together from several answers.
+    pub(super) patchwork: Option<Digest>,
+}
+
+impl<'a> Hashing<'a> {
+    pub(super) fn new(engine: &'a Engine, archive: &'a Archive) -> Self {
+        let view = View::new(engine, None);
+        Self { engine, archive, view, seen: None, patchwork: None }
+    }
+}
+
+impl Reader for Hashing<'_> {
+    fn answered(&mut self, _: &Opened) {}
+
+    fn take(&mut self, block: Bytes) -> Wish {
+        self.view.take(block);
+        Wish::More
+    }
+
+    /// Several answers may be of two versions of the file, when the mirror was changed meanwhile:
+    /// then no wrong digest says anything of either.
+    fn is_content(&mut self, answers: u32) -> bool {
+        let seen = std::mem::replace(&mut self.view, View::new(self.engine, None)).finish();
+        let is_doubtful = seen.digest != self.archive.md5 && answers > 1;
+        if is_doubtful && self.patchwork.is_none() {
+            self.patchwork = Some(seen.digest);
+            return false;
+        }
+        self.seen = Some(seen);
+        true
+    }
+}

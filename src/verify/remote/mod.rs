@@ -1,0 +1,210 @@
+//! Checks mirrors: every archive at every mirror, streamed through the hash and kept nowhere.
+//!
+//! Servers are read as a transfer reads them, with the same rules for trying again. A mirror that
+//! is a local folder is checked as any folder is.
+
+mod hashing;
+mod words;
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::hashing::Hashing;
+use super::targets::{Target, archive_in};
+use super::{Checker, READERS, in_parallel};
+use crate::cancel::Cancel;
+use crate::catalog::{Archive, Catalog};
+use crate::event::{Event, Listener};
+use crate::hash::Engine;
+use crate::report::{ArchiveReport, Report};
+use crate::source::{ClientError, ClientOptions, Source, SourceSpec};
+use crate::transfer::{self, Errand, Options, Policy};
+
+/// Which mirrors to check, and how.
+#[derive(Debug, Clone)]
+pub struct MirrorsRequest {
+    /// All archives that are known: content is recognised among these.
+    pub catalog: Catalog,
+    /// Which of them are to be checked: indices into the catalogue, ascending, each once.
+    pub selected: Vec<usize>,
+    /// The mirrors.
+    pub mirrors: Vec<SourceSpec>,
+    /// Archives that are read at a time, all mirrors together: each over one connection.
+    pub jobs: NonZeroUsize,
+    /// Attempts in a row without a new byte before an archive is given up at a mirror; at least one
+    /// is made.
+    pub retries: u32,
+    /// How long a connection may bring fewer than 100 bytes a second.
+    pub stall_timeout: Duration,
+    /// How long a connection may take to come about.
+    pub connect_timeout: Duration,
+    /// Bytes a second that all connections together may receive.
+    pub limit_rate: Option<NonZeroU64>,
+    /// A file of PEM certificates to trust beside the platform's.
+    pub cacert: Option<PathBuf>,
+    /// The wait after the first failed attempt, before jitter; it doubles from one to the next.
+    pub backoff: Duration,
+}
+
+/// An archive at a mirror.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    archive: &'a Archive,
+    /// The mirror's number.
+    mirror: usize,
+}
+
+/// What a check of mirrors works with.
+struct Check<'a> {
+    request: &'a MirrorsRequest,
+    mirrors: &'a [Source],
+    names: &'a [String],
+    engine: &'a Engine,
+    listener: &'a dyn Listener,
+    cancel: &'a Cancel,
+    places: Vec<Place<'a>>,
+    reports: Vec<OnceLock<ArchiveReport>>,
+}
+
+/// Checks every archive at every mirror: one report for each, by archive and then by mirror. What
+/// is read is hashed and kept nowhere.
+///
+/// # Errors
+///
+/// [`ClientError`] if nothing could be asked. What befalls one archive is a verdict.
+pub fn verify_mirrors(
+    request: &MirrorsRequest,
+    listener: &dyn Listener,
+    cancel: &Cancel,
+) -> Result<Report, ClientError> {
+    let start = Instant::now();
+    let options = options(request)?;
+    let mirrors: Vec<Source> = request.mirrors.iter().cloned().map(Source::new).collect();
+    let names: Vec<String> = mirrors.iter().map(Source::name).collect();
+    let engine = Engine::for_this_machine();
+    let check = Check::new(request, &mirrors, &names, &engine, listener, cancel);
+    let bytes = check.places.iter().filter_map(|place| place.archive.size);
+    let bytes = bytes.fold(0, u64::saturating_add);
+    listener.on(Event::Planned { archives: check.places.len(), bytes });
+    check.run(&options)?;
+    let archives = check.reports.into_iter().filter_map(OnceLock::into_inner).collect();
+    Ok(Report { command: "verify", archives, seconds: start.elapsed().as_secs_f64() })
+}
+
+fn options(request: &MirrorsRequest) -> Result<Options, ClientError> {
+    Ok(Options {
+        jobs: request.jobs,
+        connections: request.jobs,
+        // One request for all that is left of an archive.
+        chunk: u64::MAX,
+        policy: Policy { attempts: request.retries, base: request.backoff },
+        stall_timeout: request.stall_timeout,
+        limit_rate: request.limit_rate,
+        client: ClientOptions::new(request.connect_timeout, request.cacert.as_deref())?,
+        keep_corrupt: false,
+    })
+}
+
+impl<'a> Check<'a> {
+    fn new(
+        request: &'a MirrorsRequest,
+        mirrors: &'a [Source],
+        names: &'a [String],
+        engine: &'a Engine,
+        listener: &'a dyn Listener,
+        cancel: &'a Cancel,
+    ) -> Self {
+        let all = request.catalog.archives();
+        let places: Vec<Place<'_>> = request
+            .selected
+            .iter()
+            .filter_map(|&index| all.get(index))
+            .flat_map(|archive| (0..mirrors.len()).map(move |mirror| Place { archive, mirror }))
+            .collect();
+        let reports = places.iter().map(|_| OnceLock::new()).collect();
+        Self { request, mirrors, names, engine, listener, cancel, places, reports }
+    }
+
+    /// Servers and folders side by side.
+    fn run(&self, options: &Options) -> Result<(), ClientError> {
+        thread::scope(|scope| {
+            let folders = scope.spawn(|| self.check_folders());
+            let result = self.read_servers(options);
+            if result.is_err() {
+                // Nobody would hear of what the folders hold.
+                self.cancel.cancel();
+            }
+            // Places whose thread ended early have no report, and get one below.
+            let _ = folders.join();
+            result
+        })?;
+        let interrupted = |place: &Place<'_>| words::interrupted(place.archive);
+        for (index, place) in self.places.iter().enumerate() {
+            if self.reports[index].get().is_none() {
+                self.settle(index, interrupted(place));
+            }
+        }
+        Ok(())
+    }
+
+    /// The places at mirrors of a kind, with their numbers.
+    fn at(&self, is_wanted: impl Fn(&SourceSpec) -> bool) -> Vec<(usize, Place<'a>)> {
+        let places = self.places.iter().copied().enumerate();
+        places.filter(|(_, place)| is_wanted(&self.request.mirrors[place.mirror])).collect()
+    }
+
+    fn read_servers(&self, options: &Options) -> Result<(), ClientError> {
+        let places = self.at(|spec| spec.folder().is_none());
+        let errand = |&(_, place): &(usize, Place<'a>)| Errand {
+            archive: place.archive,
+            source: place.mirror,
+            label: self.label(place.mirror),
+            reader: Hashing::new(self.engine, place.archive),
+        };
+        let errands = places.iter().map(errand).collect();
+        let Self { mirrors, listener, cancel, .. } = *self;
+        transfer::read(errands, mirrors, options, listener, cancel, |number, done| {
+            let (index, place) = places[number];
+            self.settle(index, words::report(place.archive, &self.request.catalog, done));
+        })
+    }
+
+    fn check_folders(&self) {
+        let places = self.at(|spec| spec.folder().is_some());
+        let readers = READERS.min(self.request.jobs.get());
+        in_parallel(&places, readers, |&(index, place)| {
+            let dir = self.request.mirrors[place.mirror].folder().unwrap_or(Path::new("."));
+            self.settle(index, self.check_folder(dir, place));
+        });
+    }
+
+    fn check_folder(&self, dir: &Path, place: Place<'a>) -> ArchiveReport {
+        let Self { request, engine, listener, cancel, .. } = *self;
+        let checker = Checker::new(&request.catalog, engine, listener, cancel);
+        let checker = checker.at(self.label(place.mirror));
+        match archive_in(dir, place.archive) {
+            Target::File { path, expected, .. } => checker.check(&path, expected),
+            Target::Settled(report) => *report,
+        }
+    }
+
+    /// What to call a mirror, where there are several.
+    fn label(&self, mirror: usize) -> Option<&'a str> {
+        self.names.get(mirror).filter(|_| self.names.len() > 1).map(String::as_str)
+    }
+
+    fn settle(&self, index: usize, report: ArchiveReport) {
+        let mirror = self.places[index].mirror;
+        let detail = match (self.label(mirror), report.detail) {
+            (Some(name), Some(detail)) => Some(format!("at {name}: {detail}")),
+            (Some(name), None) => Some(format!("at {name}")),
+            (None, detail) => detail,
+        };
+        let source = self.names.get(mirror).cloned();
+        let report = ArchiveReport { source, detail, ..report };
+        self.listener.on(Event::Settled(self.reports[index].get_or_init(|| report)));
+    }
+}

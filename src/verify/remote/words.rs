@@ -1,0 +1,89 @@
+//! From what a mirror gave to its report. Pure.
+
+use std::path::Path;
+
+use super::hashing::Hashing;
+use crate::catalog::{Archive, Catalog};
+use crate::digest::Digest;
+use crate::report::ArchiveReport;
+use crate::source::Fault;
+use crate::transfer::{Done, ReadEnding};
+use crate::verdict::Verdict;
+use crate::verify::judge::{Observation, judge};
+use crate::verify::names::Named;
+
+/// What is said of an archive that was read, or could not be.
+pub(super) fn report(
+    archive: &Archive,
+    catalog: &Catalog,
+    done: Done<Hashing<'_>>,
+) -> ArchiveReport {
+    let Done { ending, reader, received, attempts, time } = done;
+    let report = match (ending, &reader.seen) {
+        (ReadEnding::Read, Some(seen)) => read(archive, catalog, seen, reader.patchwork),
+        (ReadEnding::GivenUp(fault, why), _) => given_up(archive, &fault, &why),
+        _ => interrupted(archive),
+    };
+    ArchiveReport { bytes_downloaded: received, attempts, seconds: time.as_secs_f64(), ..report }
+}
+
+/// A report that knows what is published of the archive.
+fn blank(archive: &Archive, verdict: Verdict) -> ArchiveReport {
+    ArchiveReport {
+        expected_md5: Some(archive.md5),
+        expected_size: archive.size,
+        next: next(verdict).map(str::to_owned),
+        ..ArchiveReport::new(archive.name.clone(), verdict)
+    }
+}
+
+const fn next(verdict: Verdict) -> Option<&'static str> {
+    match verdict {
+        Verdict::Ok => None,
+        Verdict::Missing => Some("put it there, and check again"),
+        Verdict::Incomplete | Verdict::Corrupt | Verdict::Foreign => {
+            Some("put the right one in its place there, and check again")
+        }
+        Verdict::Unreachable => Some("try again later"),
+        Verdict::Error => Some("check again"),
+    }
+}
+
+/// All of it was read. `patchwork` is the wrong digest of a first reading.
+fn read(
+    archive: &Archive,
+    catalog: &Catalog,
+    seen: &Observation,
+    patchwork: Option<Digest>,
+) -> ArchiveReport {
+    let judgement = judge(Path::new(&archive.name), Named::Exactly(archive), catalog, seen);
+    let before = patchwork.map(|digest| {
+        format!("read again, for a first reading with interruptions had the MD5 {digest}")
+    });
+    let detail: Vec<String> = [judgement.detail, before].into_iter().flatten().collect();
+    ArchiveReport {
+        actual_md5: Some(seen.digest),
+        actual_size: Some(seen.size),
+        detail: Some(detail.join("; ")).filter(|detail| !detail.is_empty()),
+        ..blank(archive, judgement.verdict)
+    }
+}
+
+/// The mirror was given up for the archive.
+fn given_up(archive: &Archive, fault: &Fault, why: &str) -> ArchiveReport {
+    let (verdict, size) = match *fault {
+        Fault::Status { code: 404 | 410, .. } => (Verdict::Missing, None),
+        Fault::WrongSize { offered, expected } if offered < expected => {
+            (Verdict::Incomplete, Some(offered))
+        }
+        Fault::WrongSize { offered, .. } => (Verdict::Corrupt, Some(offered)),
+        Fault::Foreign(_) => (Verdict::Foreign, None),
+        _ => (Verdict::Unreachable, None),
+    };
+    ArchiveReport { actual_size: size, detail: Some(why.to_owned()), ..blank(archive, verdict) }
+}
+
+/// The run ended before all of it was read.
+pub(super) fn interrupted(archive: &Archive) -> ArchiveReport {
+    ArchiveReport { detail: Some("interrupted".to_owned()), ..blank(archive, Verdict::Error) }
+}

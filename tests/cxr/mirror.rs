@@ -1,0 +1,260 @@
+//! `cxr verify --from`: mirrors are read to the last byte, and nothing is kept.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::{Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives, stored};
+
+/// `cxr verify` of mirrors in JSON, against a table with sizes.
+fn check(sandbox: &Sandbox, all: &[Archive], mirrors: &[&str]) -> Cxr {
+    let rows: Vec<_> = all.iter().map(|archive| (archive, "")).collect();
+    check_with(sandbox, &sandbox.table_with_sizes(&rows), mirrors).args(["--format", "json"])
+}
+
+fn check_with(sandbox: &Sandbox, table: &std::path::Path, mirrors: &[&str]) -> Cxr {
+    let cxr = sandbox.cxr(["verify", "--checksums"]).arg(table);
+    let cxr = cxr.args(["--retries", "3", "--stall-timeout", "1", "--connect-timeout", "2"]);
+    mirrors.iter().fold(cxr, |cxr, mirror| cxr.args(["--from", mirror]))
+}
+
+/// A mirror's name in the report.
+fn called(server: &Server) -> String {
+    format!("{}/", server.base())
+}
+
+#[test]
+fn a_good_mirror_is_ok_and_nothing_is_written() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::with(&all);
+    let before = sandbox.files(".").len();
+    let report = check(&sandbox, &all, &[&server.base()]).report(0);
+    report.all_ok();
+    for (line, archive) in report.lines().iter().zip(&all) {
+        assert_eq!(line.value["name"], *archive.name);
+        assert_eq!(line.value["source"], called(&server));
+        assert_eq!(line.value["actual_md5"], *archive.md5);
+        assert!(line.value["path"].is_null() && line.value["detail"].is_null());
+        assert_eq!(line.downloaded(), archive.size());
+        assert_eq!((line.reused(), line.number("attempts")), (0, 1));
+    }
+    // The table alone.
+    assert_eq!(sandbox.files(".").len(), before + 1);
+}
+
+#[test]
+fn one_corrupt_one_missing_and_resets_in_between() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), archive(2, 3), archive(3, 1)]);
+    let server = Server::with(&all[..2]);
+    server.does(Fault::Reset { after: 300_000 }.first(5));
+    server.does(Fault::Flip { at: 700_000 }.on(&all[1].path()));
+    let report = check(&sandbox, &all, &[&server.base()]).report(1);
+    assert_eq!(report.verdicts(), ["ok", "corrupt", "missing"]);
+    report.line(NAMES[1]).because("MD5").next("right one");
+    report.line(NAMES[2]).because("404").next("put it there");
+    // The stream goes on where it broke: hardly a byte comes twice.
+    let good = report.line(NAMES[0]);
+    assert!(good.number("attempts") > 1, "{}", report.shown());
+    assert!(good.downloaded() < all[0].size() + 100_000, "{}", report.shown());
+    let starts: Vec<_> = server.hits_on(&all[0].path()).iter().map(Hit::range).collect();
+    assert!(starts[1].is_some_and(|(start, _)| start > 100_000), "{starts:?}");
+}
+
+#[test]
+fn mirrors_stand_side_by_side() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let (good, bad) = (Server::with(&all), Server::with(&all[..1]));
+    bad.does(Fault::Flip { at: 100_000 });
+    sandbox.put_archive(&all[1]);
+    let (first, second) = (called(&good), called(&bad));
+    let mirrors = [&*first, &*second, "data"];
+    let report = check(&sandbox, &all, &mirrors).report(1);
+    let expected = ["ok", "corrupt", "missing", "ok", "missing", "ok"];
+    assert_eq!(report.verdicts(), expected);
+    for (line, (name, mirror)) in report
+        .lines()
+        .iter()
+        .zip(NAMES[..2].iter().flat_map(|name| mirrors.iter().map(move |mirror| (name, mirror))))
+    {
+        assert_eq!(
+            (&line.value["name"], &line.value["source"]),
+            (&(*name).into(), &(*mirror).into())
+        );
+    }
+    assert_eq!(report.lines()[5].value["path"], format!("data/{}", NAMES[1]));
+    let table = sandbox.path("table.tsv");
+    let outcome = check_with(&sandbox, &table, &mirrors).run();
+    outcome.exits(1).is_plain();
+    outcome.prints(&format!("1  {first}\n2  {second}\n3  data\n"));
+    let rows = [
+        "                   1            2            3",
+        "images_001.tar.gz  ok           corrupt      missing",
+        "images_002.tar.gz  ok           missing      ok",
+    ];
+    outcome.prints(&rows.join("\n"));
+    outcome.prints_line(&["corrupt ", NAMES[0], &format!("at {second}: MD5")]);
+    outcome.prints_line(&["missing ", NAMES[0], "at data: not here", "cxr fetch"]);
+}
+
+#[test]
+fn the_worst_verdict_decides_the_exit_status() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let good = Server::with(&all);
+    let nobody = "http://127.0.0.1:9";
+    let report = check(&sandbox, &all, &[&good.base(), nobody]).report(3);
+    assert_eq!(report.verdicts(), ["ok", "unreachable"]);
+    report.lines()[1].because("no connection").because("3 attempts").next("later");
+    assert_eq!(report.value["ok"], false);
+}
+
+#[test]
+fn a_mirror_without_ranges_is_read_again_from_the_start() {
+    for fault in [Fault::NoRanges, Fault::Http10] {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(1, 2)]);
+        let server = Server::with(&all);
+        server.does(fault).does(Fault::Close { after: 300_000 }.first(1));
+        let report = check(&sandbox, &all, &[&server.base()]).report(0);
+        report.all_ok();
+        assert_eq!(report.only().number("attempts"), 2);
+    }
+}
+
+#[test]
+fn without_sizes_in_the_table_the_end_is_what_the_mirror_says() {
+    for faults in [vec![], vec![Fault::Chunked, Fault::NoRanges], vec![Fault::Http10]] {
+        let (sandbox, all) = (Sandbox::new(), archives(2));
+        let server = Server::with(&all);
+        for fault in faults {
+            server.does(fault);
+        }
+        let table = sandbox.table(&all);
+        let cxr = check_with(&sandbox, &table, &[&server.base()]).args(["--format", "json"]);
+        cxr.report(0).all_ok();
+    }
+}
+
+#[test]
+fn a_length_that_is_wrong_is_known_before_the_body() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::new();
+    let longer = [&all[1].bytes[..], b"x"].concat();
+    server.serve(&all[0].path(), &Arc::new(all[0].bytes[..300_000].to_vec()));
+    server.serve(&all[1].path(), &Arc::new(longer));
+    let report = check(&sandbox, &all, &[&server.base()]).report(1);
+    assert_eq!(report.verdicts(), ["incomplete", "corrupt"]);
+    report.line(NAMES[0]).because("offers 300000 bytes where the table says");
+    assert!(report.downloaded() < 100_000, "{}", report.shown());
+    // Nor does it pass where the mirror keeps its length to itself.
+    server.does(Fault::Http10);
+    let report = check(&sandbox, &all[1..], &[&server.base()]).report(1);
+    report.only().is("corrupt");
+}
+
+#[test]
+fn another_document_in_the_archives_place_is_foreign() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    server.does(Fault::Page("<html><title>Sign in</title></html>").on(&all[0].path()));
+    server.does(Fault::Other(Arc::clone(&all[0].bytes)).on(&all[1].path()));
+    let table = sandbox.table(&all);
+    let cxr = check_with(&sandbox, &table, &[&server.base()]).args(["--format", "json"]);
+    let report = cxr.report(1);
+    report.line(NAMES[0]).is("foreign").because("web page").because("Sign in");
+    report.line(NAMES[1]).is("foreign").because(NAMES[0]);
+}
+
+/// What was put together from two versions of a file says nothing of either.
+#[test]
+fn a_mirror_that_changes_while_it_is_read_is_read_again() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 2)]);
+    let server = Server::with(&all);
+    server.does(Fault::Flip { at: 10_000 }.first(1)).does(Fault::Reset { after: 300_000 }.first(1));
+    let report = check(&sandbox, &all, &[&server.base()]).report(0);
+    report.only().is("ok").because("read again");
+    assert_eq!(report.only().number("attempts"), 3);
+}
+
+#[test]
+fn archives_are_called_as_fetch_calls_them() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::with(&all);
+    let report = check(&sandbox, &all, &[&server.base()]).args(["3", "images_001"]).report(0);
+    assert_eq!(report.lines().len(), 2);
+    assert!(server.hits_on(&all[1].path()).is_empty());
+    let outcome = check(&sandbox, &all, &[&server.base()]).arg("data").run();
+    outcome.exits(2).says("`data` is no archive of the table");
+}
+
+#[test]
+fn no_more_archives_are_read_at_a_time_than_asked_for() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 4_000_000 });
+    check(&sandbox, &all, &[&server.base()]).args(["-j", "2"]).report(0).all_ok();
+    assert_eq!(server.most_answering(), 2);
+}
+
+#[test]
+fn a_server_that_asks_to_be_left_alone_is() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    server.does(Fault::RetryAfter(503, "1").first(1));
+    let begun = Instant::now();
+    let report = check(&sandbox, &all, &[&server.base()]).args(["-j", "1"]).report(0);
+    report.all_ok();
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{}", report.shown());
+}
+
+/// What `fetch` gets from the environment must not keep `verify` from looking at what is here.
+#[test]
+fn the_sources_of_fetch_are_no_mirrors_to_verify() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    sandbox.verify(&all).arg("data").env("CXR_FROM", server.base()).report(1).only().is("missing");
+    assert!(server.hits().is_empty());
+}
+
+#[test]
+fn an_interrupted_check_leaves_in_good_order() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::Stall { after: 100_000 }.on(&all[1].path()));
+    let cxr = check(&sandbox, &all, &[&server.base()]).args(["--stall-timeout", "60"]);
+    let mut running = cxr.spawn();
+    running.until("both archives", || server.sent() >= all[0].size() + 100_000);
+    std::thread::sleep(Duration::from_millis(100));
+    let begun = Instant::now();
+    running.signal(Signal::INT);
+    let outcome = running.wait();
+    outcome.exits(130).says("interrupted; to continue: cxr verify").is_plain();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{outcome}");
+    let report = outcome.report();
+    report.line(NAMES[0]).is("ok");
+    report.line(NAMES[1]).is("error").because("interrupted");
+}
+
+/// Not a file is opened to be written, and none is made, renamed or removed.
+#[test]
+fn nothing_is_written_to_the_disk() {
+    let (sandbox, all) = (Sandbox::new(), vec![stored("images_001.tar.gz", 4, 1)]);
+    let server = Server::with(&all);
+    let trace = sandbox.path("trace");
+    let calls = "trace=openat,open,creat,mkdir,mkdirat,rename,renameat,renameat2,unlink,unlinkat,\
+                 link,linkat,symlink,symlinkat,truncate,ftruncate,fallocate,utimensat";
+    let strace = ["strace", "-f", "-qq", "-e", calls, "-o", trace.to_str().unwrap()];
+    let Some(cxr) = check(&sandbox, &all, &[&server.base()]).under_installed(&strace, "strace")
+    else {
+        return;
+    };
+    cxr.report(0).all_ok();
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let calls: Vec<&str> = trace.lines().filter(|line| !line.contains("+++")).collect();
+    assert!(calls.iter().any(|call| call.contains("table.tsv")), "{trace}");
+    let harmless = |call: &&&str| {
+        let is_open = call.contains("open(") || call.contains("openat(");
+        is_open && !["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| call.contains(flag))
+    };
+    let writing: Vec<_> = calls.iter().filter(|call| !harmless(call)).collect();
+    assert!(writing.is_empty(), "{writing:#?}");
+}
