@@ -1,10 +1,10 @@
 //! A connection: a thread that takes a lease, flies it, and takes the next.
 
-use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
+use super::clients::Clients;
 use super::flight::{Flight, Trouble};
 use super::schedule::{Lease, Next, Reaction};
 use super::{Job, Transfer, lock};
@@ -16,15 +16,12 @@ use crate::source::{Client, ClientError, Fault};
 pub(super) struct Connection<'a> {
     transfer: &'a Transfer<'a>,
     runtime: Runtime,
-    /// Made when first needed, which takes some milliseconds; it lives in this thread's runtime.
-    client: RefCell<Option<Client>>,
-    /// The last lease passed by what may have mixed answers up.
-    fresh: Cell<bool>,
+    clients: Clients<'a>,
 }
 
 impl<'a> Connection<'a> {
     pub(super) fn new(transfer: &'a Transfer<'a>, runtime: Runtime) -> Self {
-        Self { transfer, runtime, client: RefCell::default(), fresh: Cell::default() }
+        Self { transfer, runtime, clients: Clients::new(&transfer.options.client) }
     }
 
     /// This connection's client.
@@ -33,22 +30,7 @@ impl<'a> Connection<'a> {
     ///
     /// If this machine can make none.
     pub(super) fn client(&self) -> Result<Client, ClientError> {
-        if let Some(client) = &*self.client.borrow() {
-            return Ok(client.clone());
-        }
-        let client = Client::new(&self.transfer.options.client)?;
-        self.client.replace(Some(client.clone()));
-        Ok(client)
-    }
-
-    /// The client for a lease. One that is fresh goes over none of the lines that were open
-    /// before.
-    fn client_for(&self, lease: &Lease) -> Result<Client, ClientError> {
-        if lease.fresh && !self.fresh.replace(lease.fresh) {
-            self.client.take();
-        }
-        self.fresh.set(lease.fresh);
-        self.client()
+        self.clients.get()
     }
 
     /// Works until nothing is left to do or the run is being ended.
@@ -56,7 +38,7 @@ impl<'a> Connection<'a> {
         while let Some(lease) = self.next_lease() {
             let Some(job) = self.transfer.job(lease.archive) else { continue };
             let mut flight = Flight::new(self.transfer, &job, &lease);
-            let result = match self.client_for(&lease) {
+            let result = match self.clients.for_lease(&lease) {
                 Ok(client) => self.runtime.block_on(flight.fly(&client)),
                 Err(error) => Err(Fault::File(error.to_string()).into()),
             };

@@ -7,8 +7,8 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::time::timeout;
 
+use super::line::{Cut, Line};
 use super::schedule::Lease;
 use super::watch::Watch;
 use super::{Job, Transfer, lock};
@@ -38,6 +38,15 @@ pub(super) enum Trouble {
 impl From<Fault> for Trouble {
     fn from(fault: Fault) -> Self {
         Self::Source(fault)
+    }
+}
+
+impl From<Cut> for Trouble {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Fault(fault) => Self::Source(fault),
+            Cut::Cancelled => Self::Moot,
+        }
     }
 }
 
@@ -106,17 +115,12 @@ impl<'a> Flight<'a> {
             size: self.lease.size,
             fresh: self.lease.fresh,
         };
-        let options = &self.transfer.options;
-        let patience = options.client.connect_timeout + options.stall_timeout;
-        let open = self.transfer.sources[self.lease.source].open(client, &question);
-        tokio::select! {
-            biased;
-            () = self.transfer.cancel.cancelled() => Err(Trouble::Moot),
-            opened = timeout(patience, open) => match opened {
-                Ok(opened) => Ok(opened?),
-                Err(_) => Err(Fault::NoAnswer(patience).into()),
-            },
-        }
+        Ok(self.line().open(client, &question).await?)
+    }
+
+    fn line(&self) -> Line<'a> {
+        let Transfer { sources, options, throttle, cancel, .. } = self.transfer;
+        Line { source: &sources[self.lease.source], options, throttle, cancel }
     }
 
     fn learn_size(&mut self, total: u64) -> Result<(), Trouble> {
@@ -171,26 +175,10 @@ impl<'a> Flight<'a> {
 
     /// The next bytes, in time.
     async fn next(&self, body: &mut Body, watch: &mut Watch) -> Result<Option<Bytes>, Trouble> {
-        let begun = Instant::now();
-        let block = tokio::select! {
-            biased;
-            () = self.transfer.cancel.cancelled() => return Err(Trouble::Moot),
-            block = timeout(watch.left(), body.next()) => match block {
-                Ok(block) => block?,
-                Err(_) => return Err(Fault::Stalled(watch.window).into()),
-            },
-        };
-        let length = block.as_ref().map_or(0, Bytes::len) as u64;
-        watch.saw(length, begun.elapsed());
-        if !self.transfer.sources[self.lease.source].is_local() {
-            self.job.count_downloaded(length);
-        }
-        let wait = self.transfer.throttle.take(length, Instant::now());
-        if !wait.is_zero() {
-            tokio::select! {
-                () = self.transfer.cancel.cancelled() => {}
-                () = tokio::time::sleep(wait) => {}
-            }
+        let line = self.line();
+        let block = line.next(body, watch).await?;
+        if !line.source.is_local() {
+            self.job.count_downloaded(block.as_ref().map_or(0, Bytes::len) as u64);
         }
         Ok(block)
     }

@@ -5,6 +5,7 @@
 //! parts every few seconds, so that a power cut costs little.
 
 mod chunks;
+mod clients;
 mod connection;
 mod flight;
 mod front;

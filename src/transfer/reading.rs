@@ -14,6 +14,7 @@ use bytes::Bytes;
 use tokio::runtime::Runtime;
 
 use self::flight::Flight;
+use super::clients::Clients;
 use super::line::Cut;
 use super::schedule::{Lease, Next, Reaction, Schedule};
 use super::throttle::Throttle;
@@ -130,13 +131,17 @@ pub fn read<'a, R: Reader>(
     for _ in 0..options.jobs.get().min(errands.len()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| ClientError::Tls(error.to_string()))?;
-        connections.push((runtime, Client::new(&options.client)?));
+        connections.push(runtime);
+    }
+    if !connections.is_empty() {
+        // What is wrong with the trust store is told now, and once.
+        Client::new(&options.client)?;
     }
     let readings = Readings::new(errands, sources, options, listener, cancel, done);
     thread::scope(|scope| {
-        for (runtime, client) in &connections {
+        for runtime in connections {
             let readings = &readings;
-            scope.spawn(move || readings.run(runtime, client));
+            scope.spawn(move || readings.run(&runtime));
         }
     });
     readings.end();
@@ -176,13 +181,17 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
     }
 
     /// A connection: works until nothing is left to do or the run is being ended.
-    fn run(&self, runtime: &Runtime, client: &Client) {
+    fn run(&self, runtime: &Runtime) {
+        let clients = Clients::new(&self.options.client);
         while let Some(lease) = self.next_lease() {
             let Some(mut job) = lock(&self.jobs[lease.archive]).take() else { continue };
             self.begin(&mut job);
             let (delivered, result) = {
                 let mut flight = Flight::new(self, &mut job, &lease);
-                let result = runtime.block_on(flight.fly(client));
+                let result = match clients.for_lease(&lease) {
+                    Ok(client) => runtime.block_on(flight.fly(&client)),
+                    Err(error) => Err(Fault::File(error.to_string()).into()),
+                };
                 (flight.land(), result)
             };
             self.conclude(job, &lease, delivered, result);
@@ -271,10 +280,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
                 self.listener.on(Event::Retrying { archive, source: label, reason: &reason, wait });
             }
             Reaction::Again(_) | Reaction::Moot => {}
-            Reaction::GivenUp => {
-                let answers = lock(&self.schedule).answers(lease.archive);
-                let why = answers.into_iter().find(|(source, _)| *source == lease.source);
-                let why = why.map_or_else(|| fault.to_string(), |(_, why)| why);
+            Reaction::GivenUp(why) => {
                 let job = lock(&self.jobs[lease.archive]).take();
                 if let Some(job) = job {
                     self.settle(lease, delivered, job, ReadEnding::GivenUp(fault, why));

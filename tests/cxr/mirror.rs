@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives, stored};
+use crate::support::{Archive, Cxr, Fault, Hit, NAMES, Sandbox, Server, archive, archives, stored};
 
 /// `cxr verify` of mirrors in JSON, against a table with sizes.
 fn check(sandbox: &Sandbox, all: &[Archive], mirrors: &[&str]) -> Cxr {

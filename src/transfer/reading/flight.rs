@@ -145,7 +145,7 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
         };
         let end = end.min(self.rest.end);
         if at < end {
-            return Err(Fault::Truncated { at, end });
+            return Err(Fault::Truncated { at, end: Some(end) });
         }
         if !self.delivered {
             return Err(Fault::Protocol("the answer to a range held none of it".to_owned()));
