@@ -5,19 +5,15 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use cxr::cancel::Cancel;
 use cxr::catalog::{Catalog, MAX_CHECKSUMS_BYTES};
 use cxr::cite::CITATION;
-use cxr::event::Listener;
 use cxr::fetch::FetchError;
-use cxr::progress::{Messages, Progress};
-use cxr::report::{self, Report};
 use cxr::source::ClientError;
 use cxr::verdict::ExitStatus;
-use cxr::{escape, list, verify};
+use cxr::{escape, list, report, verify};
 
-use crate::cli::{self, Command, Format, Invocation, List, Settings, Verification};
-use crate::signals::Signals;
+use crate::cli::{self, Command, Format, Invocation, List, Verification};
+use crate::watch::Watch;
 
 /// Why a command did not come to a result, and the status that this has.
 #[derive(Debug)]
@@ -27,7 +23,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    fn usage(error: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self { status: ExitStatus::Usage, error: error.into() }
     }
 }
@@ -64,17 +60,22 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
     let catalog = || catalog(settings.checksums.as_deref());
     match command {
         Command::Fetch(fetch) => {
-            let request = fetch.request(catalog()?).map_err(Failure::usage)?;
-            watched(&settings, resume, |listener, cancel| {
+            let outputs = fetch.outputs.clone();
+            let watch = Watch { command: "fetch", settings: &settings, outputs, resume };
+            watch.run(|listener, cancel| {
+                let request = fetch.request(catalog()?).map_err(Failure::usage)?;
                 Ok(cxr::fetch::fetch(&request, listener, cancel)?)
             })
         }
         Command::Verify(verify) => {
-            let request = verify.request(catalog()?).map_err(Failure::usage)?;
-            watched(&settings, resume, |listener, cancel| match &request {
-                Verification::Here(request) => Ok(verify::verify(request, listener, cancel)),
-                Verification::Mirrors(request) => {
-                    Ok(verify::verify_mirrors(request, listener, cancel)?)
+            let outputs = verify.outputs.clone();
+            let watch = Watch { command: "verify", settings: &settings, outputs, resume };
+            watch.run(|listener, cancel| {
+                match verify.request(catalog()?).map_err(Failure::usage)? {
+                    Verification::Here(request) => Ok(verify::verify(&request, listener, cancel)),
+                    Verification::Mirrors(request) => {
+                        Ok(verify::verify_mirrors(&request, listener, cancel)?)
+                    }
                 }
             })
         }
@@ -112,41 +113,6 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX_CHECKSUMS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// Runs what can take hours: shown on the way, ended by a signal, reported at the end.
-fn watched(
-    settings: &Settings,
-    resume: &str,
-    work: impl FnOnce(&dyn Listener, &Cancel) -> Result<Report, Failure>,
-) -> Result<ExitStatus, Failure> {
-    let messages = Messages::new(settings.verbosity);
-    let cancel = Cancel::new();
-    let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
-    let progress = Progress::start(settings.verbosity, settings.progress);
-    let result = work(&progress, &cancel);
-    progress.finish();
-    let result = result.and_then(|report| conclude(&report, settings, messages));
-    let Some(status) = signals.status() else { return result };
-    if let Err(failure) = result {
-        messages.error(format_args!("{:#}", failure.error));
-    }
-    messages.error(format_args!("interrupted; to continue: {resume}"));
-    Ok(status)
-}
-
-/// Prints the report and its summary.
-fn conclude(
-    report: &Report,
-    settings: &Settings,
-    messages: Messages,
-) -> Result<ExitStatus, Failure> {
-    print(|out| match settings.format {
-        Format::Text => report.write_text(out, settings.color.on_stdout()),
-        Format::Json => report.write_json(out),
-    })?;
-    messages.note(report.summary());
-    Ok(report.exit_status())
 }
 
 fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitStatus, Failure> {

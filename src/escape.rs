@@ -1,7 +1,8 @@
 //! Text from a table, a file name or a server, made safe to show.
 //!
 //! A terminal obeys control characters, a log is read by lines, and bidirectional marks make a
-//! name look like another. None of them leaves the program unescaped.
+//! name look like another. GitHub's runner obeys words in a log: a line that begins with `::`, and
+//! `##[` wherever it stands. None of them leaves the program unescaped.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -27,18 +28,32 @@ pub fn is_unsafe(c: char) -> bool {
         )
 }
 
-/// The text with every unsafe character written as `\u{…}`; borrowed where there is none.
+/// What makes a command of a line, wherever in it this stands, for GitHub's runner: the older of
+/// its two forms, `##[command]value`.
+const COMMAND: &str = "##[";
+
+/// Whether the first character of a text must be escaped, wherever in a line the text stands.
+pub(crate) fn begins_unsafe(rest: &str) -> bool {
+    rest.starts_with(is_unsafe) || rest.starts_with(COMMAND)
+}
+
+/// The text with every unsafe character written as `\u{…}`, and so that no log takes it for a
+/// command; borrowed where nothing needs to be changed.
 pub fn text(raw: &str) -> Cow<'_, str> {
-    if !raw.contains(is_unsafe) {
+    let is_command = raw.contains(COMMAND) || raw.trim_start().starts_with("::");
+    if !is_command && !raw.contains(is_unsafe) {
         return Cow::Borrowed(raw);
     }
     let mut safe = String::with_capacity(raw.len() + 8);
-    for c in raw.chars() {
-        if is_unsafe(c) {
+    let mut begins = true;
+    for (at, c) in raw.char_indices() {
+        let rest = &raw[at..];
+        if begins_unsafe(rest) || (begins && rest.starts_with("::")) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
         }
+        begins &= c.is_whitespace();
     }
     Cow::Owned(safe)
 }
@@ -83,5 +98,19 @@ mod tests {
         assert_eq!(text("a\x1b[2Jb\n"), "a\\u{1b}[2Jb\\u{a}");
         assert_eq!(text("gz.\u{202e}rat"), "gz.\\u{202e}rat");
         assert_eq!(bytes(b"\x9b31m\xff"), "\u{fffd}31m\u{fffd}");
+    }
+
+    #[test]
+    fn no_text_is_a_command_in_a_log() {
+        for (raw, safe) in [
+            ("::error::x", "\\u{3a}:error::x"),
+            (" \u{a0}::stop-commands::x", " \u{a0}\\u{3a}:stop-commands::x"),
+            ("x ##[add-mask]y ###[", "x \\u{23}#[add-mask]y #\\u{23}#["),
+            ("a::b #[c] ##", "a::b #[c] ##"),
+            ("\n::error::x", "\\u{a}\\u{3a}:error::x"),
+        ] {
+            assert_eq!(text(raw), safe);
+            assert_eq!(text(safe), safe, "what is safe stays as it is");
+        }
     }
 }

@@ -2,7 +2,10 @@
 
 mod cli;
 mod commands;
+mod documents;
+mod github;
 mod signals;
+mod watch;
 
 use std::env;
 use std::ffi::OsString;

@@ -48,6 +48,16 @@ impl Verdict {
             Self::Error => "error",
         }
     }
+
+    /// Whether something is known to be wrong: exit status 1.
+    pub const fn is_wrong(self) -> bool {
+        matches!(self, Self::Missing | Self::Incomplete | Self::Corrupt | Self::Foreign)
+    }
+
+    /// Whether nobody could tell: exit status 3.
+    pub const fn is_unjudged(self) -> bool {
+        matches!(self, Self::Unreachable | Self::Error)
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -16,6 +16,7 @@ use cxr::report::ColorChoice;
 use cxr::source::SourceSpec;
 use cxr::verify::{MirrorsRequest, VerifyRequest};
 
+use super::outputs::Outputs;
 use super::values::Sources;
 use super::{Invocation, values};
 
@@ -170,6 +171,8 @@ pub(crate) struct Fetch {
     /// Say what would be done, and do nothing
     #[arg(long, value_parser = BoolishValueParser::new())]
     dry_run: bool,
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
     /// Bytes that a connection takes at a time
     #[arg(long, hide = true, default_value = "32M", value_name = "SIZE", value_parser = values::rate)]
     chunk: NonZeroU64,
@@ -215,6 +218,8 @@ pub(crate) struct Verify {
     jobs: NonZeroUsize,
     #[command(flatten)]
     asking: Asking,
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
 }
 
 /// What is to be verified.

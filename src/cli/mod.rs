@@ -3,6 +3,7 @@
 mod arguments;
 mod environment;
 mod man;
+mod outputs;
 mod quote;
 mod values;
 
@@ -15,6 +16,7 @@ use cxr::source::without_password;
 
 pub(crate) use arguments::{Command, Format, List, Settings, Verification};
 pub(crate) use man::manual;
+pub(crate) use outputs::Outputs;
 pub(crate) use quote::command_line;
 
 use arguments::Arguments;

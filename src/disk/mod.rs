@@ -2,6 +2,7 @@
 //!
 //! Every failure carries the path and what was being done to it, so that a message can say so.
 
+mod destination;
 mod folder;
 mod lock;
 mod space;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+pub use destination::{Destination, DestinationError};
 pub use folder::{Folder, Kept};
 pub use lock::{Lock, LockError};
 pub use space::{allocated, available};

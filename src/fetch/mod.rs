@@ -135,7 +135,7 @@ pub fn fetch(
         cancel,
     };
     let archives = run.go()?;
-    Ok(Report { command: "fetch", archives, seconds: start.elapsed().as_secs_f64() })
+    Ok(Report::new("fetch", archives, start.elapsed().as_secs_f64()))
 }
 
 /// Makes the folder and takes its lock.

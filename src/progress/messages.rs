@@ -22,6 +22,11 @@ impl Messages {
         line(&format!("cxr: {text}"));
     }
 
+    /// Commands for the runner that reads our standard error, a line each, escaped already.
+    pub fn commands(&self, lines: &[u8]) {
+        let _ = io::stderr().lock().write_all(lines);
+    }
+
     /// Something worth knowing, which `--quiet` keeps back; `text` is escaped already.
     pub fn note(&self, text: impl Display) {
         if self.verbosity > Verbosity::Quiet {

@@ -27,6 +27,7 @@ use tally::{Snapshot, Tally};
 
 use crate::escape;
 use crate::event::{Event, Listener};
+use crate::report::label;
 
 /// How long a run without a terminal may say nothing.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -152,17 +153,17 @@ impl Listener for Progress {
         match event {
             Event::Planned { archives, bytes } => self.tally.plan(archives, bytes),
             Event::Begun { archive, source, activity, size } => {
-                let archive = &words::label(archive, source);
+                let archive = &label(archive, source);
                 self.tally.begin(archive, activity, size);
                 if self.verbosity == Verbosity::Verbose {
                     self.line(format!("{} {}", words::activity(activity), escape::text(archive)));
                 }
             }
             Event::Position { archive, source, done } => {
-                self.tally.advance(&words::label(archive, source), done);
+                self.tally.advance(&label(archive, source), done);
             }
             Event::Retrying { archive, source, reason, wait } => {
-                let archive = &words::label(archive, source);
+                let archive = &label(archive, source);
                 if self.tells_of_retry(archive) {
                     self.line(words::retrying(archive, reason, wait));
                 }

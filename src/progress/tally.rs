@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::words::label;
 use crate::event::Activity;
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, label};
 use crate::verdict::Verdict;
 
 /// The state of a run.

@@ -1,6 +1,5 @@
 //! Numbers on the way, in words.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use super::meter::time_left;
@@ -41,11 +40,6 @@ pub(super) fn activity(activity: Activity) -> &'static str {
         Activity::Verify => "verify",
         Activity::Fetch => "fetch",
     }
-}
-
-/// What an archive is called beside the same one at other sources.
-pub(super) fn label<'a>(archive: &'a str, source: Option<&str>) -> Cow<'a, str> {
-    source.map_or(Cow::Borrowed(archive), |source| Cow::Owned(format!("{archive} at {source}")))
 }
 
 /// A failed attempt.

@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use super::{ArchiveReport, Report};
+use super::{ArchiveReport, Exporter, Report};
 use crate::escape;
 
 /// The first member of the document. Members may be added to it; none changes its meaning.
@@ -17,6 +17,7 @@ struct Document<'a> {
     schema: &'static str,
     command: &'static str,
     ok: bool,
+    error: Option<&'a str>,
     archives: &'a [ArchiveReport],
     summary: Summary<'a>,
 }
@@ -36,19 +37,24 @@ impl Serialize for Summary<'_> {
     }
 }
 
-impl Report {
-    /// Writes the document and a line's end.
-    ///
-    /// # Errors
-    ///
-    /// Those of `out`.
-    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+/// The report as one JSON document on one line, `cxr.report/1`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Json;
+
+impl Json {
+    /// What every document begins with.
+    pub const HEAD: &str = "{\"schema\":\"cxr.report/";
+}
+
+impl Exporter for Json {
+    fn export(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
         let document = Document {
             schema: SCHEMA,
-            command: self.command,
-            ok: self.is_ok(),
-            archives: &self.archives,
-            summary: Summary(self),
+            command: report.command,
+            ok: report.is_ok(),
+            error: report.error.as_deref(),
+            archives: &report.archives,
+            summary: Summary(report),
         };
         write_json(&document, out)
     }
@@ -75,15 +81,17 @@ impl Formatter for Visible {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        for piece in fragment.split_inclusive(escape::is_unsafe) {
-            let last = piece.chars().next_back().filter(|c| escape::is_unsafe(*c));
-            let plain = last.and_then(|last| piece.strip_suffix(last)).unwrap_or(piece);
-            writer.write_all(plain.as_bytes())?;
-            for unit in last.iter().flat_map(|c| c.encode_utf16(&mut [0; 2]).to_vec()) {
-                write!(writer, "\\u{unit:04x}")?;
+        let mut written = 0;
+        for (at, c) in fragment.char_indices() {
+            if escape::begins_unsafe(&fragment[at..]) {
+                writer.write_all(&fragment.as_bytes()[written..at])?;
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+                written = at + c.len_utf8();
             }
         }
-        Ok(())
+        writer.write_all(&fragment.as_bytes()[written..])
     }
 }
 
@@ -97,9 +105,7 @@ mod tests {
     use crate::verdict::Verdict;
 
     fn written(report: &Report) -> String {
-        let mut out = Vec::new();
-        report.write_json(&mut out).unwrap();
-        String::from_utf8(out).unwrap()
+        String::from_utf8(Json.to_bytes(report).unwrap()).unwrap()
     }
 
     #[test]
@@ -115,9 +121,10 @@ mod tests {
         let mut gone = ArchiveReport::new("images_002.tar.gz", Verdict::Unreachable);
         gone.bytes_downloaded = 5;
         gone.next = Some("again".to_owned());
-        let report = Report { command: "fetch", archives: vec![gone, ok], seconds: 1.25 };
+        let report = Report::new("fetch", vec![gone, ok], 1.25);
         let text = written(&report);
-        assert!(text.starts_with(r#"{"schema":"cxr.report/1","command":"fetch","ok":false,"#));
+        let start = r#"{"schema":"cxr.report/1","command":"fetch","ok":false,"error":null,"#;
+        assert!(text.starts_with(start) && text.starts_with(Json::HEAD), "{text}");
         assert!(text.ends_with(
             "\"summary\":{\"ok\":1,\"unreachable\":1,\"bytes_downloaded\":5,\"seconds\":1.25}}\n"
         ));
@@ -134,20 +141,32 @@ mod tests {
 
     #[test]
     fn no_unsafe_character_is_written_and_every_value_stays_faithful() {
-        let name = "a\u{1b}\n\u{9b}31m\u{202e}gz\u{e0041}\u{7f}\"\\ü";
+        let name = "a\u{1b}\n\u{9b}31m\u{202e}gz\u{e0041}\u{7f}\"\\ü###[error]";
         let mut archive = ArchiveReport::new(name, Verdict::Foreign);
         archive.path = Some(PathBuf::from(name));
-        let report = Report { command: "verify", archives: vec![archive], seconds: 0.0 };
+        let report = Report::new("verify", vec![archive], 0.0);
         let text = written(&report);
         assert!(!text.trim_end_matches('\n').contains(escape::is_unsafe), "{text:?}");
+        assert!(!text.contains("##["), "{text}");
         let document: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(document["archives"][0]["name"], name);
         assert_eq!(document["archives"][0]["path"], name);
     }
 
     #[test]
+    fn a_run_without_a_result_says_why() {
+        let report = Report::failed("fetch", "no such folder".to_owned(), 0.5);
+        let document: Value = serde_json::from_str(&written(&report)).unwrap();
+        let expected = json!({
+            "schema": "cxr.report/1", "command": "fetch", "ok": false, "error": "no such folder",
+            "archives": [], "summary": {"bytes_downloaded": 0, "seconds": 0.5},
+        });
+        assert_eq!(document, expected);
+    }
+
+    #[test]
     fn a_number_that_is_none_is_null() {
-        let report = Report { command: "verify", archives: vec![], seconds: f64::NAN };
+        let report = Report::new("verify", vec![], f64::NAN);
         let document: Value = serde_json::from_str(&written(&report)).unwrap();
         assert_eq!(document["summary"], json!({"bytes_downloaded": 0, "seconds": null}));
         assert_eq!(document["ok"], false);

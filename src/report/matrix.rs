@@ -1,5 +1,6 @@
 //! Several mirrors side by side: archives down, mirrors across; then what there is to say.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::text::{COLUMN, column};
@@ -15,6 +16,17 @@ impl Report {
         let rows: Vec<_> = self.archives.chunk_by(|a, b| a.name == b.name).collect();
         let is_wide = rows.first().is_some_and(|row| row.len() > 1);
         (is_of_mirrors && is_wide).then_some(rows)
+    }
+}
+
+impl Report {
+    /// Every archive and what it is called, with its mirror where there are several.
+    pub(super) fn labelled(&self) -> impl Iterator<Item = (&ArchiveReport, Cow<'_, str>)> {
+        let are_several = self.rows().is_some();
+        self.archives.iter().map(move |archive| {
+            let source = archive.source.as_deref().filter(|_| are_several);
+            (archive, super::label(&archive.name, source))
+        })
     }
 }
 
@@ -44,6 +56,7 @@ pub(super) fn write(rows: &[&[ArchiveReport]], out: &mut dyn Write, color: bool)
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Exporter, Text};
     use super::*;
 
     fn report(command: &'static str) -> Report {
@@ -59,13 +72,11 @@ mod tests {
             at("longer.gz", "https://m.org", Verdict::Missing),
             at("longer.gz", "/mnt\u{1b}", Verdict::Ok),
         ];
-        Report { command, archives, seconds: 0.0 }
+        Report::new(command, archives, 0.0)
     }
 
     fn text(report: &Report, color: bool) -> String {
-        let mut out = Vec::new();
-        report.write_text(&mut out, color).unwrap();
-        String::from_utf8(out).unwrap()
+        String::from_utf8(Text { color }.to_bytes(report).unwrap()).unwrap()
     }
 
     #[test]

@@ -1,12 +1,17 @@
-//! What is said of every archive, and of the run as a whole; as text, as JSON, and the one way to
-//! standard output.
+//! What is said of every archive, and of the run as a whole; the forms in which it is said, and the
+//! one way to standard output.
 
+mod annotations;
 mod color;
 mod json;
+mod junit;
+mod markdown;
 mod matrix;
 mod stdout;
 mod text;
 
+use std::borrow::Cow;
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
@@ -14,9 +19,34 @@ use serde::{Serialize, Serializer};
 use crate::digest::Digest;
 use crate::verdict::{ExitStatus, Verdict};
 
+pub use annotations::Annotations;
 pub use color::ColorChoice;
-pub use json::write_json;
+pub use json::{Json, write_json};
+pub use junit::Junit;
+pub use markdown::Markdown;
 pub use stdout::print;
+pub use text::Text;
+
+/// One form of a report: results in, bytes out.
+pub trait Exporter {
+    /// Writes the whole report.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    fn export(&self, report: &Report, out: &mut dyn Write) -> io::Result<()>;
+
+    /// The whole report in memory.
+    ///
+    /// # Errors
+    ///
+    /// None that memory could have; those of `export`, if it makes some of its own.
+    fn to_bytes(&self, report: &Report) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.export(report, &mut bytes)?;
+        Ok(bytes)
+    }
+}
 
 /// All that a run found out about one archive.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -83,9 +113,21 @@ pub struct Report {
     pub archives: Vec<ArchiveReport>,
     /// Seconds that the run took.
     pub seconds: f64,
+    /// Why the run came to no result, in words; escaped already.
+    pub error: Option<String>,
 }
 
 impl Report {
+    /// The report of a run that came to its end.
+    pub const fn new(command: &'static str, archives: Vec<ArchiveReport>, seconds: f64) -> Self {
+        Self { command, archives, seconds, error: None }
+    }
+
+    /// The report of a run that came to no result, as one that could not begin.
+    pub const fn failed(command: &'static str, error: String, seconds: f64) -> Self {
+        Self { command, archives: Vec::new(), seconds, error: Some(error) }
+    }
+
     /// Whether every archive is `ok`; a report of no archive is not.
     pub fn is_ok(&self) -> bool {
         self.exit_status() == ExitStatus::Ok
@@ -105,6 +147,11 @@ impl Report {
     pub fn bytes_downloaded(&self) -> u64 {
         self.archives.iter().map(|archive| archive.bytes_downloaded).sum()
     }
+}
+
+/// What an archive is called beside the same one at other sources.
+pub(crate) fn label<'a>(archive: &'a str, source: Option<&str>) -> Cow<'a, str> {
+    source.map_or(Cow::Borrowed(archive), |source| Cow::Owned(format!("{archive} at {source}")))
 }
 
 /// JSON has no bytes: what is not UTF-8 in a path becomes U+FFFD.

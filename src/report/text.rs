@@ -3,27 +3,31 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{ArchiveReport, Report, matrix};
+use super::{ArchiveReport, Exporter, Report, matrix};
 use crate::verdict::Verdict;
 use crate::{escape, units};
 
 /// The longest of the seven words, `unreachable`, and the gap behind it.
 pub(super) const COLUMN: usize = 13;
 
-impl Report {
-    /// Writes one line an archive, or a table where several mirrors were checked, `color` being that
-    /// of the verdict.
-    ///
-    /// # Errors
-    ///
-    /// Those of `out`.
-    pub fn write_text(&self, out: &mut dyn Write, color: bool) -> io::Result<()> {
-        if let Some(rows) = self.rows() {
-            return matrix::write(&rows, out, color);
-        }
-        self.archives.iter().try_for_each(|archive| writeln!(out, "{}", archive.line(color)))
-    }
+/// The report as one line an archive, or as a table where several mirrors were checked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Text {
+    /// Whether the verdicts have colours.
+    pub color: bool,
+}
 
+impl Exporter for Text {
+    fn export(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        if let Some(rows) = report.rows() {
+            return matrix::write(&rows, out, self.color);
+        }
+        let mut archives = report.archives.iter();
+        archives.try_for_each(|archive| writeln!(out, "{}", archive.line(self.color)))
+    }
+}
+
+impl Report {
     /// The run in one line: `11 ok, 1 corrupt; 3.70 GiB downloaded in 4 min 12 s`.
     pub fn summary(&self) -> String {
         let words: Vec<String> =
@@ -93,13 +97,11 @@ mod tests {
         corrupt.detail = Some("the MD5 differs".to_owned());
         corrupt.next = Some("cxr fetch 2".to_owned());
         let missing = ArchiveReport::new("images_003.tar.gz", Verdict::Missing);
-        Report { command: "fetch", archives: vec![ok, corrupt, missing], seconds: 252.0 }
+        Report::new("fetch", vec![ok, corrupt, missing], 252.0)
     }
 
     fn text(color: bool) -> String {
-        let mut out = Vec::new();
-        report().write_text(&mut out, color).unwrap();
-        String::from_utf8(out).unwrap()
+        String::from_utf8(Text { color }.to_bytes(&report()).unwrap()).unwrap()
     }
 
     #[test]
@@ -144,7 +146,7 @@ mod tests {
             report().summary(),
             "1 ok, 1 missing, 1 corrupt; 3.70 GiB downloaded in 4 min 12 s"
         );
-        let nothing = Report { command: "verify", archives: vec![], seconds: f64::NAN };
+        let nothing = Report::new("verify", vec![], f64::NAN);
         assert_eq!(nothing.summary(), "nothing checked in 0.0 s");
     }
 }

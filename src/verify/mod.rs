@@ -60,7 +60,7 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let engine = Engine::for_this_machine();
     let checker = Checker::new(&request.catalog, &engine, listener, cancel);
     let archives = check_all(&targets, &checker, listener);
-    Report { command: "verify", archives, seconds: start.elapsed().as_secs_f64() }
+    Report::new("verify", archives, start.elapsed().as_secs_f64())
 }
 
 /// Checks [`READERS`] targets at a time; the reports are in their order.

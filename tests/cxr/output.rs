@@ -24,7 +24,7 @@ const FIELDS: [&str; 14] = [
 ];
 
 /// A fetch with everything in it: ok, foreign, corrupt, unreachable, error.
-fn mixed(sandbox: &Sandbox) -> (Server, Vec<Archive>) {
+pub fn mixed(sandbox: &Sandbox) -> (Server, Vec<Archive>) {
     let all: Vec<_> = (1..=5).map(|number| archive(number, 1)).collect();
     let server = Server::with(&all);
     server.serve(&all[1].path(), &all[0].bytes);

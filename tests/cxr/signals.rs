@@ -104,7 +104,9 @@ fn the_report_of_an_interrupted_fetch_is_whole() {
     let fetch = sandbox.fetch(&server, &all).args(["--stall-timeout", "60"]);
     let mut running = fetch.spawn();
     running.until("the first archive", || sandbox.data().join(NAMES[0]).exists());
-    std::thread::sleep(Duration::from_millis(50));
+    let begun = || server.hits_on(&all[1].path()).iter().any(|hit| hit.sent >= 100_000);
+    running.until("bytes of the second", begun);
+    std::thread::sleep(Duration::from_millis(300));
     running.signal(Signal::INT);
     let outcome = running.wait();
     outcome.exits(130);

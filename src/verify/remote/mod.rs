@@ -91,7 +91,7 @@ pub fn verify_mirrors(
     listener.on(Event::Planned { archives: check.places.len(), bytes });
     check.run(&options)?;
     let archives = check.reports.into_iter().filter_map(OnceLock::into_inner).collect();
-    Ok(Report { command: "verify", archives, seconds: start.elapsed().as_secs_f64() })
+    Ok(Report::new("verify", archives, start.elapsed().as_secs_f64()))
 }
 
 fn options(request: &MirrorsRequest) -> Result<Options, ClientError> {

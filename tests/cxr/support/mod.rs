@@ -8,16 +8,18 @@ mod process;
 mod program;
 mod python;
 mod sandbox;
+mod schema;
 mod server;
 
 pub use archive::{Archive, NAMES, archive, archives, stored};
 pub use mount::SmallDisk;
 pub use nginx::{Authority, Nginx};
-pub use outcome::Report;
+pub use outcome::{Outcome, Report};
 pub use process::Running;
 pub use program::Cxr;
 pub use python::Python;
 pub use sandbox::Sandbox;
+pub use schema::{invalid, invalid_xml, python_with};
 pub use server::{Fault, Hit, Lie, Refusal, Rule, Server};
 
 use std::time::{Duration, Instant};
@@ -41,7 +43,7 @@ pub fn random() -> fastrand::Rng {
 }
 
 /// Whether tests that need a program which is not installed may be left out.
-fn may_skip(program: &str, package: &str) -> bool {
+pub fn may_skip(program: &str, package: &str) -> bool {
     let allowed = std::env::var_os("CXR_TESTS_WITHOUT_SERVERS").is_some_and(|value| value == "1");
     assert!(
         allowed,

@@ -77,9 +77,16 @@ impl Outcome {
     /// The JSON report, which is all of standard output.
     #[track_caller]
     pub fn report(&self) -> Report {
-        let value: Value = serde_json::from_slice(&self.stdout)
-            .unwrap_or_else(|error| panic!("expected JSON on standard output: {error}{self}"));
-        self.expect(value["schema"] == "cxr.report/1", "the schema `cxr.report/1`");
+        self.report_in(&self.stdout)
+    }
+
+    /// The JSON report that it left somewhere. It is held against the published schema.
+    #[track_caller]
+    pub fn report_in(&self, document: &[u8]) -> Report {
+        let value: Value = serde_json::from_slice(document)
+            .unwrap_or_else(|error| panic!("expected a JSON report: {error}{self}"));
+        let invalid = super::invalid("report", &String::from_utf8_lossy(document));
+        self.expect(invalid.is_none(), format_args!("a valid report, not {invalid:?}"));
         Report { value, shown: self.to_string() }
     }
 }

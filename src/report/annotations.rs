@@ -1,0 +1,178 @@
+//! The report as workflow commands, which GitHub's runner turns into annotations of a job.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::{ArchiveReport, Exporter, Report};
+use crate::escape;
+
+/// So many errors and so many warnings of a step are shown; GitHub drops the rest without a word
+/// (docs/problem-matchers.md of its toolkit).
+const MOST: usize = 10;
+
+/// Characters of a message that are kept. The longest says what each of several sources answered.
+const LONGEST: usize = 2000;
+
+/// The report as annotations: an error for every archive that is wrong, a warning for every one
+/// that could not be judged, nothing for those that are `ok`. What is beyond GitHub's limits is
+/// summed up in the last one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Annotations;
+
+impl Exporter for Annotations {
+    fn export(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
+        let title = format!("cxr {}", report.command);
+        if let Some(error) = &report.error {
+            writeln!(out, "{}", command("error", &title, error))?;
+        }
+        for (level, is_so) in [
+            ("error", crate::verdict::Verdict::is_wrong as fn(_) -> bool),
+            ("warning", crate::verdict::Verdict::is_unjudged),
+        ] {
+            let archives = report.labelled().filter(|(archive, _)| is_so(archive.verdict));
+            let most = MOST - usize::from(level == "error" && report.error.is_some());
+            annotate(level, &title, &archives.collect::<Vec<_>>(), most, out)?;
+        }
+        Ok(())
+    }
+}
+
+fn annotate(
+    level: &str,
+    title: &str,
+    archives: &[(&ArchiveReport, Cow<'_, str>)],
+    most: usize,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let alone = if archives.len() > most { most - 1 } else { archives.len() };
+    let (alone, together) = archives.split_at(alone);
+    for (archive, label) in alone {
+        let title = format!("{title}: {label} {}", archive.verdict);
+        writeln!(out, "{}", command(level, &title, &words(archive)))?;
+    }
+    if together.is_empty() {
+        return Ok(());
+    }
+    let names = together.iter().map(|(archive, label)| format!("{label} {}", archive.verdict));
+    let names: Vec<_> = names.collect();
+    let more = format!("{title}: {} more archives", together.len());
+    writeln!(out, "{}", command(level, &more, &names.join(", ")))
+}
+
+/// Why, and what to do.
+fn words(archive: &ArchiveReport) -> String {
+    let mut words = archive.detail.clone().unwrap_or_else(|| archive.verdict.to_string());
+    if let Some(next) = &archive.next {
+        let _ = write!(words, "; next: {next}");
+    }
+    words
+}
+
+/// A workflow command. The escapes are those of GitHub's toolkit, and they are applied to text
+/// that has no control characters any more.
+fn command(level: &str, title: &str, message: &str) -> String {
+    let title = data(title).replace(':', "%3A").replace(',', "%2C");
+    format!("::{level} title={title}::{}", data(message))
+}
+
+fn data(text: &str) -> String {
+    let text = escape::text(text);
+    let text = match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into_owned(),
+    };
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Verdict;
+
+    fn lines(report: &Report) -> Vec<String> {
+        let text = String::from_utf8(Annotations.to_bytes(report).unwrap()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn many(verdict: Verdict, count: usize) -> Vec<ArchiveReport> {
+        (1..=count).map(|number| ArchiveReport::new(format!("a{number}"), verdict)).collect()
+    }
+
+    #[test]
+    fn wrong_is_an_error_not_known_a_warning_and_ok_is_silent() {
+        let mut corrupt = ArchiveReport::new("a", Verdict::Corrupt);
+        corrupt.detail = Some("the MD5 differs".to_owned());
+        corrupt.next = Some("fetch".to_owned());
+        let archives = vec![
+            ArchiveReport::new("b", Verdict::Unreachable),
+            ArchiveReport::new("c", Verdict::Ok),
+            corrupt,
+        ];
+        assert_eq!(
+            lines(&Report::new("verify", archives, 0.0)),
+            [
+                "::error title=cxr verify%3A a corrupt::the MD5 differs; next: fetch",
+                "::warning title=cxr verify%3A b unreachable::unreachable",
+            ]
+        );
+    }
+
+    #[test]
+    fn ten_of_a_kind_stand_alone_and_of_more_the_last_sums_up() {
+        for (count, expected) in [(10, 10), (11, 10), (40, 10)] {
+            let mut archives = many(Verdict::Missing, count);
+            archives.extend(many(Verdict::Error, count));
+            let lines = lines(&Report::new("verify", archives, 0.0));
+            for level in ["::error ", "::warning "] {
+                let found: Vec<_> = lines.iter().filter(|line| line.starts_with(level)).collect();
+                assert_eq!(found.len(), expected, "{lines:#?}");
+                assert_eq!(found[9].contains("more archives"), count > 10, "{lines:#?}");
+            }
+        }
+        let lines = lines(&Report::new("verify", many(Verdict::Missing, 12), 0.0));
+        let last =
+            "::error title=cxr verify%3A 3 more archives::a10 missing, a11 missing, a12 missing";
+        assert_eq!(lines[9], last);
+    }
+
+    #[test]
+    fn of_several_mirrors_each_is_named() {
+        let at = |source: &str, verdict| {
+            let mut archive = ArchiveReport::new("a", verdict);
+            archive.source = Some(source.to_owned());
+            archive
+        };
+        let archives = vec![at("m", Verdict::Ok), at("n", Verdict::Missing)];
+        let found = lines(&Report::new("verify", archives, 0.0));
+        assert_eq!(found, ["::error title=cxr verify%3A a at n missing::missing"]);
+    }
+
+    #[test]
+    fn a_run_without_a_result_takes_one_place() {
+        let mut report = Report::failed("fetch", "busy: 100 %\nx".to_owned(), 0.0);
+        assert_eq!(lines(&report), ["::error title=cxr fetch::busy: 100 %25\\u{a}x"]);
+        report.archives = many(Verdict::Corrupt, 10);
+        assert_eq!(lines(&report).len(), 10);
+    }
+
+    #[test]
+    fn no_name_ends_a_property_or_a_line() {
+        let mut odd = ArchiveReport::new("a,file=x::b%3A\n::error::c", Verdict::Foreign);
+        odd.detail = Some("##[add-mask]x\r\n::stop-commands::y".to_owned());
+        let found = lines(&Report::new("fetch", vec![odd], 0.0));
+        assert_eq!(
+            found,
+            ["::error title=cxr fetch%3A a%2Cfile=x%3A%3Ab%253A\\u{a}%3A%3Aerror%3A%3Ac foreign\
+              ::\\u{23}#[add-mask]x\\u{d}\\u{a}::stop-commands::y"]
+        );
+    }
+
+    #[test]
+    fn a_message_has_an_end() {
+        let mut long = ArchiveReport::new("a", Verdict::Unreachable);
+        long.detail = Some("ä".repeat(10_000));
+        let found = lines(&Report::new("fetch", vec![long], 0.0));
+        assert!(found[0].chars().count() < LONGEST + 100 && found[0].ends_with('…'));
+    }
+}

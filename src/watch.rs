@@ -1,0 +1,107 @@
+//! A run that can take hours: shown on the way, ended by a signal, reported at the end.
+
+use std::io::{self, Write};
+use std::time::Instant;
+
+use anyhow::Context;
+use cxr::cancel::Cancel;
+use cxr::event::Listener;
+use cxr::progress::{Messages, Progress};
+use cxr::report::{self, Exporter, Json, Report, Text};
+use cxr::verdict::ExitStatus;
+
+use crate::cli::{Format, Outputs, Settings};
+use crate::commands::Failure;
+use crate::documents::Documents;
+use crate::github::Job;
+use crate::signals::Signals;
+
+/// What is known of a run before it begins.
+pub(crate) struct Watch<'a> {
+    /// The command, as typed.
+    pub(crate) command: &'static str,
+    pub(crate) settings: &'a Settings,
+    pub(crate) outputs: Outputs,
+    /// The command line that continues it after a signal.
+    pub(crate) resume: &'a str,
+}
+
+impl Watch<'_> {
+    /// Does the work and says everywhere what came of it. A run that cannot begin is reported as
+    /// well.
+    pub(crate) fn run(
+        self,
+        work: impl FnOnce(&dyn Listener, &Cancel) -> Result<Report, Failure>,
+    ) -> Result<ExitStatus, Failure> {
+        let start = Instant::now();
+        let messages = Messages::new(self.settings.verbosity);
+        let cancel = Cancel::new();
+        let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
+        let (documents, result) = match Documents::new(&self.outputs) {
+            Ok(documents) => (documents, self.watched(&cancel, work)),
+            Err(error) => (Documents::default(), Err(Failure::usage(error))),
+        };
+        let mut conclusion = Conclusion { messages, status: ExitStatus::Ok };
+        let report = match result {
+            Ok(report) => {
+                conclusion.status = report.exit_status();
+                report
+            }
+            Err(failure) => {
+                let error = format!("{:#}", failure.error);
+                messages.error(&error);
+                conclusion.status = failure.status;
+                Report::failed(self.command, error, start.elapsed().as_secs_f64())
+            }
+        };
+        conclusion.note(self.print(&report));
+        documents.write(&report).into_iter().for_each(|error| conclusion.note(Err(error)));
+        if let Some(job) = Job::detect() {
+            conclusion.note(job.tell(&report, messages).map_err(anyhow::Error::from));
+        }
+        if report.error.is_none() {
+            messages.note(report.summary());
+        }
+        let Some(status) = signals.status() else { return Ok(conclusion.status) };
+        messages.error(format_args!("interrupted; to continue: {}", self.resume));
+        Ok(status)
+    }
+
+    fn watched(
+        &self,
+        cancel: &Cancel,
+        work: impl FnOnce(&dyn Listener, &Cancel) -> Result<Report, Failure>,
+    ) -> Result<Report, Failure> {
+        let progress = Progress::start(self.settings.verbosity, self.settings.progress);
+        let result = work(&progress, cancel);
+        progress.finish();
+        result
+    }
+
+    fn print(&self, report: &Report) -> anyhow::Result<()> {
+        let color = self.settings.color.on_stdout();
+        let write = |out: &mut dyn Write| -> io::Result<()> {
+            match self.settings.format {
+                Format::Text => Text { color }.export(report, out),
+                Format::Json => Json.export(report, out),
+            }
+        };
+        report::print(write).context("cannot write to standard output")
+    }
+}
+
+/// How the run ends: a report that was lost is no success.
+struct Conclusion {
+    messages: Messages,
+    status: ExitStatus,
+}
+
+impl Conclusion {
+    fn note(&mut self, result: anyhow::Result<()>) {
+        let Err(error) = result else { return };
+        self.messages.error(format_args!("{error:#}"));
+        if self.status == ExitStatus::Ok {
+            self.status = ExitStatus::Failed;
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Reports in files: who gets one, when, and who else can read it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::output::mixed;
+use crate::support::{
+    Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives, invalid_xml, python_with,
+};
+
+/// `cxr fetch` with its text on standard output.
+fn fetch(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Cxr {
+    sandbox.fetch(server, all).args(["--format", "text"])
+}
+
+/// Files of the sandbox's own folder, to see that nothing is left beside a report.
+pub fn beside(sandbox: &Sandbox) -> Vec<String> {
+    let names = fs::read_dir(sandbox.root()).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+    names.retain(|name| !matches!(name.as_str(), "data" | "home"));
+    names.sort();
+    names
+}
+
+#[test]
+fn the_file_has_the_document_and_the_terminal_the_text() {
+    let sandbox = Sandbox::new();
+    let (server, all) = mixed(&sandbox);
+    let outcome = fetch(&sandbox, &server, &all).args(["--report", "report.json"]).run();
+    outcome.exits(1).prints_line(&["ok", NAMES[0]]).prints_line(&["corrupt", NAMES[2]]).is_plain();
+    let report = outcome.report_in(&fs::read(sandbox.path("report.json")).unwrap());
+    assert_eq!(report.verdicts(), ["ok", "foreign", "corrupt", "unreachable", "error"]);
+    assert_eq!(beside(&sandbox), ["report.json", "table.md5"]);
+}
+
+#[test]
+fn verify_leaves_the_same_document_in_the_file_as_on_standard_output() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put_archive(&all[0]);
+    let verify = sandbox.verify(&all).args(["data", "--report", "report.json"]);
+    let outcome = verify.args(["--junit", "junit.xml"]).run();
+    outcome.exits(1);
+    assert_eq!(fs::read(sandbox.path("report.json")).unwrap(), outcome.stdout);
+    outcome.report();
+    assert_eq!(beside(&sandbox), ["junit.xml", "report.json", "table.md5"]);
+}
+
+#[test]
+fn reports_are_written_after_a_signal_too() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::Stall { after: 100_000 }.on(&all[1].path()));
+    let fetch = fetch(&sandbox, &server, &all).args(["--stall-timeout", "60"]);
+    let mut running = fetch.args(["--report", "r.json", "--junit", "j.xml"]).spawn();
+    running.until("the first archive", || sandbox.data().join(NAMES[0]).exists());
+    assert_eq!(beside(&sandbox), ["table.md5"], "nothing is there before the end");
+    running.signal(Signal::TERM);
+    let outcome = running.wait();
+    let report = outcome.exits(143).report_in(&fs::read(sandbox.path("r.json")).unwrap());
+    report.line(NAMES[0]).is("ok");
+    report.line(NAMES[1]).because("interrupted");
+    let Some(junit) = junit(&sandbox.path("j.xml")) else { return };
+    assert_eq!(junit["suites"][0]["failures"], "1", "{junit}");
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_said_before_the_first_request() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    for (option, path) in
+        [("--report", "no/such/folder.json"), ("--junit", "data"), ("--report", "/proc/x.json")]
+    {
+        let outcome = sandbox.fetch(&server, &all).args([option, path]).run();
+        outcome.exits(2).says(path).says("could not be written");
+        let error = outcome.report().value["error"].as_str().unwrap().to_owned();
+        outcome.expect(error.contains(path), "the reason in the document");
+        assert!(server.hits().is_empty(), "{outcome}");
+    }
+}
+
+#[test]
+fn a_report_replaces_a_report_and_nothing_else() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let path = sandbox.put_archive(&all[0]);
+    let into = |option: &str, path: &str| sandbox.verify(&all).args(["data", option, path]).run();
+    for option in ["--report", "--junit"] {
+        into(option, path.to_str().unwrap()).exits(2).says("is there already");
+        into(option, "table.md5").exits(2).says("is there already");
+        into(option, "document").exits(0);
+        into(option, "document").exits(0);
+        let other = if option == "--report" { "--junit" } else { "--report" };
+        into(other, "document").exits(2).says("is there already");
+        fs::remove_file(sandbox.path("document")).unwrap();
+    }
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_report_may_go_into_a_pipe() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    sandbox.table(&all);
+    let script = "exec 3>&1; { \"$0\" verify data --checksums table.md5 --report /dev/fd/1 >&3; }";
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("({script}) | cat >both"), env!("CARGO_BIN_EXE_cxr")]);
+    let status = command.current_dir(sandbox.root()).status().unwrap();
+    assert!(status.success());
+    let both = fs::read_to_string(sandbox.path("both")).unwrap();
+    assert!(both.contains("{\"schema\":\"cxr.report/1\"") && both.contains("ok  "), "{both}");
+}
+
+#[test]
+fn a_report_that_is_lost_at_the_end_is_no_success() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    let outcome = sandbox.verify(&all).args(["data", "--report", "/dev/full"]).run();
+    outcome.exits(3).says("/dev/full could not be written");
+    outcome.report().all_ok();
+}
+
+/// Each way in which a run may come to no result, with its status and a word of the reason.
+pub fn cannot_begin(sandbox: &Sandbox, all: &[Archive]) -> Vec<(Cxr, i32, &'static str)> {
+    let server = Server::with(all);
+    sandbox.put("broken.md5", "this is no table\n");
+    sandbox.put("broken.pem", "this is no certificate\n");
+    sandbox.put("file", "");
+    let broken = ["--format", "json", "--checksums", "broken.md5"];
+    vec![
+        (sandbox.fetch(&server, all).args(["--cacert", "broken.pem"]), 2, "broken.pem"),
+        (sandbox.fetch(&server, all).arg("no-such-archive"), 2, "no-such-archive"),
+        (sandbox.fetch_with(&sandbox.table(all)), 2, "--from"),
+        (sandbox.cxr(["fetch"]).args(broken), 2, "line 1"),
+        (sandbox.cxr(["verify"]).args(broken), 2, "line 1"),
+        (sandbox.fetch(&server, all).args(["--dir", "file"]), 3, "file/.cxr"),
+    ]
+}
+
+#[test]
+fn a_run_that_cannot_begin_says_so_in_every_form() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    for (run, status, word) in cannot_begin(&sandbox, &all) {
+        let outcome = run.args(["--report", "r.json", "--junit", "j.xml"]).run();
+        outcome.exits(status).says(word);
+        let report = outcome.report();
+        assert_eq!(fs::read(sandbox.path("r.json")).unwrap(), outcome.stdout);
+        let error = report.value["error"].as_str().unwrap_or_default();
+        outcome.expect(error.contains(word), format_args!("{word:?} in the error"));
+        assert_eq!(report.value["ok"], false);
+        assert!(report.lines().is_empty());
+        let Some(junit) = junit(&sandbox.path("j.xml")) else { continue };
+        assert_eq!(junit["suites"][0]["errors"], "1", "{junit}");
+    }
+}
+
+#[test]
+fn a_busy_folder_is_reported() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 200_000 });
+    let mut first = sandbox.fetch(&server, &all).spawn();
+    first.until("some bytes", || server.sent() > 20_000);
+    let second = sandbox.fetch(&server, &all).run();
+    let report = second.exits(3).report();
+    let error = report.value["error"].as_str().unwrap();
+    assert!(error.contains(&first.id().to_string()), "{error}");
+    let waiting = sandbox.fetch(&server, &all).args(["--wait", "--report", "r.json"]).spawn();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    waiting.signal(Signal::INT);
+    let outcome = waiting.wait();
+    let report = outcome.exits(130).report_in(&fs::read(sandbox.path("r.json")).unwrap());
+    assert!(report.value["error"].as_str().unwrap().contains("interrupted while waiting"));
+}
+
+/// A JUnit document as Python's own reader sees it; nothing where there is no Python. The schema
+/// is asked as well.
+#[track_caller]
+fn junit(path: &Path) -> Option<Value> {
+    const READ: &str = "
+import json, sys, xml.etree.ElementTree as tree
+root = tree.parse(sys.argv[1]).getroot()
+outcome = lambda case: [dict(kind=part.tag, text=part.text, **part.attrib) for part in case]
+cases = lambda suite: [dict(case.attrib, outcome=outcome(case)) for case in suite]
+suites = [dict(suite.attrib, cases=cases(suite)) for suite in root]
+print(json.dumps(dict(root.attrib, root=root.tag, suites=suites)))
+";
+    let invalid = invalid_xml("junit.xsd", path);
+    assert!(invalid.is_none(), "{invalid:?}\n{}", fs::read_to_string(path).unwrap());
+    let output = Command::new(python_with("xml.etree")?).args(["-c", READ]).arg(path).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+#[test]
+fn junit_has_a_case_an_archive() {
+    let sandbox = Sandbox::new();
+    let (server, all) = mixed(&sandbox);
+    let outcome = fetch(&sandbox, &server, &all).args(["--junit", "junit.xml"]).run();
+    outcome.exits(1);
+    let Some(junit) = junit(&sandbox.path("junit.xml")) else { return };
+    let suite = &junit["suites"][0];
+    for counts in [&junit, suite] {
+        let counts: Vec<_> =
+            ["name", "tests", "failures", "errors"].iter().map(|name| &counts[name]).collect();
+        assert_eq!(counts, ["cxr fetch", "5", "2", "2"], "{junit}");
+    }
+    let cases = suite["cases"].as_array().unwrap();
+    let expected = [
+        ("", "ok"),
+        ("failure", "foreign"),
+        ("failure", "corrupt"),
+        ("error", "unreachable"),
+        ("error", "error"),
+    ];
+    for ((case, archive), (kind, verdict)) in cases.iter().zip(&all).zip(expected) {
+        assert_eq!(case["name"], *archive.name);
+        assert!(case["time"].as_str().unwrap().parse::<f64>().is_ok(), "{case}");
+        let outcome = &case["outcome"];
+        if kind.is_empty() {
+            assert_eq!(outcome.as_array().unwrap().len(), 0, "{case}");
+        } else {
+            assert_eq!((&outcome[0]["kind"], &outcome[0]["type"]), (&kind.into(), &verdict.into()));
+            assert!(outcome[0]["text"].as_str().unwrap().contains("next: "), "{case}");
+        }
+    }
+}
+
+#[test]
+fn junit_bears_every_name_that_a_table_can_have() {
+    let sandbox = Sandbox::new();
+    let names = ["a\u{1}\u{b}\u{1b}<b>&\"'", "]]>\u{fffe}\u{ffff}", "e\u{85}\u{2028}\u{202e}", "ü"];
+    let all: Vec<_> = names.map(|name| Archive::new(name, b"\x1f\x8bx".to_vec())).into();
+    sandbox.put_archive(&all[3]);
+    let verify = sandbox.verify(&all).args(["data", "data", "--junit", "junit.xml"]);
+    verify.run().exits(1);
+    let Some(junit) = junit(&sandbox.path("junit.xml")) else { return };
+    let name = |at: usize| junit["suites"][0]["cases"][at]["name"].as_str().unwrap();
+    assert!(name(0).starts_with("a\\u{1}\\u{b}\\u{1b}<b>&\"'"), "{junit}");
+    assert!(name(3).starts_with("ü (data/ü"), "{junit}");
+}

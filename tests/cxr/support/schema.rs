@@ -1,0 +1,74 @@
+//! Readers that are not ours: a JSON schema validator and `xmllint`.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use super::{is_installed, may_skip};
+
+/// Python with this module: the first one on the path, or the system's.
+pub fn python_with(module: &str) -> Option<&'static str> {
+    let has = |python: &&str| {
+        let import = format!("import {module}");
+        let python = Command::new(python).args(["-c", &import]).stderr(Stdio::null()).status();
+        python.is_ok_and(|status| status.success())
+    };
+    let found = ["python3", "/usr/bin/python3"].into_iter().find(has);
+    if found.is_none() {
+        may_skip(&format!("python3 with {module}"), &format!("python3-{module}"));
+    }
+    found
+}
+
+/// One validator serves all tests: starting it takes longer than all its work.
+struct Validator {
+    _child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Validator {
+    fn start() -> Option<Mutex<Self>> {
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cxr/support/validate.py");
+        let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs");
+        let mut child = Command::new(python_with("jsonschema")?)
+            .args([source, docs])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Some(Mutex::new(Self { _child: child, stdin, stdout }))
+    }
+
+    fn ask(&mut self, schema: &str, document: &str) -> String {
+        writeln!(self.stdin, "{schema}\t{}", document.trim_end()).unwrap();
+        let mut answer = String::new();
+        self.stdout.read_line(&mut answer).unwrap();
+        assert!(answer.ends_with('\n'), "the validator has ended");
+        answer.trim_end().to_owned()
+    }
+}
+
+/// What the published schema of this name finds wrong with a document of one line; nothing where
+/// there is no validator.
+pub fn invalid(schema: &str, document: &str) -> Option<String> {
+    static VALIDATOR: OnceLock<Option<Mutex<Validator>>> = OnceLock::new();
+    let validator = VALIDATOR.get_or_init(Validator::start).as_ref()?;
+    let mut validator = validator.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Some(validator.ask(schema, document)).filter(|answer| !answer.is_empty())
+}
+
+/// What `xmllint` finds wrong with a file under a schema in `tests/schemas`.
+pub fn invalid_xml(schema: &str, file: &Path) -> Option<String> {
+    if !is_installed("xmllint") && may_skip("xmllint", "libxml2-utils") {
+        return None;
+    }
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schemas")).join(schema);
+    let mut xmllint = Command::new("xmllint");
+    xmllint.args(["--noout", "--nonet", "--schema"]).arg(path).arg(file);
+    let output = xmllint.output().unwrap();
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
