@@ -220,6 +220,10 @@ pub(crate) struct Verify {
     asking: Asking,
     #[command(flatten)]
     pub(crate) outputs: Outputs,
+    /// Files here that are read at a time, 1 to 64. Without it: sixteen, but one on a disk that
+    /// spins
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    readers: Option<NonZeroUsize>,
 }
 
 /// What is to be verified.
@@ -330,7 +334,7 @@ impl Verify {
         let mirrors: Vec<SourceSpec> = self.from.into_iter().flat_map(|s| s.0).collect();
         if mirrors.is_empty() {
             let what = self.what.into_iter().map(PathBuf::from).collect();
-            return Ok(Verification::Here(VerifyRequest { catalog, what }));
+            return Ok(Verification::Here(VerifyRequest { catalog, what, readers: self.readers }));
         }
         let words: Vec<_> = self.what.iter().map(|word| word.to_string_lossy()).collect();
         Ok(Verification::Mirrors(MirrorsRequest {

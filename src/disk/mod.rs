@@ -3,6 +3,7 @@
 //! Every failure carries the path and what was being done to it, so that a message can say so.
 
 mod destination;
+mod device;
 mod folder;
 mod lock;
 mod space;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 pub use destination::{Destination, DestinationError};
+pub use device::spins;
 pub use folder::{Folder, Kept};
 pub use lock::{Lock, LockError};
 pub use space::{allocated, available};

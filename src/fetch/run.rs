@@ -1,7 +1,6 @@
 //! One run: look at what is here, check what may be right, transfer the rest.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, Scope};
 
@@ -18,9 +17,6 @@ use crate::source::Source;
 use crate::transfer::{Ending, Options, Outcome, Plan, Transfer};
 use crate::verdict::Verdict;
 use crate::verify::Checker;
-
-/// Files that are checked at a time.
-const READERS: usize = 12;
 
 /// What a run works with.
 pub(super) struct Run<'a> {
@@ -118,11 +114,10 @@ impl Run<'_> {
             self.listener,
             self.cancel,
         );
-        let next = AtomicUsize::new(0);
         thread::scope(|scope| {
-            for _ in 0..READERS.min(checks.len()) {
-                let (sender, next) = (sender.clone(), &next);
-                scope.spawn(move || self.check_some(checks, next, &sender));
+            if !checks.is_empty() {
+                let sender = sender.clone();
+                scope.spawn(move || self.check(checks, &sender));
             }
             let pending = Pending { checks: checks.len(), transfers: 0 };
             let mut conductor =
@@ -138,25 +133,24 @@ impl Run<'_> {
         })
     }
 
-    /// Checks files until none is left.
-    fn check_some(
-        &self,
-        checks: &[(usize, PathBuf)],
-        next: &AtomicUsize,
-        messages: &Sender<Message>,
-    ) {
+    /// Checks what may be right.
+    fn check(&self, checks: &[(usize, PathBuf)], messages: &Sender<Message>) {
         let catalog = &self.request.catalog;
         let checker = Checker::new(catalog, self.engine, self.listener, self.cancel);
-        while let Some((index, path)) = checks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let archive = &self.archives[*index];
-            let report = checker.check(path, Some(archive));
+        let tasks: Vec<_> = checks
+            .iter()
+            .map(|(index, path)| (path.as_path(), Some(&self.archives[*index])))
+            .collect();
+        checker.check_all(&tasks, None, |check, report| {
+            let index = checks[check].0;
+            let archive = &self.archives[index];
             let wrong = !matches!(report.verdict, Verdict::Ok | Verdict::Error);
             let unknown = wrong && archive.size.is_none() && !self.request.dry_run;
             let size =
                 unknown.then(|| probe::size(archive, self.sources, &self.options.client)).flatten();
             // The receiver lives as long as it expects messages.
-            let _ = messages.send(Message::Checked(*index, Box::new(report), size));
-        }
+            let _ = messages.send(Message::Checked(index, Box::new(report), size));
+        });
     }
 
     fn verified_before(&self, archive: &Archive, path: PathBuf, size: u64) -> ArchiveReport {

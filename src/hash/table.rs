@@ -125,11 +125,14 @@ impl Table {
         let mut ready: Vec<_> = self.entries.iter_mut().filter(|(_, e)| e.is_ready()).collect();
         // Streams with as much as one another share a set: their lanes run out together.
         ready.sort_by_key(|(_, entry)| (!entry.is_ending, Reverse(entry.waiting)));
-        let blocked = ready.iter().filter(|(_, entry)| entry.is_blocked).count();
-        // One wide set costs the least time of all processors together. Only where most of the
-        // sources stand still for us, there are processors to spare for being faster.
-        let set = if 2 * blocked >= ready.len() { width.swift } else { width.most };
-        let sets = ready.len().div_ceil(set).clamp(1, others + 1);
+        let behind = ready.iter().filter(|(_, entry)| entry.is_much()).count();
+        let mut sets = ready.len().div_ceil(width.most).min(others + 1);
+        if 2 * behind >= ready.len() {
+            // One wide set costs the least time of all processors together. More and swifter ones
+            // are worth it where the hash is behind and processors have nothing else to do: all
+            // that are idle but one, which feeds us.
+            sets = sets.max(ready.len().div_ceil(width.swift).min(others.max(1)));
+        }
         let share = ready.len().div_ceil(sets).min(width.most);
         ready.into_iter().take(share).map(|(id, entry)| entry.hand_over(*id)).collect()
     }
@@ -267,18 +270,21 @@ mod tests {
     }
 
     #[test]
-    fn the_work_is_split_where_the_sources_wait_for_it_and_only_there() {
-        let mut table = table(&[BACKLOG + 1; 12]);
-        assert_eq!(taken(&mut table, 0).len(), 12);
-        let mut table = self::table(&[BACKLOG + 1; 12]);
-        for id in 0..12 {
-            let _ = table.push(id, &Bytes::from_static(b"x")).unwrap_err();
+    fn the_work_is_split_where_the_hash_is_behind_and_processors_are_idle() {
+        for (streams, waiting, others, share) in [
+            (12, BACKLOG, 0, 12),
+            // The other one feeds the hash.
+            (12, BACKLOG, 1, 12),
+            (12, BACKLOG, 2, 6),
+            (12, GO, 2, 12),
+            // More than the widest set are split in any case.
+            (20, GO, 0, 16),
+            (20, GO, 1, 10),
+            (20, BACKLOG, 8, 7),
+        ] {
+            let taken = taken(&mut table(&vec![waiting; streams]), others);
+            assert_eq!(taken.len(), share, "{streams} × {waiting}, {others} others");
         }
-        assert_eq!(taken(&mut table, 1).len(), 6);
-        assert_eq!(taken(&mut table, 0).len(), 6);
-        assert_eq!(taken(&mut self::table(&[BACKLOG + 1; 12]), 1).len(), 12);
-        assert_eq!(taken(&mut self::table(&[BACKLOG + 1; 20]), 1).len(), 10);
-        assert_eq!(taken(&mut self::table(&[BACKLOG + 1; 20]), 0).len(), 16);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One file, from its path to its report.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use super::buffers::Buffers;
 use super::judge::{Judgement, Observation, judge};
 use super::names::{Named, named};
 use super::read::{Opened, Trouble};
+use super::turns::{self, Pace, Task};
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::escape;
@@ -59,22 +61,41 @@ impl<'a> Checker<'a> {
     /// A file that could not be read to its end, or that changed meanwhile, is an `error` and
     /// never anything else; so is one whose check was cancelled.
     pub fn check(&self, path: &Path, expected: Option<&'a Archive>) -> ArchiveReport {
-        let start = Instant::now();
-        let named = expected.map_or_else(|| named(path, self.catalog), Named::Exactly);
-        let mut report = match self.observe(path, named) {
-            Ok(seen) => {
-                let judgement = judge(path, named, self.catalog, &seen);
-                let mut report = blank(path, judgement.archive, judgement.verdict);
-                fill(&mut report, &judgement, &seen, path);
-                report
-            }
-            Err(trouble) => unreadable(path, named.archive(), &trouble),
+        let mut check = match self.begin(path, expected) {
+            Ok(check) => check,
+            Err(report) => return *report,
         };
-        report.seconds = start.elapsed().as_secs_f64();
-        report
+        loop {
+            if let Some(report) = check.step() {
+                return report;
+            }
+        }
     }
 
-    fn observe(&self, path: &Path, named: Named<'a>) -> Result<Observation, Trouble> {
+    /// Checks many files side by side, `files` at a time where that is given, else as many as the
+    /// disk bears. Each report goes to `settle`, with the number of its file, when it is there.
+    pub(crate) fn check_all(
+        &self,
+        tasks: &[Task<'_, 'a>],
+        files: Option<NonZeroUsize>,
+        settle: impl Fn(usize, ArchiveReport) + Sync,
+    ) {
+        turns::check_all(self, tasks, files, settle);
+    }
+
+    /// Opens the file, to be read block by block; or the report, where that is the end of it.
+    pub(super) fn begin<'c>(
+        &'c self,
+        path: &'c Path,
+        expected: Option<&'a Archive>,
+    ) -> Result<Check<'c, 'a>, Box<ArchiveReport>> {
+        let named = expected.map_or_else(|| named(path, self.catalog), Named::Exactly);
+        self.open(path, named)
+            .map_err(|trouble| Box::new(unreadable(path, named.archive(), &trouble)))
+    }
+
+    fn open<'c>(&'c self, path: &'c Path, named: Named<'a>) -> Result<Check<'c, 'a>, Trouble> {
+        let begun = Instant::now();
         if self.cancel.is_cancelled() {
             return Err(Trouble::Cancelled);
         }
@@ -89,16 +110,18 @@ impl<'a> Checker<'a> {
         });
         let expected = named.archive().and_then(|archive| archive.size);
         let prefix = expected.filter(|&expected| expected < size);
-        let mut view = View::new(self.engine, prefix);
-        let mut told = 0;
-        opened.read(path, &self.buffers, self.cancel, |block, done| {
-            view.take(block);
-            if done - told >= STEP || done == size {
-                told = done;
-                self.listener.on(Event::Position { archive: &label, source: self.source, done });
-            }
-        })?;
-        Ok(view.finish())
+        let view = Some(View::new(self.engine, prefix));
+        Ok(Check {
+            checker: self,
+            path,
+            named,
+            opened,
+            label,
+            view,
+            told: 0,
+            pace: Pace::default(),
+            begun,
+        })
     }
 
     /// What to call the file before its content is known: as it will be called in the end, as far
@@ -108,6 +131,78 @@ impl<'a> Checker<'a> {
             || self.catalog.archives().iter().find(|archive| archive.size == Some(size));
         let archive = named.archive().or_else(of_this_size);
         archive.map_or_else(|| own_name(path), |archive| archive.name.clone())
+    }
+}
+
+/// A file that is being checked, block by block.
+pub(super) struct Check<'c, 'a> {
+    checker: &'c Checker<'a>,
+    path: &'c Path,
+    named: Named<'a>,
+    opened: Opened,
+    label: String,
+    /// `None` once the file has its report.
+    view: Option<View>,
+    told: u64,
+    pace: Pace,
+    begun: Instant,
+}
+
+impl Check<'_, '_> {
+    /// How fast bytes have come from the disk since this was asked last; waits for the hash do not
+    /// count.
+    pub(super) fn take_pace(&mut self) -> Pace {
+        std::mem::take(&mut self.pace)
+    }
+
+    /// Reads the next block and hands it to the hash. Gives the report when there is none left.
+    pub(super) fn step(&mut self) -> Option<ArchiveReport> {
+        if self.checker.cancel.is_cancelled() {
+            return Some(self.report(Err(Trouble::Cancelled)));
+        }
+        let asked = Instant::now();
+        match self.opened.next(self.path, &self.checker.buffers) {
+            Ok(Some((block, done))) => {
+                self.pace.bytes += block.len() as u64;
+                self.pace.time += asked.elapsed();
+                if let Some(view) = &mut self.view {
+                    view.take(block);
+                }
+                self.tell(done);
+                None
+            }
+            Ok(None) => {
+                let seen = self.view.take().map(View::finish).ok_or(Trouble::Cancelled);
+                Some(self.report(seen))
+            }
+            Err(trouble) => Some(self.report(Err(trouble))),
+        }
+    }
+
+    fn tell(&mut self, done: u64) {
+        if done - self.told >= STEP || done == self.opened.size() {
+            self.told = done;
+            let archive = &self.label;
+            self.checker.listener.on(Event::Position {
+                archive,
+                source: self.checker.source,
+                done,
+            });
+        }
+    }
+
+    fn report(&self, seen: Result<Observation, Trouble>) -> ArchiveReport {
+        let mut report = match seen {
+            Ok(seen) => {
+                let judgement = judge(self.path, self.named, self.checker.catalog, &seen);
+                let mut report = blank(self.path, judgement.archive, judgement.verdict);
+                fill(&mut report, &judgement, &seen, self.path);
+                report
+            }
+            Err(trouble) => unreadable(self.path, self.named.archive(), &trouble),
+        };
+        report.seconds = self.begun.elapsed().as_secs_f64();
+        report
     }
 }
 

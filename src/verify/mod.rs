@@ -17,7 +17,9 @@ mod targets;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod turns;
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,14 +32,12 @@ pub use remote::{MirrorsRequest, verify_mirrors};
 use self::check::unreadable;
 use self::read::Trouble;
 use self::targets::{Target, targets};
+use self::turns::Task;
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::report::{ArchiveReport, Report};
-
-/// Files that are read at a time.
-const READERS: usize = 16;
 
 /// What to check.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ pub struct VerifyRequest {
     /// Folders, each of which should hold the whole catalogue, and files under any name. Nothing
     /// stands for the present folder.
     pub what: Vec<PathBuf>,
+    /// Files that are read at a time; `None`: as many as the disk bears.
+    pub readers: Option<NonZeroUsize>,
 }
 
 /// Checks every file and says what each is: one report for every archive of a folder and for every
@@ -59,22 +61,30 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     listener.on(Event::Planned { archives: targets.len(), bytes });
     let engine = Engine::for_this_machine();
     let checker = Checker::new(&request.catalog, &engine, listener, cancel);
-    let archives = check_all(&targets, &checker, listener);
+    let archives = check_all(&targets, &checker, request.readers, listener);
     Report::new("verify", archives, start.elapsed().as_secs_f64())
 }
 
-/// Checks [`READERS`] targets at a time; the reports are in their order.
-fn check_all(
-    targets: &[Target<'_>],
-    checker: &Checker<'_>,
+/// Checks all targets; the reports are in their order.
+fn check_all<'a>(
+    targets: &'a [Target<'a>],
+    checker: &Checker<'a>,
+    readers: Option<NonZeroUsize>,
     listener: &dyn Listener,
 ) -> Vec<ArchiveReport> {
     let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
-    let pairs: Vec<_> = targets.iter().zip(&reports).collect();
-    in_parallel(&pairs, READERS, |(target, report)| {
-        listener.on(Event::Settled(report.get_or_init(|| target.check(checker))));
-    });
-    // A target whose thread ended early has no report.
+    let settle = |index: usize, report| {
+        listener.on(Event::Settled(reports[index].get_or_init(|| report)));
+    };
+    let mut files = Vec::new();
+    for (index, target) in targets.iter().enumerate() {
+        match target {
+            Target::File { path, expected, .. } => files.push((index, (path.as_path(), *expected))),
+            Target::Settled(report) => settle(index, (**report).clone()),
+        }
+    }
+    let (numbers, tasks): (Vec<usize>, Vec<Task<'_, 'a>>) = files.into_iter().unzip();
+    checker.check_all(&tasks, readers, |file, report| settle(numbers[file], report));
     let reports = reports.into_iter().map(OnceLock::into_inner);
     reports
         .zip(targets)
@@ -109,13 +119,6 @@ impl Target<'_> {
         match self {
             Self::File { size, .. } => *size,
             Self::Settled(_) => 0,
-        }
-    }
-
-    fn check<'a>(&'a self, checker: &Checker<'a>) -> ArchiveReport {
-        match self {
-            Self::File { path, expected, .. } => checker.check(path, *expected),
-            Self::Settled(report) => (**report).clone(),
         }
     }
 

@@ -9,8 +9,7 @@ use std::path::Path;
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
-use super::buffers::{BLOCK, Buffer, Buffers};
-use crate::cancel::Cancel;
+use super::buffers::{BLOCK, Buffers};
 
 /// Why a file could not be read to its end as one file.
 #[derive(Debug, thiserror::Error)]
@@ -32,11 +31,12 @@ pub(super) enum Trouble {
     Cancelled,
 }
 
-/// A file that is open, and what it was at that time.
+/// A file that is open, what it was at that time, and how far it has been read.
 #[derive(Debug)]
 pub(super) struct Opened {
     file: File,
     metadata: Metadata,
+    offset: u64,
 }
 
 impl Opened {
@@ -50,7 +50,7 @@ impl Opened {
         let metadata = file.metadata().map_err(Trouble::Open)?;
         refuse_all_but_files(&metadata)?;
         advise(&file);
-        Ok(Self { file, metadata })
+        Ok(Self { file, metadata, offset: 0 })
     }
 
     /// Its size in bytes when it was opened.
@@ -58,33 +58,22 @@ impl Opened {
         self.metadata.len()
     }
 
-    /// Reads all of it, and hands over one block after the other with the offset behind it.
-    /// `path` is where the file still has to be at the end.
-    pub(super) fn read(
-        mut self,
+    /// The next block: a full one, except at the end; and the offset behind it. `None` when all is
+    /// read and the file at `path` is still the one that was opened.
+    pub(super) fn next(
+        &mut self,
         path: &Path,
         buffers: &Buffers,
-        cancel: &Cancel,
-        mut take: impl FnMut(Bytes, u64),
-    ) -> Result<(), Trouble> {
-        let mut offset = 0;
-        while offset < self.size() {
-            if cancel.is_cancelled() {
-                return Err(Trouble::Cancelled);
-            }
-            let block = self.block(offset, buffers.take())?;
-            offset += block.len() as u64;
-            take(block, offset);
+    ) -> Result<Option<(Bytes, u64)>, Trouble> {
+        if self.offset >= self.size() {
+            return self.see_that_nothing_changed(path).map(|()| None);
         }
-        self.see_that_nothing_changed(path)
-    }
-
-    /// The block that begins at the offset: a full one, except at the end.
-    fn block(&mut self, offset: u64, mut buffer: Buffer) -> Result<Bytes, Trouble> {
-        let left = usize::try_from(self.size() - offset).unwrap_or(BLOCK);
+        let mut buffer = buffers.take();
+        let left = usize::try_from(self.size() - self.offset).unwrap_or(BLOCK);
         let length = left.min(BLOCK);
-        self.fill(offset, &mut buffer.as_mut()[..length])?;
-        Ok(buffer.freeze(length))
+        self.fill(self.offset, &mut buffer.as_mut()[..length])?;
+        self.offset += length as u64;
+        Ok(Some((buffer.freeze(length), self.offset)))
     }
 
     fn fill(&mut self, offset: u64, block: &mut [u8]) -> Result<(), Trouble> {
@@ -102,7 +91,7 @@ impl Opened {
     }
 
     /// The file has ended where it should, was not written to, and is still the one at the path.
-    fn see_that_nothing_changed(mut self, path: &Path) -> Result<(), Trouble> {
+    fn see_that_nothing_changed(&mut self, path: &Path) -> Result<(), Trouble> {
         match self.fill(self.size(), &mut [0]) {
             Err(Trouble::Changed) => {}
             Ok(()) => return Err(Trouble::Changed),
@@ -142,10 +131,13 @@ fn refuse_all_but_files(metadata: &Metadata) -> Result<(), Trouble> {
     }))
 }
 
-/// Tells the kernel to read ahead generously; it may decline.
+/// Tells the kernel to read ahead generously, and that nobody will want these pages soon: where
+/// memory is short, they go before what others use (Linux 6.3 and later). It may decline both.
 fn advise(file: &File) {
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    for advice in [rustix::fs::Advice::Sequential, rustix::fs::Advice::NoReuse] {
+        let _ = rustix::fs::fadvise(file, 0, None, advice);
+    }
     #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
     let _ = file;
 }
@@ -159,11 +151,11 @@ mod tests {
 
     fn read(path: &Path, mut during: impl FnMut(u64)) -> Result<Vec<u8>, Trouble> {
         let mut content = Vec::new();
-        let take = |block: Bytes, offset| {
+        let mut opened = Opened::new(path)?;
+        while let Some((block, offset)) = opened.next(path, &Buffers::default())? {
             content.extend_from_slice(&block);
             during(offset);
-        };
-        Opened::new(path)?.read(path, &Buffers::default(), &Cancel::new(), take)?;
+        }
         Ok(content)
     }
 
@@ -220,24 +212,6 @@ mod tests {
 
     fn append(path: &Path) {
         File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
-    }
-
-    #[test]
-    fn a_cancelled_read_stops() {
-        let file = file(&vec![7; 3 * BLOCK]);
-        let cancel = Cancel::new();
-        let mut last = 0;
-        let result = Opened::new(file.path()).unwrap().read(
-            file.path(),
-            &Buffers::default(),
-            &cancel,
-            |_, offset| {
-                last = offset;
-                cancel.cancel();
-            },
-        );
-        assert!(matches!(result, Err(Trouble::Cancelled)));
-        assert_eq!(last, BLOCK as u64);
     }
 
     #[cfg(target_os = "linux")]

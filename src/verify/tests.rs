@@ -13,7 +13,8 @@ use crate::verdict::Verdict::{self, Corrupt, Error, Foreign, Incomplete, Missing
 
 fn check(what: &[&Path]) -> Vec<ArchiveReport> {
     let what = what.iter().map(|path| path.to_path_buf()).collect();
-    verify(&VerifyRequest { catalog: catalog(), what }, &Silent, &Cancel::new()).archives
+    verify(&VerifyRequest { catalog: catalog(), what, readers: None }, &Silent, &Cancel::new())
+        .archives
 }
 
 fn verdicts(reports: &[ArchiveReport]) -> Vec<(&str, Verdict)> {
@@ -166,7 +167,8 @@ fn a_cancelled_check_passes_nothing() {
     let dir = folder(&[("images_001.tar.gz", &content(1)), ("images_002.tar.gz", &content(2))]);
     let cancel = Cancel::new();
     cancel.cancel();
-    let request = VerifyRequest { catalog: catalog(), what: vec![dir.path().to_owned()] };
+    let request =
+        VerifyRequest { catalog: catalog(), what: vec![dir.path().to_owned()], readers: None };
     let report = verify(&request, &Silent, &cancel);
     let words: Vec<_> = report.archives.iter().map(|r| (r.verdict, detail(r))).collect();
     assert_eq!(words, [(Error, "interrupted"), (Error, "interrupted"), (Missing, "not here")]);
@@ -195,7 +197,7 @@ fn the_listener_hears_of_every_file_until_its_end() {
     let catalog = Catalog::new(vec![archive("b", &vec![7; 2_500_000])]).unwrap();
     let what = vec![dir.path().join("a"), dir.path().to_owned()];
     let notes = Notes::default();
-    let report = verify(&VerifyRequest { catalog, what }, &notes, &Cancel::new());
+    let report = verify(&VerifyRequest { catalog, what, readers: None }, &notes, &Cancel::new());
     assert_eq!(report.archives.iter().map(|r| r.verdict).collect::<Vec<_>>(), [Ok, Missing]);
     let mut notes = notes.0.into_inner().unwrap();
     assert_eq!(notes.remove(0), "2 of 2500000");
@@ -209,14 +211,14 @@ fn the_listener_hears_of_every_file_until_its_end() {
 
 #[test]
 fn more_files_than_readers_come_out_in_order() {
-    let names: Vec<String> = (0..3 * READERS).map(|n| format!("file {n}")).collect();
+    let names: Vec<String> = (0..50).map(|n| format!("file {n}")).collect();
     let contents: Vec<Vec<u8>> = (0..names.len()).map(|n| vec![1; 99 * n]).collect();
     let archives = names.iter().zip(&contents).map(|(name, content)| archive(name, content));
     let catalog = Catalog::new(archives.collect()).unwrap();
     let files: Vec<_> =
         names.iter().zip(&contents).map(|(name, content)| (name.as_str(), &content[..])).collect();
     let dir = folder(&files);
-    let request = VerifyRequest { catalog, what: vec![dir.path().to_owned()] };
+    let request = VerifyRequest { catalog, what: vec![dir.path().to_owned()], readers: None };
     let report = verify(&request, &Silent, &Cancel::new());
     assert!(report.is_ok());
     assert_eq!(report.archives.iter().map(|r| r.name.clone()).collect::<Vec<_>>(), names);

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use self::hashing::Hashing;
 use super::targets::{Target, archive_in};
-use super::{Checker, READERS, in_parallel};
+use super::{Checker, in_parallel};
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
@@ -22,6 +22,9 @@ use crate::hash::Engine;
 use crate::report::{ArchiveReport, Report};
 use crate::source::{ClientError, ClientOptions, Source, SourceSpec};
 use crate::transfer::{self, Errand, Options, Policy};
+
+/// Files of local mirrors that are read at a time.
+const READERS: usize = 16;
 
 /// Which mirrors to check, and how.
 #[derive(Debug, Clone)]
