@@ -223,3 +223,22 @@ fn more_files_than_readers_come_out_in_order() {
     assert!(report.is_ok());
     assert_eq!(report.archives.iter().map(|r| r.name.clone()).collect::<Vec<_>>(), names);
 }
+
+/// Begun and settled, in the order in which the listener hears of them.
+fn order(readers: usize) -> Vec<String> {
+    let dir = folder(&[("images_001.tar.gz", &content(1)), ("images_002.tar.gz", &content(2))]);
+    let what = vec![dir.path().join("images_001.tar.gz"), dir.path().join("images_002.tar.gz")];
+    let request = VerifyRequest { catalog: catalog(), what, readers: NonZeroUsize::new(readers) };
+    let notes = Notes::default();
+    assert!(verify(&request, &notes, &Cancel::new()).is_ok());
+    let mut notes = notes.0.into_inner().unwrap();
+    notes.retain(|note| note.contains("begun") || note.contains("ok"));
+    notes.iter().map(|note| note.split([' ', ',']).skip(1).take(1).collect()).collect()
+}
+
+#[test]
+fn so_many_files_are_read_at_a_time_as_was_said() {
+    assert_eq!(order(1), ["begun", "ok", "begun", "ok"]);
+    let both = order(2);
+    assert_eq!(both[..2], ["begun", "begun"], "{both:?}");
+}

@@ -114,7 +114,7 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Turns<'c, 'a, S> {
             while open.len() < self.files.load(Ordering::Relaxed)
                 && let Some(next) = self.open_next()
             {
-                open.extend(next);
+                open.push(next);
             }
             if open.is_empty() {
                 return;
@@ -129,15 +129,14 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Turns<'c, 'a, S> {
         }
     }
 
-    /// Opens the next file; `None` where there is none, and nothing in it where that settled it.
-    fn open_next(&self) -> Option<Option<(usize, Check<'c, 'a>)>> {
-        let index = self.next.fetch_add(1, Ordering::Relaxed);
-        let (path, expected) = self.tasks.get(index)?;
-        match self.checker.begin(path, *expected) {
-            Ok(check) => Some(Some((index, check))),
-            Err(report) => {
-                (self.settle)(index, *report);
-                Some(None)
+    /// Opens the next file that can be opened, and settles those that cannot.
+    fn open_next(&self) -> Option<(usize, Check<'c, 'a>)> {
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let (path, expected) = self.tasks.get(index)?;
+            match self.checker.begin(path, *expected) {
+                Ok(check) => return Some((index, check)),
+                Err(report) => (self.settle)(index, *report),
             }
         }
     }
