@@ -22,6 +22,7 @@ mod fetch;
 mod github;
 mod lock;
 mod mirror;
+mod network;
 mod output;
 mod present;
 mod reports;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::support::{Fault, NAMES, Sandbox, Server, archive, archives};
+use crate::support::{Fault, NAMES, Refusal, Sandbox, Server, archive, archives};
 
 #[test]
 fn a_folder_is_a_source() {
@@ -58,6 +58,19 @@ fn the_second_source_is_asked_where_the_first_is_dead() {
     let report = sandbox.fetch_from(&dead, &all).args(["--from", &second.base()]).report(0);
     report.all_ok();
     assert!(report.source_of(NAMES[0]).contains(second.base().trim_start_matches("http://")));
+}
+
+#[test]
+fn a_source_found_dead_is_remembered_for_the_other_archives() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let (dead, second) = (Server::with(&all), Server::with(&all));
+    dead.allow(0, Refusal::Close);
+    let fetch = sandbox.fetch(&dead, &all).args(["--from", &second.base()]);
+    // Slow enough that between any two chunks there is time for another attempt at the dead one.
+    second.does(Fault::Throttle { rate: 1 << 20 });
+    fetch.args(["-j", "1", "-c", "1"]).chunk(60_000).report(0).all_ok();
+    // Three attempts for the first archive, and one for each of the others.
+    assert_eq!(dead.connections(), 6);
 }
 
 #[test]

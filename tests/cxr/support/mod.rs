@@ -1,22 +1,34 @@
 //! What the tests stand on.
 
 mod archive;
+mod authority;
+mod hole;
 mod mount;
+mod names;
 mod nginx;
 mod outcome;
 mod process;
 mod program;
+mod proxy;
 mod python;
 mod sandbox;
 mod schema;
 mod server;
 
 pub use archive::{Archive, NAMES, archive, archives, stored};
+pub use authority::{Authority, Certificate};
+pub use hole::Hole;
 pub use mount::SmallDisk;
+<<<<<<< HEAD
 pub use nginx::{Authority, Nginx};
+=======
+pub use names::{NameServer, Names};
+pub use nginx::Nginx;
+>>>>>>> 4103b51 (Tests: names, addresses, proxies, certificates and a sleep between here and a server)
 pub use outcome::{Outcome, Report};
 pub use process::Running;
 pub use program::Cxr;
+pub use proxy::Proxy;
 pub use python::Python;
 pub use sandbox::Sandbox;
 pub use schema::{invalid, invalid_xml, python_with};

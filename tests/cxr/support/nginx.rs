@@ -5,8 +5,8 @@ use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
 
+use super::authority::{Authority, Certificate};
 use super::sandbox::Sandbox;
 use super::{is_installed, may_skip, process, wait_until};
 
@@ -18,25 +18,28 @@ pub struct Nginx {
     log: PathBuf,
 }
 
-/// A certificate authority of our own, and what it signed for the loopback.
-pub struct Authority {
-    certificate: String,
-    server_certificate: String,
-    server_key: String,
-}
-
 impl Nginx {
     /// Over plain HTTP, with more directives for its `server` block; `None` to skip.
     pub fn plain(sandbox: &Sandbox, directives: &str) -> Option<Self> {
-        Self::start(sandbox, false, directives)
+        Self::start(sandbox, None, directives)
     }
 
     /// Over HTTPS, with a certificate of [`Authority::get`]; `None` to skip.
     pub fn tls(sandbox: &Sandbox, directives: &str) -> Option<Self> {
-        Self::start(sandbox, true, directives)
+        Self::tls_with(sandbox, Certificate::Good, directives)
     }
 
-    fn start(sandbox: &Sandbox, tls: bool, directives: &str) -> Option<Self> {
+    /// The same with a certificate that may have something wrong with it.
+    pub fn tls_with(sandbox: &Sandbox, certificate: Certificate, directives: &str) -> Option<Self> {
+        Self::start(sandbox, Some(certificate), directives)
+    }
+
+    fn start(
+        sandbox: &Sandbox,
+        certificate: Option<Certificate>,
+        directives: &str,
+    ) -> Option<Self> {
+        let tls = certificate.is_some();
         if !is_installed("nginx") && may_skip("nginx", "nginx-light") {
             return None;
         }
@@ -47,15 +50,21 @@ impl Nginx {
         let prefix = sandbox.path(if tls { "nginx-tls" } else { "nginx" });
         fs::create_dir_all(&prefix).unwrap();
         // Another process may take the port between our asking and nginx's.
-        (0..5).find_map(|_| Self::try_start(sandbox, &prefix, tls, directives)).or_else(|| {
+        let start = |_| Self::try_start(sandbox, &prefix, certificate, directives);
+        (0..5).find_map(start).or_else(|| {
             let log = fs::read_to_string(prefix.join("error.log")).unwrap_or_default();
             panic!("nginx does not start:\n{log}")
         })
     }
 
-    fn try_start(sandbox: &Sandbox, prefix: &Path, tls: bool, directives: &str) -> Option<Self> {
-        let port = process::free_port();
-        let config = configuration(sandbox, prefix, port, tls, directives);
+    fn try_start(
+        sandbox: &Sandbox,
+        prefix: &Path,
+        certificate: Option<Certificate>,
+        directives: &str,
+    ) -> Option<Self> {
+        let (port, tls) = (process::free_port(), certificate.is_some());
+        let config = configuration(sandbox, prefix, port, certificate, directives);
         fs::write(prefix.join("nginx.conf"), config).unwrap();
         let child = Self::launch(prefix, port)?;
         Some(Self { child, port, tls, log: prefix.join("access.log") })
@@ -74,6 +83,10 @@ impl Nginx {
             ended || TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
         (!ended).then_some(child)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// `http://127.0.0.1:PORT` or `https://localhost:PORT`.
@@ -113,7 +126,7 @@ fn configuration(
     sandbox: &Sandbox,
     prefix: &Path,
     port: u16,
-    tls: bool,
+    certificate: Option<Certificate>,
     directives: &str,
 ) -> String {
     let mut temporary = String::new();
@@ -121,8 +134,8 @@ fn configuration(
         writeln!(temporary, "  {kind}_temp_path {}/{kind};", prefix.display()).unwrap();
     }
     let served = sandbox.path("served");
-    let secure = if tls { Authority::get().install(prefix) } else { String::new() };
-    let ssl = if tls { " ssl" } else { "" };
+    let secure = certificate.map(|which| Authority::get().install(which, prefix));
+    let (ssl, secure) = (if secure.is_some() { " ssl" } else { "" }, secure.unwrap_or_default());
     format!(
         "daemon off;\nmaster_process off;\npid {prefix}/nginx.pid;\n\
          events {{ worker_connections 256; }}\n\
@@ -133,56 +146,4 @@ fn configuration(
         prefix = prefix.display(),
         served = served.display(),
     )
-}
-
-impl Authority {
-    /// The one of this process, made at first use.
-    pub fn get() -> &'static Self {
-        static MADE: LazyLock<Authority> = LazyLock::new(Authority::make);
-        &MADE
-    }
-
-    /// Writes the authority's certificate into a sandbox.
-    pub fn certificate(&self, sandbox: &Sandbox) -> PathBuf {
-        sandbox.put("authority.pem", &self.certificate)
-    }
-
-    fn make() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let run = |words: &str| {
-            let output = Command::new("openssl")
-                .args(words.split_whitespace())
-                .current_dir(folder.path())
-                .output()
-                .unwrap();
-            assert!(output.status.success(), "openssl {words}\n{output:?}");
-        };
-        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
-        fs::write(
-            folder.path().join("names"),
-            "subjectAltName=DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n",
-        )
-        .unwrap();
-        run(&format!("req -x509 {key} -keyout ca.key -out ca.pem -days 2 -subj /CN=tests"));
-        run(&format!("req {key} -keyout server.key -out server.csr -subj /CN=localhost"));
-        run("x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-             -extfile names -out server.pem");
-        let read = |name| fs::read_to_string(folder.path().join(name)).unwrap();
-        Self {
-            certificate: read("ca.pem"),
-            server_certificate: read("server.pem"),
-            server_key: read("server.key"),
-        }
-    }
-
-    /// Writes the server's certificate and key; the directives that use them.
-    fn install(&self, prefix: &Path) -> String {
-        fs::write(prefix.join("server.pem"), &self.server_certificate).unwrap();
-        fs::write(prefix.join("server.key"), &self.server_key).unwrap();
-        let prefix = prefix.display();
-        format!(
-            "    ssl_certificate {prefix}/server.pem;\n    \
-             ssl_certificate_key {prefix}/server.key;\n"
-        )
-    }
 }

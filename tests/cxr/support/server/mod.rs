@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 use super::archive::Archive;
 use answer::Answer;
 use fault::Rules;
-use request::Request;
 use route::Routes;
 
 pub use fault::{Fault, Lie, Rule};
+pub use request::Request;
 
 /// One request, as it came in, and what it got.
 #[derive(Debug, Clone)]
@@ -105,6 +105,11 @@ impl Server {
     /// `http://127.0.0.1:PORT`.
     pub fn base(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Puts bytes under a path, in place of what was there.

@@ -1,0 +1,211 @@
+//! What lies between here and a server: names, addresses, proxies, certificates, and sleep.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::{
+    Archive, Authority, Certificate, Cxr, Fault, Hole, NameServer, Names, Nginx, Outcome, Proxy,
+    Sandbox, Server, archive, archives,
+};
+
+#[test]
+fn a_name_service_that_fails_once_is_asked_again() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    // Both questions of the first attempt, for either kind of address, and some of the second.
+    let Some(service) = NameServer::of("mirror.test", 3) else { return };
+    let Some(names) = Names::server(&sandbox, &service) else { return };
+    let source = format!("http://mirror.test:{}", server.port());
+    let fetch = sandbox.fetch_from(&source, &all).args(["-v", "-c", "1"]);
+    let outcome = names.see(fetch).run();
+    outcome.exits(0).says("Temporary failure in name resolution").says("trying again");
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_name_that_does_not_exist_is_reported_at_once() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let Some(service) = NameServer::of("mirror.test", 0) else { return };
+    let Some(names) = Names::server(&sandbox, &service) else { return };
+    let fetch = sandbox.fetch_from("http://miror.test:9", &all).args(["-c", "1"]);
+    let outcome = names.see(fetch.args(["--retries", "1000"])).run();
+    outcome.exits(3).report().only().is("unreachable").because("name not found: miror.test");
+    assert!(service.asked() <= 4, "asked {} times", service.asked());
+}
+
+#[test]
+fn a_dead_address_of_a_host_is_passed_by_for_one_that_lives() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let Some(_hole) = Hole::at(server.port()) else { return };
+    let Some(names) = Names::hosts(&sandbox, "::1 dual.test\n127.0.0.1 dual.test\n") else {
+        return;
+    };
+    let source = format!("http://dual.test:{}", server.port());
+    let fetch = sandbox.fetch_from(&source, &all).args(["--connect-timeout", "60", "-c", "1"]);
+    let outcome = names.see(fetch).run();
+    outcome.exits(0);
+    outcome.expect(outcome.elapsed < Duration::from_secs(20), "no wait for what is dead");
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_machine_that_slept_goes_on_where_it_was() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    // While it sleeps, the flow is dropped without a word.
+    server.does(Fault::Stall { after: 300_000 }.first(1));
+    let mut running = sandbox.fetch(&server, &all).args(["-c", "1"]).spawn();
+    running.until("some bytes", || server.sent() >= 300_000);
+    running.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_millis(1500));
+    running.signal(Signal::CONT);
+    let outcome = running.wait();
+    let report = outcome.exits(0).report();
+    sandbox.has(&all[0]);
+    assert!(report.downloaded() < all[0].size() + 70_000, "{}", report.shown());
+}
+
+/// One archive at nginx over HTTPS, with a certificate; what becomes of a fetch with the right
+/// authority.
+fn over_tls(certificate: Certificate) -> Option<(Sandbox, Vec<Archive>, Outcome)> {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put(format!("served{}", all[0].path()), &*all[0].bytes);
+    let nginx = Nginx::tls_with(&sandbox, certificate, "")?;
+    let authority = Authority::get().certificate(&sandbox);
+    let fetch = sandbox.fetch_from(&nginx.base(), &all).args(["--retries", "1000", "--cacert"]);
+    let outcome = fetch.arg(authority).run();
+    assert!(nginx.log().len() <= 1, "{:?}", nginx.log());
+    Some((sandbox, all, outcome))
+}
+
+#[test]
+fn a_certificate_that_will_not_do_is_refused_at_once_and_in_its_own_words() {
+    for (certificate, words) in [
+        (Certificate::Expired, "it has expired, or the clock of this machine is wrong"),
+        (Certificate::NotYet, "it is not valid yet, or the clock of this machine is wrong"),
+        (Certificate::OtherHost, "it is for another host"),
+    ] {
+        let Some((sandbox, all, outcome)) = over_tls(certificate) else { return };
+        let report = outcome.exits(3).is_plain().report();
+        report.only().is("unreachable").because("certificate is not trusted").because(words);
+        assert_eq!(report.only().number("attempts"), 1, "{}", report.shown());
+        sandbox.lacks(&all[0]);
+    }
+}
+
+#[test]
+fn an_authority_of_the_systems_is_trusted_wherever_the_system_has_it() {
+    let Some((_, _, outcome)) = over_tls(Certificate::Good) else { return };
+    outcome.exits(0);
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put(format!("served{}", all[0].path()), &*all[0].bytes);
+    let Some(nginx) = Nginx::tls(&sandbox, "") else { return };
+    let file = Authority::get().certificate(&sandbox);
+    let folder = sandbox.path("authorities");
+    sandbox.put("authorities/company.pem", std::fs::read(&file).unwrap());
+    let fetch = || sandbox.fetch_from(&nginx.base(), &all).arg("--recheck");
+    fetch().run().exits(3).report().only().because("--cacert");
+    for (variable, value) in [("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &folder)] {
+        fetch().env(variable, value).report(0).all_ok();
+        sandbox.has(&all[0]);
+        std::fs::remove_dir_all(sandbox.data()).unwrap();
+    }
+}
+
+#[test]
+fn a_proxy_that_opens_tls_works_with_its_authority() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put(format!("served{}", all[0].path()), &*all[0].bytes);
+    let Some(nginx) = Nginx::tls(&sandbox, "") else { return };
+    let proxy = Proxy::to(nginx.port(), None);
+    let authority = Authority::get().certificate(&sandbox);
+    // Whoever is meant, what answers is the proxy's own TLS.
+    let fetch = || {
+        let fetch = sandbox.fetch_from("https://localhost:4433", &all);
+        fetch.env("https_proxy", proxy.base().replace("http://", "http://me:geheim@"))
+    };
+    let outcome = fetch().run();
+    outcome.exits(3).report().only().because("a proxy that opens TLS").because("--cacert");
+    let outcome = fetch().arg("--cacert").arg(authority).run();
+    outcome.exits(0).report().all_ok();
+    sandbox.has(&all[0]);
+    outcome.expect(!outcome.to_string().contains("geheim"), "no password in sight");
+    for tunnel in proxy.asked() {
+        assert_eq!(tunnel.to, "localhost:4433");
+        assert_eq!(tunnel.authorization.as_deref(), Some("Basic bWU6Z2VoZWlt"));
+    }
+}
+
+#[test]
+fn a_proxy_that_wants_to_know_who_asks_is_named() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let proxy = Proxy::to(9, Some("Basic bWU6Z2VoZWlt"));
+    let fetch = sandbox.fetch_from("https://localhost:4433", &all).args(["-c", "1"]);
+    let outcome = fetch.env("https_proxy", proxy.base()).run();
+    outcome.exits(3).report().only().is("unreachable").because("proxy authorization required");
+}
+
+#[test]
+fn socks_is_spoken_too() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let proxy = Proxy::to(server.port(), None);
+    let fetch = sandbox.fetch_from("http://mirror.test:8080", &all).args(["-c", "1"]);
+    let address = proxy.base().replace("http://", "socks5h://");
+    fetch.env("all_proxy", address).report(0).all_ok();
+    sandbox.has(&all[0]);
+    assert_eq!(proxy.asked()[0].to, "mirror.test:8080");
+}
+
+#[test]
+fn no_proxy_names_hosts_domains_addresses_and_networks() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let proxy = Server::new();
+    let Some(names) = Names::hosts(&sandbox, "127.0.0.1 mirror.lab.test\n") else { return };
+    let table = sandbox.table(&all);
+    let reaches_the_server = |host: &str, value: &str| {
+        let _ = std::fs::remove_dir_all(sandbox.data());
+        proxy.forget();
+        let source = format!("http://{host}:{}", server.port());
+        let fetch = sandbox.fetch_with(&table).args(["--from", &source, "-c", "1"]);
+        let fetch: Cxr = fetch.env("http_proxy", proxy.base()).env("no_proxy", value);
+        let status = names.see(fetch).run().status;
+        // Whoever asks the proxy hears that it has nothing.
+        assert_eq!(status == Some(0), proxy.hits().is_empty(), "{host} with {value:?}");
+        status == Some(0)
+    };
+    for (host, value, direct) in [
+        ("mirror.lab.test", "mirror.lab.test", true),
+        ("mirror.lab.test", "lab.test", true),
+        ("mirror.lab.test", ".lab.test", true),
+        ("mirror.lab.test", "other.test, lab.test", true),
+        ("mirror.lab.test", "*", true),
+        ("127.0.0.1", "127.0.0.1", true),
+        ("127.0.0.1", "127.0.0.0/8", true),
+        ("mirror.lab.test", "", false),
+        ("mirror.lab.test", "other.test", false),
+        ("mirror.lab.test", "ror.lab.test", false),
+        ("127.0.0.1", "127.0.0.2", false),
+        ("127.0.0.1", "10.0.0.0/8", false),
+    ] {
+        assert_eq!(reaches_the_server(host, value), direct, "{host} with no_proxy={value:?}");
+    }
+}
+
+#[test]
+fn a_proxy_gets_its_name_and_password_and_nobody_else_does() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let proxy = Server::new();
+    proxy.serve(&format!("http://mirror.test{}", all[0].path()), &all[0].bytes);
+    let fetch = sandbox.fetch_from("http://mirror.test", &all).arg("-v");
+    let address = proxy.base().replace("http://", "http://me:geheim@");
+    let outcome = fetch.env("http_proxy", address).run();
+    outcome.exits(0).expect(!outcome.to_string().contains("geheim"), "no password in sight");
+    for hit in proxy.hits() {
+        assert_eq!(hit.header("proxy-authorization"), Some("Basic bWU6Z2VoZWlt"));
+        assert_eq!(hit.header("authorization"), None);
+    }
+}

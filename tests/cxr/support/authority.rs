@@ -1,0 +1,115 @@
+//! A certificate authority of our own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use tempfile::TempDir;
+
+use super::sandbox::Sandbox;
+
+/// A certificate authority of our own, with what it needs to sign for the loopback.
+pub struct Authority {
+    folder: TempDir,
+}
+
+/// What it says in a server's certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// That it is this machine, now.
+    Good,
+    /// That it was, until 2020.
+    Expired,
+    /// That it will be, from 2040 on.
+    NotYet,
+    /// That it is another one, with an escape sequence in its name.
+    OtherHost,
+}
+
+/// The least that `openssl ca` wants to know.
+const CONFIGURATION: &str = "\
+[ca]
+default_ca = own
+[own]
+database = index.txt
+new_certs_dir = .
+certificate = ca.pem
+private_key = ca.key
+rand_serial = yes
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+[this]
+subjectAltName = DNS:localhost,IP:127.0.0.1
+extendedKeyUsage = serverAuth
+[other]
+subjectAltName = DNS:mirror\x1b[2J.example.org
+extendedKeyUsage = serverAuth
+";
+
+const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+
+impl Authority {
+    /// The one of this process, made at first use.
+    pub fn get() -> &'static Self {
+        static MADE: LazyLock<Authority> = LazyLock::new(Authority::make);
+        &MADE
+    }
+
+    /// Writes the authority's certificate into a sandbox.
+    pub fn certificate(&self, sandbox: &Sandbox) -> PathBuf {
+        sandbox.put("authority.pem", fs::read(self.folder.path().join("ca.pem")).unwrap())
+    }
+
+    fn make() -> Self {
+        let made = Self { folder: tempfile::tempdir().unwrap() };
+        fs::write(made.folder.path().join("openssl.conf"), CONFIGURATION).unwrap();
+        fs::write(made.folder.path().join("index.txt"), "").unwrap();
+        made.openssl(&format!(
+            "req -x509 {KEY} -keyout ca.key -out ca.pem -days 2 -subj /CN=tests"
+        ));
+        for which in
+            [Certificate::Good, Certificate::Expired, Certificate::NotYet, Certificate::OtherHost]
+        {
+            made.sign(which);
+        }
+        made
+    }
+
+    fn sign(&self, which: Certificate) {
+        let (from, to) = match which {
+            Certificate::Good | Certificate::OtherHost => ("200101000000Z", "491231000000Z"),
+            Certificate::Expired => ("190101000000Z", "200101000000Z"),
+            Certificate::NotYet => ("400101000000Z", "410101000000Z"),
+        };
+        let names = if which == Certificate::OtherHost { "other" } else { "this" };
+        self.openssl(&format!("req {KEY} -keyout {which:?}.key -out {which:?}.csr -subj /CN=x"));
+        self.openssl(&format!(
+            "ca -batch -notext -config openssl.conf -extensions {names} -startdate {from} \
+             -enddate {to} -in {which:?}.csr -out {which:?}.pem"
+        ));
+    }
+
+    fn openssl(&self, words: &str) {
+        let mut command = Command::new("openssl");
+        command.args(words.split_whitespace()).current_dir(self.folder.path());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "openssl {words}\n{output:?}");
+    }
+
+    /// Writes a server's certificate and key; nginx's directives that use them.
+    pub fn install(&self, which: Certificate, prefix: &Path) -> String {
+        for (kind, name) in [("pem", "server.pem"), ("key", "server.key")] {
+            let made = self.folder.path().join(format!("{which:?}.{kind}"));
+            fs::copy(made, prefix.join(name)).unwrap();
+        }
+        let prefix = prefix.display();
+        format!(
+            "    ssl_certificate {prefix}/server.pem;\n    \
+             ssl_certificate_key {prefix}/server.key;\n"
+        )
+    }
+}

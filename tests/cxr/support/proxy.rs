@@ -1,0 +1,114 @@
+//! A proxy that opens tunnels: by CONNECT (RFC 9110, section 9.3.6) or by SOCKS 5 (RFC 1928).
+
+use std::io::{BufReader, Read, Result, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::server::Request;
+
+/// A running proxy; its threads end with the process.
+pub struct Proxy {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Tunnel>>>,
+}
+
+/// What somebody wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tunnel {
+    /// `HOST:PORT`.
+    pub to: String,
+    /// The header `Proxy-Authorization`.
+    pub authorization: Option<String>,
+}
+
+impl Proxy {
+    /// Opens every tunnel, wherever it shall lead, to this port of the loopback. With a word to
+    /// authorise, only for those who say it.
+    pub fn to(port: u16, word: Option<&'static str>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&asked);
+        thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let log = Arc::clone(&log);
+                thread::spawn(move || {
+                    let _ = serve(&client, port, word, &log);
+                });
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Everything that was wanted so far.
+    pub fn asked(&self) -> Vec<Tunnel> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn serve(
+    mut client: &TcpStream,
+    port: u16,
+    word: Option<&str>,
+    log: &Mutex<Vec<Tunnel>>,
+) -> Result<()> {
+    let mut first = [0];
+    client.peek(&mut first)?;
+    let tunnel = if first == [5] { socks(client)? } else { http(client)? };
+    let may = word.is_none() || tunnel.authorization.as_deref() == word;
+    log.lock().unwrap().push(tunnel);
+    if !may {
+        let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
+        return client.write_all(refusal.as_bytes());
+    }
+    let success: &[u8] =
+        if first == [5] { &[5, 0, 0, 1, 127, 0, 0, 1, 0, 0] } else { b"HTTP/1.1 200 OK\r\n\r\n" };
+    client.write_all(success)?;
+    join(client, &TcpStream::connect(("127.0.0.1", port))?)
+}
+
+fn http(client: &TcpStream) -> Result<Tunnel> {
+    // One byte at a time: what follows the head belongs to the tunnel.
+    let request = Request::read(&mut BufReader::with_capacity(1, client));
+    let request = request.ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let authorization = request.header("proxy-authorization").map(str::to_owned);
+    Ok(Tunnel { to: request.path, authorization })
+}
+
+fn socks(mut client: &TcpStream) -> Result<Tunnel> {
+    let methods = read(client, 2)?[1];
+    read(client, methods.into())?;
+    client.write_all(&[5, 0])?;
+    let host = if read(client, 4)?[3] == 1 {
+        read(client, 4)?.iter().map(u8::to_string).collect::<Vec<_>>().join(".")
+    } else {
+        let length = read(client, 1)?[0];
+        String::from_utf8_lossy(&read(client, length.into())?).into_owned()
+    };
+    let port = read(client, 2)?;
+    let port = u16::from_be_bytes([port[0], port[1]]);
+    Ok(Tunnel { to: format!("{host}:{port}"), authorization: None })
+}
+
+fn read(mut client: &TcpStream, length: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    client.read_exact(&mut bytes).map(|()| bytes)
+}
+
+/// Carries bytes both ways until both sides have had enough.
+fn join(client: &TcpStream, server: &TcpStream) -> Result<()> {
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _ = std::io::copy(&mut &*client, &mut &*server);
+            server.shutdown(Shutdown::Write)
+        });
+        let _ = std::io::copy(&mut &*server, &mut &*client);
+        client.shutdown(Shutdown::Write)
+    })
+}
