@@ -19,12 +19,8 @@ pub use archive::{Archive, NAMES, archive, archives, stored};
 pub use authority::{Authority, Certificate};
 pub use hole::Hole;
 pub use mount::SmallDisk;
-<<<<<<< HEAD
-pub use nginx::{Authority, Nginx};
-=======
 pub use names::{NameServer, Names};
 pub use nginx::Nginx;
->>>>>>> 4103b51 (Tests: names, addresses, proxies, certificates and a sleep between here and a server)
 pub use outcome::{Outcome, Report};
 pub use process::Running;
 pub use program::Cxr;
