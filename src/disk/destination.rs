@@ -1,4 +1,5 @@
 //! A document that somebody asked for by its path.
+#![expect(clippy::disallowed_methods, reason = "it may be a pipe or a terminal")]
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};

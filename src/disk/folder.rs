@@ -1,7 +1,6 @@
 //! Where everything lies in the user's folder: archives under their names, and all that is
 //! unfinished or remembered in `.cxr/`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DiskError;
@@ -46,7 +45,7 @@ impl Folder {
     ///
     /// Whatever the operating system says.
     pub fn make(&self) -> Result<(), DiskError> {
-        fs::create_dir_all(&self.own).map_err(DiskError::new(&self.own, "made"))
+        super::make_folder(&self.own)
     }
 
     /// The user's folder.
@@ -87,7 +86,7 @@ impl Folder {
     /// If the folder for them cannot be made.
     pub fn corrupt(&self, archive: &Archive) -> Result<PathBuf, DiskError> {
         let folder = self.own.join("corrupt");
-        fs::create_dir_all(&folder).map_err(DiskError::new(&folder, "made"))?;
+        super::make_folder(&folder)?;
         let free = (1..=u32::MAX)
             .map(|number| folder.join(format!("{}.{number}", key(archive))))
             .find(|path| path.symlink_metadata().is_err());
@@ -115,6 +114,8 @@ fn key(archive: &Archive) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn archive(name: &str) -> Archive {

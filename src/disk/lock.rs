@@ -59,7 +59,7 @@ impl Lock {
         waiting: impl FnOnce(&str),
         cancel: &Cancel,
     ) -> Result<Self, LockError> {
-        let mut file = super::open_in_place(path)?;
+        let mut file = super::File::in_place(path)?.into_inner();
         let mut waiting = Some(waiting);
         loop {
             match file.try_lock() {

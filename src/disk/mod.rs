@@ -1,27 +1,34 @@
-//! The one room that changes anything on the disk: it writes, syncs, renames, removes and locks.
+//! The one room that reads and changes files: it opens, reads, writes, syncs, renames, removes and
+//! locks. All of it passes one door, behind which tests let it fail.
 //!
 //! Every failure carries the path and what was being done to it, so that a message can say so.
 
 mod destination;
 mod device;
+mod door;
+mod file;
 mod folder;
 mod lock;
 mod space;
+#[cfg(debug_assertions)]
+mod trial;
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::FileExt;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
 pub use destination::{Destination, DestinationError};
 pub use device::spins;
+pub use door::{crash_point, pace};
+pub use file::File;
 pub use folder::{Folder, Kept};
 pub use lock::{Lock, LockError};
 pub use space::{allocated, available};
 
 use crate::escape;
+use door::{Operation, pass};
 
 /// The disk refused.
 #[derive(Debug, thiserror::Error)]
@@ -47,47 +54,35 @@ impl DiskError {
     }
 }
 
-/// Opens a file of the program's own to read and write it in place, made if absent, never
-/// truncated. What is no file in its place, as a symbolic link, is removed: nothing is written
-/// through it.
+/// Reads the beginning of a file: so many bytes, or all it has.
 ///
 /// # Errors
 ///
 /// Whatever the operating system says.
-pub fn open_in_place(path: &Path) -> Result<File, DiskError> {
-    clear(path)?;
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-        .map_err(DiskError::new(path, "opened"))
+pub fn read(path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = Vec::new();
+    let mut block = [0; 8 << 10];
+    while bytes.len() < at_most {
+        let length = block.len().min(at_most - bytes.len());
+        match file.read_at(&mut block[..length], bytes.len() as u64)? {
+            0 => break,
+            more => bytes.extend_from_slice(&block[..more]),
+        }
+    }
+    Ok(bytes)
 }
 
 /// Removes what is no file where one of the program's own belongs; of directories, empty ones.
 fn clear(path: &Path) -> Result<(), DiskError> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_dir() => {
-            fs::remove_dir(path).map_err(DiskError::new(path, "removed"))
+            pass(path, Operation::Remove, |_| fs::remove_dir(path))
+                .map_err(DiskError::new(path, "removed"))
         }
         Ok(metadata) if !metadata.is_file() => remove(path),
         _ => Ok(()),
     }
-}
-
-/// Writes blocks one after the other from an offset on.
-///
-/// # Errors
-///
-/// A full disk, among others. Some of the bytes may have been written.
-pub fn write_at(file: &File, offset: u64, blocks: &[Bytes]) -> io::Result<()> {
-    let mut at = offset;
-    for block in blocks {
-        file.write_all_at(block, at)?;
-        at += block.len() as u64;
-    }
-    Ok(())
 }
 
 /// Writes a small file whole: to a name beside it, to the disk, then under its own name. Whoever
@@ -100,14 +95,13 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), DiskError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
     let beside = PathBuf::from(beside);
-    let write = || {
-        let mut file = File::create(&beside)?;
-        file.write_all(contents)?;
-        file.sync_data()
-    };
     clear(&beside)?;
     clear(path)?;
-    write().map_err(DiskError::new(&beside, "written"))?;
+    let file = File::emptied(&beside)?;
+    file.write_at(0, &[Bytes::copy_from_slice(contents)])?;
+    file.sync()?;
+    file.close_once()?;
+    crash_point("replacement-written");
     rename(&beside, path)
 }
 
@@ -118,7 +112,8 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), DiskError> {
 /// Whatever the operating system says; both files are then as they were.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
 pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
-    fs::rename(from, to).map_err(DiskError::new(from, "renamed"))
+    pass(from, Operation::Rename { to }, |_| fs::rename(from, to))
+        .map_err(DiskError::new(from, "renamed"))
 }
 
 /// Removes a file that the program made; one that is not there is no error.
@@ -128,7 +123,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
 /// Whatever else the operating system says.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
 pub fn remove(path: &Path) -> Result<(), DiskError> {
-    match fs::remove_file(path) {
+    match pass(path, Operation::Remove, |_| fs::remove_file(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(DiskError::new(path, "removed")(error))
         }
@@ -136,13 +131,25 @@ pub fn remove(path: &Path) -> Result<(), DiskError> {
     }
 }
 
+/// Makes a folder and those it lies in; those that are there are no error.
+///
+/// # Errors
+///
+/// Whatever the operating system says.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that makes folders")]
+pub fn make_folder(path: &Path) -> Result<(), DiskError> {
+    pass(path, Operation::Make, |_| fs::create_dir_all(path)).map_err(DiskError::new(path, "made"))
+}
+
 /// Makes the entries of a folder outlive a power cut, as a rename in it does only then.
 ///
 /// # Errors
 ///
 /// Whatever the operating system says. File systems that cannot do it say nothing.
+#[expect(clippy::disallowed_methods, reason = "a folder is no file to read or write")]
 pub fn sync_folder(path: &Path) -> Result<(), DiskError> {
-    match File::open(path).and_then(|folder| folder.sync_all()) {
+    let sync = || fs::File::open(path).and_then(|folder| folder.sync_all());
+    match pass(path, Operation::SyncFolder, |_| sync()) {
         // FUSE and some network file systems have no such operation.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         result => result.map_err(DiskError::new(path, "synced")),

@@ -2,7 +2,7 @@
 //!
 //! They make a second run instant. Nobody but `fetch` believes them, and `--recheck` does not.
 
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Folder, Kept};
 
 /// A receipt is shorter than this; a longer file is none.
-const LIMIT: u64 = 4096;
+const LIMIT: usize = 4096;
 
 /// What must be the same for the file to be the one that was verified.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +44,7 @@ impl Receipt {
 /// Whether the file was verified as this archive and is still the same.
 pub(super) fn holds(folder: &Folder, archive: &Archive, file: &Metadata) -> bool {
     let path = folder.kept(archive, Kept::Receipt);
-    let short = path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.len() < LIMIT);
-    let bytes = short.then(|| fs::read(&path).ok()).flatten();
+    let bytes = disk::read(&path, LIMIT + 1).ok().filter(|bytes| bytes.len() <= LIMIT);
     bytes.and_then(|bytes| read(&bytes)) == Some(Receipt::of(archive, file))
 }
 
@@ -59,11 +58,15 @@ pub(super) fn write(folder: &Folder, archive: &Archive, file: &Path) -> Result<(
     let metadata = file.metadata().map_err(DiskError::new(file, "looked at"))?;
     let json = serde_json::to_vec(&Receipt::of(archive, &metadata));
     let path = folder.kept(archive, Kept::Receipt);
-    disk::replace(&path, &json.map_err(|error| DiskError::new(&path, "written")(error.into()))?)
+    disk::replace(&path, &json.map_err(|error| DiskError::new(&path, "written")(error.into()))?)?;
+    disk::crash_point("receipt-written");
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -1,12 +1,10 @@
 //! What is here of each archive, as far as can be seen without hashing.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::receipt;
 use crate::catalog::Archive;
-use crate::disk::Folder;
+use crate::disk::{self, Folder};
 use crate::escape;
 use crate::identify::{self, HEAD, Kind};
 use crate::transfer::{self, Unfinished};
@@ -78,11 +76,10 @@ pub(super) fn is_beginning(archive: &Archive, path: &Path, length: u64) -> bool 
     if !regular || length == 0 || archive.size.is_none_or(|size| length >= size) {
         return false;
     }
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(HEAD as u64).read_to_end(&mut head));
+    let Ok(head) = disk::read(path, HEAD) else { return false };
     let kind = identify::kind(&head);
     let fits = !identify::expects_gzip(&archive.name) || kind == Kind::Gzip;
-    read.is_ok() && fits && !identify::is_out_of_place(&kind, &archive.name)
+    fits && !identify::is_out_of_place(&kind, &archive.name)
 }
 
 /// What is unfinished of the archive, if it is worth anything.

@@ -1,14 +1,13 @@
 //! A local folder as a source, as a mirror that is mounted.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 
 use super::{Body, Fault, Opened, Question};
+use crate::disk::File;
 use crate::escape;
 
 /// Bytes read at a time.
@@ -18,7 +17,6 @@ const BLOCK: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct FileBody {
     file: File,
-    path: PathBuf,
     rest: Range<u64>,
 }
 
@@ -36,7 +34,7 @@ pub(super) fn open(path: &Path, question: &Question<'_>) -> Result<Opened, Fault
         return Err(Fault::WrongSize { offered: total, expected });
     }
     let range = question.range.start..question.range.end.min(total);
-    let body = FileBody { file, path: path.to_owned(), rest: range.clone() };
+    let body = FileBody { file, rest: range.clone() };
     Ok(Opened {
         start: range.start,
         total: Some(total),
@@ -52,14 +50,8 @@ impl FileBody {
     pub(super) fn next(&mut self) -> Result<Option<Bytes>, Fault> {
         let wanted = self.rest.end.saturating_sub(self.rest.start).min(BLOCK as u64);
         let mut block = BytesMut::zeroed(usize::try_from(wanted).unwrap_or(BLOCK));
-        let read = loop {
-            match self.file.read_at(&mut block, self.rest.start) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result,
-            }
-        };
-        let read = read.map_err(|error| {
-            let path = escape::path(&self.path);
+        let read = self.file.read_at(&mut block, self.rest.start).map_err(|error| {
+            let path = escape::path(self.file.path());
             Fault::File(format!("{path} could not be read at byte {}: {error}", self.rest.start))
         })?;
         block.truncate(read);

@@ -13,7 +13,7 @@ use super::schedule::Lease;
 use super::watch::Watch;
 use super::{Job, Transfer, lock};
 use crate::digest::Digest;
-use crate::disk::DiskError;
+use crate::disk::{DiskError, crash_point};
 use crate::event::Event;
 use crate::source::{Body, Client, Fault, Opened, Question};
 
@@ -218,6 +218,7 @@ impl<'a> Flight<'a> {
         if self.gathered == 0 {
             return Ok(());
         }
+        crash_point("bytes-received");
         let gathered = std::mem::take(&mut self.gathered);
         let mut batch = std::mem::take(&mut self.batch);
         let claimed = lock(&self.transfer.schedule).claim(self.lease, gathered);

@@ -16,20 +16,19 @@
 //! that were synced. A journal that is lost or wrong costs time and never correctness: the MD5
 //! decides.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::digest::Digest;
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, File};
 use crate::escape;
 use crate::ranges::RangeSet;
 
 const FORMAT: &str = "cxr-journal/1";
 
 /// Far more than the journal of any archive needs; a longer file is not read.
-const SIZE_LIMIT: u64 = 64 << 20;
+const SIZE_LIMIT: usize = 64 << 20;
 
 /// More sources than anybody names; of a journal with more, the first are remembered.
 const SOURCES: usize = 64;
@@ -50,7 +49,6 @@ pub struct Recovered {
 /// A journal that is being written.
 #[derive(Debug)]
 pub(super) struct Journal {
-    path: PathBuf,
     file: File,
     /// `wrote` records in the file.
     records: u64,
@@ -61,13 +59,8 @@ pub(super) struct Journal {
 
 /// Reads a journal; `None` where there is none for this archive that could be read.
 pub(super) fn read(path: &Path, md5: &Digest) -> Option<Recovered> {
-    let mut bytes = Vec::new();
-    let length =
-        File::open(path).and_then(|file| file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes));
-    match length {
-        Ok(length) if length as u64 <= SIZE_LIMIT => parse(&bytes, md5, boot().as_deref()),
-        _ => None,
-    }
+    let bytes = disk::read(path, SIZE_LIMIT + 1).ok().filter(|bytes| bytes.len() <= SIZE_LIMIT)?;
+    parse(&bytes, md5, boot().as_deref())
 }
 
 /// What a journal's bytes say to a machine whose boot this is.
@@ -170,9 +163,7 @@ impl Journal {
     pub(super) fn begin(path: &Path, md5: &Digest, kept: Recovered) -> Result<Self, DiskError> {
         let Fresh { text, records, synced } = fresh(md5, boot().as_deref(), &kept);
         disk::replace(path, text.as_bytes())?;
-        let file =
-            OpenOptions::new().append(true).open(path).map_err(DiskError::new(path, "opened"))?;
-        Ok(Self { path: path.to_owned(), file, records, synced, kept })
+        Ok(Self { file: File::to_append(path)?, records, synced, kept })
     }
 
     /// Notes the size that a source told.
@@ -219,7 +210,7 @@ impl Journal {
     pub(super) fn synced(&mut self, records: u64) -> Result<(), DiskError> {
         self.append(&line(&format!("synced {records}")))?;
         self.synced = records;
-        self.file.sync_data().map_err(DiskError::new(&self.path, "synced"))
+        self.file.sync()
     }
 
     /// The sources that gave what is written.
@@ -228,8 +219,7 @@ impl Journal {
     }
 
     fn append(&mut self, text: &str) -> Result<(), DiskError> {
-        let written: io::Result<()> = self.file.write_all(text.as_bytes());
-        written.map_err(DiskError::new(&self.path, "written"))
+        self.file.append(text.as_bytes())
     }
 }
 

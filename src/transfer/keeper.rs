@@ -209,6 +209,7 @@ impl Rounds<'_> {
         let target = self.transfer.folder.archive(&self.job.archive);
         if self.transfer.options.keep_corrupt && target.symlink_metadata().is_ok() {
             disk::rename(&target, &self.transfer.folder.corrupt(&self.job.archive)?)?;
+            disk::crash_point("old-file-kept");
         }
         self.job.part().become_archive(size, &target)?;
         Ok(Ending::Verified(digest))

@@ -38,7 +38,7 @@ pub use retry::Policy;
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::digest::Digest;
-use crate::disk::{DiskError, Folder};
+use crate::disk::{self, DiskError, Folder};
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
 use crate::source::{ClientError, ClientOptions, Source};
@@ -327,14 +327,15 @@ impl<'a> Transfer<'a> {
     /// Syncs all parts every few seconds, and passes on a cancellation to the keepers.
     fn keep_synced(&self) {
         let mut last = Instant::now();
+        let every = disk::pace("CXR_TRIAL_SYNC_MS", SYNC);
         while !self.finished.load(Ordering::SeqCst) {
             let schedule = lock(&self.schedule);
-            drop(self.wait(schedule, Some(SYNC.saturating_sub(last.elapsed()))));
+            drop(self.wait(schedule, Some(every.saturating_sub(last.elapsed()))));
             if self.is_over() {
                 self.stop_all();
                 return;
             }
-            if last.elapsed() >= SYNC {
+            if last.elapsed() >= every {
                 self.sync_all();
                 last = Instant::now();
             }

@@ -1,10 +1,8 @@
 //! An archive that is not whole yet: the part, in which every byte lies at its place, and the
 //! journal beside it.
 
-use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,7 +12,7 @@ use rustix::fs::{SeekFrom, seek};
 use super::journal::{self, Journal, Recovered};
 use crate::catalog::Archive;
 use crate::digest::Digest;
-use crate::disk::{self, DiskError, Folder, Kept};
+use crate::disk::{self, DiskError, File, Folder, Kept, crash_point};
 use crate::ranges::RangeSet;
 
 /// What a file without a journal is believed: not the last bytes before a hole, nor the first
@@ -45,7 +43,7 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
     let path = folder.kept(archive, Kept::Part);
     // A link is never the program's, and opening a FIFO would wait for its other end.
     let metadata = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
-    let file = File::open(path).ok()?;
+    let file = File::open(&path).ok()?;
     let limit = archive.size.unwrap_or(u64::MAX).min(metadata.len());
     let recovered = match journal::read(&folder.kept(archive, Kept::Journal), &archive.md5) {
         Some(told)
@@ -93,7 +91,8 @@ impl Part {
         let journal_path = folder.kept(archive, Kept::Journal);
         // The journal first: without a part it claims nothing.
         let journal = Journal::begin(&journal_path, &archive.md5, kept)?;
-        let file = disk::open_in_place(&path)?;
+        crash_point("journal-begun");
+        let file = File::in_place(&path)?;
         let journal = Mutex::new(journal);
         Ok(Self { path, journal_path, md5: archive.md5, file, journal })
     }
@@ -116,7 +115,9 @@ impl Part {
         let sources = vec!["a file that was here".to_owned()];
         let kept = Recovered { written, sources, ..Recovered::default() };
         Journal::begin(&folder.kept(archive, Kept::Journal), &archive.md5, kept.clone())?;
+        crash_point("adoption-journalled");
         disk::rename(file, &path)?;
+        crash_point("file-adopted");
         Ok(kept)
     }
 
@@ -135,7 +136,9 @@ impl Part {
     ///
     /// Whatever the disk says.
     pub fn write(&self, offset: u64, blocks: &[Bytes]) -> Result<(), DiskError> {
-        disk::write_at(&self.file, offset, blocks).map_err(DiskError::new(&self.path, "written"))
+        self.file.write_at(offset, blocks)?;
+        crash_point("part-written");
+        Ok(())
     }
 
     /// Notes bytes that have been written, and who gave them.
@@ -144,7 +147,11 @@ impl Part {
     ///
     /// Whatever the disk says.
     pub fn record(&self, range: Range<u64>, source: &str) -> Result<(), DiskError> {
-        if range.is_empty() { Ok(()) } else { self.journal().wrote(range, source) }
+        if !range.is_empty() {
+            self.journal().wrote(range, source)?;
+            crash_point("journal-appended");
+        }
+        Ok(())
     }
 
     /// Notes the size that a source told.
@@ -185,8 +192,11 @@ impl Part {
             }
             journal.records()
         };
-        self.file.sync_data().map_err(DiskError::new(&self.path, "synced"))?;
-        self.journal().synced(records)
+        self.file.sync()?;
+        crash_point("part-synced");
+        self.journal().synced(records)?;
+        crash_point("sync-journalled");
+        Ok(())
     }
 
     /// The sources that gave what is written.
@@ -201,11 +211,13 @@ impl Part {
     /// Whatever the disk says.
     pub fn begin_again(&mut self, keep: Option<&Path>) -> Result<(), DiskError> {
         let fresh = Journal::begin(&self.journal_path, &self.md5, Recovered::default())?;
+        crash_point("begun-again-in-the-journal");
         match keep {
             Some(keep) => disk::rename(&self.path, keep)?,
             None => disk::remove(&self.path)?,
         }
-        self.file = disk::open_in_place(&self.path)?;
+        crash_point("wrong-part-gone");
+        self.file = File::in_place(&self.path)?;
         self.journal = Mutex::new(fresh);
         Ok(())
     }
@@ -217,16 +229,23 @@ impl Part {
     ///
     /// Whatever the disk says; the part is then still the part, and what had the name has it.
     pub fn become_archive(&self, size: u64, target: &Path) -> Result<(), DiskError> {
-        let failed = DiskError::new(&self.path, "synced");
-        if self.file.metadata().map_err(&failed)?.len() != size {
-            self.file.set_len(size).map_err(DiskError::new(&self.path, "cut to its size"))?;
+        let length = self.file.metadata().map_err(DiskError::new(&self.path, "looked at"))?.len();
+        if length != size {
+            self.file.resize(size)?;
+            crash_point("size-set");
         }
-        self.file.sync_all().map_err(failed)?;
+        self.file.sync_all()?;
+        self.file.close_once()?;
+        crash_point("archive-synced");
         let folder = target.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(DiskError::new(folder, "made"))?;
+        disk::make_folder(folder)?;
         disk::rename(&self.path, target)?;
+        crash_point("archive-named");
         disk::sync_folder(folder)?;
-        disk::remove(&self.journal_path)
+        crash_point("name-synced");
+        disk::remove(&self.journal_path)?;
+        crash_point("journal-removed");
+        Ok(())
     }
 
     /// Gives up the part and its journal. With `keep`, what was written is moved there first.
@@ -236,9 +255,12 @@ impl Part {
     /// Whatever the disk says.
     pub fn discard(&self, keep: Option<&Path>) -> Result<(), DiskError> {
         disk::remove(&self.journal_path)?;
+        crash_point("journal-given-up");
         match keep {
-            Some(keep) => disk::rename(&self.path, keep),
-            None => disk::remove(&self.path),
+            Some(keep) => disk::rename(&self.path, keep)?,
+            None => disk::remove(&self.path)?,
         }
+        crash_point("part-given-up");
+        Ok(())
     }
 }

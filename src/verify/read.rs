@@ -1,15 +1,15 @@
 //! Reads one file from its first byte to its last, and sees to it that it is one file all the
 //! while.
 
-use std::fs::{self, File, Metadata};
-use std::io::{self, Read};
+use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
 use bytes::Bytes;
-use rustix::fs::{Mode, OFlags};
 
 use super::buffers::{BLOCK, Buffers};
+use crate::disk::File;
 
 /// Why a file could not be read to its end as one file.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +43,8 @@ impl Opened {
     /// Opens a regular file. Waits for nobody: a named pipe or a device is refused unopened.
     pub(super) fn new(path: &Path) -> Result<Self, Trouble> {
         refuse_all_but_files(&fs::metadata(path).map_err(Trouble::Open)?)?;
-        // Something else may have come in its place meanwhile, hence NONBLOCK and a second look.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = rustix::fs::open(path, flags, Mode::empty());
-        let file = File::from(file.map_err(|error| Trouble::Open(error.into()))?);
+        let file = File::open(path).map_err(Trouble::Open)?;
+        // Something else may have come in its place meanwhile, hence a second look.
         let metadata = file.metadata().map_err(Trouble::Open)?;
         refuse_all_but_files(&metadata)?;
         advise(&file);
@@ -76,22 +74,22 @@ impl Opened {
         Ok(Some((buffer.freeze(length), self.offset)))
     }
 
-    fn fill(&mut self, offset: u64, block: &mut [u8]) -> Result<(), Trouble> {
+    fn fill(&self, offset: u64, block: &mut [u8]) -> Result<(), Trouble> {
         let mut filled = 0;
         while filled < block.len() {
-            match self.file.read(&mut block[filled..]) {
+            let at = offset + filled as u64;
+            match self.file.read_at(&mut block[filled..], at) {
                 // It was cut meanwhile.
                 Ok(0) => return Err(Trouble::Changed),
                 Ok(more) => filled += more,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Trouble::Read { offset: offset + filled as u64, error }),
+                Err(error) => return Err(Trouble::Read { offset: at, error }),
             }
         }
         Ok(())
     }
 
     /// The file has ended where it should, was not written to, and is still the one at the path.
-    fn see_that_nothing_changed(&mut self, path: &Path) -> Result<(), Trouble> {
+    fn see_that_nothing_changed(&self, path: &Path) -> Result<(), Trouble> {
         match self.fill(self.size(), &mut [0]) {
             Err(Trouble::Changed) => {}
             Ok(()) => return Err(Trouble::Changed),
@@ -143,9 +141,12 @@ fn advise(file: &File) {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "these tests change files under the reader's eyes")]
 mod tests {
     use std::io::Write;
     use std::time::SystemTime;
+
+    use rustix::fs::Mode;
 
     use super::*;
 
@@ -194,11 +195,11 @@ mod tests {
     }
 
     fn cut(path: &Path) {
-        File::options().write(true).open(path).unwrap().set_len(9).unwrap();
+        fs::File::options().write(true).open(path).unwrap().set_len(9).unwrap();
     }
 
     fn overwrite(path: &Path) {
-        File::options().write(true).open(path).unwrap().write_all(b"as long").unwrap();
+        fs::File::options().write(true).open(path).unwrap().write_all(b"as long").unwrap();
     }
 
     fn replace(path: &Path) {
@@ -211,7 +212,7 @@ mod tests {
     }
 
     fn append(path: &Path) {
-        File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
+        fs::File::options().append(true).open(path).unwrap().write_all(b"more").unwrap();
     }
 
     #[cfg(target_os = "linux")]

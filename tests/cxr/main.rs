@@ -17,6 +17,8 @@ mod harness;
 mod causes;
 mod checksums;
 mod content;
+#[cfg(debug_assertions)]
+mod crash;
 mod disk;
 mod fetch;
 mod github;

@@ -26,7 +26,7 @@ pub use process::Running;
 pub use program::Cxr;
 pub use proxy::Proxy;
 pub use python::Python;
-pub use sandbox::Sandbox;
+pub use sandbox::{Sandbox, files_under};
 pub use schema::{invalid, invalid_xml, python_with};
 pub use server::{Fault, Hit, Lie, Refusal, Rule, Server};
 

@@ -42,6 +42,11 @@ impl Outcome {
         self
     }
 
+    /// It was ended as by `kill -9`.
+    pub fn was_killed(&self) -> bool {
+        self.signal == Some(9)
+    }
+
     #[track_caller]
     pub fn exits(&self, status: i32) -> &Self {
         self.expect(self.status == Some(status), format_args!("exit status {status}"))

@@ -57,6 +57,16 @@ impl Cxr {
         self.env("CXR_CHUNK", bytes.to_string())
     }
 
+    /// The process ends, as by `kill -9`, when it comes to a crash point for the nth time.
+    pub fn dies_at(self, point: &str, number: u32) -> Self {
+        self.env("CXR_TRIAL_DIE", format!("{point}:{number}"))
+    }
+
+    /// The disk misbehaves by these rules, as `src/disk/trial.rs` has them.
+    pub fn disk(self, rules: &str) -> Self {
+        self.env("CXR_TRIAL_DISK", rules)
+    }
+
     /// Starts the program by way of another.
     pub fn under<I: AsRef<OsStr>>(mut self, before: impl IntoIterator<Item = I>) -> Self {
         self.before.extend(before.into_iter().map(|word| word.as_ref().to_owned()));

@@ -134,26 +134,38 @@ impl Sandbox {
         assert!(fs::symlink_metadata(&path).is_err(), "{} is there", path.display());
     }
 
+    /// The one file in `data/.cxr` whose name ends so.
+    #[track_caller]
+    pub fn own_file(&self, ending: &str) -> PathBuf {
+        let mut found = self.files("data/.cxr");
+        found.retain(|file| file.to_string_lossy().ends_with(ending));
+        assert_eq!(found.len(), 1, "one {ending} in data/.cxr: {found:?}");
+        self.path("data/.cxr").join(found.remove(0))
+    }
+
     /// Every file under a folder, as paths from there, in order; folders are not listed.
     pub fn files(&self, folder: impl AsRef<Path>) -> Vec<PathBuf> {
         let folder = self.path(folder);
-        let mut files = Vec::new();
-        collect(&folder, &mut files);
-        let mut files: Vec<_> =
-            files.into_iter().map(|file| file.strip_prefix(&folder).unwrap().to_owned()).collect();
+        let mut files: Vec<_> = files_under(&folder)
+            .into_iter()
+            .map(|file| file.strip_prefix(&folder).unwrap().to_owned())
+            .collect();
         files.sort();
         files
     }
 }
 
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else { return };
+/// Every file under a folder.
+pub fn files_under(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let Ok(entries) = fs::read_dir(folder) else { return files };
     for entry in entries {
         let path = entry.unwrap().path();
         if fs::symlink_metadata(&path).unwrap().is_dir() {
-            collect(&path, files);
+            files.extend(files_under(&path));
         } else {
             files.push(path);
         }
     }
+    files
 }

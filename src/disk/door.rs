@@ -1,0 +1,105 @@
+//! The door through which every operation on a file passes.
+//!
+//! In a build with debug assertions a trial can stand behind it, which lets operations fail, keeps
+//! a record of them, or ends the process between two of them. In any other build there is nothing
+//! behind it.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+#[cfg(debug_assertions)]
+use super::trial;
+
+/// What is done to a file or a folder.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(debug_assertions), allow(dead_code, reason = "only a trial looks at it"))]
+pub(super) enum Operation<'a> {
+    /// A file is opened, and made if it is to be written.
+    Open,
+    Read {
+        at: u64,
+        length: usize,
+    },
+    Write {
+        at: u64,
+        bytes: &'a [u8],
+    },
+    /// A write to the end.
+    Append {
+        bytes: &'a [u8],
+    },
+    /// What was written goes to the disk.
+    Sync,
+    Resize {
+        to: u64,
+    },
+    Close,
+    Rename {
+        to: &'a Path,
+    },
+    Remove,
+    /// A folder is made.
+    Make,
+    /// The names in a folder go to the disk.
+    SyncFolder,
+}
+
+impl Operation<'_> {
+    /// Bytes that are to be read or written.
+    pub(super) const fn length(&self) -> usize {
+        match self {
+            Self::Read { length, .. } => *length,
+            Self::Write { bytes, .. } | Self::Append { bytes } => bytes.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// Lets an operation on the path pass. `act` does it, for so many bytes at most as it is given.
+pub(super) fn pass<T>(
+    path: &Path,
+    operation: Operation<'_>,
+    act: impl FnOnce(usize) -> io::Result<T>,
+) -> io::Result<T> {
+    #[cfg(debug_assertions)]
+    return trial::pass(path, operation, act);
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = path;
+        act(operation.length())
+    }
+}
+
+/// Does it again while a signal comes in between.
+pub(super) fn again<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match act() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// A step between two operations, by its name. A trial can end the process here as `kill -9` does;
+/// in a build without debug assertions this is nothing.
+#[inline]
+pub fn crash_point(name: &'static str) {
+    #[cfg(debug_assertions)]
+    trial::crash_point(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+/// How long something usually takes. A trial can make it shorter by the variable of this name, in
+/// milliseconds.
+#[inline]
+pub fn pace(variable: &'static str, usual: Duration) -> Duration {
+    #[cfg(debug_assertions)]
+    return trial::pace(variable).unwrap_or(usual);
+    #[cfg(not(debug_assertions))]
+    {
+        let _ = variable;
+        usual
+    }
+}

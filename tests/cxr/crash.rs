@@ -1,0 +1,273 @@
+//! Ended as by `kill -9` at every step between the first byte and the last: nothing bad is under a
+//! final name, no file of the user's is lost, and the same command goes on.
+//!
+//! The steps are the crash points in the code, and every single operation on a file. Both are
+//! compiled in with debug assertions only.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Archive, Cxr, Fault, Sandbox, Server, archive, files_under};
+
+/// Bytes of a chunk in these tests.
+const CHUNK: u64 = 128 << 10;
+
+/// Connections in these tests.
+const CONNECTIONS: u64 = 2;
+
+/// A fetch of one archive under circumstances of its own.
+struct Scene {
+    /// What lies in the folder beforehand.
+    prepare: fn(&Sandbox, &Server, &Archive),
+    /// What the server does until the process is killed.
+    faults: fn() -> Vec<Fault>,
+    options: &'static [&'static str],
+    variables: &'static [(&'static str, &'static str)],
+    /// Images in the archive: each is about 0.4 MiB.
+    images: usize,
+    /// A file of the user's that must not be lost: how many bytes of it.
+    mine: fn(&Archive) -> Vec<u8>,
+    /// The crash points that it comes to, beside those of every fetch.
+    points: &'static [&'static str],
+    /// Whether what is fetched twice is bounded by what was in flight.
+    bounded: bool,
+}
+
+const PLAIN: Scene = Scene {
+    prepare: |_, _, _| {},
+    faults: Vec::new,
+    options: &[],
+    variables: &[],
+    mine: |_| Vec::new(),
+    images: 3,
+    points: &[
+        "journal-begun",
+        "bytes-received",
+        "block-written",
+        "part-written",
+        "journal-appended",
+        "archive-synced",
+        "archive-named",
+        "name-synced",
+        "journal-removed",
+        "replacement-written",
+        "receipt-written",
+    ],
+    bounded: true,
+};
+
+/// Parts are synced all the while.
+const SYNCED: Scene = Scene {
+    faults: || vec![Fault::Throttle { rate: 4 << 20 }],
+    variables: &[("CXR_TRIAL_SYNC_MS", "10")],
+    points: &["part-synced", "sync-journalled"],
+    ..PLAIN
+};
+
+/// A download that another tool left half done.
+const ADOPTED: Scene = Scene {
+    prepare: |sandbox, _, archive| {
+        sandbox.put(Path::new("data").join(&archive.name), &archive.bytes[..700_000]);
+    },
+    mine: |archive| archive.bytes[..700_000].to_vec(),
+    points: &["adoption-journalled", "file-adopted"],
+    ..PLAIN
+};
+
+/// Another file under the name, which is to be kept.
+const REPLACED: Scene = Scene {
+    prepare: |sandbox, _, archive| {
+        sandbox.put(Path::new("data").join(&archive.name), archive.flipped(500_000));
+    },
+    options: &["--keep-corrupt"],
+    mine: |archive| archive.flipped(500_000),
+    points: &["old-file-kept"],
+    ..PLAIN
+};
+
+/// A source that gives a wrong bit once.
+const WRONG_ONCE: Scene = Scene {
+    faults: || vec![Fault::Flip { at: 300_000 }],
+    points: &["begun-again-in-the-journal", "wrong-part-gone"],
+    bounded: false,
+    ..PLAIN
+};
+
+/// The same, where what is wrong is to be kept.
+const WRONG_AND_KEPT: Scene = Scene { options: &["--keep-corrupt"], ..WRONG_ONCE };
+
+/// A source that always gives the same wrong bit.
+const ALWAYS_WRONG: Scene = Scene {
+    points: &["journal-given-up", "part-given-up"],
+    options: &["--keep-corrupt"],
+    ..WRONG_ONCE
+};
+
+/// A part that has grown beyond the archive.
+const TOO_LONG: Scene = Scene {
+    prepare: |sandbox, server, archive| {
+        let begun = fetch(sandbox, server, archive).dies_at("journal-appended", 4).run();
+        begun.expect(begun.was_killed(), "an end by the crash point");
+        let part = sandbox.own_file(".part");
+        let file = fs::File::options().write(true).open(part).unwrap();
+        file.set_len(archive.size() + 3_000_000).unwrap();
+    },
+    points: &["size-set"],
+    ..PLAIN
+};
+
+/// As plain, and small: there is an end at every operation.
+const SMALL: Scene = Scene { images: 1, points: &[], ..PLAIN };
+
+/// A file of the user's that turns out to be wrong, and is to be kept.
+const TAKEN_OVER: Scene = Scene {
+    prepare: |sandbox, _, archive| {
+        sandbox.put(Path::new("data").join(&archive.name), &archive.flipped(100_000)[..300_000]);
+    },
+    options: &["--keep-corrupt"],
+    mine: |archive| archive.flipped(100_000)[..300_000].to_vec(),
+    bounded: false,
+    ..SMALL
+};
+
+const SCENES: [&Scene; 8] =
+    [&PLAIN, &SYNCED, &ADOPTED, &REPLACED, &WRONG_ONCE, &WRONG_AND_KEPT, &ALWAYS_WRONG, &TOO_LONG];
+
+fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
+    let connections = CONNECTIONS.to_string();
+    sandbox.fetch(server, std::slice::from_ref(archive)).args(["-c", &connections]).chunk(CHUNK)
+}
+
+impl Scene {
+    /// Plays it, with an end that `kill` brings about. Gives whether it came to that end.
+    fn play(&self, kill: impl FnOnce(Cxr) -> Cxr) -> bool {
+        let (sandbox, archive) = (Sandbox::new(), archive(1, self.images));
+        let server = Server::with([&archive]);
+        (self.prepare)(&sandbox, &server, &archive);
+        for fault in (self.faults)() {
+            server.does(fault);
+        }
+        let mut first = fetch(&sandbox, &server, &archive).args(self.options);
+        for (name, value) in self.variables {
+            first = first.env(name, value);
+        }
+        let outcome = kill(first).run();
+        let killed = outcome.was_killed();
+        outcome.expect(killed || outcome.status.is_some(), "an end by `kill -9` or in good order");
+        let mine = (self.mine)(&archive);
+        is_safe(&sandbox, &archive, &mine);
+        server.behaves();
+        let outcome = fetch(&sandbox, &server, &archive).args(self.options).run();
+        outcome.exits(0).report().all_ok();
+        sandbox.has(&archive);
+        let allowed = archive.size() + CONNECTIONS * CHUNK;
+        let sent = server.sent();
+        let within = !self.bounded || sent <= allowed;
+        outcome.expect(within, format_args!("{sent} bytes sent to be at most {allowed}"));
+        killed
+    }
+
+    /// Plays it with an end at the first operation on a file, at the second, and so on to the last.
+    fn die_at_every(&self, operation: &str, effect: &str) {
+        let mut deaths = 0;
+        while self.play(|cxr| cxr.disk(&format!("{operation} * {effect} after={deaths}"))) {
+            deaths += 1;
+            assert!(deaths < 1000, "there is no end");
+        }
+        assert!(deaths > 0, "no operation is called {operation}");
+        eprintln!("{operation}: died {deaths} times");
+    }
+
+    /// Plays it with an end at each of its crash points, the first few times that it comes there.
+    fn die_everywhere(&self) {
+        for point in self.points {
+            let mut deaths = 0;
+            while deaths < 3 && self.play(|cxr| cxr.dies_at(point, deaths + 1)) {
+                deaths += 1;
+            }
+            assert!(deaths > 0, "{point} was never passed");
+        }
+    }
+}
+
+/// Nothing but the archive or the user's own file is under the final name, and the user's file is
+/// somewhere.
+#[track_caller]
+fn is_safe(sandbox: &Sandbox, archive: &Archive, mine: &[u8]) {
+    let path = sandbox.data().join(&archive.name);
+    if let Ok(found) = fs::read(&path) {
+        let right = found == *archive.bytes || (!mine.is_empty() && found == mine);
+        assert!(right, "{} bytes that are nobody's under {}", found.len(), archive.name);
+    }
+    let kept = |file: &Path| fs::read(sandbox.path("data").join(file)).unwrap().starts_with(mine);
+    let files = sandbox.files("data");
+    assert!(mine.is_empty() || files.iter().any(|file| kept(file)), "lost; there is {files:?}");
+}
+
+#[test]
+fn at_every_step_of_a_plain_fetch() {
+    PLAIN.die_everywhere();
+}
+
+#[test]
+fn at_every_step_of_a_sync() {
+    SYNCED.die_everywhere();
+}
+
+#[test]
+fn at_every_step_of_taking_over_a_file() {
+    ADOPTED.die_everywhere();
+}
+
+#[test]
+fn at_every_step_of_replacing_a_file() {
+    REPLACED.die_everywhere();
+}
+
+#[test]
+fn at_every_step_of_beginning_again() {
+    WRONG_ONCE.die_everywhere();
+    WRONG_AND_KEPT.die_everywhere();
+}
+
+#[test]
+fn at_every_step_of_giving_up() {
+    ALWAYS_WRONG.die_everywhere();
+}
+
+#[test]
+fn at_the_cut_of_a_part_that_is_too_long() {
+    TOO_LONG.die_everywhere();
+}
+
+#[test]
+fn before_every_operation_on_a_file() {
+    SMALL.die_at_every("change", "die");
+}
+
+#[test]
+fn before_every_operation_when_a_file_is_taken_over_and_wrong() {
+    TAKEN_OVER.die_at_every("change", "die");
+}
+
+#[test]
+fn in_the_middle_of_every_write() {
+    SMALL.die_at_every("write", "torn");
+    SMALL.die_at_every("append", "torn");
+}
+
+/// A crash point that no scene comes to would prove nothing.
+#[test]
+fn every_crash_point_in_the_code_is_died_at() {
+    let died_at: BTreeSet<String> =
+        SCENES.iter().flat_map(|scene| scene.points).map(|&point| point.to_owned()).collect();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut in_code = BTreeSet::new();
+    for file in files_under(&source) {
+        let text = fs::read_to_string(file).unwrap();
+        let calls = text.split("crash_point(\"").skip(1);
+        in_code.extend(calls.filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+    }
+    assert_eq!(in_code, died_at);
+}
