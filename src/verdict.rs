@@ -1,4 +1,5 @@
-//! The seven words that end every check, and the exit status they add up to. Pure.
+//! The seven words that end every check, one more for what was only glanced at, and the exit status
+//! they add up to. Pure.
 
 use std::fmt;
 
@@ -10,6 +11,8 @@ use serde::Serialize;
 pub enum Verdict {
     /// The MD5 matches. Nothing else makes an archive `ok`.
     Ok,
+    /// It is there, and nothing contradicts the table; nobody has verified it.
+    Present,
     /// It is not here.
     Missing,
     /// It is shorter than it should be, and nothing is known to be wrong with what is here.
@@ -26,8 +29,9 @@ pub enum Verdict {
 
 impl Verdict {
     /// Every verdict, in the order of the summary.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ok,
+        Self::Present,
         Self::Missing,
         Self::Incomplete,
         Self::Corrupt,
@@ -40,6 +44,7 @@ impl Verdict {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Present => "present",
             Self::Missing => "missing",
             Self::Incomplete => "incomplete",
             Self::Corrupt => "corrupt",
@@ -69,7 +74,7 @@ impl fmt::Display for Verdict {
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// 0: all `ok`.
+    /// 0: all `ok`, or, where no more was asked for, `present`.
     Ok,
     /// 1: some archive is `missing`, `incomplete`, `corrupt` or `foreign`.
     Bad,
@@ -99,7 +104,7 @@ impl ExitStatus {
         let mut status = None;
         for verdict in verdicts {
             status = match verdict {
-                Verdict::Ok => status.or(Some(Self::Ok)),
+                Verdict::Ok | Verdict::Present => status.or(Some(Self::Ok)),
                 Verdict::Unreachable | Verdict::Error if status != Some(Self::Bad) => {
                     Some(Self::Failed)
                 }
@@ -119,10 +124,13 @@ mod tests {
 
     #[test]
     fn the_worst_verdict_decides_the_exit_status() {
-        use Verdict::{Corrupt, Error, Foreign, Incomplete, Missing, Ok, Unreachable};
+        use Verdict::{Corrupt, Error, Foreign, Incomplete, Missing, Ok, Present, Unreachable};
         for (verdicts, code) in [
             (vec![Ok, Ok], 0),
             (vec![], 3),
+            (vec![Present, Present], 0),
+            (vec![Present, Missing], 1),
+            (vec![Unreachable, Present], 3),
             (vec![Ok, Missing], 1),
             (vec![Incomplete], 1),
             (vec![Foreign, Ok], 1),

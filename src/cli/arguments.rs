@@ -33,7 +33,7 @@ Examples:
 
 const EXIT_STATUS: &str = "\
 Exit status:
-  0    every archive is ok
+  0    every archive is ok (with --quick: present, and nothing verified)
   1    an archive is missing, incomplete, corrupt or foreign
   2    the command line or a table of checksums is wrong
   3    none of these, but an archive is unreachable or this machine failed
@@ -216,6 +216,10 @@ pub(crate) struct Verify {
     /// With --from: archives that are read at a time, 1 to 64, each over one connection
     #[arg(short, long, default_value = "12", value_name = "N", value_parser = values::count)]
     jobs: NonZeroUsize,
+    /// Look at presence and size only, and at a mirror's digest headers. What seems right is
+    /// `present`, and nothing is verified
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    quick: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -334,7 +338,11 @@ impl Verify {
         let mirrors: Vec<SourceSpec> = self.from.into_iter().flat_map(|s| s.0).collect();
         if mirrors.is_empty() {
             let what = self.what.into_iter().map(PathBuf::from).collect();
-            return Ok(Verification::Here(VerifyRequest { catalog, what, readers: self.readers }));
+            return Ok(Verification::Here(VerifyRequest {
+                readers: self.readers,
+                quick: self.quick,
+                ..VerifyRequest::new(catalog, what)
+            }));
         }
         let words: Vec<_> = self.what.iter().map(|word| word.to_string_lossy()).collect();
         Ok(Verification::Mirrors(MirrorsRequest {
@@ -342,12 +350,14 @@ impl Verify {
             catalog,
             mirrors,
             jobs: self.jobs,
+            readers: self.readers,
             retries: self.asking.retries,
             stall_timeout: self.asking.stall_timeout,
             connect_timeout: self.asking.connect_timeout,
             limit_rate: self.asking.limit_rate,
             backoff: self.asking.backoff(),
             cacert: self.asking.cacert,
+            quick: self.quick,
         }))
     }
 }

@@ -22,7 +22,7 @@ What is typed outweighs it, and an empty one counts as none.
 .SH EXIT STATUS
 .TP
 0
-Every archive is ok.
+Every archive is ok; with \fB\-\-quick\fR: is present, which verifies nothing.
 .TP
 1
 An archive is missing, incomplete, corrupt or foreign.

@@ -42,7 +42,7 @@ impl Exporter for Junit {
     }
 }
 
-fn totals(report: &Report) -> [(&'static str, String); 5] {
+fn totals(report: &Report) -> [(&'static str, String); 6] {
     let count = |is_so: fn(Verdict) -> bool| {
         report.archives.iter().filter(|archive| is_so(archive.verdict)).count()
     };
@@ -52,6 +52,7 @@ fn totals(report: &Report) -> [(&'static str, String); 5] {
         ("tests", (report.archives.len() + broken).to_string()),
         ("failures", count(Verdict::is_wrong).to_string()),
         ("errors", (count(Verdict::is_unjudged) + broken).to_string()),
+        ("skipped", count(|verdict| verdict == Verdict::Present).to_string()),
         ("time", seconds(report.seconds)),
     ]
 }
@@ -68,7 +69,12 @@ fn cases(report: &Report, xml: &mut Xml) -> io::Result<()> {
         match archive.verdict {
             Verdict::Ok => case.write_empty()?,
             verdict => case.write_inner_content(|xml| {
-                let element = if verdict.is_wrong() { "failure" } else { "error" };
+                let element = match verdict {
+                    // Nobody has verified it: it is no pass.
+                    Verdict::Present => "skipped",
+                    verdict if verdict.is_wrong() => "failure",
+                    _ => "error",
+                };
                 let message = archive.detail.as_deref().unwrap_or(verdict.word());
                 outcome(xml, element, verdict.word(), message, &facts(archive))
             })?,
@@ -169,8 +175,8 @@ mod tests {
         let lost = ArchiveReport::new("c", Verdict::Unreachable);
         let text = xml(&report(vec![ArchiveReport::new("a", Verdict::Ok), corrupt, lost]));
         let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
-<testsuites name="cxr verify" tests="3" failures="1" errors="1" time="1.250">
-  <testsuite name="cxr verify" tests="3" failures="1" errors="1" time="1.250">
+<testsuites name="cxr verify" tests="3" failures="1" errors="1" skipped="0" time="1.250">
+  <testsuite name="cxr verify" tests="3" failures="1" errors="1" skipped="0" time="1.250">
     <testcase name="a" classname="cxr.verify" time="0.000"/>
     <testcase name="b" classname="cxr.verify" time="0.000">
       <failure type="corrupt" message="the MD5 differs">the MD5 differs

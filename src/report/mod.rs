@@ -128,9 +128,10 @@ impl Report {
         Self { command, archives: Vec::new(), seconds, error: Some(error) }
     }
 
-    /// Whether every archive is `ok`; a report of no archive is not.
+    /// Whether every archive is `ok`; a report of no archive is not, nor one of a glance.
     pub fn is_ok(&self) -> bool {
-        self.exit_status() == ExitStatus::Ok
+        let mut archives = self.archives.iter();
+        !self.archives.is_empty() && archives.all(|archive| archive.verdict == Verdict::Ok)
     }
 
     /// The exit status that the verdicts add up to.

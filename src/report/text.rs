@@ -30,8 +30,11 @@ impl Exporter for Text {
 impl Report {
     /// The run in one line: `11 ok, 1 corrupt; 3.70 GiB downloaded in 4 min 12 s`.
     pub fn summary(&self) -> String {
-        let words: Vec<String> =
-            self.counts().map(|(verdict, count)| format!("{count} {verdict}")).collect();
+        let word = |(verdict, count): (Verdict, usize)| match verdict {
+            Verdict::Present => format!("{count} present (not verified)"),
+            _ => format!("{count} {verdict}"),
+        };
+        let words: Vec<String> = self.counts().map(word).collect();
         let words = if words.is_empty() { "nothing checked".to_owned() } else { words.join(", ") };
         let time = Duration::try_from_secs_f64(self.seconds).unwrap_or_default();
         let time = units::duration(time);
@@ -58,8 +61,8 @@ impl ArchiveReport {
 
     /// How large, why, and what next, as far as there is something to say.
     fn remark(&self) -> String {
-        let is_ok = self.verdict == Verdict::Ok;
-        let size = self.actual_size.or(self.expected_size).filter(|_| is_ok).map(units::bytes);
+        let is_there = matches!(self.verdict, Verdict::Ok | Verdict::Present);
+        let size = self.actual_size.or(self.expected_size).filter(|_| is_there).map(units::bytes);
         let detail = self.detail.as_deref().map(|detail| escape::text(detail).into_owned());
         let next = self.next.as_deref().map(|next| format!("next: {}", escape::text(next)));
         [size, detail, next].into_iter().flatten().collect::<Vec<_>>().join("; ")
@@ -74,10 +77,11 @@ pub(super) fn column(verdict: Verdict, color: bool) -> String {
     format!("{start}{word}{end}{gap}")
 }
 
-/// Green for good, yellow for what is not all here, red for what is wrong.
+/// Green for good, cyan for what nobody has verified, yellow for what is not all here, red for what is wrong.
 const fn paint(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "\x1b[32m",
+        Verdict::Present => "\x1b[36m",
         Verdict::Missing | Verdict::Incomplete => "\x1b[33m",
         Verdict::Corrupt | Verdict::Foreign => "\x1b[31m",
         Verdict::Unreachable | Verdict::Error => "\x1b[35m",

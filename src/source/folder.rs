@@ -41,6 +41,7 @@ pub(super) fn open(path: &Path, question: &Question<'_>) -> Result<Opened, Fault
         end: Some(range.end),
         whole: false,
         tag: None,
+        claims: Vec::new(),
         body: Body::File(body),
     })
 }

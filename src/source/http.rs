@@ -11,6 +11,7 @@ use reqwest::header::{
 };
 use reqwest::{Response, StatusCode, Url};
 
+use super::claims::{WANTED, claims};
 use super::client::Client;
 use super::headers::{ContentRange, rate_limit, retry_after};
 use super::mishap::{not_received, not_sent};
@@ -21,6 +22,9 @@ use crate::identify::{self, HEAD};
 
 /// What is left of a quota (draft-ietf-httpapi-ratelimit-headers, section 4).
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Which digests are wanted (RFC 9530, section 4).
+const WANT_REPR_DIGEST: HeaderName = HeaderName::from_static("want-repr-digest");
 
 /// Where redirects led, for each original address, while it works. A signed address expires; the
 /// original is then asked again.
@@ -108,6 +112,9 @@ async fn ask(
         request =
             request.header(CACHE_CONTROL, "no-cache, no-transform").header(CONNECTION, "close");
     }
+    if question.wants_digests {
+        request = request.header(WANT_REPR_DIGEST, WANTED);
+    }
     let response = request.send().await.map_err(|error| not_sent(&error))?;
     let target = response.url().clone();
     let opened = match response.status() {
@@ -123,10 +130,10 @@ async fn ask(
 async fn whole(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
     let total = response.content_length();
     let mut body = HttpBody { response, head: None, at: 0, end: total };
-    let tag = body.tag();
+    let (tag, claims) = (body.tag(), claims(body.response.headers()));
     body.see_that_it_fits(total, question).await?;
     let body = Body::Http(Box::new(body));
-    Ok(Opened { start: 0, total, end: total, whole: true, tag, body })
+    Ok(Opened { start: 0, total, end: total, whole: true, tag, claims, body })
 }
 
 /// 206: the range that was asked for, or its beginning.
@@ -144,10 +151,11 @@ async fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fau
     };
     let end = Some(last + 1);
     let mut body = HttpBody { response, head: None, at: first, end };
-    let tag = body.tag();
+    let (tag, claims) = (body.tag(), claims(body.response.headers()));
     body.see_that_it_fits(range.total, question).await?;
     let body = Body::Http(Box::new(body));
-    Ok(Opened { start: first, total: range.total, end, whole: false, tag, body })
+    let (start, total) = (first, range.total);
+    Ok(Opened { start, total, end, whole: false, tag, claims, body })
 }
 
 /// 416: what is there ends before the range begins.
@@ -167,6 +175,7 @@ fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened,
                 end: Some(total),
                 whole: false,
                 tag: None,
+                claims: Vec::new(),
                 body: Body::Nothing,
             })
         }

@@ -4,6 +4,7 @@
 //! [`Fault`], with its [`Meaning`] for the next attempt. Nothing here waits or tries again, but
 //! for one thing: a remembered redirect that no longer works is asked for anew at once.
 
+mod claims;
 mod client;
 mod fault;
 mod folder;
@@ -18,6 +19,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+pub use claims::{Claim, Claimed, Scope};
 pub use client::{Client, ClientError, ClientOptions, TlsRoots};
 pub use fault::{Fault, Meaning};
 pub use spec::{Place, SourceSpec, SpecError, without_password};
@@ -43,6 +45,8 @@ pub struct Question<'a> {
     pub size: Option<u64>,
     /// Ask caches on the way not to answer from their store.
     pub fresh: bool,
+    /// Ask for the digests that the source knows.
+    pub wants_digests: bool,
 }
 
 /// An archive, open at a source.
@@ -58,6 +62,8 @@ pub struct Opened {
     pub whole: bool,
     /// What the source calls this state of the archive (RFC 9110, section 8.8.3).
     pub tag: Option<String>,
+    /// The digests that it names.
+    pub claims: Vec<Claim>,
     /// The bytes.
     pub body: Body,
 }

@@ -114,6 +114,7 @@ impl<'a> Flight<'a> {
             range: self.lease.range.clone(),
             size: self.lease.size,
             fresh: self.lease.fresh,
+            wants_digests: false,
         };
         Ok(self.line().open(client, &question).await?)
     }

@@ -38,6 +38,9 @@ pub enum Wish {
 
 /// Whoever wants to know an archive's bytes.
 pub trait Reader: Send {
+    /// Whether the sources are asked for the digests that they know.
+    const WANTS_DIGESTS: bool;
+
     /// The source has answered. Called again after each drop.
     fn answered(&mut self, answer: &Opened);
 

@@ -48,6 +48,11 @@ impl<'a> Checker<'a> {
         Self { catalog, engine, listener, cancel, buffers: Buffers::default(), source: None }
     }
 
+    /// What it knows.
+    pub(super) const fn catalog(&self) -> &'a Catalog {
+        self.catalog
+    }
+
     /// The same for the folder that events call so; `None` where there is only one.
     #[must_use]
     pub fn at(self, source: Option<&'a str>) -> Self {

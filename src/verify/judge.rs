@@ -193,7 +193,7 @@ fn count(bytes: u64) -> String {
 }
 
 /// `5 of 10 bytes (50.0 %)`; never 100 % of less than all.
-fn part_of(done: u64, whole: u64) -> String {
+pub(super) fn part_of(done: u64, whole: u64) -> String {
     let permille = u128::from(done) * 1000 / u128::from(whole.max(1));
     format!("{done} of {whole} bytes ({}.{} %)", permille / 10, permille % 10)
 }

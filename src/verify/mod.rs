@@ -8,6 +8,7 @@
 mod advice;
 mod buffers;
 mod check;
+mod glance;
 mod judge;
 mod names;
 mod read;
@@ -22,8 +23,6 @@ mod turns;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Instant;
 
 pub use check::Checker;
@@ -49,6 +48,15 @@ pub struct VerifyRequest {
     pub what: Vec<PathBuf>,
     /// Files that are read at a time; `None`: as many as the disk bears.
     pub readers: Option<NonZeroUsize>,
+    /// Look at presence and size only, and read nothing: what seems right is `present`.
+    pub quick: bool,
+}
+
+impl VerifyRequest {
+    /// All of these files and folders, read to the last byte.
+    pub const fn new(catalog: Catalog, what: Vec<PathBuf>) -> Self {
+        Self { catalog, what, readers: None, quick: false }
+    }
 }
 
 /// Checks every file and says what each is: one report for every archive of a folder and for every
@@ -61,56 +69,37 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     listener.on(Event::Planned { archives: targets.len(), bytes });
     let engine = Engine::for_this_machine();
     let checker = Checker::new(&request.catalog, &engine, listener, cancel);
-    let archives = check_all(&targets, &checker, request.readers, listener);
-    Report::new("verify", archives, start.elapsed().as_secs_f64())
+    let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
+    check_all(&targets, &checker, request.readers, request.quick, |index, report| {
+        listener.on(Event::Settled(reports[index].get_or_init(|| report)));
+    });
+    // A target whose thread ended early has no report.
+    let reports = reports.into_iter().map(OnceLock::into_inner).zip(&targets);
+    let archives = reports.map(|(report, target)| report.unwrap_or_else(|| target.unchecked()));
+    Report::new("verify", archives.collect(), start.elapsed().as_secs_f64())
 }
 
-/// Checks all targets; the reports are in their order.
+/// Checks all targets, or only glances at them. Each report goes to `settle` with the number of its
+/// target.
 fn check_all<'a>(
     targets: &'a [Target<'a>],
     checker: &Checker<'a>,
     readers: Option<NonZeroUsize>,
-    listener: &dyn Listener,
-) -> Vec<ArchiveReport> {
-    let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
-    let settle = |index: usize, report| {
-        listener.on(Event::Settled(reports[index].get_or_init(|| report)));
-    };
+    quick: bool,
+    settle: impl Fn(usize, ArchiveReport) + Sync,
+) {
     let mut files = Vec::new();
     for (index, target) in targets.iter().enumerate() {
         match target {
+            Target::File { path, expected, .. } if quick => {
+                settle(index, glance::glance(path, *expected, checker.catalog()));
+            }
             Target::File { path, expected, .. } => files.push((index, (path.as_path(), *expected))),
             Target::Settled(report) => settle(index, (**report).clone()),
         }
     }
     let (numbers, tasks): (Vec<usize>, Vec<Task<'_, 'a>>) = files.into_iter().unzip();
     checker.check_all(&tasks, readers, |file, report| settle(numbers[file], report));
-    let reports = reports.into_iter().map(OnceLock::into_inner);
-    reports
-        .zip(targets)
-        .map(|(report, target)| report.unwrap_or_else(|| target.unchecked()))
-        .collect()
-}
-
-/// Works on all items, on so many at a time, this thread helping.
-fn in_parallel<T: Sync>(items: &[T], at_a_time: usize, work: impl Fn(&T) + Sync) {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-            work(item);
-        }
-    };
-    thread::scope(|scope| {
-        let helpers: Vec<_> = (1..at_a_time.min(items.len()))
-            // Where the system gives no thread, fewer are worked on at a time.
-            .map_while(|_| thread::Builder::new().spawn_scoped(scope, work).ok())
-            .collect();
-        work();
-        for helper in helpers {
-            // Whoever asked sees what was left undone by a thread that ended early.
-            let _ = helper.join();
-        }
-    });
 }
 
 impl Target<'_> {

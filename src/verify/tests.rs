@@ -13,8 +13,7 @@ use crate::verdict::Verdict::{self, Corrupt, Error, Foreign, Incomplete, Missing
 
 fn check(what: &[&Path]) -> Vec<ArchiveReport> {
     let what = what.iter().map(|path| path.to_path_buf()).collect();
-    verify(&VerifyRequest { catalog: catalog(), what, readers: None }, &Silent, &Cancel::new())
-        .archives
+    verify(&VerifyRequest::new(catalog(), what), &Silent, &Cancel::new()).archives
 }
 
 fn verdicts(reports: &[ArchiveReport]) -> Vec<(&str, Verdict)> {
@@ -167,8 +166,7 @@ fn a_cancelled_check_passes_nothing() {
     let dir = folder(&[("images_001.tar.gz", &content(1)), ("images_002.tar.gz", &content(2))]);
     let cancel = Cancel::new();
     cancel.cancel();
-    let request =
-        VerifyRequest { catalog: catalog(), what: vec![dir.path().to_owned()], readers: None };
+    let request = VerifyRequest::new(catalog(), vec![dir.path().to_owned()]);
     let report = verify(&request, &Silent, &cancel);
     let words: Vec<_> = report.archives.iter().map(|r| (r.verdict, detail(r))).collect();
     assert_eq!(words, [(Error, "interrupted"), (Error, "interrupted"), (Missing, "not here")]);
@@ -197,7 +195,7 @@ fn the_listener_hears_of_every_file_until_its_end() {
     let catalog = Catalog::new(vec![archive("b", &vec![7; 2_500_000])]).unwrap();
     let what = vec![dir.path().join("a"), dir.path().to_owned()];
     let notes = Notes::default();
-    let report = verify(&VerifyRequest { catalog, what, readers: None }, &notes, &Cancel::new());
+    let report = verify(&VerifyRequest::new(catalog, what), &notes, &Cancel::new());
     assert_eq!(report.archives.iter().map(|r| r.verdict).collect::<Vec<_>>(), [Ok, Missing]);
     let mut notes = notes.0.into_inner().unwrap();
     assert_eq!(notes.remove(0), "2 of 2500000");
@@ -218,7 +216,7 @@ fn more_files_than_readers_come_out_in_order() {
     let files: Vec<_> =
         names.iter().zip(&contents).map(|(name, content)| (name.as_str(), &content[..])).collect();
     let dir = folder(&files);
-    let request = VerifyRequest { catalog, what: vec![dir.path().to_owned()], readers: None };
+    let request = VerifyRequest::new(catalog, vec![dir.path().to_owned()]);
     let report = verify(&request, &Silent, &Cancel::new());
     assert!(report.is_ok());
     assert_eq!(report.archives.iter().map(|r| r.name.clone()).collect::<Vec<_>>(), names);
@@ -228,7 +226,8 @@ fn more_files_than_readers_come_out_in_order() {
 fn order(readers: usize) -> Vec<String> {
     let dir = folder(&[("images_001.tar.gz", &content(1)), ("images_002.tar.gz", &content(2))]);
     let what = vec![dir.path().join("images_001.tar.gz"), dir.path().join("images_002.tar.gz")];
-    let request = VerifyRequest { catalog: catalog(), what, readers: NonZeroUsize::new(readers) };
+    let readers = NonZeroUsize::new(readers);
+    let request = VerifyRequest { readers, ..VerifyRequest::new(catalog(), what) };
     let notes = Notes::default();
     assert!(verify(&request, &notes, &Cancel::new()).is_ok());
     let mut notes = notes.0.into_inner().unwrap();

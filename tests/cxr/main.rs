@@ -27,6 +27,7 @@ mod mirror;
 mod network;
 mod output;
 mod present;
+mod quick;
 mod reports;
 mod resume;
 mod servers;

@@ -44,6 +44,7 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
             range: self.lease.range.clone(),
             size: self.lease.size,
             fresh: self.lease.fresh,
+            wants_digests: R::WANTS_DIGESTS,
         };
         let opened = self.line().open(client, &question).await?;
         if opened.whole {

@@ -29,6 +29,8 @@ impl<'a> Hashing<'a> {
 }
 
 impl Reader for Hashing<'_> {
+    const WANTS_DIGESTS: bool = false;
+
     fn answered(&mut self, _: &Opened) {}
 
     fn take(&mut self, block: Bytes) -> Wish {

@@ -3,6 +3,7 @@
 //! Servers are read as a transfer reads them, with the same rules for trying again. A mirror that
 //! is a local folder is checked as any folder is.
 
+mod glance;
 mod hashing;
 mod words;
 
@@ -12,19 +13,18 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use self::glance::Glance;
 use self::hashing::Hashing;
 use super::targets::{Target, archive_in};
-use super::{Checker, in_parallel};
+use super::{Checker, check_all};
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
+use crate::identify::HEAD;
 use crate::report::{ArchiveReport, Report};
 use crate::source::{ClientError, ClientOptions, Source, SourceSpec};
-use crate::transfer::{self, Errand, Options, Policy};
-
-/// Files of local mirrors that are read at a time.
-const READERS: usize = 16;
+use crate::transfer::{self, Errand, Options, Policy, Reader};
 
 /// Which mirrors to check, and how.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct MirrorsRequest {
     pub mirrors: Vec<SourceSpec>,
     /// Archives that are read at a time, all mirrors together: each over one connection.
     pub jobs: NonZeroUsize,
+    /// Files of a local folder that are read at a time; `None`: as many as its disk bears.
+    pub readers: Option<NonZeroUsize>,
     /// Attempts in a row without a new byte before an archive is given up at a mirror; at least one
     /// is made.
     pub retries: u32,
@@ -50,6 +52,9 @@ pub struct MirrorsRequest {
     pub cacert: Option<PathBuf>,
     /// The wait after the first failed attempt, before jitter; it doubles from one to the next.
     pub backoff: Duration,
+    /// Ask for presence, size and digest headers only, and read no more than the first bytes: what
+    /// seems right is `present`.
+    pub quick: bool,
 }
 
 /// An archive at a mirror.
@@ -102,7 +107,7 @@ fn options(request: &MirrorsRequest) -> Result<Options, ClientError> {
         jobs: request.jobs,
         connections: request.jobs,
         // One request for all that is left of an archive.
-        chunk: u64::MAX,
+        chunk: if request.quick { HEAD as u64 } else { u64::MAX },
         policy: Policy { attempts: request.retries, base: request.backoff },
         stall_timeout: request.stall_timeout,
         limit_rate: request.limit_rate,
@@ -153,45 +158,66 @@ impl<'a> Check<'a> {
         Ok(())
     }
 
-    /// The places at mirrors of a kind, with their numbers.
-    fn at(&self, is_wanted: impl Fn(&SourceSpec) -> bool) -> Vec<(usize, Place<'a>)> {
+    /// The places at servers, with their numbers.
+    fn at_servers(&self) -> Vec<(usize, Place<'a>)> {
         let places = self.places.iter().copied().enumerate();
-        places.filter(|(_, place)| is_wanted(&self.request.mirrors[place.mirror])).collect()
+        places.filter(|(_, place)| !self.mirrors[place.mirror].is_local()).collect()
     }
 
     fn read_servers(&self, options: &Options) -> Result<(), ClientError> {
-        let places = self.at(|spec| spec.folder().is_none());
+        if self.request.quick {
+            return self.read_with(
+                options,
+                |_| Glance::default(),
+                |archive, glance| glance.report(archive),
+            );
+        }
+        let hashing = |archive| Hashing::new(self.engine, archive);
+        let catalog = &self.request.catalog;
+        self.read_with(options, hashing, |archive, reader| words::read(archive, catalog, reader))
+    }
+
+    /// Reads with such readers, and has from each what is said of its archive.
+    fn read_with<R: Reader>(
+        &self,
+        options: &Options,
+        reader: impl Fn(&'a Archive) -> R,
+        seen: impl Fn(&'a Archive, &R) -> ArchiveReport + Sync,
+    ) -> Result<(), ClientError> {
+        let places = self.at_servers();
         let errand = |&(_, place): &(usize, Place<'a>)| Errand {
             archive: place.archive,
             source: place.mirror,
             label: self.label(place.mirror),
-            reader: Hashing::new(self.engine, place.archive),
+            reader: reader(place.archive),
         };
         let errands = places.iter().map(errand).collect();
         let Self { mirrors, listener, cancel, .. } = *self;
         transfer::read(errands, mirrors, options, listener, cancel, |number, done| {
-            let (index, place) = places[number];
-            self.settle(index, words::report(place.archive, &self.request.catalog, done));
+            let (index, Place { archive, .. }) = places[number];
+            self.settle(index, words::report(archive, &done, |reader| seen(archive, reader)));
         })
     }
 
+    /// One folder after the other: two may well lie on one disk.
     fn check_folders(&self) {
-        let places = self.at(|spec| spec.folder().is_some());
-        let readers = READERS.min(self.request.jobs.get());
-        in_parallel(&places, readers, |&(index, place)| {
-            let dir = self.request.mirrors[place.mirror].folder().unwrap_or(Path::new("."));
-            self.settle(index, self.check_folder(dir, place));
-        });
+        for (mirror, spec) in self.request.mirrors.iter().enumerate() {
+            if let Some(dir) = spec.folder() {
+                self.check_folder(mirror, dir);
+            }
+        }
     }
 
-    fn check_folder(&self, dir: &Path, place: Place<'a>) -> ArchiveReport {
+    fn check_folder(&self, mirror: usize, dir: &Path) {
         let Self { request, engine, listener, cancel, .. } = *self;
+        let places = self.places.iter().enumerate().filter(|(_, place)| place.mirror == mirror);
+        let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) =
+            places.map(|(index, place)| (index, archive_in(dir, place.archive))).unzip();
         let checker = Checker::new(&request.catalog, engine, listener, cancel);
-        let checker = checker.at(self.label(place.mirror));
-        match archive_in(dir, place.archive) {
-            Target::File { path, expected, .. } => checker.check(&path, expected),
-            Target::Settled(report) => *report,
-        }
+        let checker = checker.at(self.label(mirror));
+        check_all(&targets, &checker, request.readers, request.quick, |index, report| {
+            self.settle(numbers[index], report);
+        });
     }
 
     /// What to call a mirror, where there are several.

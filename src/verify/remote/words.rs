@@ -4,31 +4,34 @@ use std::path::Path;
 
 use super::hashing::Hashing;
 use crate::catalog::{Archive, Catalog};
-use crate::digest::Digest;
 use crate::report::ArchiveReport;
 use crate::source::Fault;
 use crate::transfer::{Done, ReadEnding};
 use crate::verdict::Verdict;
-use crate::verify::judge::{Observation, judge};
+use crate::verify::judge::judge;
 use crate::verify::names::Named;
 
-/// What is said of an archive that was read, or could not be.
-pub(super) fn report(
+/// What is said of an archive that was asked for; `seen` says it where its reader has seen enough.
+pub(super) fn report<R>(
     archive: &Archive,
-    catalog: &Catalog,
-    done: Done<Hashing<'_>>,
+    done: &Done<R>,
+    seen: impl FnOnce(&R) -> ArchiveReport,
 ) -> ArchiveReport {
-    let Done { ending, reader, received, attempts, time } = done;
-    let report = match (ending, &reader.seen) {
-        (ReadEnding::Read, Some(seen)) => read(archive, catalog, seen, reader.patchwork),
-        (ReadEnding::GivenUp(fault, why), _) => given_up(archive, &fault, &why),
-        _ => interrupted(archive),
+    let report = match &done.ending {
+        ReadEnding::Read => seen(&done.reader),
+        ReadEnding::GivenUp(fault, why) => given_up(archive, fault, why),
+        ReadEnding::Cancelled => interrupted(archive),
     };
-    ArchiveReport { bytes_downloaded: received, attempts, seconds: time.as_secs_f64(), ..report }
+    ArchiveReport {
+        bytes_downloaded: done.received,
+        attempts: done.attempts,
+        seconds: done.time.as_secs_f64(),
+        ..report
+    }
 }
 
 /// A report that knows what is published of the archive.
-fn blank(archive: &Archive, verdict: Verdict) -> ArchiveReport {
+pub(super) fn blank(archive: &Archive, verdict: Verdict) -> ArchiveReport {
     ArchiveReport {
         expected_md5: Some(archive.md5),
         expected_size: archive.size,
@@ -39,7 +42,7 @@ fn blank(archive: &Archive, verdict: Verdict) -> ArchiveReport {
 
 const fn next(verdict: Verdict) -> Option<&'static str> {
     match verdict {
-        Verdict::Ok => None,
+        Verdict::Ok | Verdict::Present => None,
         Verdict::Missing => Some("put it there, and check again"),
         Verdict::Incomplete | Verdict::Corrupt | Verdict::Foreign => {
             Some("put the right one in its place there, and check again")
@@ -49,15 +52,11 @@ const fn next(verdict: Verdict) -> Option<&'static str> {
     }
 }
 
-/// All of it was read. `patchwork` is the wrong digest of a first reading.
-fn read(
-    archive: &Archive,
-    catalog: &Catalog,
-    seen: &Observation,
-    patchwork: Option<Digest>,
-) -> ArchiveReport {
+/// What is said of an archive that was read.
+pub(super) fn read(archive: &Archive, catalog: &Catalog, reader: &Hashing<'_>) -> ArchiveReport {
+    let Some(seen) = &reader.seen else { return interrupted(archive) };
     let judgement = judge(Path::new(&archive.name), Named::Exactly(archive), catalog, seen);
-    let before = patchwork.map(|digest| {
+    let before = reader.patchwork.map(|digest| {
         format!("read again, for a first reading with interruptions had the MD5 {digest}")
     });
     let detail: Vec<String> = [judgement.detail, before].into_iter().flatten().collect();

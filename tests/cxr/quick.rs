@@ -1,0 +1,207 @@
+//! `cxr verify --quick`: what is there and how long it is; nothing is verified, and nobody is made
+//! to think so.
+
+use std::fs;
+use std::process::Command;
+
+use crate::support::{
+    Archive, Cxr, Fault, NAMES, Report, Sandbox, Server, archive, archives, invalid_xml, stored,
+};
+
+fn quick(sandbox: &Sandbox, all: &[Archive], mirror: &str) -> Cxr {
+    let rows: Vec<_> = all.iter().map(|archive| (archive, "")).collect();
+    let table = sandbox.table_with_sizes(&rows);
+    let cxr = sandbox.cxr(["verify", "--quick", "--format", "json", "--from", mirror]);
+    cxr.args(["--retries", "3", "--stall-timeout", "1", "--checksums"]).arg(table)
+}
+
+/// The digest of these bytes in base64.
+fn base64(algorithm: &str, bytes: &[u8]) -> String {
+    let sandbox = Sandbox::new();
+    let file = sandbox.put("bytes", bytes);
+    let script = format!("openssl {algorithm} -binary < \"$0\" | base64 -w0");
+    let output = Command::new("sh").args(["-c", &script]).arg(file).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// One archive at a mirror that sends this header.
+fn with_header(name: &'static str, value: impl Into<String>, status: i32) -> Report {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Header(name, value.into()));
+    quick(&sandbox, &all, &server.base()).report(status)
+}
+
+#[test]
+fn what_is_there_is_present_and_not_ok() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    let report = quick(&sandbox, &all, &server.base()).report(0);
+    assert_eq!(report.verdicts(), ["present", "present"]);
+    assert_eq!(report.value["ok"], false, "{}", report.shown());
+    assert_eq!(report.value["summary"]["present"], 2);
+    for line in report.lines() {
+        line.because("not verified").because("size is right").because("byte ranges");
+        assert!(line.value["actual_md5"].is_null());
+        assert_eq!(line.downloaded(), 512);
+    }
+    // HEAD answers 404 at the publisher: a part is asked for.
+    assert!(server.hits().iter().all(|hit| hit.method == "GET" && hit.status == 206));
+    assert!(server.hits().iter().all(|hit| hit.header("want-repr-digest").is_some()));
+    let table = sandbox.path("table.tsv");
+    let text = sandbox.cxr(["verify", "--quick", "--from", &server.base(), "--checksums"]);
+    let outcome = text.arg(table).run();
+    outcome.exits(0).says("2 present (not verified)");
+    outcome.prints_line(&["present ", NAMES[0], "not verified"]);
+    outcome.expect(!outcome.stdout().contains("ok "), "no `ok`");
+}
+
+#[test]
+fn a_digest_header_that_agrees_is_named_and_makes_nothing_ok() {
+    let all = archives(1);
+    let md5 = base64("md5", &all[0].bytes);
+    for (name, value) in [
+        ("Repr-Digest", format!("md5=:{md5}:")),
+        ("Digest", format!("MD5={md5}")),
+        ("Content-MD5", md5.clone()),
+        ("x-goog-hash", format!("crc32c=AAAAAA==,md5={md5}")),
+        ("ETag", format!("\"{}\"", all[0].md5)),
+    ] {
+        let report = with_header(name, value, 0);
+        report.only().is("present").because(&format!("as the table, says {name}"));
+        assert_eq!(report.value["ok"], false);
+    }
+}
+
+#[test]
+fn a_digest_header_that_contradicts_the_table_is_corrupt() {
+    let wrong = base64("md5", b"something else");
+    for (name, value) in [
+        ("Repr-Digest", format!("md5=:{wrong}:")),
+        ("Digest", format!("MD5={wrong}")),
+        ("Content-MD5", wrong.clone()),
+        ("x-goog-hash", format!("crc32c=AAAAAA==,md5={wrong}")),
+    ] {
+        let report = with_header(name, value, 1);
+        report.only().is("corrupt").because(&format!("its {name} says MD5")).because("not read");
+    }
+}
+
+/// Many servers make tags of 32 digits that are no MD5 of the content.
+#[test]
+fn a_tag_that_is_not_the_md5_is_told_of_and_decides_nothing() {
+    let report = with_header("ETag", "\"d41d8cd98f00b204e9800998ecf8427e\"", 0);
+    report.only().is("present").because("its ETag is not the MD5, and may be none");
+    for tag in ["\"d41d8cd98f00b204e9800998ecf8427e-12\"", "W/\"d41d8cd98f00b204e9800998ecf8427e\""]
+    {
+        with_header("ETag", tag, 0).only().because("names no digest");
+    }
+}
+
+/// Servers differ in what `Content-MD5` means in the answer to a range.
+#[test]
+fn the_digest_of_the_part_that_was_sent_is_not_the_archives() {
+    let all = archives(1);
+    let report = with_header("Content-MD5", base64("md5", &all[0].bytes[..512]), 0);
+    report.only().is("present").because("names no digest");
+}
+
+#[test]
+fn a_sha_256_is_held_against_the_table_where_it_has_one() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let (right, wrong) = (base64("sha256", &all[0].bytes), base64("sha256", b"x"));
+    let hex = hex::encode(sha256(&all[0].bytes));
+    let Archive { name, md5, .. } = &all[0];
+    let with = sandbox.put("with.tsv", format!("name\tmd5\tsha256\n{name}\t{md5}\t{hex}\n"));
+    let without = sandbox.put("without.tsv", format!("name\tmd5\n{name}\t{md5}\n"));
+    for (table, value, verdict, words) in [
+        (&with, &right, "present", "says Repr-Digest"),
+        (&with, &wrong, "corrupt", "says SHA-256"),
+        (&without, &wrong, "present", "names no digest"),
+    ] {
+        server.behaves();
+        server.does(Fault::Header("Repr-Digest", format!("sha-256=:{value}:")));
+        let cxr = sandbox.cxr(["verify", "--quick", "--format", "json", "--checksums"]).arg(table);
+        let outcome = cxr.args(["--from", &server.base()]).run();
+        outcome.report().only().is(verdict).because(words);
+    }
+}
+
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    let sandbox = Sandbox::new();
+    let file = sandbox.put("bytes", bytes);
+    Command::new("openssl").args(["sha256", "-binary"]).arg(file).output().unwrap().stdout
+}
+
+#[test]
+fn what_is_wrong_at_a_glance_is_found() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with([&all[1], &all[3]]);
+    server.serve(&all[2].path(), &std::sync::Arc::new(all[2].bytes[..1000].to_vec()));
+    server.does(Fault::Page("<html><title>Sign in</title></html>").on(&all[3].path()));
+    let report = quick(&sandbox, &all, &server.base()).report(1);
+    assert_eq!(report.verdicts(), ["missing", "present", "incomplete", "foreign"]);
+    let report = quick(&sandbox, &all[..1], "http://127.0.0.1:9").report(3);
+    report.only().is("unreachable");
+}
+
+#[test]
+fn a_mirror_without_ranges_sends_no_more_than_the_beginning() {
+    let (sandbox, all) = (Sandbox::new(), vec![stored("images_001.tar.gz", 16, 1)]);
+    let server = Server::with(&all);
+    server.does(Fault::NoRanges);
+    let report = quick(&sandbox, &all, &server.base()).report(0);
+    report.only().is("present").because("no byte ranges");
+    assert!(report.downloaded() < 1 << 20, "{}", report.shown());
+}
+
+#[test]
+fn it_is_tried_again_as_elsewhere() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Status(503).first(2));
+    let report = quick(&sandbox, &all, &server.base()).report(0);
+    assert_eq!(report.only().number("attempts"), 3);
+}
+
+#[test]
+fn a_folder_is_looked_at_by_presence_and_size_only() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 1), archive(3, 1)]);
+    // The right length is all that can be seen.
+    sandbox.put("data/images_001.tar.gz", all[0].flipped(1000));
+    sandbox.put("data/images_002.tar.gz", &all[1].bytes[..1000]);
+    for from in [&["data"][..], &["--from", "data"][..]] {
+        let rows: Vec<_> = all.iter().map(|archive| (archive, "")).collect();
+        let table = sandbox.table_with_sizes(&rows);
+        let cxr = sandbox.cxr(["verify", "--quick", "--format", "json", "--checksums"]).arg(table);
+        let report = cxr.args(from).report(1);
+        assert_eq!(report.verdicts(), ["present", "incomplete", "missing"]);
+        report.line(NAMES[0]).because("not verified");
+    }
+}
+
+#[test]
+fn a_file_that_only_its_content_could_name_is_not_judged() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put("blob", &*all[0].bytes);
+    fs::create_dir(sandbox.path("data/images_001.tar.gz")).unwrap();
+    let report = sandbox.verify(&all).args(["--quick", "blob", "data"]).report(3);
+    let lines = report.lines();
+    lines[0].is("error").because("--quick").next("without --quick");
+    lines[1].is("error").because("directory");
+}
+
+/// A glance is no pass in anybody's report.
+#[test]
+fn every_report_says_that_nothing_was_verified() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let cxr = quick(&sandbox, &all, &server.base());
+    let outcome = cxr.args(["--report", "r.json", "--junit", "j.xml"]).run();
+    outcome.exits(0);
+    outcome.report_in(&fs::read(sandbox.path("r.json")).unwrap()).only().is("present");
+    let junit = fs::read_to_string(sandbox.path("j.xml")).unwrap();
+    assert!(junit.contains("<skipped type=\"present\" message=\"not verified"), "{junit}");
+    assert_eq!(invalid_xml("junit.xsd", &sandbox.path("j.xml")), None);
+}
