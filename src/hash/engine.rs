@@ -3,12 +3,17 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::lanes::{Feed, Lanes};
 use super::table::{Job, Table, Width};
 use crate::digest::Digest;
+
+/// How long a source may stand still while a thread waits for other streams to fill its lanes: a
+/// set takes as long for one as for eight. Where processors are short, the others fill meanwhile.
+const PATIENCE: Duration = Duration::from_millis(2);
 
 /// A pool of threads that hash the blocks of many streams.
 ///
@@ -87,6 +92,7 @@ impl Stream {
     pub fn push(&mut self, block: Bytes) {
         let mut state = self.shared.state();
         while let Err(room) = state.table.push(self.id, &block) {
+            self.shared.press(&state);
             state = self.shared.wait(state, &room);
         }
         self.shared.call(&state);
@@ -142,6 +148,13 @@ impl Shared {
         }
     }
 
+    /// Tells a thread that has nothing to do that a source begins to stand still.
+    fn press(&self, state: &State) {
+        if state.idle > 0 {
+            self.work.notify_one();
+        }
+    }
+
     /// Waits for a stream's progress.
     fn wait<'a>(
         &'a self,
@@ -151,7 +164,7 @@ impl Shared {
         if state.threads > 0 {
             return progress.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let jobs = state.table.take(self.width(), 0);
+        let jobs = state.table.take(self.width(), 0, false);
         if jobs.is_empty() {
             return progress.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -161,19 +174,40 @@ impl Shared {
     /// What a thread does until the engine is over.
     fn run(&self) {
         let mut state = self.state();
+        // Until when a source that stands still has to wait for more lanes to fill.
+        let mut deadline = None;
         while !state.is_over() {
             let others = state.idle;
-            let jobs = state.table.take(self.width(), others);
+            let is_patient = deadline.is_none_or(|deadline| Instant::now() < deadline);
+            let jobs = state.table.take(self.width(), others, is_patient);
             state = if jobs.is_empty() {
-                state.idle += 1;
-                let mut state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
-                state.idle -= 1;
-                state
+                let is_pressing = state.table.is_pressing();
+                deadline = is_pressing.then(|| deadline.unwrap_or(Instant::now() + PATIENCE));
+                self.rest(state, deadline)
             } else {
+                deadline = None;
                 self.call(&state);
                 self.hash(state, jobs)
             };
         }
+    }
+
+    /// Waits for work, at most until the deadline.
+    fn rest<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        deadline: Option<Instant>,
+    ) -> MutexGuard<'a, State> {
+        state.idle += 1;
+        let mut state = match deadline {
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+        };
+        state.idle -= 1;
+        state
     }
 
     /// Hashes what was taken, unlocked, and puts it back.

@@ -2,7 +2,8 @@
 //! no thread and no lock.
 //!
 //! A set of vector lanes takes as long for one stream as for eight, so the engine does not run after
-//! every block: it waits until most streams have something, or until one has much, or is waited for.
+//! every block: it waits until most streams have something, or until one is waited for: at once where
+//! it has ended, and after a moment where its source stands still.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -13,7 +14,7 @@ use bytes::Bytes;
 use super::chain::Chain;
 
 /// Bytes that one stream may hold unhashed before `push` waits.
-pub const BACKLOG: usize = 1 << 20;
+pub const BACKLOG: usize = 512 << 10;
 
 /// Blocks that one stream may hold: bounds the memory where they are tiny.
 const MOST_BLOCKS: usize = 1024;
@@ -108,18 +109,23 @@ impl Table {
         Ok(std::mem::take(&mut entry.chain))
     }
 
-    /// Whether another thread should come and take some streams.
+    /// Whether a thread should take some streams now: most have something, or one is waited for.
     pub(super) fn is_worth_while(&self, width: Width) -> bool {
         let ready = self.entries.values().filter(|entry| entry.is_ready()).count();
-        let is_urgent = |entry: &Entry| entry.is_ready() && entry.is_urgent();
+        let is_ending = |entry: &Entry| entry.is_ready() && entry.is_ending;
         4 * ready >= 3 * self.entries.len().min(width.most) && ready > 0
-            || self.entries.values().any(is_urgent)
+            || self.entries.values().any(is_ending)
     }
 
-    /// Chooses streams for a thread, where it is worth while, and hands them over. So many `others`
-    /// have nothing to do.
-    pub(super) fn take(&mut self, width: Width, others: usize) -> Vec<Job> {
-        if !self.is_worth_while(width) {
+    /// Whether a source stands still until a thread takes its stream.
+    pub(super) fn is_pressing(&self) -> bool {
+        self.entries.values().any(|entry| entry.is_ready() && entry.is_blocked)
+    }
+
+    /// Chooses streams for a thread, and hands them over: where it is worth while, or, where the
+    /// thread is not `patient`, where a source stands still. So many `others` have nothing to do.
+    pub(super) fn take(&mut self, width: Width, others: usize, patient: bool) -> Vec<Job> {
+        if !self.is_worth_while(width) && (patient || !self.is_pressing()) {
             return Vec::new();
         }
         let mut ready: Vec<_> = self.entries.iter_mut().filter(|(_, e)| e.is_ready()).collect();
@@ -159,8 +165,9 @@ impl Entry {
         self.waiting > BACKLOG / 2 || self.blocks.len() >= MOST_BLOCKS / 2
     }
 
+    /// Somebody waits for it.
     fn is_urgent(&self) -> bool {
-        self.is_ending || self.is_much()
+        self.is_ending || self.is_blocked
     }
 
     fn is_ready(&self) -> bool {
@@ -202,7 +209,7 @@ mod tests {
 
     /// How many bytes of which streams a thread is given.
     fn taken(table: &mut Table, others: usize) -> Vec<(u64, usize)> {
-        let jobs = table.take(WIDTH, others);
+        let jobs = table.take(WIDTH, others, false);
         jobs.iter().map(|job| (job.id, job.blocks.iter().map(Bytes::len).sum())).collect()
     }
 
@@ -214,16 +221,21 @@ mod tests {
     }
 
     #[test]
-    fn a_few_of_many_wait_for_company_until_they_have_much() {
+    fn a_few_of_many_wait_for_company_and_not_for_ever() {
         let mut waiting = [0; 12];
         waiting[..8].fill(GO);
         assert_eq!(taken(&mut table(&waiting), 1), []);
         waiting[8] = GO;
         assert_eq!(taken(&mut table(&waiting), 1).len(), 9);
-        let mut much = [0; 12];
-        much[3] = BACKLOG / 2 + 1;
-        much[5] = LEAST;
-        assert_eq!(taken(&mut table(&much), 1), [(3, GO), (5, LEAST)]);
+        let mut full = [0; 12];
+        full[3] = BACKLOG + 1;
+        full[5] = LEAST;
+        let mut table = table(&full);
+        assert!(!table.is_pressing());
+        let _ = table.push(3, &Bytes::from_static(b"x")).unwrap_err();
+        assert!(table.is_pressing());
+        assert!(table.take(WIDTH, 1, true).is_empty(), "a patient thread waits");
+        assert_eq!(taken(&mut table, 1), [(3, GO), (5, LEAST)]);
     }
 
     #[test]
@@ -243,8 +255,8 @@ mod tests {
         }
         let _ = table.end(id).unwrap_err();
         let mut seen = Vec::new();
-        while let Some(job) = table.take(WIDTH, 0).pop() {
-            assert!(table.take(WIDTH, 0).is_empty(), "it is in hand");
+        while let Some(job) = table.take(WIDTH, 0, false).pop() {
+            assert!(table.take(WIDTH, 0, false).is_empty(), "it is in hand");
             seen.extend(job.blocks.concat());
             table.put_back(job);
         }
@@ -262,7 +274,7 @@ mod tests {
             let entry = &table.entries[&id];
             assert!(entry.waiting > BACKLOG || entry.blocks.len() == MOST_BLOCKS);
             assert!(entry.waiting <= BACKLOG + block.len());
-            while let Some(job) = table.take(WIDTH, 0).pop() {
+            while let Some(job) = table.take(WIDTH, 0, false).pop() {
                 table.put_back(job);
             }
             assert!(table.push(id, &block).is_ok());
@@ -290,7 +302,7 @@ mod tests {
     #[test]
     fn a_stream_that_is_dropped_in_hand_is_forgotten() {
         let mut table = table(&[GO]);
-        let job = table.take(WIDTH, 0).pop().unwrap();
+        let job = table.take(WIDTH, 0, false).pop().unwrap();
         table.close(0);
         table.put_back(job);
         assert!(table.is_empty());

@@ -16,6 +16,11 @@ use crate::ranges::RangeSet;
 /// Bytes read back at a time.
 const BLOCK: u64 = 256 * 1024;
 
+/// A connection that is no further ahead of the front waits for it: its bytes then go to the hash
+/// from memory. If it went on, the keeper would never come to an end of reading back, and nothing
+/// would hold a fast source to the speed of the hash.
+const NEAR: u64 = 8 << 20;
+
 /// Why the front goes no further.
 #[derive(Debug)]
 pub(super) enum End {
@@ -44,13 +49,15 @@ struct State {
     written: RangeSet,
     size: Option<u64>,
     end: Option<End>,
+    /// The keeper has met its end with the stream in its hands.
+    is_lost: bool,
 }
 
 impl Front {
     /// The front of an archive of which `written` is in the part.
     pub(super) fn new(engine: &Engine, size: Option<u64>, written: RangeSet) -> Self {
         let stream = Some(engine.stream());
-        let state = State { stream, position: 0, written, size, end: None };
+        let state = State { stream, position: 0, written, size, end: None, is_lost: false };
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -69,6 +76,9 @@ impl Front {
     pub(super) fn wrote(&self, offset: u64, blocks: &[Bytes]) {
         let length: u64 = blocks.iter().map(|block| block.len() as u64).sum();
         let mut state = self.state();
+        while state.will_soon_reach(offset, length) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
         state.written.insert(offset..offset + length);
         let State { stream, position, .. } = &mut *state;
         if let Some(stream) = stream {
@@ -114,8 +124,13 @@ impl Front {
             }
             state = match self.read_back(state, part) {
                 Ok(state) => state,
-                Err(error) => return End::Disk(error),
+                Err(error) => {
+                    self.state().is_lost = true;
+                    self.changed.notify_all();
+                    return End::Disk(error);
+                }
             };
+            self.changed.notify_all();
         }
     }
 
@@ -148,10 +163,21 @@ impl Front {
         state.stream = Some(engine.stream());
         state.position = 0;
         state.written = RangeSet::new();
+        state.is_lost = false;
     }
 }
 
 impl State {
+    /// Whether the keeper is reading back what lies right before these bytes.
+    fn will_soon_reach(&self, offset: u64, length: u64) -> bool {
+        let is_reading = self.stream.is_none() && !self.is_complete() && !self.is_lost;
+        let is_near = offset <= self.position.saturating_add(NEAR);
+        let is_ahead = offset + length > self.position;
+        // Only what is written without a gap will be read back before.
+        let is_next = self.written.run_end(self.position) >= offset;
+        is_reading && is_near && is_ahead && is_next && self.end.is_none()
+    }
+
     /// Whether the part has bytes at the front that did not come from memory.
     fn is_behind(&self) -> bool {
         let limit = self.size.unwrap_or(u64::MAX);
@@ -160,5 +186,28 @@ impl State {
 
     fn is_complete(&self) -> bool {
         self.size.is_some_and(|size| self.position >= size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_right_behind_what_is_read_back_wait_and_others_do_not() {
+        let engine = Engine::new(std::num::NonZeroUsize::MIN);
+        let written = RangeSet::from_iter([0..NEAR; 1]);
+        let mut state =
+            State { stream: None, position: 0, written, size: None, end: None, is_lost: false };
+        assert!(state.will_soon_reach(NEAR, 1));
+        assert!(!state.will_soon_reach(NEAR + 1, 1), "a gap lies before");
+        state.written.insert(NEAR..2 * NEAR);
+        assert!(!state.will_soon_reach(2 * NEAR, 1), "it is far ahead");
+        assert!(!state.will_soon_reach(0, 0), "nothing new");
+        state.is_lost = true;
+        assert!(!state.will_soon_reach(NEAR, 1), "nobody reads any more");
+        state.is_lost = false;
+        state.stream = Some(engine.stream());
+        assert!(!state.will_soon_reach(NEAR, 1), "it goes to the hash at once");
     }
 }

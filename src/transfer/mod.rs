@@ -237,12 +237,12 @@ impl<'a> Transfer<'a> {
             // What is wrong with the trust store is told now, and once.
             first.client()?;
         }
-        for connection in connections {
-            scope.spawn(move || connection.run());
-        }
         for _ in 0..self.options.jobs.get() {
             let outcomes = outcomes.clone();
             scope.spawn(move || Keeper::new(self, outcomes).run());
+        }
+        for connection in connections {
+            scope.spawn(move || connection.run());
         }
         scope.spawn(move || self.keep_synced());
         Ok(())

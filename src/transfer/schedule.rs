@@ -159,7 +159,14 @@ impl Schedule {
         }
         let mut soonest = None;
         let id = self.leases;
+        // An archive that will be in hand in a moment needs a connection more than one that has
+        // some: bytes that arrive in order go to the hash from memory.
+        let others_are_coming = self.entries.iter().any(|entry| entry.state == State::Kept);
+        let has_enough = |entry: &Entry| others_are_coming && entry.chunks.flights() > 0;
         for index in self.by_flights() {
+            if has_enough(&self.entries[index]) {
+                return Next::Wait(soonest);
+            }
             match self.source_for(index, now) {
                 Some((source, Opening::Now)) => {
                     if let Some(range) = self.entries[index].chunks.take(id) {

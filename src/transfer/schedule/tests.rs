@@ -32,6 +32,17 @@ fn schedule(sources: usize, jobs: usize, sizes: &[u64]) -> Schedule {
 }
 
 #[test]
+fn an_archive_that_is_being_opened_gets_the_next_connection() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 1, &[8 * MIB, 8 * MIB]);
+    assert_eq!(work(schedule.next(now)).archive, 0);
+    let second = schedule.keep().unwrap();
+    assert_eq!(schedule.next(now), Next::Wait(None));
+    schedule.take_in_hand(second);
+    assert_eq!(work(schedule.next(now)).archive, 1);
+}
+
+#[test]
 fn connections_spread_over_the_archives_in_hand_and_then_help() {
     let now = Instant::now();
     let mut schedule = schedule(1, 2, &[8 * MIB, 8 * MIB, 8 * MIB]);
