@@ -39,6 +39,16 @@ impl Cancel {
         wakers.iter().for_each(|wake| wake());
     }
 
+    /// A request of its own that this one makes as well, while the other way round it does not:
+    /// for a part of the run that may have to stop alone.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        let child = Self::new();
+        let copy = child.clone();
+        self.on_cancel(move || copy.cancel());
+        child
+    }
+
     /// Whether somebody has asked to stop.
     pub fn is_cancelled(&self) -> bool {
         *self.flag.borrow()
@@ -83,5 +93,15 @@ mod tests {
         cancel.on_cancel(count());
         assert!(cancel.is_cancelled());
         assert_eq!(calls.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_child_stops_with_its_parent_and_alone() {
+        let parent = Cancel::new();
+        let (one, two) = (parent.child(), parent.child());
+        one.cancel();
+        assert!(one.is_cancelled() && !two.is_cancelled() && !parent.is_cancelled());
+        parent.cancel();
+        assert!(two.is_cancelled() && parent.child().is_cancelled());
     }
 }

@@ -168,6 +168,9 @@ pub(crate) struct Fetch {
     /// Wait for another cxr at work in the same folder
     #[arg(long, value_parser = BoolishValueParser::new())]
     wait: bool,
+    /// When one archive has failed, stop the others; what came of them is kept
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    fail_fast: bool,
     /// Say what would be done, and do nothing
     #[arg(long, value_parser = BoolishValueParser::new())]
     dry_run: bool,
@@ -320,6 +323,7 @@ impl Fetch {
             recheck: self.recheck,
             keep_corrupt: self.keep_corrupt,
             wait: self.wait,
+            fail_fast: self.fail_fast,
             dry_run: self.dry_run,
             chunk: self.chunk,
         })

@@ -37,8 +37,9 @@ fn fetch_without_options_has_the_promised_defaults() {
     assert_eq!((request.jobs.get(), request.connections.get(), request.retries), (12, 12, 8));
     assert_eq!(request.stall_timeout.as_secs(), 30);
     assert_eq!((request.limit_rate, request.cacert), (None, None));
-    let switches = [request.recheck, request.keep_corrupt, request.wait, request.dry_run];
-    assert_eq!(switches, [false; 4]);
+    let switches =
+        [request.recheck, request.keep_corrupt, request.wait, request.fail_fast, request.dry_run];
+    assert_eq!(switches, [false; 5]);
 }
 
 #[test]
@@ -68,6 +69,7 @@ fn fetch_takes_every_option() {
         "--recheck",
         "--keep-corrupt",
         "--wait",
+        "--fail-fast",
         "--dry-run",
     ]);
     assert_eq!(request.selected, [0, 1, 2]);
@@ -79,8 +81,9 @@ fn fetch_takes_every_option() {
     assert_eq!(request.connect_timeout.as_secs(), 2);
     assert_eq!(request.limit_rate.map(std::num::NonZero::get), Some(10 << 20));
     assert_eq!(request.cacert.as_deref(), Some(std::path::Path::new("ca.pem")));
-    let switches = [request.recheck, request.keep_corrupt, request.wait, request.dry_run];
-    assert_eq!(switches, [true; 4]);
+    let switches =
+        [request.recheck, request.keep_corrupt, request.wait, request.fail_fast, request.dry_run];
+    assert_eq!(switches, [true; 5]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::report::ArchiveReport;
-use crate::transfer::{Ending, Outcome};
+use crate::transfer::{Ending, Halt, Outcome};
 use crate::verdict::Verdict;
 use crate::{escape, shell, units};
 
@@ -74,20 +74,29 @@ pub(super) fn report(
                 format!("see what the system's log says of the disk; {}", again("goes on"))
             });
         }
-        Ending::Stopped(why) => {
+        Ending::Stopped(Halt::DiskFull(why)) => {
             report.verdict = Verdict::Error;
             report.detail = Some(format!("stopped with the others: {why}; {here}"));
             report.next = Some(format!("free some space; {}", again("goes on")));
         }
+        Ending::Stopped(Halt::Failed(why)) => {
+            report.verdict = not_whole(outcome);
+            report.detail = Some(format!("stopped, since {why}; {here}"));
+            report.next = Some(again("goes on"));
+        }
         Ending::Cancelled => {
-            let none = outcome.here == 0;
-            report.verdict = if none { Verdict::Missing } else { Verdict::Incomplete };
+            report.verdict = not_whole(outcome);
             report.detail = Some(format!("interrupted; {here}"));
             report.next = Some(again("goes on"));
         }
     }
     report.actual_size = Some(outcome.here).filter(|&here| here > 0);
     report
+}
+
+/// The verdict on what was stopped on its way.
+const fn not_whole(outcome: &Outcome) -> Verdict {
+    if outcome.here == 0 { Verdict::Missing } else { Verdict::Incomplete }
 }
 
 fn again(does: &str) -> String {

@@ -6,6 +6,7 @@ pub(crate) mod fuzz;
 mod ground;
 mod probe;
 mod receipt;
+mod room;
 mod run;
 mod survey;
 
@@ -57,6 +58,8 @@ pub struct FetchRequest {
     pub keep_corrupt: bool,
     /// Wait for another cxr at work in the same folder.
     pub wait: bool,
+    /// When one archive has failed, stop the others; what came of them is kept.
+    pub fail_fast: bool,
     /// Say what would be done, and do nothing.
     pub dry_run: bool,
     /// Bytes that a connection takes at a time.
@@ -86,6 +89,7 @@ impl FetchRequest {
             recheck: false,
             keep_corrupt: false,
             wait: false,
+            fail_fast: false,
             dry_run: false,
             chunk: CHUNK,
             backoff: Duration::from_secs(1),
@@ -124,6 +128,7 @@ pub fn fetch(
     listener.on(Event::Planned { archives: archives.len(), bytes });
     let sources: Vec<Source> = request.sources.iter().cloned().map(Source::new).collect();
     let engine = Engine::for_this_machine();
+    let cancel = &cancel.child();
     let run = Run {
         request,
         folder: &folder,

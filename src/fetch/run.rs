@@ -9,12 +9,13 @@ use super::survey::{self, Here};
 use super::{FetchError, FetchRequest, probe, receipt};
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
-use crate::disk::{self, Folder};
+use crate::disk::Folder;
+use crate::escape;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::report::ArchiveReport;
 use crate::source::Source;
-use crate::transfer::{Ending, Options, Outcome, Plan, Transfer};
+use crate::transfer::{Ending, Halt, Options, Outcome, Plan, Transfer};
 use crate::verdict::Verdict;
 use crate::verify::Checker;
 
@@ -54,14 +55,20 @@ pub(super) struct Need {
 }
 
 /// The reports as they come in.
-struct Reports<'a> {
+pub(super) struct Reports<'a> {
     all: Vec<Option<ArchiveReport>>,
+    /// Which archive was the first to fail, and how.
+    failed: Option<String>,
     listener: &'a dyn Listener,
 }
 
 impl Reports<'_> {
-    fn settle(&mut self, index: usize, report: ArchiveReport) {
+    pub(super) fn settle(&mut self, index: usize, report: ArchiveReport) {
         self.listener.on(Event::Settled(&report));
+        if report.verdict != Verdict::Ok {
+            let failed = || format!("{} is {}", escape::text(&report.name), report.verdict);
+            self.failed.get_or_insert_with(failed);
+        }
         self.all[index] = Some(report);
     }
 }
@@ -69,7 +76,8 @@ impl Reports<'_> {
 impl Run<'_> {
     /// Does it. One report for each archive, in their order.
     pub(super) fn go(&self) -> Result<Vec<ArchiveReport>, FetchError> {
-        let mut reports = Reports { all: vec![None; self.archives.len()], listener: self.listener };
+        let mut reports =
+            Reports { all: vec![None; self.archives.len()], failed: None, listener: self.listener };
         let mut checks = Vec::new();
         let mut needs = Vec::new();
         for (index, archive) in self.archives.iter().enumerate() {
@@ -179,49 +187,6 @@ impl Run<'_> {
             ..blank(self.folder, archive, Verdict::Error)
         }
     }
-
-    /// Bytes of disk that an archive will take beyond what it takes now.
-    fn needed(&self, archive: &Archive) -> u64 {
-        let taken = survey::unfinished(self.folder, archive).map_or(0, |part| part.allocated);
-        archive.size.unwrap_or(0).saturating_sub(taken)
-    }
-
-    /// Refuses all that must be fetched, before the first byte, if there is no room for it.
-    fn refuse_without_room(
-        &self,
-        needs: &mut Vec<Need>,
-        reports: &mut Reports<'_>,
-    ) -> Result<(), FetchError> {
-        if needs.is_empty() || self.request.dry_run {
-            return Ok(());
-        }
-        let needed = needs.iter().map(|need| self.needed_beside(need)).sum();
-        let free = self.free()?;
-        if needed > free {
-            for need in needs.drain(..) {
-                let archive = &self.archives[need.index];
-                let report = conclude::no_room(self.folder, archive, needed, free);
-                reports.settle(need.index, report);
-            }
-        }
-        Ok(())
-    }
-
-    /// The same for an archive with a file in its place, which may be taken over.
-    fn needed_beside(&self, need: &Need) -> u64 {
-        let archive = &self.archives[need.index];
-        let needed = self.needed(archive);
-        match &need.misfit {
-            Some((path, size)) if survey::is_beginning(archive, path, *size) => {
-                needed.min(archive.size.unwrap_or(0).saturating_sub(*size))
-            }
-            _ => needed,
-        }
-    }
-
-    fn free(&self) -> Result<u64, FetchError> {
-        disk::available(self.folder.dir()).map_err(|error| FetchError::Machine(error.to_string()))
-    }
 }
 
 /// How many answers are still expected.
@@ -253,6 +218,7 @@ impl<'a> Conductor<'a> {
         for need in needs {
             self.transfer(scope, need, reports)?;
         }
+        self.heed(reports);
         while self.pending.checks + self.pending.transfers > 0 {
             if self.pending.checks == 0 {
                 self.transfer.close();
@@ -268,8 +234,18 @@ impl<'a> Conductor<'a> {
                     self.transferred(&outcome, reports);
                 }
             }
+            self.heed(reports);
         }
         Ok(())
+    }
+
+    /// Where the first archive that fails is to stop the others, sees to it.
+    fn heed(&self, reports: &Reports<'_>) {
+        let FetchRequest { fail_fast, dry_run, .. } = *self.run.request;
+        if let Some(failed) = reports.failed.as_ref().filter(|_| fail_fast && !dry_run) {
+            self.transfer.halt(Halt::Failed(format!("{failed} (--fail-fast)")));
+            self.run.cancel.cancel();
+        }
     }
 
     fn checked<'scope>(

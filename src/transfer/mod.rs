@@ -127,10 +127,19 @@ pub enum Ending {
     Unreachable(String),
     /// This machine could not write or read it.
     Error(DiskError),
-    /// Another archive filled the disk, or the like, and all were stopped.
-    Stopped(String),
+    /// All were stopped because of another archive.
+    Stopped(Halt),
     /// The run was ended.
     Cancelled,
+}
+
+/// Why all archives are stopped.
+#[derive(Debug, Clone)]
+pub enum Halt {
+    /// The disk takes no more: why, in words.
+    DiskFull(String),
+    /// One has failed, in words, and the others were not to go on then.
+    Failed(String),
 }
 
 /// An archive in hand.
@@ -150,7 +159,8 @@ pub struct Transfer<'a> {
     options: &'a Options,
     engine: &'a Engine,
     listener: &'a dyn Listener,
-    cancel: &'a Cancel,
+    /// A child of the run's: a full disk ends the transfers and nothing else.
+    cancel: Cancel,
     throttle: Throttle,
     schedule: Mutex<Schedule>,
     /// Something in the schedule has changed.
@@ -158,8 +168,7 @@ pub struct Transfer<'a> {
     /// In the order of the schedule.
     plans: Mutex<Vec<Plan>>,
     jobs: Mutex<Vec<Option<Arc<Job>>>>,
-    /// The disk takes no more: why, in words.
-    halted: Mutex<Option<String>>,
+    halted: Mutex<Option<Halt>>,
     /// All outcomes are out.
     finished: AtomicBool,
 }
@@ -180,6 +189,7 @@ impl<'a> Transfer<'a> {
     ) -> Self {
         let changed = Arc::new(Condvar::new());
         let wake = Arc::clone(&changed);
+        let cancel = cancel.child();
         cancel.on_cancel(move || wake.notify_all());
         Self {
             folder,
@@ -298,13 +308,18 @@ impl<'a> Transfer<'a> {
 
     /// A part could not be written or read. A full disk stops all archives, anything else this one.
     fn disk_failed(&self, job: &Job, error: DiskError) {
-        if error.is_full() {
-            lock(&self.halted).get_or_insert_with(|| error.to_string());
-        }
+        let full = error.is_full().then(|| error.to_string());
         job.front.stop(End::Disk(error));
-        if lock(&self.halted).is_some() {
-            self.stop_all();
+        if let Some(why) = full {
+            self.halt(Halt::DiskFull(why));
         }
+    }
+
+    /// Stops all archives; what came so far is kept. The first reason stands.
+    pub fn halt(&self, why: Halt) {
+        lock(&self.halted).get_or_insert(why);
+        self.cancel.cancel();
+        self.stop_all();
     }
 
     /// Ends the wait of every keeper.

@@ -62,6 +62,20 @@ fn a_disk_that_fills_up_on_the_way_stops_cleanly_and_is_resumed() {
 }
 
 #[test]
+fn a_disk_that_is_full_waits_for_no_connection_that_hangs() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 1)]);
+    let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };
+    let server = Server::with(&all);
+    server.does(Fault::Stall { after: 1000 }.on(&all[1].path()));
+    let fetch = sandbox.fetch(&server, &all).args(["--stall-timeout", "60", "-c", "2"]);
+    let outcome = disk.see(fetch).run();
+    outcome.exits(3).expect(outcome.elapsed.as_secs() < 10, "a quick end");
+    let report = outcome.report();
+    report.line(NAMES[0]).is("error").because("space");
+    report.line(NAMES[1]).is("error").because("stopped with the others").next("free some space");
+}
+
+#[test]
 fn a_read_only_disk_is_an_error_that_names_it() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };

@@ -91,7 +91,7 @@ fn retry_after_of_one_answer_holds_for_all_connections_to_that_source() {
     server.does(Fault::Throttle { rate: 250_000 });
     server.does(Fault::RetryAfter(429, "1").after(3).first(1));
     let fetch = sandbox.fetch(&server, &all).args(["-c", "4"]);
-    fetch.chunk(100_000).report(0).all_ok();
+    fetch.chunk(100_000).run().exits(0).says("trying again in 1.0 s").report().all_ok();
     let hits = server.hits();
     let told = hits.iter().find(|hit| hit.status == 429).unwrap().at;
     // The other three have their chunks after 0.4 s, and would ask for the next ones then.

@@ -37,7 +37,8 @@ impl Schedule {
         match fault.meaning(standing.delivered) {
             Meaning::Again => Reaction::Again(Duration::ZERO),
             Meaning::Busy if self.gates[lease.source].crowded(now) => {
-                let wait = self.policy.backoff(1, jitter);
+                let asked = fault.retry_after().filter(|&wait| wait <= PATIENCE);
+                let wait = self.policy.backoff(1, jitter).max(asked.unwrap_or_default());
                 standing.not_before = Some(now + wait);
                 Reaction::Again(wait)
             }

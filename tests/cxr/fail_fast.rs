@@ -1,0 +1,87 @@
+//! `--fail-fast`: the first archive that fails stops the others, and nothing of them is lost.
+
+use std::time::Duration;
+
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
+
+/// Four archives, of which the first is not there and the others take long.
+fn one_missing() -> (Sandbox, Server, Vec<Archive>) {
+    let all: Vec<_> = (1..=4).map(|number| archive(number, 3)).collect();
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 100_000 });
+    server.does(Fault::Status(404).on(&all[0].path()).after(1));
+    // It is found out when there is something of the others.
+    server.does(Fault::Stall { after: 0 }.on(&all[0].path()).first(1));
+    (Sandbox::new(), server, all)
+}
+
+#[test]
+fn the_first_that_fails_stops_the_others_and_they_go_on_later() {
+    let (sandbox, server, all) = one_missing();
+    let outcome = sandbox.fetch(&server, &all).args(["--fail-fast", "-c", "4"]).run();
+    outcome.exits(1).is_plain();
+    outcome.expect(outcome.elapsed < Duration::from_secs(8), "an end long before all has come");
+    let report = outcome.report();
+    report.line(NAMES[0]).is("unreachable").because("404");
+    for name in &NAMES[1..] {
+        let line = report.line(name);
+        line.is("incomplete").because("since images_001.tar.gz is unreachable (--fail-fast)");
+        line.because("kept in .cxr/").next("goes on");
+    }
+    server.behaves();
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    for name in &NAMES[1..] {
+        assert!(report.line(name).reused() > 10_000, "{}", report.shown());
+    }
+}
+
+#[test]
+fn without_it_the_others_end_well() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with(&all[1..]);
+    let report = sandbox.fetch(&server, &all).report(3);
+    assert_eq!(report.verdicts(), ["unreachable", "ok", "ok", "ok"]);
+}
+
+#[test]
+fn those_that_hang_or_wait_are_stopped_too() {
+    for fault in [Fault::Stall { after: 1000 }, Fault::Silence, Fault::RetryAfter(503, "60")] {
+        let (sandbox, all) = (Sandbox::new(), archives(3));
+        let server = Server::with(&all[..2]);
+        server.does(fault.on(&all[0].path()));
+        let fetch = sandbox.fetch(&server, &all).args(["--stall-timeout", "60", "-c", "3"]);
+        let outcome = fetch.arg("--fail-fast").run();
+        outcome.exits(1);
+        outcome.expect(outcome.elapsed < Duration::from_secs(5), "a quick end");
+        let report = outcome.report();
+        report.line(NAMES[0]).because("--fail-fast");
+        report.line(NAMES[2]).is("unreachable");
+    }
+}
+
+#[test]
+fn a_check_of_what_is_here_is_stopped_too() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all[1..]);
+    // Larger than can be hashed in a minute: holes cost no disk.
+    let file = std::fs::File::create(sandbox.data().join(NAMES[1])).unwrap();
+    file.set_len(200 << 30).unwrap();
+    let outcome = sandbox.fetch(&server, &all).arg("--fail-fast").run();
+    outcome.exits(3).expect(outcome.elapsed < Duration::from_secs(5), "a quick end");
+    outcome.report().line(NAMES[0]).is("unreachable");
+    outcome.report().line(NAMES[1]).is("error").because("interrupted");
+    assert_eq!(file.metadata().unwrap().len(), 200 << 30);
+}
+
+#[test]
+fn what_was_never_begun_is_missing_and_what_is_here_is_kept() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::with(&all[1..]);
+    server.does(Fault::Throttle { rate: 100_000 }.on(&all[1].path()));
+    sandbox.put_archive(&all[1]);
+    let report = sandbox.fetch(&server, &all).args(["--fail-fast", "-j", "1"]).report(1);
+    report.line(NAMES[0]).is("unreachable");
+    report.line(NAMES[2]).is("missing").because("--fail-fast").next("goes on");
+    sandbox.has(&all[1]);
+}
