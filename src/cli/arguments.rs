@@ -1,6 +1,5 @@
 //! The grammar, as clap derives it, and what it becomes.
 
-use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,10 +13,10 @@ use cxr::fetch::FetchRequest;
 use cxr::progress::{Verbosity, When};
 use cxr::report::ColorChoice;
 use cxr::source::SourceSpec;
-use cxr::verify::{MirrorsRequest, VerifyRequest};
 
 use super::outputs::Outputs;
 use super::values::Sources;
+use super::verify::Verify;
 use super::{Invocation, values};
 
 const EXAMPLES: &str = "\
@@ -183,63 +182,25 @@ pub(crate) struct Fetch {
 
 /// How servers are asked.
 #[derive(Debug, Args)]
-struct Asking {
+pub(super) struct Asking {
     /// Attempts in a row without a new byte before a source is given up
     #[arg(long, default_value_t = 8, value_name = "N")]
-    retries: u32,
+    pub(super) retries: u32,
     /// How long a connection may bring no byte
     #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = values::seconds)]
-    stall_timeout: Duration,
+    pub(super) stall_timeout: Duration,
     /// How long a connection may take to come about
     #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = values::seconds)]
-    connect_timeout: Duration,
+    pub(super) connect_timeout: Duration,
     /// Bytes a second in all: `10M` and `10MiB` are 10 × 1024 × 1024
     #[arg(long, value_name = "RATE", value_parser = values::rate)]
-    limit_rate: Option<NonZeroU64>,
+    pub(super) limit_rate: Option<NonZeroU64>,
     /// Certificates (PEM) to trust beside the system's
     #[arg(long, value_name = "FILE")]
-    cacert: Option<PathBuf>,
+    pub(super) cacert: Option<PathBuf>,
     /// The wait after the first failed attempt, in milliseconds, before it doubles
     #[arg(long, hide = true, default_value_t = 1000, value_name = "MILLISECONDS")]
-    backoff_ms: u32,
-}
-
-/// What `verify` was told.
-#[derive(Debug, Args)]
-pub(crate) struct Verify {
-    /// Folders, each with all the archives in it, and files under any name; none: this folder.
-    /// With --from: archives, called as `fetch` calls them; none: all
-    #[arg(value_name = "WHAT")]
-    what: Vec<OsString>,
-    /// A mirror to check in place of what is here: an `http(s)://` address to which `/NAME` is
-    /// added, an address with `{name}` in it, or a local folder. Everything is read, and nothing
-    /// kept. Repeat it for several mirrors. There is no variable for it
-    #[arg(long, value_name = "SOURCE", value_parser = OsStringValueParser::new().try_map(|typed| values::sources(&typed)))]
-    from: Vec<Sources>,
-    /// With --from: archives that are read at a time, 1 to 64, each over one connection
-    #[arg(short, long, default_value = "12", value_name = "N", value_parser = values::count)]
-    jobs: NonZeroUsize,
-    /// Look at presence and size only, and at a mirror's digest headers. What seems right is
-    /// `present`, and nothing is verified
-    #[arg(long, value_parser = BoolishValueParser::new())]
-    quick: bool,
-    #[command(flatten)]
-    asking: Asking,
-    #[command(flatten)]
-    pub(crate) outputs: Outputs,
-    /// Files here that are read at a time, 1 to 64. Without it: sixteen, but one on a disk that
-    /// spins
-    #[arg(long, value_name = "N", value_parser = values::count)]
-    readers: Option<NonZeroUsize>,
-}
-
-/// What is to be verified.
-#[derive(Debug)]
-pub(crate) enum Verification {
-    /// What is here.
-    Here(VerifyRequest),
-    /// What mirrors have.
-    Mirrors(MirrorsRequest),
+    pub(super) backoff_ms: u32,
 }
 
 /// What `list` was told.
@@ -331,37 +292,7 @@ impl Fetch {
 }
 
 impl Asking {
-    fn backoff(&self) -> Duration {
+    pub(super) fn backoff(&self) -> Duration {
         Duration::from_millis(self.backoff_ms.into())
-    }
-}
-
-impl Verify {
-    /// The request, over this catalogue.
-    pub(crate) fn request(self, catalog: Catalog) -> Result<Verification, SelectError> {
-        let mirrors: Vec<SourceSpec> = self.from.into_iter().flat_map(|s| s.0).collect();
-        if mirrors.is_empty() {
-            let what = self.what.into_iter().map(PathBuf::from).collect();
-            return Ok(Verification::Here(VerifyRequest {
-                readers: self.readers,
-                quick: self.quick,
-                ..VerifyRequest::new(catalog, what)
-            }));
-        }
-        let words: Vec<_> = self.what.iter().map(|word| word.to_string_lossy()).collect();
-        Ok(Verification::Mirrors(MirrorsRequest {
-            selected: catalog.select(&words)?,
-            catalog,
-            mirrors,
-            jobs: self.jobs,
-            readers: self.readers,
-            retries: self.asking.retries,
-            stall_timeout: self.asking.stall_timeout,
-            connect_timeout: self.asking.connect_timeout,
-            limit_rate: self.asking.limit_rate,
-            backoff: self.asking.backoff(),
-            cacert: self.asking.cacert,
-            quick: self.quick,
-        }))
     }
 }

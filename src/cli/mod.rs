@@ -6,6 +6,7 @@ mod man;
 mod outputs;
 mod quote;
 mod values;
+mod verify;
 
 use std::ffi::OsString;
 
@@ -14,10 +15,11 @@ use clap::{CommandFactory, FromArgMatches};
 use cxr::escape;
 use cxr::source::without_password;
 
-pub(crate) use arguments::{Command, Format, List, Settings, Verification};
+pub(crate) use arguments::{Command, Format, List, Settings};
 pub(crate) use man::manual;
 pub(crate) use outputs::Outputs;
 pub(crate) use quote::command_line;
+pub(crate) use verify::Verification;
 
 use arguments::Arguments;
 

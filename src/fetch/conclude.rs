@@ -11,6 +11,7 @@ use crate::{escape, shell, units};
 pub(super) fn blank(folder: &Folder, archive: &Archive, verdict: Verdict) -> ArchiveReport {
     ArchiveReport {
         expected_md5: Some(archive.md5),
+        expected_sha256: archive.sha256,
         expected_size: archive.size,
         path: Some(folder.archive(archive)),
         ..ArchiveReport::new(archive.name.clone(), verdict)

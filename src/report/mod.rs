@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 use crate::verdict::{ExitStatus, Verdict};
 
 pub use annotations::Annotations;
@@ -59,6 +59,10 @@ pub struct ArchiveReport {
     pub expected_md5: Option<Digest>,
     /// The MD5 of what is here, where it was computed.
     pub actual_md5: Option<Digest>,
+    /// The SHA-256 in the table, if there is one.
+    pub expected_sha256: Option<Sha256>,
+    /// The SHA-256 of what is here, where it was asked for.
+    pub actual_sha256: Option<Sha256>,
     /// The published size in bytes, if known.
     pub expected_size: Option<u64>,
     /// The size in bytes of what is here.
@@ -90,6 +94,8 @@ impl ArchiveReport {
             verdict,
             expected_md5: None,
             actual_md5: None,
+            expected_sha256: None,
+            actual_sha256: None,
             expected_size: None,
             actual_size: None,
             path: None,

@@ -17,7 +17,7 @@ use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::escape;
 use crate::event::{Activity, Event, Listener};
-use crate::hash::{Engine, Stream};
+use crate::hash::{Engine, Sha256Stream, Stream};
 use crate::identify::HEAD;
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
@@ -35,6 +35,8 @@ pub struct Checker<'a> {
     buffers: Buffers,
     /// What events call the source, where archives are looked at in several.
     source: Option<&'a str>,
+    /// SHA-256s are computed as well.
+    sha256: bool,
 }
 
 impl<'a> Checker<'a> {
@@ -45,7 +47,8 @@ impl<'a> Checker<'a> {
         listener: &'a dyn Listener,
         cancel: &'a Cancel,
     ) -> Self {
-        Self { catalog, engine, listener, cancel, buffers: Buffers::default(), source: None }
+        let buffers = Buffers::default();
+        Self { catalog, engine, listener, cancel, buffers, source: None, sha256: false }
     }
 
     /// What it knows.
@@ -57,6 +60,13 @@ impl<'a> Checker<'a> {
     #[must_use]
     pub fn at(self, source: Option<&'a str>) -> Self {
         Self { source, ..self }
+    }
+
+    /// The same, with SHA-256s where that is `wanted`: a file is then `ok` only where its SHA-256 is
+    /// right too, if the catalogue has one.
+    #[must_use]
+    pub fn with_sha256(self, wanted: bool) -> Self {
+        Self { sha256: wanted, ..self }
     }
 
     /// Reads the file to its end and says what it is. It ought to be the `expected` archive;
@@ -115,7 +125,7 @@ impl<'a> Checker<'a> {
         });
         let expected = named.archive().and_then(|archive| archive.size);
         let prefix = expected.filter(|&expected| expected < size);
-        let view = Some(View::new(self.engine, prefix));
+        let view = Some(View::new(self.engine, prefix, self.sha256));
         Ok(Check {
             checker: self,
             path,
@@ -215,6 +225,7 @@ impl Check<'_, '_> {
 pub(super) struct View {
     size: u64,
     whole: Stream,
+    sha256: Option<Sha256Stream>,
     /// Where the file is too long: the hash of its right part, and how many bytes of it are to
     /// come.
     prefix: Option<(Stream, u64)>,
@@ -224,10 +235,11 @@ pub(super) struct View {
 
 impl View {
     /// The view of a file that is longer than it should be has the length of its right part.
-    pub(super) fn new(engine: &Engine, prefix: Option<u64>) -> Self {
+    pub(super) fn new(engine: &Engine, prefix: Option<u64>, sha256: bool) -> Self {
         Self {
             size: 0,
             whole: engine.stream(),
+            sha256: sha256.then(Sha256Stream::new),
             prefix: prefix.map(|length| (engine.stream(), length)),
             head: Vec::new(),
             zeros_at_end: 0,
@@ -248,6 +260,9 @@ impl View {
             stream.push(block.slice(..part));
             *left -= part as u64;
         }
+        if let Some(sha256) = &mut self.sha256 {
+            sha256.push(block.clone());
+        }
         self.whole.push(block);
     }
 
@@ -256,6 +271,7 @@ impl View {
             size: self.size,
             prefix: self.prefix.map(|(stream, _)| stream.finish()),
             digest: self.whole.finish(),
+            sha256: self.sha256.and_then(Sha256Stream::finish),
             head: self.head,
             zeros_at_end: self.zeros_at_end,
         }
@@ -275,6 +291,7 @@ pub(super) fn blank(path: &Path, archive: Option<&Archive>, verdict: Verdict) ->
     let name = archive.map_or_else(|| own_name(path), |archive| archive.name.clone());
     ArchiveReport {
         expected_md5: archive.map(|archive| archive.md5),
+        expected_sha256: archive.and_then(|archive| archive.sha256),
         expected_size: archive.and_then(|archive| archive.size),
         path: Some(path.to_owned()),
         ..ArchiveReport::new(name, verdict)
@@ -283,6 +300,7 @@ pub(super) fn blank(path: &Path, archive: Option<&Archive>, verdict: Verdict) ->
 
 fn fill(report: &mut ArchiveReport, judgement: &Judgement<'_>, seen: &Observation, path: &Path) {
     report.actual_md5 = Some(seen.digest);
+    report.actual_sha256 = seen.sha256;
     report.actual_size = Some(seen.size);
     report.bytes_reused = if report.verdict == Verdict::Ok { seen.size } else { 0 };
     report.detail.clone_from(&judgement.detail);

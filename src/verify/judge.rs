@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::names::Named;
 use crate::catalog::{Archive, Catalog};
-use crate::digest::Digest;
+use crate::digest::{Digest, Sha256};
 use crate::escape;
 use crate::identify::{self, Kind};
 use crate::verdict::Verdict;
@@ -19,6 +19,8 @@ pub(super) struct Observation {
     pub(super) size: u64,
     /// Its MD5.
     pub(super) digest: Digest,
+    /// Its SHA-256, where that was asked for.
+    pub(super) sha256: Option<Sha256>,
     /// Where the file is longer than its archive: the MD5 of as many bytes as the archive has.
     pub(super) prefix: Option<Digest>,
     /// Its first [`identify::HEAD`] bytes.
@@ -69,16 +71,31 @@ pub(super) fn judge<'a>(
     let known = catalog.by_md5(&seen.digest).and_then(|index| catalog.archives().get(index));
     match (named, known) {
         (Named::Exactly(archive) | Named::Like(archive), _) if archive.md5 == seen.digest => {
-            recognised(path, archive)
+            recognised(path, archive, seen)
         }
         (Named::Exactly(archive), Some(other)) => swapped(archive, other),
-        (Named::Like(_) | Named::Otherwise, Some(archive)) => recognised(path, archive),
+        (Named::Like(_) | Named::Otherwise, Some(archive)) => recognised(path, archive, seen),
         (Named::Exactly(archive) | Named::Like(archive), None) => wrong(archive, seen),
         (Named::Otherwise, None) => unlisted(catalog, seen),
     }
 }
 
-fn recognised<'a>(path: &Path, archive: &'a Archive) -> Judgement<'a> {
+/// A file with the archive's MD5. Where its SHA-256 is another one, that is no accident.
+fn recognised<'a>(path: &Path, archive: &'a Archive, seen: &Observation) -> Judgement<'a> {
+    if let (Some(found), Some(expected)) = (seen.sha256, archive.sha256)
+        && found != expected
+    {
+        let detail = format!(
+            "its MD5 is right and its SHA-256 is not, which is no accident: it is {found}, \
+             should be {expected}"
+        );
+        return Judgement {
+            verdict: Verdict::Corrupt,
+            archive: Some(archive),
+            detail: Some(detail),
+            remedy: Remedy::Repair,
+        };
+    }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let detail =
         (!path.ends_with(&archive.name)).then(|| format!("under the name {}", escape::text(&name)));

@@ -50,12 +50,14 @@ pub struct VerifyRequest {
     pub readers: Option<NonZeroUsize>,
     /// Look at presence and size only, and read nothing: what seems right is `present`.
     pub quick: bool,
+    /// Check SHA-256s as well, for which every archive of the catalogue needs one.
+    pub sha256: bool,
 }
 
 impl VerifyRequest {
     /// All of these files and folders, read to the last byte.
     pub const fn new(catalog: Catalog, what: Vec<PathBuf>) -> Self {
-        Self { catalog, what, readers: None, quick: false }
+        Self { catalog, what, readers: None, quick: false, sha256: false }
     }
 }
 
@@ -68,7 +70,8 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let bytes = targets.iter().map(Target::size).fold(0, u64::saturating_add);
     listener.on(Event::Planned { archives: targets.len(), bytes });
     let engine = Engine::for_this_machine();
-    let checker = Checker::new(&request.catalog, &engine, listener, cancel);
+    let checker =
+        Checker::new(&request.catalog, &engine, listener, cancel).with_sha256(request.sha256);
     let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
     check_all(&targets, &checker, request.readers, request.quick, |index, report| {
         listener.on(Event::Settled(reports[index].get_or_init(|| report)));

@@ -32,6 +32,7 @@ mod quick;
 mod reports;
 mod resume;
 mod servers;
+mod sha256;
 mod signals;
 mod sources;
 mod status;

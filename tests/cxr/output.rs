@@ -6,11 +6,13 @@ use serde_json::Value;
 
 use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
 
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 16] = [
     "name",
     "verdict",
     "expected_md5",
     "actual_md5",
+    "expected_sha256",
+    "actual_sha256",
     "expected_size",
     "actual_size",
     "path",

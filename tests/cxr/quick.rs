@@ -2,7 +2,11 @@
 //! to think so.
 
 use std::fs;
-use std::process::Command;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use md5::{Digest, Md5};
+use sha2::Sha256;
 
 use crate::support::{
     Archive, Cxr, Fault, NAMES, Report, Sandbox, Server, archive, archives, invalid_xml, stored,
@@ -15,13 +19,8 @@ fn quick(sandbox: &Sandbox, all: &[Archive], mirror: &str) -> Cxr {
     cxr.args(["--retries", "3", "--stall-timeout", "1", "--checksums"]).arg(table)
 }
 
-/// The digest of these bytes in base64.
-fn base64(algorithm: &str, bytes: &[u8]) -> String {
-    let sandbox = Sandbox::new();
-    let file = sandbox.put("bytes", bytes);
-    let script = format!("openssl {algorithm} -binary < \"$0\" | base64 -w0");
-    let output = Command::new("sh").args(["-c", &script]).arg(file).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
+fn base64(digest: impl AsRef<[u8]>) -> String {
+    STANDARD.encode(digest)
 }
 
 /// One archive at a mirror that sends this header.
@@ -59,7 +58,7 @@ fn what_is_there_is_present_and_not_ok() {
 #[test]
 fn a_digest_header_that_agrees_is_named_and_makes_nothing_ok() {
     let all = archives(1);
-    let md5 = base64("md5", &all[0].bytes);
+    let md5 = base64(Md5::digest(&**all[0].bytes));
     for (name, value) in [
         ("Repr-Digest", format!("md5=:{md5}:")),
         ("Digest", format!("MD5={md5}")),
@@ -75,7 +74,7 @@ fn a_digest_header_that_agrees_is_named_and_makes_nothing_ok() {
 
 #[test]
 fn a_digest_header_that_contradicts_the_table_is_corrupt() {
-    let wrong = base64("md5", b"something else");
+    let wrong = base64(Md5::digest(b"something else"));
     for (name, value) in [
         ("Repr-Digest", format!("md5=:{wrong}:")),
         ("Digest", format!("MD5={wrong}")),
@@ -102,7 +101,7 @@ fn a_tag_that_is_not_the_md5_is_told_of_and_decides_nothing() {
 #[test]
 fn the_digest_of_the_part_that_was_sent_is_not_the_archives() {
     let all = archives(1);
-    let report = with_header("Content-MD5", base64("md5", &all[0].bytes[..512]), 0);
+    let report = with_header("Content-MD5", base64(Md5::digest(&all[0].bytes[..512])), 0);
     report.only().is("present").because("names no digest");
 }
 
@@ -110,10 +109,10 @@ fn the_digest_of_the_part_that_was_sent_is_not_the_archives() {
 fn a_sha_256_is_held_against_the_table_where_it_has_one() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    let (right, wrong) = (base64("sha256", &all[0].bytes), base64("sha256", b"x"));
-    let hex = hex::encode(sha256(&all[0].bytes));
+    let right = base64(Sha256::digest(&**all[0].bytes));
+    let wrong = base64(Sha256::digest(b"x"));
     let Archive { name, md5, .. } = &all[0];
-    let with = sandbox.put("with.tsv", format!("name\tmd5\tsha256\n{name}\t{md5}\t{hex}\n"));
+    let with = sandbox.table_with_sha256s(&all);
     let without = sandbox.put("without.tsv", format!("name\tmd5\n{name}\t{md5}\n"));
     for (table, value, verdict, words) in [
         (&with, &right, "present", "says Repr-Digest"),
@@ -126,12 +125,6 @@ fn a_sha_256_is_held_against_the_table_where_it_has_one() {
         let outcome = cxr.args(["--from", &server.base()]).run();
         outcome.report().only().is(verdict).because(words);
     }
-}
-
-fn sha256(bytes: &[u8]) -> Vec<u8> {
-    let sandbox = Sandbox::new();
-    let file = sandbox.put("bytes", bytes);
-    Command::new("openssl").args(["sha256", "-binary"]).arg(file).output().unwrap().stdout
 }
 
 #[test]

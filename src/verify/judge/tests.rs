@@ -12,6 +12,7 @@ fn seen(content: &[u8]) -> Observation {
     Observation {
         size: content.len() as u64,
         digest: md5(content),
+        sha256: None,
         prefix: content.get(..3001).filter(|part| part.len() < content.len()).map(md5),
         head: content.iter().copied().take(identify::HEAD).collect(),
         zeros_at_end: content.iter().rev().take_while(|&&byte| byte == 0).count() as u64,

@@ -14,6 +14,7 @@ use crate::verify::judge::Observation;
 pub(super) struct Hashing<'a> {
     engine: &'a Engine,
     archive: &'a Archive,
+    sha256: bool,
     view: View,
     /// What was seen when all had come.
     pub(super) seen: Option<Observation>,
@@ -22,9 +23,10 @@ pub(super) struct Hashing<'a> {
 }
 
 impl<'a> Hashing<'a> {
-    pub(super) fn new(engine: &'a Engine, archive: &'a Archive) -> Self {
-        let view = View::new(engine, None);
-        Self { engine, archive, view, seen: None, patchwork: None }
+    /// With SHA-256s where that is wanted.
+    pub(super) fn new(engine: &'a Engine, archive: &'a Archive, sha256: bool) -> Self {
+        let view = View::new(engine, None, sha256);
+        Self { engine, archive, sha256, view, seen: None, patchwork: None }
     }
 }
 
@@ -41,7 +43,8 @@ impl Reader for Hashing<'_> {
     /// Several answers may be of two versions of the file, when the mirror was changed meanwhile:
     /// then no wrong digest says anything of either.
     fn is_content(&mut self, answers: u32) -> bool {
-        let seen = std::mem::replace(&mut self.view, View::new(self.engine, None)).finish();
+        let view = View::new(self.engine, None, self.sha256);
+        let seen = std::mem::replace(&mut self.view, view).finish();
         let is_doubtful = seen.digest != self.archive.md5 && answers > 1;
         if is_doubtful && self.patchwork.is_none() {
             self.patchwork = Some(seen.digest);

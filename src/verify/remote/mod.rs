@@ -55,6 +55,8 @@ pub struct MirrorsRequest {
     /// Ask for presence, size and digest headers only, and read no more than the first bytes: what
     /// seems right is `present`.
     pub quick: bool,
+    /// Check SHA-256s as well, for which every archive that is checked needs one.
+    pub sha256: bool,
 }
 
 /// An archive at a mirror.
@@ -172,7 +174,8 @@ impl<'a> Check<'a> {
                 |archive, glance| glance.report(archive),
             );
         }
-        let hashing = |archive| Hashing::new(self.engine, archive);
+        let sha256 = self.request.sha256;
+        let hashing = |archive| Hashing::new(self.engine, archive, sha256);
         let catalog = &self.request.catalog;
         self.read_with(options, hashing, |archive, reader| words::read(archive, catalog, reader))
     }
@@ -214,7 +217,7 @@ impl<'a> Check<'a> {
         let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) =
             places.map(|(index, place)| (index, archive_in(dir, place.archive))).unzip();
         let checker = Checker::new(&request.catalog, engine, listener, cancel);
-        let checker = checker.at(self.label(mirror));
+        let checker = checker.at(self.label(mirror)).with_sha256(request.sha256);
         check_all(&targets, &checker, request.readers, request.quick, |index, report| {
             self.settle(numbers[index], report);
         });

@@ -34,6 +34,7 @@ pub(super) fn report<R>(
 pub(super) fn blank(archive: &Archive, verdict: Verdict) -> ArchiveReport {
     ArchiveReport {
         expected_md5: Some(archive.md5),
+        expected_sha256: archive.sha256,
         expected_size: archive.size,
         next: next(verdict).map(str::to_owned),
         ..ArchiveReport::new(archive.name.clone(), verdict)
@@ -62,6 +63,7 @@ pub(super) fn read(archive: &Archive, catalog: &Catalog, reader: &Hashing<'_>) -
     let detail: Vec<String> = [judgement.detail, before].into_iter().flatten().collect();
     ArchiveReport {
         actual_md5: Some(seen.digest),
+        actual_sha256: seen.sha256,
         actual_size: Some(seen.size),
         detail: Some(detail.join("; ")).filter(|detail| !detail.is_empty()),
         ..blank(archive, judgement.verdict)

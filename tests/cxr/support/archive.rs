@@ -35,6 +35,10 @@ impl Archive {
         self.bytes.len() as u64
     }
 
+    pub fn sha256(&self) -> String {
+        hex::encode(sha2::Sha256::digest(&**self.bytes))
+    }
+
     /// The path under which a server has it: `/NAME`.
     pub fn path(&self) -> String {
         format!("/{}", self.name)

@@ -72,6 +72,16 @@ impl Sandbox {
         self.put("table.tsv", lines)
     }
 
+    /// A table with the SHA-256 of each archive beside its MD5.
+    pub fn table_with_sha256s(&self, archives: &[Archive]) -> PathBuf {
+        let mut lines = String::from("name\tmd5\tsize\tsha256\n");
+        for archive in archives {
+            let Archive { name, md5, .. } = archive;
+            writeln!(lines, "{name}\t{md5}\t{}\t{}", archive.size(), archive.sha256()).unwrap();
+        }
+        self.put("table.tsv", lines)
+    }
+
     /// `cxr` with a clean environment, started in this sandbox.
     pub fn cxr<I: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Cxr {
         Cxr::new(self, arguments)

@@ -1,0 +1,115 @@
+//! `cxr verify --sha256`: MD5 tells accident, SHA-256 malice as well.
+
+use crate::support::{Archive, Cxr, NAMES, Sandbox, Server, archive, archives};
+
+/// Two messages with one MD5, by Wang, Feng, Lai and Yu (2004).
+const COLLISION: [&str; 2] = [
+    "d131dd02c5e6eec4693d9a0698aff95c2fcab58712467eab4004583eb8fb7f8955ad340609f4b30283e488832571415a\
+     085125e8f7cdc99fd91dbdf280373c5bd8823e3156348f5bae6dacd436c919c6dd53e2b487da03fd02396306d248cda0\
+     e99f33420f577ee8ce54b67080a80d1ec69821bcb6a8839396f9652b6ff72a70",
+    "d131dd02c5e6eec4693d9a0698aff95c2fcab50712467eab4004583eb8fb7f8955ad340609f4b30283e4888325f1415a\
+     085125e8f7cdc99fd91dbd7280373c5bd8823e3156348f5bae6dacd436c919c6dd53e23487da03fd02396306d248cda0\
+     e99f33420f577ee8ce54b67080280d1ec69821bcb6a8839396f965ab6ff72a70",
+];
+
+/// The right archive, and a wrong one of the same size with the same MD5.
+fn twins() -> [Archive; 2] {
+    let twins = COLLISION.map(|digits| Archive::new("a.bin", hex::decode(digits).unwrap()));
+    assert_eq!(twins[0].md5, twins[1].md5);
+    assert_ne!(twins[0].bytes, twins[1].bytes);
+    twins
+}
+
+fn verify(sandbox: &Sandbox, all: &[Archive], words: &[&str]) -> Cxr {
+    let table = sandbox.table_with_sha256s(all);
+    let cxr = sandbox.cxr(["verify", "--sha256", "--format", "json", "--checksums"]).arg(table);
+    cxr.args(words)
+}
+
+#[test]
+fn both_digests_are_checked_here_and_at_mirrors() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 4), archive(2, 1)]);
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let server = Server::with(&all);
+    for words in [&["data"][..], &["--from", &server.base(), "--from", "data"][..]] {
+        let report = verify(&sandbox, &all, words).report(0);
+        report.all_ok();
+        for line in report.lines() {
+            let archive = all.iter().find(|archive| line.value["name"] == *archive.name).unwrap();
+            assert_eq!(line.value["actual_sha256"], *archive.sha256(), "{}", report.shown());
+            assert_eq!(line.value["expected_sha256"], *archive.sha256());
+            assert_eq!(line.value["actual_md5"], *archive.md5);
+        }
+    }
+    // Nobody has asked for it.
+    let report = sandbox.verify(&all).arg("data").report(0);
+    assert!(report.lines()[0].value["actual_sha256"].is_null());
+}
+
+#[test]
+fn a_forgery_with_the_right_md5_is_found_by_its_sha_256_alone() {
+    let (sandbox, [right, forged]) = (Sandbox::new(), twins());
+    sandbox.put_archive(&forged);
+    let server = Server::with([&forged]);
+    let all = [right.clone()];
+    sandbox.verify(&all).arg("data").report(0).all_ok();
+    for words in [&["data"][..], &["data/a.bin"][..], &["--from", &server.base()][..]] {
+        let report = verify(&sandbox, &all, words).report(1);
+        let line = report.only();
+        line.is("corrupt").because("SHA-256").because("no accident").because(&right.sha256());
+        assert_eq!(line.value["actual_md5"], *right.md5);
+        assert_eq!(line.value["actual_sha256"], *forged.sha256());
+        assert!(!line.value["next"].is_null());
+    }
+}
+
+#[test]
+fn a_wrong_file_is_wrong_as_before() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    sandbox.put("data/images_001.tar.gz", all[0].flipped(1000));
+    let report = verify(&sandbox, &all, &["data"]).report(1);
+    assert_eq!(report.verdicts(), ["corrupt", "missing"]);
+    report.line(NAMES[0]).because("MD5 is");
+}
+
+#[test]
+fn a_table_without_sha_256s_is_no_silent_pass() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let outcome = sandbox.verify(&all).args(["data", "--sha256"]).run();
+    outcome.exits(2).says(&format!("the table has no SHA-256 for {}", NAMES[0]));
+    // One that lacks a single one does not serve either, but for the others it does.
+    let Archive { name, md5, .. } = &all[0];
+    let rows = format!(
+        "name\tmd5\tsha256\n{name}\t{md5}\t{}\n{}\t{}\t\n",
+        all[0].sha256(),
+        all[1].name,
+        all[1].md5
+    );
+    let table = sandbox.put("half.tsv", rows);
+    let verify = |words: &[&str]| {
+        let cxr = sandbox.cxr(["verify", "--sha256", "--checksums"]).arg(&table);
+        cxr.args(words).run()
+    };
+    verify(&["data"]).exits(2).says(&format!("no SHA-256 for {}", NAMES[1]));
+    verify(&["--from", "data"]).exits(2);
+    verify(&["--from", "data", "1"]).exits(0);
+}
+
+#[test]
+fn what_reads_nothing_has_no_digest() {
+    let sandbox = Sandbox::new();
+    sandbox.cxr(["verify", "--sha256", "--quick"]).run().exits(2).says("--quick reads nothing");
+}
+
+#[test]
+fn the_built_in_table_has_all_of_them() {
+    let sandbox = Sandbox::new();
+    let report = sandbox.cxr(["verify", "--sha256", "--format", "json", "data"]).report(1);
+    let known = report.lines().iter().filter(|l| l.value["expected_sha256"].is_string()).count();
+    assert_eq!(known, 12, "{}", report.shown());
+}
