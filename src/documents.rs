@@ -1,35 +1,68 @@
-//! The files that a run was asked to leave: found out at its beginning, written at its end.
+//! What a run was asked to leave beside its output: found out at its beginning, whole at its end.
 
-use cxr::disk::{Destination, DestinationError, DiskError};
-use cxr::report::{Exporter, Json, Junit, Report};
+use std::io::Write;
 
-use crate::cli::Outputs;
+use anyhow::Context;
+use cxr::disk::{Destination, DestinationError};
+use cxr::event_log::EventLog;
+use cxr::report::{self, Exporter, Json, Junit, Report};
+use cxr::verdict::ExitStatus;
 
-/// The documents to come.
+use crate::cli::{LineTarget, Outputs};
+
+/// The documents to come, and the lines that come all the time.
 #[derive(Default)]
-pub(crate) struct Documents(Vec<(Destination, Box<dyn Exporter>)>);
+pub(crate) struct Documents {
+    documents: Vec<(Destination, Box<dyn Exporter>)>,
+    events: Option<EventLog>,
+}
 
 impl Documents {
-    /// Sees to it that each can be written.
-    pub(crate) fn new(outputs: &Outputs) -> Result<Self, DestinationError> {
-        let mut documents = Self::default();
+    /// Sees to it that each can be written. Those before the first that cannot are kept: they will
+    /// say why the run did not begin.
+    pub(crate) fn open(&mut self, command: &'static str, outputs: &Outputs) -> anyhow::Result<()> {
+        if let Some(target) = &outputs.events {
+            let events = EventLog::start(command, lines(target)?);
+            self.events = Some(events.context("cannot write events")?);
+        }
         if let Some(path) = &outputs.report {
             let destination = Destination::new(path, Json::HEAD, "report of cxr")?;
-            documents.0.push((destination, Box::new(Json)));
+            self.documents.push((destination, Box::new(Json)));
         }
         if let Some(path) = &outputs.junit {
             let destination = Destination::new(path, Junit::HEAD, "JUnit report of cxr")?;
-            documents.0.push((destination, Box::new(Junit)));
+            self.documents.push((destination, Box::new(Junit)));
         }
-        Ok(documents)
+        Ok(())
     }
 
-    /// Writes each, and gives what kept one from being written.
-    pub(crate) fn write(self, report: &Report) -> Vec<anyhow::Error> {
+    /// The listener that writes events, if there is one.
+    pub(crate) const fn events(&self) -> Option<&EventLog> {
+        self.events.as_ref()
+    }
+
+    /// Writes each document, and gives what kept one from being written.
+    pub(crate) fn write(&mut self, report: &Report) -> Vec<anyhow::Error> {
         let write = |(destination, exporter): (Destination, Box<dyn Exporter>)| {
             let document = exporter.to_bytes(report)?;
-            destination.write(&document).map_err(|error: DiskError| error.into())
+            destination.write(&document).map_err(anyhow::Error::from)
         };
-        self.0.into_iter().filter_map(|document| write(document).err()).collect()
+        self.documents.drain(..).filter_map(|document| write(document).err()).collect()
+    }
+
+    /// Writes the last event.
+    pub(crate) fn finish(self, report: &Report, status: ExitStatus) -> anyhow::Result<()> {
+        let Some(events) = self.events else { return Ok(()) };
+        events.finish(report, status).context("events were lost")
+    }
+}
+
+fn lines(target: &LineTarget) -> Result<Box<dyn Write + Send>, DestinationError> {
+    match target {
+        LineTarget::Stdout => Ok(report::lines()),
+        LineTarget::File(path) => {
+            let destination = Destination::new(path, EventLog::HEAD, "log of events of cxr")?;
+            Ok(Box::new(destination.open()?))
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What happens on the way, told to whoever listens: a progress bar, a heartbeat, nobody.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::report::ArchiveReport;
@@ -69,6 +70,21 @@ pub enum Event<'a> {
 pub trait Listener: Send + Sync {
     /// Takes note of one event.
     fn on(&self, event: Event<'_>);
+}
+
+/// Several listeners, each of which hears everything.
+pub struct Several<'a>(pub Vec<&'a dyn Listener>);
+
+impl fmt::Debug for Several<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Several").field(&self.0.len()).finish()
+    }
+}
+
+impl Listener for Several<'_> {
+    fn on(&self, event: Event<'_>) {
+        self.0.iter().for_each(|listener| listener.on(event));
+    }
 }
 
 /// Listens to nothing.

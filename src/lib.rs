@@ -16,6 +16,7 @@
 //! - [`transfer`] brings archives from sources to their final names, in chunks.
 //! - [`verdict`] holds the seven words, and [`report`] what is said of every archive.
 //! - [`event`] carries what happens on the way to whoever listens, such as a progress bar.
+//! - [`event_log`] listens and writes one JSON object a line, for programs.
 //! - [`progress`] listens and speaks to standard error: bars, lines, and messages.
 //! - [`verify`] checks what is here, and [`fetch`] gets what is not: the two that do the work.
 //! - [`list`] shows the catalogue and what is here of it, and [`mod@cite`] what NIH asks for.
@@ -39,6 +40,7 @@ pub mod digest;
 pub mod disk;
 pub mod escape;
 pub mod event;
+pub mod event_log;
 pub mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -52,6 +54,7 @@ pub mod ranges;
 pub mod report;
 pub mod shell;
 pub mod source;
+mod tally;
 pub mod transfer;
 pub mod units;
 pub mod verdict;

@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 use cxr::cancel::Cancel;
-use cxr::event::Listener;
+use cxr::event::{Listener, Several};
+use cxr::event_log::EventLog;
 use cxr::progress::{Messages, Progress};
 use cxr::report::{self, Exporter, Json, Report, Text};
 use cxr::verdict::ExitStatus;
@@ -37,9 +38,10 @@ impl Watch<'_> {
         let messages = Messages::new(self.settings.verbosity);
         let cancel = Cancel::new();
         let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
-        let (documents, result) = match Documents::new(&self.outputs) {
-            Ok(documents) => (documents, self.watched(&cancel, work)),
-            Err(error) => (Documents::default(), Err(Failure::usage(error))),
+        let mut documents = Documents::default();
+        let result = match documents.open(self.command, &self.outputs) {
+            Ok(()) => self.watched(documents.events(), &cancel, work),
+            Err(error) => Err(Failure::usage(error)),
         };
         let mut conclusion = Conclusion { messages, status: ExitStatus::Ok };
         let report = match result {
@@ -62,23 +64,33 @@ impl Watch<'_> {
         if report.error.is_none() {
             messages.note(report.summary());
         }
-        let Some(status) = signals.status() else { return Ok(conclusion.status) };
-        messages.error(format_args!("interrupted; to continue: {}", self.resume));
-        Ok(status)
+        let signal = signals.status();
+        conclusion.status = signal.unwrap_or(conclusion.status);
+        conclusion.note(documents.finish(&report, conclusion.status));
+        if signal.is_some() {
+            messages.error(format_args!("interrupted; to continue: {}", self.resume));
+        }
+        Ok(conclusion.status)
     }
 
     fn watched(
         &self,
+        events: Option<&EventLog>,
         cancel: &Cancel,
         work: impl FnOnce(&dyn Listener, &Cancel) -> Result<Report, Failure>,
     ) -> Result<Report, Failure> {
         let progress = Progress::start(self.settings.verbosity, self.settings.progress);
-        let result = work(&progress, cancel);
+        let mut listeners: Vec<&dyn Listener> = vec![&progress];
+        listeners.extend(events.map(|events| events as &dyn Listener));
+        let result = work(&Several(listeners), cancel);
         progress.finish();
         result
     }
 
     fn print(&self, report: &Report) -> anyhow::Result<()> {
+        if self.outputs.events_on_stdout() {
+            return Ok(());
+        }
         let color = self.settings.color.on_stdout();
         let write = |out: &mut dyn Write| -> io::Result<()> {
             match self.settings.format {

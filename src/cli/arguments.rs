@@ -135,6 +135,17 @@ pub(crate) enum Command {
     Man,
 }
 
+impl Command {
+    /// Where the command leaves reports, if it does.
+    const fn outputs(&self) -> Option<&Outputs> {
+        match self {
+            Self::Fetch(fetch) => Some(&fetch.outputs),
+            Self::Verify(verify) => Some(&verify.outputs),
+            _ => None,
+        }
+    }
+}
+
 /// What `fetch` was told.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
@@ -216,6 +227,11 @@ impl Arguments {
     pub(super) fn resolve(self, matches: &ArgMatches) -> Result<Invocation, String> {
         let verbosity = verbosity(&self.global, matches)?;
         let Global { checksums, format, progress, color, .. } = self.global;
+        if format == Format::Json && self.command.outputs().is_some_and(Outputs::events_on_stdout) {
+            return Err("`--events -` and `--format json` both need standard output: \
+                        the report can go to a file, with `--report FILE`"
+                .to_owned());
+        }
         let settings = Settings {
             checksums,
             format,

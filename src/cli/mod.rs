@@ -17,7 +17,7 @@ use cxr::source::without_password;
 
 pub(crate) use arguments::{Command, Format, List, Settings};
 pub(crate) use man::manual;
-pub(crate) use outputs::Outputs;
+pub(crate) use outputs::{LineTarget, Outputs};
 pub(crate) use quote::command_line;
 pub(crate) use verify::Verification;
 

@@ -91,6 +91,20 @@ impl Destination {
     }
 }
 
+impl Destination {
+    /// Opens it for lines that are written one by one, and empties it first.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the operating system says.
+    pub fn open(self) -> Result<File, DiskError> {
+        match self.stream {
+            Some(stream) => Ok(stream),
+            None => File::create(&self.path).map_err(DiskError::new(&self.path, "written")),
+        }
+    }
+}
+
 /// Whether the file is empty or begins so.
 fn begins(path: &Path, head: &str) -> io::Result<bool> {
     let mut found = Vec::new();

@@ -6,8 +6,9 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::meter::{Meter, time_left};
-use super::tally::{Active, Snapshot};
 use super::{Display, words};
+use crate::report::label;
+use crate::tally::{Active, Snapshot};
 use crate::{escape, units};
 
 /// How often the terminal is drawn anew, at most, in a second.
@@ -65,7 +66,8 @@ impl Bars {
         let (multi, all) = (&self.multi, &self.all);
         let bar = self.archives.entry(archive.number).or_insert_with(|| {
             let activity = words::activity(archive.activity);
-            let prefix = format!("{activity:<6} {}", escape::text(&archive.name));
+            let label = label(&archive.archive, archive.source.as_deref());
+            let prefix = format!("{activity:<6} {}", escape::text(&label));
             Bar::new(archive.size, prefix, |bar| match all {
                 Some(all) => multi.insert_before(&all.bar, bar),
                 None => multi.add(bar),
@@ -144,8 +146,8 @@ mod tests {
 
     use super::*;
     use crate::event::Activity;
-    use crate::progress::tally::Tally;
     use crate::report::ArchiveReport;
+    use crate::tally::Tally;
     use crate::verdict::Verdict;
 
     const MIB: u64 = 1 << 20;
@@ -176,11 +178,11 @@ mod tests {
     fn a_bar_for_each_archive_and_one_for_all() {
         let mut stage = Stage::new();
         stage.tally.plan(3, 400 * MIB);
-        stage.tally.begin("a.tar.gz", Activity::Fetch, Some(100 * MIB));
-        stage.tally.begin("b.tar.gz", Activity::Verify, Some(100 * MIB));
-        stage.tally.advance("a.tar.gz", 0);
+        stage.tally.begin("a.tar.gz", None, Activity::Fetch, Some(100 * MIB));
+        stage.tally.begin("b.tar.gz", None, Activity::Verify, Some(100 * MIB));
+        stage.tally.advance("a.tar.gz", None, 0);
         stage.shown();
-        stage.tally.advance("a.tar.gz", 10 * MIB);
+        stage.tally.advance("a.tar.gz", None, 10 * MIB);
         assert_eq!(
             stage.shown(),
             [
@@ -194,9 +196,9 @@ mod tests {
     #[test]
     fn a_position_that_goes_back_is_followed_and_none_is_past_the_end() {
         let mut stage = Stage::new();
-        stage.tally.begin("a", Activity::Fetch, Some(100));
+        stage.tally.begin("a", None, Activity::Fetch, Some(100));
         for (position, percent) in [(60, " 60 %"), (20, " 20 %"), (1000, "100 %")] {
-            stage.tally.advance("a", position);
+            stage.tally.advance("a", None, position);
             let lines = stage.shown();
             assert_eq!(lines.len(), 1);
             assert!(lines[0].contains(percent), "{lines:?}");
@@ -207,8 +209,8 @@ mod tests {
     fn a_settled_archive_leaves_its_line_above_the_bars() {
         let mut stage = Stage::new();
         stage.tally.plan(2, 300);
-        stage.tally.begin("a", Activity::Fetch, Some(100));
-        stage.tally.begin("b", Activity::Fetch, Some(200));
+        stage.tally.begin("a", None, Activity::Fetch, Some(100));
+        stage.tally.begin("b", None, Activity::Fetch, Some(200));
         assert_eq!(stage.shown().len(), 3);
         stage.tally.settle(&ArchiveReport::new("a", Verdict::Unreachable));
         stage.bars.line("unreachable  a");
@@ -224,8 +226,8 @@ mod tests {
     #[test]
     fn an_archive_of_unknown_size_has_numbers_only() {
         let mut stage = Stage::new();
-        stage.tally.begin("a", Activity::Fetch, None);
-        stage.tally.advance("a", 5 * MIB);
+        stage.tally.begin("a", None, Activity::Fetch, None);
+        stage.tally.advance("a", None, 5 * MIB);
         let lines = stage.shown();
         assert!(lines[0].contains("5.00 MiB") && !lines[0].contains('%'), "{lines:?}");
     }
@@ -233,7 +235,7 @@ mod tests {
     #[test]
     fn a_name_is_shown_escaped() {
         let mut stage = Stage::new();
-        stage.tally.begin("a\u{1b}[2Jb", Activity::Fetch, Some(1));
+        stage.tally.begin("a\u{1b}[2Jb", None, Activity::Fetch, Some(1));
         assert!(stage.shown()[0].starts_with("fetch  a\\u{1b}[2Jb"));
     }
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::meter::Meter;
-use super::tally::Snapshot;
 use super::{Display, words};
+use crate::tally::Snapshot;
 
 /// Writes lines, and says from time to time how far the run is.
 pub(super) struct Lines<W> {

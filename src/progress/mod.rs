@@ -7,7 +7,6 @@ mod bars;
 mod lines;
 mod messages;
 mod meter;
-mod tally;
 mod words;
 
 use std::collections::HashSet;
@@ -23,11 +22,11 @@ pub use messages::Messages;
 
 use bars::Bars;
 use lines::Lines;
-use tally::{Snapshot, Tally};
 
 use crate::escape;
 use crate::event::{Event, Listener};
 use crate::report::label;
+use crate::tally::{Snapshot, Tally};
 
 /// How long a run without a terminal may say nothing.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -153,14 +152,14 @@ impl Listener for Progress {
         match event {
             Event::Planned { archives, bytes } => self.tally.plan(archives, bytes),
             Event::Begun { archive, source, activity, size } => {
+                self.tally.begin(archive, source, activity, size);
                 let archive = &label(archive, source);
-                self.tally.begin(archive, activity, size);
                 if self.verbosity == Verbosity::Verbose {
                     self.line(format!("{} {}", words::activity(activity), escape::text(archive)));
                 }
             }
             Event::Position { archive, source, done } => {
-                self.tally.advance(&label(archive, source), done);
+                self.tally.advance(archive, source, done);
             }
             Event::Retrying { archive, source, reason, wait } => {
                 let archive = &label(archive, source);

@@ -23,7 +23,7 @@ struct Document<'a> {
 }
 
 /// The verdicts that occur, in the fixed order, and the sums.
-struct Summary<'a>(&'a Report);
+pub(crate) struct Summary<'a>(pub(crate) &'a Report);
 
 impl Serialize for Summary<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

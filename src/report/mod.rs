@@ -21,10 +21,11 @@ use crate::verdict::{ExitStatus, Verdict};
 
 pub use annotations::Annotations;
 pub use color::ColorChoice;
+pub(crate) use json::Summary;
 pub use json::{Json, write_json};
 pub use junit::Junit;
 pub use markdown::Markdown;
-pub use stdout::print;
+pub use stdout::{lines, print};
 pub use text::Text;
 
 /// One form of a report: results in, bytes out.

@@ -12,6 +12,11 @@ pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result
     forgiving(write(&mut out).and_then(|()| out.flush()))
 }
 
+/// Standard output for lines that go out one by one, as soon as each is whole.
+pub fn lines() -> Box<dyn Write + Send> {
+    Box::new(io::stdout())
+}
+
 fn forgiving(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),

@@ -20,6 +20,7 @@ mod content;
 #[cfg(debug_assertions)]
 mod crash;
 mod disk;
+mod events;
 mod fail_fast;
 mod fetch;
 mod github;

@@ -12,26 +12,33 @@ import jsonschema
 docs = pathlib.Path(sys.argv[1])
 
 
-def strict(node):
-    """The schema without members that it does not know."""
+def change(node, to_ref):
+    """The schema without members that it does not know, and with other references."""
     if isinstance(node, list):
-        return [strict(part) for part in node]
+        return [change(part, to_ref) for part in node]
     if not isinstance(node, dict):
         return node
-    node = {key: strict(part) for key, part in node.items()}
+    node = {key: change(part, to_ref) for key, part in node.items()}
     if "properties" in node:
         node.setdefault("additionalProperties", False)
-    if node.get("$ref", "").startswith("report.schema.json#"):
-        node["$ref"] = node["$ref"].removeprefix("report.schema.json")
+    if isinstance(node.get("$ref"), str):
+        node["$ref"] = to_ref(node["$ref"])
     return node
 
 
-def load(name):
+def read(name):
     schema = json.loads((docs / f"{name}.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
-    report = json.loads((docs / "report.schema.json").read_text())
-    schema["$defs"] = report["$defs"] | schema.get("$defs", {})
-    return jsonschema.Draft202012Validator(strict(schema))
+    return schema
+
+
+def load(name):
+    """A schema with what it refers to in that of the report: this validator opens no files."""
+    here, there = "#/$defs/", "report.schema.json#/$defs/"
+    schema = change(read(name), lambda ref: ref.replace(there, f"{here}report-"))
+    report = change(read("report"), lambda ref: ref.replace(here, f"{here}report-"))
+    schema["$defs"] |= {f"report-{key}": part for key, part in report["$defs"].items()}
+    return jsonschema.Draft202012Validator(schema)
 
 
 validators = {}

@@ -1,4 +1,4 @@
-//! How far every archive is. Written by many threads at every block, read by the one that shows it.
+//! How far every archive is. Written by many threads at every block, read by those that show it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use crate::verdict::Verdict;
 
 /// The state of a run.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(crate) struct Tally {
     books: RwLock<Books>,
     /// Bytes that were done since the start, those done twice counted twice.
     moved: AtomicU64,
@@ -22,7 +22,7 @@ struct Books {
     planned: Option<(usize, u64)>,
     /// Bytes of the archives that have their verdict.
     settled: u64,
-    /// Those under way, by name.
+    /// Those under way, by their labels.
     active: HashMap<String, Arc<Gauge>>,
     /// How many ever began.
     begun: u64,
@@ -32,6 +32,8 @@ struct Books {
 #[derive(Debug)]
 struct Gauge {
     number: u64,
+    archive: String,
+    source: Option<String>,
     activity: Activity,
     size: Option<u64>,
     done: AtomicU64,
@@ -42,58 +44,68 @@ struct Gauge {
 
 /// The state at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     /// How many archives the run is about, if known.
-    pub(super) archives: usize,
+    pub(crate) archives: usize,
     /// Bytes done.
-    pub(super) done: u64,
+    pub(crate) done: u64,
     /// Bytes in all, at least those done; `None` while nobody has said.
-    pub(super) whole: Option<u64>,
+    pub(crate) whole: Option<u64>,
     /// Bytes that were done since the start; it never falls.
-    pub(super) moved: u64,
+    pub(crate) moved: u64,
     /// The archives under way, in the order in which they began.
-    pub(super) active: Vec<Active>,
+    pub(crate) active: Vec<Active>,
 }
 
 /// One archive under way at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Active {
+pub(crate) struct Active {
     /// Another one each time that work on an archive begins.
-    pub(super) number: u64,
-    pub(super) name: String,
-    pub(super) activity: Activity,
-    pub(super) size: Option<u64>,
+    pub(crate) number: u64,
+    pub(crate) archive: String,
+    /// Which of several sources is looked at.
+    pub(crate) source: Option<String>,
+    pub(crate) activity: Activity,
+    pub(crate) size: Option<u64>,
     /// At most the size.
-    pub(super) done: u64,
-    pub(super) moved: u64,
+    pub(crate) done: u64,
+    pub(crate) moved: u64,
 }
 
 impl Tally {
-    pub(super) fn plan(&self, archives: usize, bytes: u64) {
+    pub(crate) fn plan(&self, archives: usize, bytes: u64) {
         self.write().planned = Some((archives, bytes));
     }
 
-    pub(super) fn begin(&self, name: &str, activity: Activity, size: Option<u64>) {
+    pub(crate) fn begin(
+        &self,
+        archive: &str,
+        source: Option<&str>,
+        activity: Activity,
+        size: Option<u64>,
+    ) {
         let mut books = self.write();
         books.begun += 1;
         let gauge = Gauge {
             number: books.begun,
+            archive: archive.to_owned(),
+            source: source.map(str::to_owned),
             activity,
             size,
             done: AtomicU64::new(0),
             moved: AtomicU64::new(0),
             has_position: AtomicBool::new(false),
         };
-        let before = books.active.insert(name.to_owned(), Arc::new(gauge));
+        let before = books.active.insert(label(archive, source).into_owned(), Arc::new(gauge));
         let is_learnt = before.is_some_and(|before| before.size.is_none());
         if let (true, Some(size), Some((_, bytes))) = (is_learnt, size, &mut books.planned) {
             *bytes = bytes.saturating_add(size);
         }
     }
 
-    pub(super) fn advance(&self, name: &str, done: u64) {
+    pub(crate) fn advance(&self, archive: &str, source: Option<&str>, done: u64) {
         let books = self.read();
-        let Some(gauge) = books.active.get(name) else { return };
+        let Some(gauge) = books.active.get(&*label(archive, source)) else { return };
         let done = gauge.size.map_or(done, |size| done.min(size));
         let before = gauge.done.swap(done, Ordering::Relaxed);
         if gauge.has_position.swap(true, Ordering::Relaxed) {
@@ -103,7 +115,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn settle(&self, report: &ArchiveReport) {
+    pub(crate) fn settle(&self, report: &ArchiveReport) {
         let mut books = self.write();
         let name = label(&report.name, report.source.as_deref());
         let gauge = books.active.remove(&report.name).or_else(|| books.active.remove(&*name));
@@ -120,10 +132,9 @@ impl Tally {
         }
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let books = self.read();
-        let mut active: Vec<Active> =
-            books.active.iter().map(|(name, gauge)| gauge.snapshot(name)).collect();
+        let mut active: Vec<Active> = books.active.values().map(|gauge| gauge.snapshot()).collect();
         active.sort_unstable_by_key(|archive| archive.number);
         let sum = |archives: &mut dyn Iterator<Item = &Active>| -> u64 {
             archives.fold(0, |sum: u64, archive| sum.saturating_add(archive.done))
@@ -149,10 +160,11 @@ impl Tally {
 }
 
 impl Gauge {
-    fn snapshot(&self, name: &str) -> Active {
+    fn snapshot(&self) -> Active {
         Active {
             number: self.number,
-            name: name.to_owned(),
+            archive: self.archive.clone(),
+            source: self.source.clone(),
             activity: self.activity,
             size: self.size,
             done: self.done.load(Ordering::Relaxed),
@@ -181,10 +193,10 @@ mod tests {
     fn what_was_here_already_is_done_but_did_not_move() {
         let tally = Tally::default();
         tally.plan(2, 1000);
-        tally.begin("a", Activity::Fetch, Some(600));
-        tally.advance("a", 200);
+        tally.begin("a", None, Activity::Fetch, Some(600));
+        tally.advance("a", None, 200);
         assert_eq!(sums(&tally), (200, Some(1000), 0));
-        tally.advance("a", 300);
+        tally.advance("a", None, 300);
         assert_eq!(sums(&tally), (300, Some(1000), 100));
     }
 
@@ -193,13 +205,14 @@ mod tests {
         let tally = Tally::default();
         tally.plan(2, 1200);
         for source in ["m", "n"] {
-            tally.begin(&label("a", Some(source)), Activity::Verify, Some(600));
+            tally.begin("a", Some(source), Activity::Verify, Some(600));
         }
         let mut settled = report("a", Verdict::Ok, Some(600));
         settled.source = Some("n".to_owned());
         tally.settle(&settled);
-        let names: Vec<_> = tally.snapshot().active.into_iter().map(|active| active.name).collect();
-        assert_eq!(names, ["a at m"]);
+        let sources: Vec<_> =
+            tally.snapshot().active.into_iter().map(|active| active.source).collect();
+        assert_eq!(sources, [Some("m".to_owned())]);
         assert_eq!(sums(&tally), (600, Some(1200), 0));
     }
 
@@ -207,11 +220,11 @@ mod tests {
     fn a_position_goes_back_and_never_past_the_size() {
         let tally = Tally::default();
         tally.plan(1, 600);
-        tally.begin("a", Activity::Fetch, Some(600));
-        tally.advance("a", 500);
-        tally.advance("a", 100);
+        tally.begin("a", None, Activity::Fetch, Some(600));
+        tally.advance("a", None, 500);
+        tally.advance("a", None, 100);
         assert_eq!(sums(&tally), (100, Some(600), 0));
-        tally.advance("a", 9000);
+        tally.advance("a", None, 9000);
         assert_eq!(sums(&tally), (600, Some(600), 500));
     }
 
@@ -219,10 +232,10 @@ mod tests {
     fn work_that_begins_again_starts_from_nothing() {
         let tally = Tally::default();
         tally.plan(1, 600);
-        tally.begin("a", Activity::Verify, Some(600));
-        tally.advance("a", 600);
+        tally.begin("a", None, Activity::Verify, Some(600));
+        tally.advance("a", None, 600);
         let before = tally.snapshot().active;
-        tally.begin("a", Activity::Fetch, Some(600));
+        tally.begin("a", None, Activity::Fetch, Some(600));
         let after = tally.snapshot().active;
         assert_eq!(sums(&tally), (0, Some(600), 0));
         assert_eq!((before.len(), after.len()), (1, 1));
@@ -233,9 +246,9 @@ mod tests {
     fn what_failed_is_no_longer_waited_for() {
         let tally = Tally::default();
         tally.plan(3, 1000);
-        tally.begin("a", Activity::Fetch, Some(600));
-        tally.advance("a", 0);
-        tally.advance("a", 50);
+        tally.begin("a", None, Activity::Fetch, Some(600));
+        tally.advance("a", None, 0);
+        tally.advance("a", None, 50);
         tally.settle(&report("a", Verdict::Unreachable, Some(600)));
         assert_eq!(sums(&tally), (50, Some(450), 50));
         // Never begun: right already, and not here at all.
@@ -249,9 +262,9 @@ mod tests {
     fn a_size_that_is_learnt_on_the_way_joins_the_whole() {
         let tally = Tally::default();
         tally.plan(1, 0);
-        tally.begin("a", Activity::Fetch, None);
-        tally.begin("a", Activity::Fetch, Some(100));
-        tally.advance("a", 25);
+        tally.begin("a", None, Activity::Fetch, None);
+        tally.begin("a", None, Activity::Fetch, Some(100));
+        tally.advance("a", None, 25);
         let snapshot = tally.snapshot();
         assert_eq!((snapshot.done, snapshot.whole), (25, Some(100)));
     }
@@ -260,8 +273,8 @@ mod tests {
     fn an_archive_of_unknown_size_is_never_past_the_whole() {
         let tally = Tally::default();
         tally.plan(1, 0);
-        tally.begin("a", Activity::Fetch, None);
-        tally.advance("a", 70);
+        tally.begin("a", None, Activity::Fetch, None);
+        tally.advance("a", None, 70);
         assert_eq!(sums(&tally), (70, Some(70), 0));
         tally.settle(&report("a", Verdict::Ok, Some(80)));
         assert_eq!(sums(&tally), (80, Some(80), 0));
@@ -270,7 +283,7 @@ mod tests {
     #[test]
     fn news_of_strangers_is_no_trouble() {
         let tally = Tally::default();
-        tally.advance("a", 5);
+        tally.advance("a", None, 5);
         tally.settle(&report("a", Verdict::Ok, None));
         assert_eq!(sums(&tally), (0, None, 0));
     }

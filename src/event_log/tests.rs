@@ -1,0 +1,154 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::event::Activity;
+use crate::report::ArchiveReport;
+use crate::verdict::Verdict;
+
+/// Paper that can be read while it is written on, and that lets nobody write while it is held.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Paper {
+    fn lines(&self) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+const NEVER: Duration = Duration::from_hours(1);
+
+fn log(paper: &Paper, interval: Duration) -> EventLog {
+    EventLog::with("fetch", Box::new(paper.clone()), interval).unwrap()
+}
+
+fn begun(archive: &str) -> Event<'_> {
+    Event::Begun { archive, source: None, activity: Activity::Fetch, size: Some(10) }
+}
+
+fn finish(log: EventLog) {
+    let report = Report::new("fetch", vec![ArchiveReport::new("a", Verdict::Missing)], 1.0);
+    log.finish(&report, ExitStatus::Bad).unwrap();
+}
+
+/// The members of a line but for its time.
+fn without_time(line: &Value) -> Value {
+    let mut line = line.clone();
+    assert!(line.as_object_mut().unwrap().remove("seconds").unwrap().is_number());
+    line
+}
+
+#[test]
+fn a_line_for_all_that_happens() {
+    let paper = Paper::default();
+    let log = log(&paper, NEVER);
+    log.on(Event::Planned { archives: 1, bytes: 10 });
+    log.on(begun("a"));
+    log.on(Event::Position { archive: "a", source: None, done: 0 });
+    log.on(Event::Position { archive: "a", source: None, done: 4 });
+    let wait = Duration::from_millis(800);
+    log.on(Event::Retrying { archive: "a", source: Some("m"), reason: "HTTP 503", wait });
+    log.on(Event::Notice { message: "x" });
+    log.on(Event::Settled(&ArchiveReport::new("a", Verdict::Missing)));
+    finish(log);
+    let lines = paper.lines();
+    let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["started", "progress", "begun", "retry", "notice", "verdict", "summary"]);
+    assert!(paper.0.lock().unwrap().starts_with(EventLog::HEAD.as_bytes()));
+    let schema = "cxr.events/1";
+    assert_eq!(
+        without_time(&lines[3]),
+        json!({"schema": schema, "event": "retry", "archive": "a", "source": "m",
+            "reason": "HTTP 503", "wait_seconds": 0.8, "retries": 1})
+    );
+    assert_eq!(
+        without_time(&lines[6]),
+        json!({"schema": schema, "event": "summary", "ok": false, "exit_status": 1, "error": null,
+            "summary": {"missing": 1, "bytes_downloaded": 0, "seconds": 1.0},
+            "archives": 1, "settled": 1, "bytes_done": 4, "bytes_total": 4, "bytes_moved": 4,
+            "retries": 1, "lost": 0})
+    );
+    let times: Vec<_> = lines.iter().map(|line| line["seconds"].as_f64().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+}
+
+#[test]
+fn how_far_everything_is_comes_at_intervals_however_much_happens() {
+    let paper = Paper::default();
+    let interval = Duration::from_millis(20);
+    let log = log(&paper, interval);
+    log.on(begun("a"));
+    let start = Instant::now();
+    let mut done = 0;
+    while start.elapsed() < interval * 10 {
+        done += 1;
+        log.on(Event::Position { archive: "a", source: None, done });
+        log.on(Event::Notice { message: "x" });
+        thread::sleep(Duration::from_millis(1));
+    }
+    finish(log);
+    let lines = paper.lines();
+    let progress: Vec<_> = lines.iter().filter(|line| line["event"] == "progress").collect();
+    let most = start.elapsed().as_millis() / interval.as_millis() + 1;
+    assert!((1..=most).contains(&(progress.len() as u128)), "{} of {most}", progress.len());
+    let bar = &progress[0]["active"][0];
+    assert_eq!((&bar["archive"], &bar["activity"]), (&json!("a"), &json!("fetch")));
+}
+
+#[test]
+fn a_reader_who_is_slow_holds_nobody_up_and_loses_no_verdict() {
+    let paper = Paper::default();
+    let log = log(&paper, NEVER);
+    let held = paper.0.lock().unwrap();
+    for _ in 0..PATIENCE + 500 {
+        log.on(Event::Notice { message: "x" });
+    }
+    log.on(Event::Settled(&ArchiveReport::new("a", Verdict::Missing)));
+    drop(held);
+    finish(log);
+    let lines = paper.lines();
+    assert!((PATIENCE..PATIENCE + 10).contains(&lines.len()), "{}", lines.len());
+    assert!(lines.iter().any(|line| line["event"] == "verdict"));
+    let lost = lines.last().unwrap()["lost"].as_u64().unwrap();
+    assert!((490..=500).contains(&lost), "{lost}");
+}
+
+#[test]
+fn only_a_reader_that_has_gone_away_is_forgiven() {
+    struct Broken(ErrorKind);
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    for (kind, is_forgiven) in [(ErrorKind::BrokenPipe, true), (ErrorKind::StorageFull, false)] {
+        let log = EventLog::start("verify", Box::new(Broken(kind))).unwrap();
+        let end = log.finish(&Report::new("verify", vec![], 0.0), ExitStatus::Failed);
+        assert_eq!(end.is_ok(), is_forgiven, "{end:?}");
+    }
+}
+
+#[test]
+fn no_line_has_anything_that_a_terminal_or_a_log_would_obey() {
+    let paper = Paper::default();
+    let log = log(&paper, NEVER);
+    log.on(Event::Notice { message: "\u{1b}[2J\n##[error]\u{202e}" });
+    finish(log);
+    let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.lines().count(), 3);
+    assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.contains("##["), "{text:?}");
+    assert_eq!(paper.lines()[1]["message"], "\u{1b}[2J\n##[error]\u{202e}");
+}

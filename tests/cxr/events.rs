@@ -1,0 +1,229 @@
+//! The log of events, as it is written.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::output::mixed;
+use crate::support::{Cxr, Fault, NAMES, Outcome, Sandbox, Server, archive, archives, invalid};
+
+/// The lines of a log, each held against the published schema, the whole against its promises.
+#[track_caller]
+fn lines(log: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(log).unwrap();
+    assert!(text.ends_with('\n'), "{text}");
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| {
+            let invalid = invalid("events", line);
+            assert!(invalid.is_none(), "{invalid:?}: {line}");
+            serde_json::from_str(line).unwrap()
+        })
+        .collect();
+    let at = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
+    assert_eq!((at("started"), at("summary")), (1, 1), "{text}");
+    assert_eq!(lines[0]["event"], "started", "{text}");
+    assert_eq!(lines.last().unwrap()["event"], "summary", "{text}");
+    for counter in ["seconds", "bytes_moved", "settled", "retries"] {
+        let numbers: Vec<_> = lines.iter().filter_map(|line| line[counter].as_f64()).collect();
+        assert!(numbers.is_sorted(), "{counter} falls: {text}");
+    }
+    for line in &lines {
+        let (done, total) = (line["bytes_done"].as_u64(), line["bytes_total"].as_u64());
+        assert!(done <= total.or(done), "more than all: {line}");
+    }
+    lines
+}
+
+/// What is on standard output: the log and nothing else.
+#[track_caller]
+fn streamed(outcome: &Outcome) -> Vec<Value> {
+    lines(&outcome.stdout)
+}
+
+fn of<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
+    lines.iter().filter(|line| line["event"] == event).collect()
+}
+
+fn text(cxr: Cxr) -> Cxr {
+    cxr.args(["--format", "text"])
+}
+
+#[test]
+fn a_fetch_is_told_from_its_first_line_to_its_last() {
+    let sandbox = Sandbox::new();
+    let (server, all) = mixed(&sandbox);
+    server.does(Fault::Status(503).on(&all[0].path()).first(1));
+    let fetch = sandbox.fetch(&server, &all).args(["--events", "events.jsonl"]);
+    let outcome = fetch.run();
+    let report = outcome.exits(1).report();
+    let lines = lines(&fs::read(sandbox.path("events.jsonl")).unwrap());
+    let verdicts = of(&lines, "verdict");
+    assert_eq!(verdicts.len(), all.len());
+    for verdict in verdicts {
+        let name = verdict["archive"]["name"].as_str().unwrap();
+        assert_eq!(verdict["archive"], *report.line(name).value, "{outcome}");
+    }
+    let summary = lines.last().unwrap();
+    assert_eq!(summary["summary"], report.value["summary"]);
+    assert_eq!((&summary["exit_status"], &summary["settled"]), (&1.into(), &5.into()));
+    let retries = of(&lines, "retry");
+    assert!(retries.iter().any(|retry| retry["reason"].as_str().unwrap().contains("503")));
+    assert_eq!(summary["retries"], retries.len());
+    let begun = of(&lines, "begun");
+    assert!(begun.iter().any(|begun| begun["archive"] == NAMES[0] && begun["activity"] == "fetch"));
+}
+
+#[test]
+fn on_standard_output_there_is_nothing_else() {
+    let sandbox = Sandbox::new();
+    let (server, all) = mixed(&sandbox);
+    let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-", "--report", "r.json"]);
+    let outcome = fetch.run();
+    let lines = streamed(outcome.exits(1));
+    let report = outcome.report_in(&fs::read(sandbox.path("r.json")).unwrap());
+    assert_eq!(lines.last().unwrap()["summary"], report.value["summary"]);
+    let verify = text(sandbox.verify(&all)).args(["data", "--events=-"]).run();
+    let verdicts = streamed(verify.exits(1));
+    assert_eq!(of(&verdicts, "verdict").len(), all.len());
+}
+
+#[test]
+fn two_documents_on_standard_output_are_one_too_many() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let outcome = sandbox.verify(&all).args(["data", "--events", "-"]).run();
+    outcome.exits(2).says("--report").expect(outcome.stdout.is_empty(), "nothing on either");
+}
+
+#[test]
+fn a_reader_sees_each_line_at_once() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    server.does(Fault::Stall { after: 100_000 });
+    let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-"]);
+    let mut child = fetch.args(["--stall-timeout", "60"]).command().spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // None of these is the last one: the run still waits for its server.
+    let mut begun = lines.by_ref().map_while(Result::ok);
+    assert!(begun.any(|line| line.contains("\"begun\"")));
+    let progress = begun.any(|line| {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        line["event"] == "progress" && line["active"][0]["archive"] == NAMES[0]
+    });
+    assert!(progress);
+    assert!(child.try_wait().unwrap().is_none());
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn progress_comes_about_once_a_second() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 800_000 });
+    let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-", "-c", "1"]);
+    let outcome = fetch.run();
+    let lines = streamed(outcome.exits(0));
+    let progress = of(&lines, "progress");
+    let seconds = lines.last().unwrap()["seconds"].as_f64().unwrap();
+    // The first comes with the plan.
+    assert!(progress.len() >= 2 && progress.len() as f64 <= seconds + 2.0, "{outcome}");
+    assert!(progress.last().unwrap()["bytes_moved"].as_u64() > Some(0), "{outcome}");
+}
+
+#[test]
+fn the_summary_comes_after_a_signal_too() {
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+        let server = Server::with(&all);
+        server.does(Fault::Throttle { rate: 200_000 });
+        let mut running = text(sandbox.fetch(&server, &all)).args(["--events", "-"]).spawn();
+        running.until("some bytes", || server.sent() > 50_000);
+        running.signal(signal);
+        let outcome = running.wait();
+        let lines = streamed(outcome.exits(status));
+        let summary = lines.last().unwrap();
+        assert_eq!((&summary["exit_status"], &summary["ok"]), (&status.into(), &false.into()));
+        assert_eq!(of(&lines, "verdict").len(), 1);
+    }
+}
+
+#[test]
+fn the_summary_comes_where_the_run_cannot_begin() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    for (run, status, word) in crate::reports::cannot_begin(&sandbox, &all) {
+        let lines = streamed(text(run).args(["--events", "-"]).run().exits(status));
+        assert_eq!(lines.len(), 2, "{lines:#?}");
+        assert!(lines[1]["error"].as_str().unwrap().contains(word), "{}", lines[1]);
+        assert_eq!(lines[1]["exit_status"], status);
+    }
+    let outcome =
+        text(sandbox.verify(&all)).args(["data", "--events", "-", "--report", "no/r.json"]).run();
+    let lines = streamed(outcome.exits(2));
+    assert!(lines[1]["error"].as_str().unwrap().contains("no/r.json"), "{}", lines[1]);
+}
+
+#[test]
+fn a_log_replaces_a_log_and_nothing_else() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let path = sandbox.put_archive(&all[0]);
+    let into = |path: &str| sandbox.verify(&all).args(["data", "--events", path]).run();
+    into(path.to_str().unwrap()).exits(2).says("is there already");
+    into("data").exits(2).says("could not be written");
+    into("no/such/folder").exits(2).says("could not be written");
+    for _ in 0..2 {
+        into("events.jsonl").exits(0);
+        lines(&fs::read(sandbox.path("events.jsonl")).unwrap());
+    }
+    into("/dev/null").exits(0);
+    into("/dev/full").exits(3).says("events were lost");
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_reader_of_events_who_leaves_is_no_error() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-"]);
+    let mut child = fetch.command().spawn().unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn mirrors_that_are_checked_are_told_apart() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let (one, two) = (Server::with(&all), Server::with(&all[..1]));
+    let verify = text(sandbox.verify(&all)).args(["--from", &one.base(), "--from", &two.base()]);
+    let outcome = verify.args(["--events", "-", "--junit", "junit.xml"]).run();
+    let lines = streamed(outcome.exits(1));
+    let verdicts = of(&lines, "verdict");
+    assert_eq!(verdicts.len(), 4, "{outcome}");
+    let sources: std::collections::HashSet<_> =
+        of(&lines, "begun").iter().map(|begun| begun["source"].to_string()).collect();
+    assert_eq!(sources.len(), 2, "{outcome}");
+    let junit = fs::read_to_string(sandbox.path("junit.xml")).unwrap();
+    let name = format!("name=\"{} ({}/)\"", NAMES[1], two.base());
+    assert!(junit.contains(&name), "{junit}");
+    let invalid = crate::support::invalid_xml("junit.xsd", &sandbox.path("junit.xml"));
+    assert!(invalid.is_none(), "{invalid:?}");
+}
+
+#[test]
+fn nothing_is_slower_for_a_reader_who_reads_nothing() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    server.does(Fault::Status(503).first(2));
+    let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-"]);
+    let mut child = fetch.command().spawn().unwrap();
+    let stdout = child.stdout.take();
+    crate::support::wait_until("the archives", || sandbox.data().join(NAMES[1]).exists());
+    std::thread::sleep(Duration::from_millis(10));
+    drop(stdout);
+    child.wait().unwrap();
+    sandbox.has(&all[0]);
+}
