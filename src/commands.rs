@@ -12,6 +12,7 @@ use cxr::source::ClientError;
 use cxr::verdict::ExitStatus;
 use cxr::{escape, list, report, verify};
 
+use crate::checkup;
 use crate::cli::{self, Command, Format, Invocation, List, Verification};
 use crate::watch::Watch;
 
@@ -79,6 +80,7 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
                 }
             })
         }
+        Command::Selftest(selftest) => checkup::run(selftest, &settings, resume),
         Command::List(List { dir }) => {
             let rows = list::rows(&catalog()?, &dir);
             print(|out| match settings.format {

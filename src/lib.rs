@@ -19,6 +19,7 @@
 //! - [`event_log`] listens and writes one JSON object a line, for programs.
 //! - [`progress`] listens and speaks to standard error: bars, lines, and messages.
 //! - [`verify`] checks what is here, and [`fetch`] gets what is not: the two that do the work.
+//! - [`selftest`] has them work against a server of its own, and says whether they can here.
 //! - [`list`] shows the catalogue and what is here of it, and [`mod@cite`] what NIH asks for.
 //!
 //! ```no_run
@@ -52,6 +53,7 @@ pub mod locate;
 pub mod progress;
 pub mod ranges;
 pub mod report;
+pub mod selftest;
 pub mod shell;
 pub mod source;
 mod tally;

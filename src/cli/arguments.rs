@@ -12,6 +12,7 @@ use cxr::catalog::{Catalog, SelectError};
 use cxr::fetch::FetchRequest;
 use cxr::progress::{Verbosity, When};
 use cxr::report::ColorChoice;
+use cxr::selftest::SelftestRequest;
 use cxr::source::SourceSpec;
 
 use super::outputs::Outputs;
@@ -21,6 +22,7 @@ use super::{Invocation, values};
 
 const EXAMPLES: &str = "\
 Examples:
+  cxr selftest                         does this program work here?
   cxr fetch -d data                    all twelve archives, 45 GB, into ./data
   cxr fetch -d data 1-4 images_009     five of them
   cxr fetch -d data --from https://mirror.example.org/nih --from /mnt/nih
@@ -124,6 +126,9 @@ pub(crate) enum Command {
     List(List),
     /// Print the table of MD5s, as `md5sum -c` reads it
     Checksums,
+    /// Test in some seconds whether this program works on this machine: without a network, in a
+    /// folder of its own
+    Selftest(Selftest),
     /// Print the citation and the acknowledgement that NIH asks for
     Cite,
     /// Print the completions of a shell
@@ -220,6 +225,25 @@ pub(crate) struct List {
     /// The folder of the archives
     #[arg(short, long, default_value = ".", value_name = "DIR")]
     pub(crate) dir: PathBuf,
+}
+
+/// What `selftest` was told.
+#[derive(Debug, Args)]
+pub(crate) struct Selftest {
+    /// The folder whose file system is to be tested; what is made there is removed. Without it, the
+    /// folder for temporary files
+    #[arg(short, long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// The check that shall fail, by its name
+    #[arg(long, hide = true, value_name = "CHECK")]
+    sabotage: Option<String>,
+}
+
+impl Selftest {
+    /// The request that this is; `program` is started for one of the checks.
+    pub(crate) fn request(self, program: PathBuf) -> SelftestRequest {
+        SelftestRequest { dir: self.dir, program, sabotage: self.sabotage }
+    }
 }
 
 impl Arguments {

@@ -15,7 +15,7 @@ use clap::{CommandFactory, FromArgMatches};
 use cxr::escape;
 use cxr::source::without_password;
 
-pub(crate) use arguments::{Command, Format, List, Settings};
+pub(crate) use arguments::{Command, Format, List, Selftest, Settings};
 pub(crate) use man::manual;
 pub(crate) use outputs::{LineTarget, Outputs};
 pub(crate) use quote::command_line;

@@ -9,6 +9,7 @@ mod door;
 mod file;
 mod folder;
 mod lock;
+mod scratch;
 mod space;
 #[cfg(debug_assertions)]
 mod trial;
@@ -25,6 +26,7 @@ pub use door::{crash_point, pace};
 pub use file::File;
 pub use folder::{Folder, Kept};
 pub use lock::{Lock, LockError};
+pub use scratch::Scratch;
 pub use space::{allocated, available};
 
 use crate::escape;

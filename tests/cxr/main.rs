@@ -32,6 +32,7 @@ mod present;
 mod quick;
 mod reports;
 mod resume;
+mod selftest;
 mod servers;
 mod sha256;
 mod signals;

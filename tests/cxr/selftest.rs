@@ -1,0 +1,260 @@
+//! The program's test of itself: that it passes, that each of its checks can fail and says why, and
+//! that it leaves nothing behind.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::{Cxr, Sandbox, SmallDisk};
+
+/// The checks, in order.
+const CHECKS: [&str; 12] = [
+    "md5", "folder", "loopback", "proxy", "fetch", "resets", "stall", "corrupt", "kill", "verify",
+    "repair", "removal",
+];
+
+/// What each check that is made to fail says, and what that makes the exit status.
+const SABOTAGE: [(&str, &str, &[&str], i32); 9] = [
+    ("md5", "corrupt", &["says MD5", "cabe45dcc9ae5b66ba86600cca6b8ba8 is right"], 1),
+    ("fetch", "corrupt", &["sample_1.tar.gz: ", "twice"], 1),
+    ("resets", "unreachable", &["sample_1.tar.gz: ", "connection broke"], 3),
+    ("stall", "unreachable", &["sample_1.tar.gz: ", "stalled"], 3),
+    ("corrupt", "corrupt", &["sample_1.tar.gz: ", "twice"], 1),
+    ("kill", "error", &["nowhere could not be started"], 3),
+    ("verify", "corrupt", &["sample_1.tar.gz: ", "should be"], 1),
+    ("repair", "unreachable", &["sample_1.tar.gz: ", "connection broke"], 3),
+    ("removal", "error", &["could not be removed"], 3),
+];
+
+/// A self-test in a folder of the sandbox.
+fn selftest(sandbox: &Sandbox) -> Cxr {
+    fs::create_dir_all(sandbox.data()).unwrap();
+    sandbox.cxr(["selftest", "--dir", "data"])
+}
+
+/// Nothing is left in a folder.
+#[track_caller]
+fn is_empty(folder: &Path) {
+    let left: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+/// The checks of the document, each by its name, verdict, detail and next step.
+fn checks(document: &Value) -> Vec<[String; 4]> {
+    let word = |check: &Value, field: &str| check[field].as_str().unwrap_or_default().to_owned();
+    let checks = document["checks"].as_array().unwrap().iter();
+    checks.map(|check| ["name", "verdict", "detail", "next"].map(|f| word(check, f))).collect()
+}
+
+#[test]
+fn it_passes_with_a_line_for_every_check() {
+    let sandbox = Sandbox::new();
+    let outcome = selftest(&sandbox).run();
+    outcome.exits(0).is_plain().says("12 ok in ");
+    let names: Vec<String> = outcome
+        .stdout()
+        .lines()
+        .map(|line| line.split_whitespace().take(2).collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(names, CHECKS.map(|name| format!("ok {name}")), "{outcome}");
+    outcome.prints_line(&["md5", "lanes in use: "]).prints_line(&["kill", "KiB that were here"]);
+    is_empty(&sandbox.data());
+}
+
+#[test]
+fn it_takes_less_than_ten_seconds() {
+    // On a busy machine too, but not on one that stands still for a while.
+    let sandbox = Sandbox::new();
+    let quick = (0..3).any(|_| selftest(&sandbox).run().elapsed < Duration::from_secs(10));
+    assert!(quick, "none of three self-tests took less than ten seconds");
+}
+
+#[test]
+fn it_is_one_document_of_json_if_that_is_asked_for() {
+    let sandbox = Sandbox::new();
+    let outcome = selftest(&sandbox).args(["--format", "json", "--quiet"]).run();
+    outcome.exits(0).expect(outcome.stderr.is_empty(), "silence on standard error");
+    let document: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert_eq!(document["schema"], "cxr.selftest/1");
+    assert_eq!(document["command"], "selftest");
+    assert_eq!((&document["ok"], &document["summary"]["ok"]), (&true.into(), &12.into()));
+    let found: Vec<_> =
+        checks(&document).into_iter().map(|[name, verdict, ..]| [name, verdict]).collect();
+    assert_eq!(found, CHECKS.map(|name| [name.to_owned(), "ok".to_owned()]));
+    assert!(document["checks"][0]["next"].is_null(), "{outcome}");
+    assert!(document["checks"][4]["seconds"].as_f64().is_some_and(|s| s > 0.0), "{outcome}");
+}
+
+#[test]
+fn every_check_can_fail_and_says_why() {
+    let sandbox = Sandbox::new();
+    for (name, verdict, words, status) in SABOTAGE {
+        let outcome = selftest(&sandbox).args(["--sabotage", name, "--format", "json"]).run();
+        outcome.exits(status).is_plain();
+        let document: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+        let found = checks(&document);
+        let [_, found_verdict, detail, next] = found.iter().find(|check| check[0] == name).unwrap();
+        outcome
+            .expect(found_verdict == verdict && !next.is_empty(), format_args!("{name} {verdict}"));
+        outcome.expect(words.iter().all(|word| detail.contains(word)), format_args!("{words:?}"));
+        let bad =
+            |check: &&[String; 4]| check[1] != "ok" && !check[2].starts_with("not tried without");
+        outcome.expect(found.iter().filter(bad).count() == 1, "one check to fail, and no other");
+        if name == "removal" {
+            continue;
+        }
+        is_empty(&sandbox.data());
+    }
+}
+
+#[test]
+fn a_folder_is_made_and_removed_again() {
+    let sandbox = Sandbox::new();
+    sandbox.cxr(["selftest", "-d", "not/here/yet"]).run().exits(0).prints_line(&["ok", "folder"]);
+    assert!(!sandbox.path("not").exists());
+}
+
+#[test]
+fn other_files_in_the_folder_are_left_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.put("data/mine", "x");
+    sandbox.put("data/.cxr/part", "y");
+    selftest(&sandbox).run().exits(0);
+    assert_eq!(sandbox.files("data"), [".cxr/part", "mine"].map(Path::new));
+}
+
+#[test]
+fn without_a_folder_it_is_the_one_for_temporary_files() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("tmp")).unwrap();
+    let outcome = sandbox.cxr(["selftest"]).env("TMPDIR", sandbox.path("tmp")).run();
+    outcome.exits(0).prints_line(&["folder", &sandbox.path("tmp").display().to_string()]);
+    is_empty(&sandbox.path("tmp"));
+}
+
+#[test]
+fn a_folder_that_takes_no_files_is_an_error() {
+    let sandbox = Sandbox::new();
+    sandbox.put("file", "x");
+    let outcome = sandbox.cxr(["selftest", "--dir", "file/data"]).run();
+    outcome.exits(3).prints_line(&["error", "folder", "file/data could not be made", "next:"]);
+    outcome.prints_line(&["ok", "md5"]).prints_line(&[
+        "error",
+        "repair",
+        "not tried without folder",
+    ]);
+    let outcome = selftest(&sandbox).unprivileged();
+    fs::set_permissions(sandbox.data(), std::os::unix::fs::PermissionsExt::from_mode(0o555))
+        .unwrap();
+    let outcome = outcome.run();
+    outcome.exits(3).prints_line(&["error", "folder", "could not be made: Permission denied"]);
+    is_empty(&sandbox.data());
+}
+
+#[test]
+fn a_full_folder_is_an_error() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = SmallDisk::mount(&sandbox.data(), 300) else { return };
+    let outcome = disk.see(sandbox.cxr(["selftest", "--dir", "data"])).run();
+    outcome.exits(3).prints_line(&["ok", "folder"]);
+    outcome.prints_line(&["error", "fetch", "not enough space", "next:"]);
+}
+
+#[test]
+fn a_machine_without_loopback_is_an_error() {
+    let sandbox = Sandbox::new();
+    let hidden = selftest(&sandbox).under(["unshare", "--user", "--map-root-user", "--net"]).run();
+    hidden.exits(3).prints_line(&["error", "loopback", "127.0.0.1 cannot be connected to"]);
+    hidden.prints_line(&["error", "fetch", "not tried without loopback"]);
+    is_empty(&sandbox.data());
+}
+
+#[test]
+fn a_proxy_that_would_get_requests_to_this_machine_is_named_and_not_asked() {
+    let sandbox = Sandbox::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let proxy = format!("http://me:geheim@127.0.0.1:{port}");
+    for variable in ["http_proxy", "HTTP_PROXY", "all_proxy"] {
+        let outcome = selftest(&sandbox).env(variable, &proxy).run();
+        outcome.exits(3).prints_line(&["unreachable", "proxy", "127.0.0.1", &format!(":{port}")]);
+        outcome.prints_line(&["unreachable", "proxy", "next: add 127.0.0.1,localhost to no_proxy"]);
+        outcome.prints_line(&["error", "fetch", "not tried without proxy"]);
+        outcome.expect(!outcome.stdout().contains("geheim"), "no password in sight");
+    }
+    let around = selftest(&sandbox).env("http_proxy", &proxy).env("no_proxy", "127.0.0.1").run();
+    around.exits(0).prints_line(&["ok", "proxy", "none is used"]);
+    let around = selftest(&sandbox).env("https_proxy", &proxy).run();
+    around.exits(0).prints_line(&["ok", "proxy", "this machine is asked directly, NIH by way of"]);
+    let asked = listener.accept().map_err(|error| error.kind());
+    assert_eq!(asked.unwrap_err(), std::io::ErrorKind::WouldBlock, "the proxy was asked");
+}
+
+#[test]
+fn options_of_fetches_in_the_environment_do_not_reach_it() {
+    let sandbox = Sandbox::new();
+    let odd = [
+        ("CXR_LIMIT_RATE", "1"),
+        ("CXR_DRY_RUN", "1"),
+        ("CXR_FROM", "http://127.0.0.1:1"),
+        ("CXR_CHECKSUMS", "nowhere"),
+    ];
+    let selftest = odd.iter().fold(selftest(&sandbox), |cxr, (name, value)| cxr.env(name, value));
+    selftest.run().exits(0);
+}
+
+#[test]
+fn an_interrupted_one_leaves_nothing_behind() {
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        for check in ["loopback", "stall", "corrupt"] {
+            let sandbox = Sandbox::new();
+            let mut running = selftest(&sandbox).args(["--sabotage", "stall"]).spawn();
+            running.until("the line of a check", || running_has(&sandbox, check));
+            running.signal(signal);
+            let outcome = running.wait();
+            outcome.exits(status).says("interrupted; to begin again: cxr selftest").is_plain();
+            is_empty(&sandbox.data());
+        }
+    }
+}
+
+/// Whether a self-test has come so far: to making the folder of a check, or its server.
+fn running_has(sandbox: &Sandbox, check: &str) -> bool {
+    let scratch = fs::read_dir(sandbox.data()).unwrap().next();
+    let scratch = scratch.map(|entry| entry.unwrap().path());
+    scratch.is_some_and(|scratch| match check {
+        "loopback" => true,
+        check => scratch.join(check).exists(),
+    })
+}
+
+#[test]
+fn a_killed_child_does_not_outlive_an_interrupted_one() {
+    let sandbox = Sandbox::new();
+    let mut running = selftest(&sandbox).spawn();
+    let id = running.id();
+    running.until("a child", || !children(id).is_empty());
+    let born = children(id);
+    running.signal(Signal::INT);
+    running.wait();
+    for child in born {
+        assert!(!Path::new("/proc").join(child.to_string()).exists(), "{child} still runs");
+    }
+    is_empty(&sandbox.data());
+}
+
+/// The processes whose parent this is.
+fn children(parent: u32) -> Vec<u32> {
+    let processes = fs::read_dir("/proc").unwrap().flatten();
+    let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let is_child = |id: &u32| {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
+        fields.split_whitespace().nth(1) == Some(&parent.to_string())
+    };
+    numbers.filter(is_child).collect()
+}
