@@ -1,5 +1,6 @@
 //! Numbers as people read them. Bytes are counted in powers of 1024 and called so.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
@@ -61,6 +62,39 @@ pub fn percent(done: u64, whole: u64) -> u64 {
     u64::try_from(u128::from(done) * 100 / u128::from(whole)).unwrap_or(99)
 }
 
+/// Bytes a second: a number, fractions allowed, and a unit in powers of 1024, as `10M`, `1.5MiB`.
+///
+/// # Errors
+///
+/// What it must be, in words.
+pub fn parse_rate(text: &str) -> Result<NonZeroU64, &'static str> {
+    let lower = text.trim().to_ascii_lowercase();
+    let lower = lower.strip_suffix("/s").unwrap_or(&lower);
+    let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
+    let (number, unit) = lower.split_at(end);
+    let wrong = "it must be bytes a second, such as 500K, 10M or 1.5MiB";
+    let scale = scale(unit.trim_start()).ok_or(wrong)?;
+    let bytes = (number.parse::<f64>().map_err(|_| wrong)? * scale).round();
+    if bytes < 1.0 {
+        return Err("it must be at least one byte a second");
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
+    NonZeroU64::new(bytes as u64).ok_or(wrong)
+}
+
+fn scale(unit: &str) -> Option<f64> {
+    let unit = unit.strip_suffix("ib").or_else(|| unit.strip_suffix('b')).unwrap_or(unit);
+    let power = match unit {
+        "" => 0,
+        "k" => 1,
+        "m" => 2,
+        "g" => 3,
+        "t" => 4,
+        _ => return None,
+    };
+    Some(1024_f64.powi(power))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -112,5 +146,26 @@ mod tests {
         ] {
             assert_eq!(percent(done, whole), expected, "{done} of {whole}");
         }
+    }
+
+    #[test]
+    fn rates_count_in_powers_of_1024() {
+        for (text, expected) in [
+            ("1", 1),
+            ("500K", 512_000),
+            ("500kB", 512_000),
+            ("10M", 10_485_760),
+            ("10 MiB/s", 10_485_760),
+            ("1.5MiB", 1_572_864),
+            ("1g", 1 << 30),
+            ("2T", 2 << 40),
+            (".5k", 512),
+        ] {
+            assert_eq!(parse_rate(text).map(NonZeroU64::get), Ok(expected), "{text:?}");
+        }
+        for text in ["", "0", "0M", "0.4", "-1", "M", "10X", "10MM", "1.2.3", "inf", "nan", "1e3"] {
+            assert!(parse_rate(text).is_err(), "{text:?}");
+        }
+        assert_eq!(parse_rate(&"9".repeat(400)).map(NonZeroU64::get), Ok(u64::MAX));
     }
 }

@@ -211,6 +211,10 @@ pub(super) struct Asking {
     /// Bytes a second in all: `10M` and `10MiB` are 10 × 1024 × 1024
     #[arg(long, value_name = "RATE", value_parser = values::rate)]
     pub(super) limit_rate: Option<NonZeroU64>,
+    /// A file in which a rate may be written while cxr runs, as `2M`; it is looked at every second.
+    /// Where there is none, or it says `none`, --limit-rate holds
+    #[arg(long, value_name = "FILE")]
+    pub(super) limit_rate_file: Option<PathBuf>,
     /// Certificates (PEM) to trust beside the system's
     #[arg(long, value_name = "FILE")]
     pub(super) cacert: Option<PathBuf>,
@@ -320,6 +324,7 @@ impl Fetch {
             connect_timeout: self.asking.connect_timeout,
             limit_rate: self.asking.limit_rate,
             backoff: self.asking.backoff(),
+            limit_rate_file: self.asking.limit_rate_file,
             cacert: self.asking.cacert,
             recheck: self.recheck,
             keep_corrupt: self.keep_corrupt,

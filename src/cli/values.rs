@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use cxr::source::{SourceSpec, SpecError};
+use cxr::units;
 
 /// The most archives or connections at a time: beyond it, servers only refuse.
 const MOST: usize = 64;
@@ -32,33 +33,9 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("it must be a number of seconds from {SHORTEST} to {LONGEST}"))
 }
 
-/// Bytes a second: a number, fractions allowed, and a unit in powers of 1024, as `10M`, `1.5MiB`.
+/// Bytes a second, as `10M`.
 pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
-    let lower = text.trim().to_ascii_lowercase();
-    let lower = lower.strip_suffix("/s").unwrap_or(&lower);
-    let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
-    let (number, unit) = lower.split_at(end);
-    let wrong = || "it must be bytes a second, such as 500K, 10M or 1.5MiB".to_owned();
-    let scale = scale(unit.trim_start()).ok_or_else(wrong)?;
-    let bytes = (number.parse::<f64>().map_err(|_| wrong())? * scale).round();
-    if bytes < 1.0 {
-        return Err("it must be at least one byte a second".to_owned());
-    }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-    NonZeroU64::new(bytes as u64).ok_or_else(wrong)
-}
-
-fn scale(unit: &str) -> Option<f64> {
-    let unit = unit.strip_suffix("ib").or_else(|| unit.strip_suffix('b')).unwrap_or(unit);
-    let power = match unit {
-        "" => 0,
-        "k" => 1,
-        "m" => 2,
-        "g" => 3,
-        "t" => 4,
-        _ => return None,
-    };
-    Some(1024_f64.powi(power))
+    units::parse_rate(text).map_err(str::to_owned)
 }
 
 /// The sources of one `--from`.
@@ -97,27 +74,6 @@ mod tests {
         for text in ["", "0", "-1", "nan", "inf", "1e300", "0.0001", "86401", "5 s"] {
             assert!(seconds(text).is_err(), "{text:?}");
         }
-    }
-
-    #[test]
-    fn rates_count_in_powers_of_1024() {
-        for (text, expected) in [
-            ("1", 1),
-            ("500K", 512_000),
-            ("500kB", 512_000),
-            ("10M", 10_485_760),
-            ("10 MiB/s", 10_485_760),
-            ("1.5MiB", 1_572_864),
-            ("1g", 1 << 30),
-            ("2T", 2 << 40),
-            (".5k", 512),
-        ] {
-            assert_eq!(rate(text).map(NonZeroU64::get), Ok(expected), "{text:?}");
-        }
-        for text in ["", "0", "0M", "0.4", "-1", "M", "10X", "10MM", "1.2.3", "inf", "nan", "1e3"] {
-            assert!(rate(text).is_err(), "{text:?}");
-        }
-        assert_eq!(rate(&"9".repeat(400)).map(NonZeroU64::get), Ok(u64::MAX));
     }
 
     #[test]

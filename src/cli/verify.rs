@@ -109,6 +109,7 @@ impl Verify {
             connect_timeout: self.asking.connect_timeout,
             limit_rate: self.asking.limit_rate,
             backoff: self.asking.backoff(),
+            limit_rate_file: self.asking.limit_rate_file,
             cacert: self.asking.cacert,
             quick: self.quick,
             sha256: self.sha256,

@@ -50,6 +50,9 @@ pub struct FetchRequest {
     pub connect_timeout: Duration,
     /// Bytes a second that all connections together may receive.
     pub limit_rate: Option<NonZeroU64>,
+    /// A file in which another limit may stand: it is looked at every second, and `limit_rate`
+    /// holds while there is no such file or it says `none`.
+    pub limit_rate_file: Option<PathBuf>,
     /// A file of PEM certificates to trust beside the platform's.
     pub cacert: Option<PathBuf>,
     /// Hash what is here even where a receipt says that it was verified.
@@ -85,6 +88,7 @@ impl FetchRequest {
             stall_timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(30),
             limit_rate: None,
+            limit_rate_file: None,
             cacert: None,
             recheck: false,
             keep_corrupt: false,
@@ -186,6 +190,7 @@ fn options(request: &FetchRequest) -> Result<Options, FetchError> {
         policy: Policy { attempts: request.retries, base: request.backoff },
         stall_timeout: request.stall_timeout,
         limit_rate: request.limit_rate,
+        limit_rate_file: request.limit_rate_file.clone(),
         client: client.map_err(|error| FetchError::Request(error.to_string()))?,
         keep_corrupt: request.keep_corrupt,
     })

@@ -31,7 +31,7 @@ impl From<Fault> for Cut {
 pub(super) struct Line<'a> {
     pub source: &'a Source,
     pub options: &'a Options,
-    pub throttle: &'a Throttle,
+    pub throttle: &'a Throttle<'a>,
     pub cancel: &'a Cancel,
 }
 
@@ -71,13 +71,18 @@ impl Line<'_> {
         };
         let length = block.as_ref().map_or(0, Bytes::len) as u64;
         watch.saw(length, begun.elapsed());
-        let wait = self.throttle.take(length, Instant::now());
-        if !wait.is_zero() {
+        self.pay(length).await;
+        Ok(block)
+    }
+
+    /// Waits as long as the limit of the rate wants for so many bytes.
+    async fn pay(&self, bytes: u64) {
+        let Some(toll) = self.throttle.take(bytes, Instant::now()) else { return };
+        while let Some(wait) = self.throttle.owed(toll, Instant::now()) {
             tokio::select! {
-                () = self.cancel.cancelled() => {}
+                () = self.cancel.cancelled() => return,
                 () = sleep(wait) => {}
             }
         }
-        Ok(block)
     }
 }

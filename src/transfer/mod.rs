@@ -7,6 +7,7 @@
 mod chunks;
 mod clients;
 mod connection;
+mod dial;
 mod flight;
 mod front;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -69,6 +70,8 @@ pub struct Options {
     pub stall_timeout: Duration,
     /// Bytes a second for all connections together.
     pub limit_rate: Option<NonZeroU64>,
+    /// A file in which another limit may stand, looked at while the run goes on.
+    pub limit_rate_file: Option<PathBuf>,
     /// How to connect.
     pub client: ClientOptions,
     /// Keep bytes that failed their MD5.
@@ -161,7 +164,7 @@ pub struct Transfer<'a> {
     listener: &'a dyn Listener,
     /// A child of the run's: a full disk ends the transfers and nothing else.
     cancel: Cancel,
-    throttle: Throttle,
+    throttle: Throttle<'a>,
     schedule: Mutex<Schedule>,
     /// Something in the schedule has changed.
     changed: Arc<Condvar>,
@@ -198,7 +201,7 @@ impl<'a> Transfer<'a> {
             engine,
             listener,
             cancel,
-            throttle: Throttle::new(options.limit_rate),
+            throttle: Throttle::new(options, listener),
             schedule: Mutex::new(Schedule::new(sources.len(), options.chunk, options.policy)),
             changed,
             plans: Mutex::default(),

@@ -106,7 +106,7 @@ struct Readings<'a, R, F> {
     options: &'a Options,
     listener: &'a dyn Listener,
     cancel: &'a Cancel,
-    throttle: Throttle,
+    throttle: Throttle<'a>,
     schedule: Mutex<Schedule>,
     changed: Arc<Condvar>,
     /// In the order of the schedule; away while a connection is at it, and when it is done.
@@ -175,7 +175,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
             options,
             listener,
             cancel,
-            throttle: Throttle::new(options.limit_rate),
+            throttle: Throttle::new(options, listener),
             schedule: Mutex::new(schedule),
             changed,
             jobs: errands.into_iter().map(|errand| Mutex::new(Some(Job::new(errand)))).collect(),

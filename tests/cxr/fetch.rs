@@ -142,6 +142,25 @@ fn the_rate_limit_is_kept_over_all_connections() {
 }
 
 #[test]
+fn the_rate_limit_can_be_turned_while_it_runs() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    let rate = sandbox.path("rate");
+    let fetch = sandbox.fetch(&server, &all).args(["--limit-rate", "10K", "--limit-rate-file"]);
+    let mut running = fetch.arg(&rate).spawn();
+    running.until("some bytes", || server.sent() > 10_000);
+    sandbox.put("rate", "fast");
+    running.until_it_says("the limit stays 10.0 KiB/s");
+    sandbox.put("rate", "10");
+    running.until_it_says("the limit is now 10 B/s");
+    // All of it would last two days at this rate, and three minutes at the first.
+    sandbox.put("rate", "100M");
+    let outcome = running.wait();
+    outcome.exits(0).says("the limit is now 100 MiB/s").is_plain();
+    sandbox.has(&all[0]);
+}
+
+#[test]
 fn one_connection_is_one_connection() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);

@@ -48,6 +48,9 @@ pub struct MirrorsRequest {
     pub connect_timeout: Duration,
     /// Bytes a second that all connections together may receive.
     pub limit_rate: Option<NonZeroU64>,
+    /// A file in which another limit may stand: it is looked at every second, and `limit_rate`
+    /// holds while there is no such file or it says `none`.
+    pub limit_rate_file: Option<PathBuf>,
     /// A file of PEM certificates to trust beside the platform's.
     pub cacert: Option<PathBuf>,
     /// The wait after the first failed attempt, before jitter; it doubles from one to the next.
@@ -113,6 +116,7 @@ fn options(request: &MirrorsRequest) -> Result<Options, ClientError> {
         policy: Policy { attempts: request.retries, base: request.backoff },
         stall_timeout: request.stall_timeout,
         limit_rate: request.limit_rate,
+        limit_rate_file: request.limit_rate_file.clone(),
         client: ClientOptions::new(request.connect_timeout, request.cacert.as_deref())?,
         keep_corrupt: false,
     })

@@ -78,6 +78,13 @@ impl Running {
         }
     }
 
+    /// Waits until it has written this to standard error.
+    #[track_caller]
+    pub fn until_it_says(&mut self, words: &str) {
+        let bytes = Arc::clone(&self.stderr.bytes);
+        self.until(words, || String::from_utf8_lossy(&bytes.lock().unwrap()).contains(words));
+    }
+
     #[track_caller]
     pub fn wait(self) -> Outcome {
         self.wait_for(Duration::from_secs(30))
