@@ -35,6 +35,8 @@ pub(super) enum Operation<'a> {
         to: u64,
     },
     Close,
+    /// Its time of change is set.
+    Touch,
     Rename {
         to: &'a Path,
     },
@@ -102,4 +104,21 @@ pub fn pace(variable: &'static str, usual: Duration) -> Duration {
         let _ = variable;
         usual
     }
+}
+
+/// Whether the locks of the operating system are to be granted always, as some network file
+/// systems do.
+pub(super) fn locks_are_off() -> bool {
+    #[cfg(debug_assertions)]
+    return trial::variable("CXR_TRIAL_LOCKS").is_some();
+    #[cfg(not(debug_assertions))]
+    false
+}
+
+/// The host that this process is to be taken to be on.
+pub(super) fn pretended_host() -> Option<String> {
+    #[cfg(debug_assertions)]
+    return trial::variable("CXR_TRIAL_HOST");
+    #[cfg(not(debug_assertions))]
+    None
 }

@@ -1,15 +1,16 @@
 //! An open file: how bytes come from the disk and go there.
 
-use std::fs::{self, Metadata, OpenOptions};
+use std::fs::{self, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
-use super::door::{Operation, again, crash_point, pass};
+use super::door::{Operation, again, crash_point, locks_are_off, pass};
 use super::{DiskError, clear};
 
 /// An open file that knows its path.
@@ -65,6 +66,15 @@ impl File {
     fn with(path: &Path, options: &OpenOptions) -> Result<Self, DiskError> {
         let file = again(|| pass(path, Operation::Open, |_| options.open(path)));
         Ok(Self { file: file.map_err(DiskError::new(path, "opened"))?, path: path.to_owned() })
+    }
+
+    /// Makes a file of the program's own to write it; `None` if there is something already. Of two
+    /// that try, on whatever hosts, one succeeds (open(2), `O_EXCL`).
+    pub(super) fn new(path: &Path) -> Result<Option<Self>, DiskError> {
+        match Self::with(path, OpenOptions::new().write(true).create_new(true)) {
+            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            result => result.map(Some),
+        }
     }
 
     /// Where it was when it was opened.
@@ -179,9 +189,33 @@ impl File {
         }
     }
 
-    /// What the standard library knows it as.
-    pub(super) fn into_inner(self) -> fs::File {
-        self.file
+    /// Reads the beginning: so many bytes, or all there are.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the operating system says.
+    pub fn read(&self, at_most: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let mut block = [0; 8 << 10];
+        while bytes.len() < at_most {
+            let length = block.len().min(at_most - bytes.len());
+            match self.read_at(&mut block[..length], bytes.len() as u64)? {
+                0 => break,
+                more => bytes.extend_from_slice(&block[..more]),
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Sets when it was last changed.
+    pub(super) fn touch(&self, time: SystemTime) -> Result<(), DiskError> {
+        pass(&self.path, Operation::Touch, |_| self.file.set_modified(time))
+            .map_err(self.failed("touched"))
+    }
+
+    /// Takes the lock of the operating system, for as long as the file is open.
+    pub(super) fn try_lock(&self) -> Result<(), TryLockError> {
+        if locks_are_off() { Ok(()) } else { self.file.try_lock() }
     }
 
     fn failed(&self, action: &'static str) -> impl Fn(io::Error) -> DiskError + '_ {

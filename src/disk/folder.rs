@@ -63,6 +63,11 @@ impl Folder {
         self.own.join("lock")
     }
 
+    /// The file that says who is at work.
+    pub fn owner(&self) -> PathBuf {
+        self.own.join("owner")
+    }
+
     /// Where the archive belongs.
     pub fn archive(&self, archive: &Archive) -> PathBuf {
         self.dir.join(&archive.name)

@@ -25,7 +25,7 @@ pub use device::spins;
 pub use door::{crash_point, pace};
 pub use file::File;
 pub use folder::{Folder, Kept};
-pub use lock::{Lock, LockError};
+pub use lock::{Lock, LockError, Waiting, boot};
 pub use scratch::Scratch;
 pub use space::{allocated, available};
 
@@ -62,17 +62,7 @@ impl DiskError {
 ///
 /// Whatever the operating system says.
 pub fn read(path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    let mut bytes = Vec::new();
-    let mut block = [0; 8 << 10];
-    while bytes.len() < at_most {
-        let length = block.len().min(at_most - bytes.len());
-        match file.read_at(&mut block[..length], bytes.len() as u64)? {
-            0 => break,
-            more => bytes.extend_from_slice(&block[..more]),
-        }
-    }
-    Ok(bytes)
+    File::open(path)?.read(at_most)
 }
 
 /// Removes what is no file where one of the program's own belongs; of directories, empty ones.

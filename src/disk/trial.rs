@@ -8,7 +8,10 @@
 //!   `any` stands for all operations, `change` for all but reads, `*` for all paths. An effect is
 //!   the name of an error (`EIO`), `short` for half of the bytes, `die`, or `torn`: half of the
 //!   bytes, and then it dies.
-//! - `CXR_TRIAL_SYNC_MS=N` is how often parts are synced.
+//! - `CXR_TRIAL_SYNC_MS=N` is how often parts are synced, `CXR_TRIAL_BEAT_MS=N` how often an owner
+//!   gives a sign of life, `CXR_TRIAL_STILL_MS=N` how long it must give none to be given up.
+//! - `CXR_TRIAL_LOCKS=off` grants every lock of the operating system.
+//! - `CXR_TRIAL_HOST=NAME` makes this another host.
 //! - `CXR_TRIAL_RECORD=FILE` appends a line of JSON for every operation that was done.
 //!
 //! A rule that cannot be read is a panic: a test that tests nothing would be worse.
@@ -70,7 +73,7 @@ static DEATH: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
 /// How often each crash point was passed.
 static PASSED: LazyLock<Mutex<HashMap<&'static str, u64>>> = LazyLock::new(Mutex::default);
 
-fn variable(name: &str) -> Option<String> {
+pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -145,6 +148,7 @@ impl Operation<'_> {
             Self::Sync => "sync",
             Self::Resize { .. } => "resize",
             Self::Close => "close",
+            Self::Touch => "touch",
             Self::Rename { .. } => "rename",
             Self::Remove => "remove",
             Self::Make => "make",

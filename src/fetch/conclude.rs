@@ -85,6 +85,13 @@ pub(super) fn report(
             report.detail = Some(format!("stopped, since {why}; {here}"));
             report.next = Some(again("goes on"));
         }
+        Ending::Stopped(Halt::TakenOver(taker)) => {
+            report.verdict = Verdict::Error;
+            report.detail = Some(format!(
+                "stopped: another cxr took the folder over while this one gave no sign of life, {taker}"
+            ));
+            report.next = Some("wait for it with --wait".to_owned());
+        }
         Ending::Cancelled => {
             report.verdict = not_whole(outcome);
             report.detail = Some(format!("interrupted; {here}"));

@@ -6,7 +6,7 @@ use super::conclude::blank;
 use super::run::{Need, Run};
 use super::survey;
 use crate::catalog::Archive;
-use crate::disk::DiskError;
+use crate::disk::{DiskError, Lock};
 use crate::escape;
 use crate::event::Event;
 use crate::report::ArchiveReport;
@@ -35,6 +35,7 @@ impl Run<'_> {
                     units::bytes(*length)
                 );
                 self.listener.on(Event::Notice { message: &message });
+                self.hold.map_or(Ok(()), Lock::insist)?;
                 Part::adopt(self.folder, archive, path, *length)
             }
             _ => Ok(part.unwrap_or_default()),

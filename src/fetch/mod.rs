@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
-use crate::disk::{Folder, Lock, LockError};
+use crate::disk::{Folder, Lock, LockError, Waiting};
 use crate::escape;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
@@ -126,7 +126,7 @@ pub fn fetch(
     let options = options(request)?;
     let archives = selected(request)?;
     let folder = Folder::new(&request.dir);
-    let _lock =
+    let lock =
         if request.dry_run { None } else { Some(begin(request, &folder, listener, cancel)?) };
     let bytes = archives.iter().filter_map(|archive| archive.size).sum();
     listener.on(Event::Planned { archives: archives.len(), bytes });
@@ -142,6 +142,7 @@ pub fn fetch(
         engine: &engine,
         listener,
         cancel,
+        hold: lock.as_ref(),
     };
     let archives = run.go()?;
     Ok(Report::new("fetch", archives, start.elapsed().as_secs_f64()))
@@ -155,12 +156,18 @@ fn begin(
     cancel: &Cancel,
 ) -> Result<Lock, FetchError> {
     folder.make().map_err(|error| FetchError::Machine(error.to_string()))?;
-    let waiting = |holder: &str| {
-        let dir = escape::path(folder.dir());
-        let message = format!("waiting for another cxr at work in {dir}: {holder}");
+    let dir = escape::path(folder.dir());
+    let tell = |waiting: Waiting<'_>| {
+        let message = match waiting {
+            Waiting::For(holder) => format!("waiting for another cxr at work in {dir}: {holder}"),
+            Waiting::Watching(holder) => {
+                format!("{holder} was at work in {dir}; watching whether it still is")
+            }
+            Waiting::TakenOver(holder) => format!("taking {dir} over from {holder}"),
+        };
         listener.on(Event::Notice { message: &message });
     };
-    Lock::take(folder.dir(), &folder.lock(), request.wait, waiting, cancel)
+    Lock::take(folder, request.wait, &tell, cancel)
         .map_err(|error: LockError| FetchError::Machine(error.to_string()))
 }
 

@@ -9,7 +9,7 @@ use super::survey::{self, Here};
 use super::{FetchError, FetchRequest, probe, receipt};
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
-use crate::disk::Folder;
+use crate::disk::{Folder, Lock};
 use crate::escape;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
@@ -30,6 +30,8 @@ pub(super) struct Run<'a> {
     pub(super) engine: &'a Engine,
     pub(super) listener: &'a dyn Listener,
     pub(super) cancel: &'a Cancel,
+    /// What keeps the folder ours; nothing in a dry run.
+    pub(super) hold: Option<&'a Lock>,
 }
 
 /// What the threads of a run tell the one that keeps the reports.
@@ -121,6 +123,7 @@ impl Run<'_> {
             self.engine,
             self.listener,
             self.cancel,
+            self.hold,
         );
         thread::scope(|scope| {
             if !checks.is_empty() {

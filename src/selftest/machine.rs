@@ -86,7 +86,7 @@ pub(super) fn folder(dir: &Path) -> Result<(Scratch, String), Trouble> {
     let locks = if holds_locks(&folder)? {
         "locked"
     } else {
-        "not locked here: run one cxr at a time in a folder"
+        "locked by a file of cxr's own, since the system grants every lock"
     };
     let free = units::bytes(disk::available(scratch.path())?);
     let dir = escape::path(dir);
@@ -95,15 +95,18 @@ pub(super) fn folder(dir: &Path) -> Result<(Scratch, String), Trouble> {
     Ok((scratch, words))
 }
 
-/// Whether a second one cannot take a lock that is taken.
+/// Whether the system's locks hold. That a second one cannot take what is taken must be so anyway.
 fn holds_locks(folder: &Folder) -> Result<bool, Trouble> {
-    let take = || Lock::take(folder.dir(), &folder.lock(), false, |_: &str| {}, &Cancel::new());
+    let take = || Lock::take(folder, false, &|_| {}, &Cancel::new());
     let machine = |error: LockError| Trouble::machine(error.to_string());
-    let _first = take().map_err(machine)?;
+    let first = take().map_err(machine)?;
     match take() {
-        Err(LockError::Busy { .. }) => Ok(true),
+        Err(LockError::Busy { .. }) => Ok(first.is_honoured()),
         Err(error) => Err(machine(error)),
-        Ok(_) => Ok(false),
+        Ok(_) => {
+            let dir = escape::path(folder.dir());
+            Err(Trouble::machine(format!("{dir} can be locked twice: run one cxr at a time in it")))
+        }
     }
 }
 

@@ -220,6 +220,9 @@ impl<'a> Flight<'a> {
             return Ok(());
         }
         crash_point("bytes-received");
+        if !self.transfer.is_ours_lately()? {
+            return Err(Trouble::Moot);
+        }
         let gathered = std::mem::take(&mut self.gathered);
         let mut batch = std::mem::take(&mut self.batch);
         let claimed = lock(&self.transfer.schedule).claim(self.lease, gathered);

@@ -176,6 +176,9 @@ impl Rounds<'_> {
     fn run(&mut self) -> Result<Ending, DiskError> {
         loop {
             let end = self.job.front.follow(&self.job.part());
+            if !self.transfer.is_ours()? {
+                return Ok(stopped(self.transfer));
+            }
             match end {
                 End::Digest(digest) if digest == self.job.archive.md5 => {
                     return self.verified(digest);

@@ -39,7 +39,7 @@ pub use retry::Policy;
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::digest::Digest;
-use crate::disk::{self, DiskError, Folder};
+use crate::disk::{self, DiskError, Folder, Lock};
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
 use crate::source::{ClientError, ClientOptions, Source};
@@ -143,6 +143,8 @@ pub enum Halt {
     DiskFull(String),
     /// One has failed, in words, and the others were not to go on then.
     Failed(String),
+    /// Another cxr has taken the folder over: which, in words.
+    TakenOver(String),
 }
 
 /// An archive in hand.
@@ -158,6 +160,8 @@ struct Job {
 /// A transfer: what all its threads share.
 pub struct Transfer<'a> {
     folder: &'a Folder,
+    /// What keeps the folder ours; nothing where nothing is to be written.
+    hold: Option<&'a Lock>,
     sources: &'a [Source],
     options: &'a Options,
     engine: &'a Engine,
@@ -181,7 +185,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<'a> Transfer<'a> {
-    /// A transfer into a folder, from sources in order of preference.
+    /// A transfer into a folder that `hold` keeps ours, from sources in order of preference.
     pub fn new(
         folder: &'a Folder,
         sources: &'a [Source],
@@ -189,13 +193,21 @@ impl<'a> Transfer<'a> {
         engine: &'a Engine,
         listener: &'a dyn Listener,
         cancel: &'a Cancel,
+        hold: Option<&'a Lock>,
     ) -> Self {
         let changed = Arc::new(Condvar::new());
-        let wake = Arc::clone(&changed);
+        let wake = || {
+            let changed = Arc::clone(&changed);
+            move || changed.notify_all()
+        };
         let cancel = cancel.child();
-        cancel.on_cancel(move || wake.notify_all());
+        cancel.on_cancel(wake());
+        if let Some(hold) = hold {
+            hold.on_loss(wake());
+        }
         Self {
             folder,
+            hold,
             sources,
             options,
             engine,
@@ -325,6 +337,25 @@ impl<'a> Transfer<'a> {
         self.stop_all();
     }
 
+    /// Looks whether the folder is still ours, as before a file gets or loses its name. If it is
+    /// not, stops all.
+    fn is_ours(&self) -> Result<bool, DiskError> {
+        Ok(self.heed(self.hold.map(Lock::look).transpose()?.flatten()))
+    }
+
+    /// The same where that was known a moment ago.
+    fn is_ours_lately(&self) -> Result<bool, DiskError> {
+        Ok(self.heed(self.hold.map(Lock::look_if_late).transpose()?.flatten()))
+    }
+
+    /// Stops all if somebody has taken the folder over. Says whether it is still ours.
+    fn heed(&self, taker: Option<&str>) -> bool {
+        if let Some(taker) = taker {
+            self.halt(Halt::TakenOver(taker.to_owned()));
+        }
+        taker.is_none()
+    }
+
     /// Ends the wait of every keeper.
     fn stop_all(&self) {
         for job in lock(&self.jobs).iter().flatten() {
@@ -349,6 +380,7 @@ impl<'a> Transfer<'a> {
         while !self.finished.load(Ordering::SeqCst) {
             let schedule = lock(&self.schedule);
             drop(self.wait(schedule, Some(every.saturating_sub(last.elapsed()))));
+            self.heed(self.hold.and_then(Lock::lost));
             if self.is_over() {
                 self.stop_all();
                 return;

@@ -57,6 +57,23 @@ const PLAIN: Scene = Scene {
     bounded: true,
 };
 
+/// The folder is taken and left.
+const LOCKED: Scene = Scene {
+    variables: &[("CXR_TRIAL_STILL_MS", "50")],
+    points: &["lock-taken", "owner-made", "owner-written", "owner-removed"],
+    ..SMALL
+};
+
+/// The folder is taken over from a process that was killed.
+const TAKEN_FROM_THE_DEAD: Scene = Scene {
+    prepare: |sandbox, server, archive| {
+        let killed = fetch(sandbox, server, archive).dies_at("part-written", 1).run();
+        killed.expect(killed.was_killed(), "an end by the crash point");
+    },
+    points: &["taker-written", "owner-taken-over"],
+    ..LOCKED
+};
+
 /// Parts are synced all the while.
 const SYNCED: Scene = Scene {
     faults: || vec![Fault::Throttle { rate: 4 << 20 }],
@@ -107,8 +124,8 @@ const ALWAYS_WRONG: Scene = Scene {
 /// A part that has grown beyond the archive.
 const TOO_LONG: Scene = Scene {
     prepare: |sandbox, server, archive| {
-        let begun = fetch(sandbox, server, archive).dies_at("journal-appended", 4).run();
-        begun.expect(begun.was_killed(), "an end by the crash point");
+        let killed = fetch(sandbox, server, archive).dies_at("journal-appended", 4).run();
+        killed.expect(killed.was_killed(), "an end by the crash point");
         let part = sandbox.own_file(".part");
         let file = fs::File::options().write(true).open(part).unwrap();
         file.set_len(archive.size() + 3_000_000).unwrap();
@@ -118,7 +135,8 @@ const TOO_LONG: Scene = Scene {
 };
 
 /// As plain, and small: there is an end at every operation.
-const SMALL: Scene = Scene { images: 1, points: &[], ..PLAIN };
+const SMALL: Scene =
+    Scene { images: 1, variables: &[("CXR_TRIAL_STILL_MS", "50")], points: &[], ..PLAIN };
 
 /// A file of the user's that turns out to be wrong, and is to be kept.
 const TAKEN_OVER: Scene = Scene {
@@ -131,8 +149,18 @@ const TAKEN_OVER: Scene = Scene {
     ..SMALL
 };
 
-const SCENES: [&Scene; 8] =
-    [&PLAIN, &SYNCED, &ADOPTED, &REPLACED, &WRONG_ONCE, &WRONG_AND_KEPT, &ALWAYS_WRONG, &TOO_LONG];
+const SCENES: &[&Scene] = &[
+    &PLAIN,
+    &LOCKED,
+    &TAKEN_FROM_THE_DEAD,
+    &SYNCED,
+    &ADOPTED,
+    &REPLACED,
+    &WRONG_ONCE,
+    &WRONG_AND_KEPT,
+    &ALWAYS_WRONG,
+    &TOO_LONG,
+];
 
 fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
     let connections = CONNECTIONS.to_string();
@@ -148,17 +176,17 @@ impl Scene {
         for fault in (self.faults)() {
             server.does(fault);
         }
-        let mut first = fetch(&sandbox, &server, &archive).args(self.options);
-        for (name, value) in self.variables {
-            first = first.env(name, value);
-        }
-        let outcome = kill(first).run();
+        let fetch = || {
+            let fetch = fetch(&sandbox, &server, &archive).args(self.options);
+            self.variables.iter().fold(fetch, |fetch, (name, value)| fetch.env(name, value))
+        };
+        let outcome = kill(fetch()).run();
         let killed = outcome.was_killed();
         outcome.expect(killed || outcome.status.is_some(), "an end by `kill -9` or in good order");
         let mine = (self.mine)(&archive);
         is_safe(&sandbox, &archive, &mine);
         server.behaves();
-        let outcome = fetch(&sandbox, &server, &archive).args(self.options).run();
+        let outcome = fetch().run();
         outcome.exits(0).report().all_ok();
         sandbox.has(&archive);
         let allowed = archive.size() + CONNECTIONS * CHUNK;
@@ -208,6 +236,12 @@ fn is_safe(sandbox: &Sandbox, archive: &Archive, mine: &[u8]) {
 #[test]
 fn at_every_step_of_a_plain_fetch() {
     PLAIN.die_everywhere();
+}
+
+#[test]
+fn at_every_step_of_taking_and_leaving_the_folder() {
+    LOCKED.die_everywhere();
+    TAKEN_FROM_THE_DEAD.die_everywhere();
 }
 
 #[test]

@@ -28,6 +28,8 @@ mod lock;
 mod mirror;
 mod network;
 mod output;
+#[cfg(debug_assertions)]
+mod owner;
 mod present;
 mod quick;
 mod reports;

@@ -1,0 +1,237 @@
+//! Where the lock of the operating system is granted to everybody, as on some network file
+//! systems: the owner's file keeps two runs apart, and one that was left behind is taken over.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::support::{Archive, Cxr, Fault, Outcome, Running, Sandbox, Server, archive, wait_until};
+
+/// A fetch into a folder in which every lock is granted.
+fn fetch(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Cxr {
+    sandbox.fetch(server, all).chunk(100_000).env("CXR_TRIAL_LOCKS", "off")
+}
+
+/// One on another host, which gives signs of life so often.
+fn elsewhere(sandbox: &Sandbox, server: &Server, all: &[Archive], beat: u64) -> Cxr {
+    fetch(sandbox, server, all)
+        .env("CXR_TRIAL_HOST", "elsewhere")
+        .env("CXR_TRIAL_BEAT_MS", beat.to_string())
+}
+
+/// Watches others so long.
+fn patient(cxr: Cxr, milliseconds: u64) -> Cxr {
+    cxr.env("CXR_TRIAL_STILL_MS", milliseconds.to_string())
+}
+
+/// Starts it on a slow line and waits until it has fetched something.
+fn under_way(server: &Server, cxr: Cxr) -> Running {
+    server.does(Fault::Throttle { rate: 200_000 });
+    let mut running = cxr.spawn();
+    running.until("some bytes", || server.sent() > 50_000);
+    running
+}
+
+/// As [`under_way`], and killed then.
+fn killed(server: &Server, cxr: Cxr) -> u32 {
+    let running = under_way(server, cxr);
+    let id = running.id();
+    running.kill();
+    server.behaves();
+    id
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// How many said that they took the folder over.
+fn takers(outcomes: &[Outcome]) -> usize {
+    outcomes.iter().filter(|outcome| outcome.stderr().contains("taking data over")).count()
+}
+
+#[test]
+fn a_second_run_is_told_who_is_at_work_and_where() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let mut first = under_way(&server, fetch(&sandbox, &server, &all));
+    let second = fetch(&sandbox, &server, &all).run();
+    second.exits(3).says(&format!("process {} on {}", first.id(), host())).says("--wait");
+    second.expect(second.elapsed < Duration::from_secs(2), "an answer at once");
+    assert!(first.is_running());
+    server.behaves();
+}
+
+#[test]
+fn who_was_killed_on_this_host_is_succeeded_at_once() {
+    for locks in ["off", ""] {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+        let server = Server::with(&all);
+        let id = killed(&server, fetch(&sandbox, &server, &all).env("CXR_TRIAL_LOCKS", locks));
+        let outcome = fetch(&sandbox, &server, &all).env("CXR_TRIAL_LOCKS", locks).run();
+        outcome.exits(0).says("taking data over").says(&format!("process {id} on {}", host()));
+        // To watch would take three seconds at the least.
+        outcome.expect(outcome.elapsed < Duration::from_secs(3), "no waiting");
+        sandbox.has(&all[0]);
+    }
+}
+
+#[test]
+fn in_good_order_nothing_is_taken_over() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    fetch(&sandbox, &server, &all).run().exits(0);
+    let outcome = fetch(&sandbox, &server, &all).run();
+    outcome.exits(0);
+    assert_eq!(takers(&[outcome]), 0);
+    assert!(sandbox.files("data/.cxr").iter().all(|file| !file.starts_with("owner")));
+}
+
+#[test]
+fn another_host_that_gives_no_sign_of_life_is_succeeded_after_a_while() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let id = killed(&server, elsewhere(&sandbox, &server, &all, 50));
+    let outcome = patient(fetch(&sandbox, &server, &all), 500).run();
+    let name = format!("process {id} on elsewhere");
+    outcome.exits(0).says(&format!("{name} was at work in data; watching"));
+    outcome.says(&format!("taking data over from {name}"));
+    outcome.expect(outcome.elapsed >= Duration::from_millis(500), "half a second of watching");
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn another_host_that_gives_signs_of_life_is_left_alone() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let mut first = under_way(&server, elsewhere(&sandbox, &server, &all, 50));
+    let second = patient(fetch(&sandbox, &server, &all), 20_000).run();
+    second.exits(3).says(&format!("process {} on elsewhere", first.id()));
+    second.expect(second.elapsed < Duration::from_secs(10), "an answer at the first sign");
+    assert!(first.is_running());
+}
+
+#[test]
+fn an_owner_without_a_name_is_succeeded_after_a_while() {
+    for left in ["", "\0\u{1b}[2J{\"process\":1", "{\"process\": -1}"] {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+        let server = Server::with(&all);
+        sandbox.put("data/.cxr/owner", left);
+        let outcome = patient(fetch(&sandbox, &server, &all), 300).run();
+        outcome.exits(0).says("a process that left no name").is_plain();
+        outcome.expect(outcome.elapsed >= Duration::from_millis(300), "some watching");
+        sandbox.has(&all[0]);
+    }
+}
+
+#[test]
+fn of_many_that_take_over_at_once_one_does() {
+    for host in ["", "elsewhere"] {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+        let server = Server::with(&all);
+        killed(&server, elsewhere(&sandbox, &server, &all, 50).env("CXR_TRIAL_HOST", host));
+        server.does(Fault::Throttle { rate: 1 << 20 });
+        // All tables are written before the first run reads one.
+        let runs: Vec<_> = (0..6).map(|_| patient(fetch(&sandbox, &server, &all), 300)).collect();
+        let runs: Vec<_> = runs.into_iter().map(Cxr::spawn).collect();
+        let ends: Vec<_> = runs.into_iter().map(Running::wait).collect();
+        for end in &ends {
+            end.expect(matches!(end.status, Some(0 | 3)), "exit status 0 or 3");
+        }
+        assert!(ends.iter().any(|end| end.status == Some(0)));
+        assert_eq!(takers(&ends), 1, "{}", ends.iter().map(Outcome::to_string).collect::<String>());
+        sandbox.has(&all[0]);
+    }
+}
+
+#[test]
+fn many_at_once_and_one_works() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 1 << 20 });
+    let runs: Vec<_> = (0..6).map(|_| fetch(&sandbox, &server, &all)).collect();
+    let runs: Vec<_> = runs.into_iter().map(Cxr::spawn).collect();
+    let ends: Vec<_> = runs.into_iter().map(Running::wait).collect();
+    for end in &ends {
+        end.expect(matches!(end.status, Some(0 | 3)), "exit status 0 or 3");
+    }
+    assert!(ends.iter().any(|end| end.status == Some(0)));
+    assert!(server.sent() <= all[0].size(), "{} of {}", server.sent(), all[0].size());
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn who_waits_goes_on_where_the_first_was_killed() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let first = under_way(&server, fetch(&sandbox, &server, &all));
+    let mut second = fetch(&sandbox, &server, &all).arg("--wait").spawn();
+    let id = first.id();
+    let waits = |running: &Running| running.stderr().contains("waiting for another cxr");
+    wait_until("a word on waiting", || waits(&second));
+    assert!(second.is_running());
+    first.kill();
+    server.behaves();
+    let outcome = second.wait();
+    outcome.exits(0).says(&format!("process {id} on")).report().all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn who_watches_can_be_interrupted() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    killed(&server, elsewhere(&sandbox, &server, &all, 50));
+    let second = fetch(&sandbox, &server, &all).spawn();
+    wait_until("a word on watching", || second.stderr().contains("watching"));
+    let begun = Instant::now();
+    second.signal(rustix::process::Signal::INT);
+    second.wait().exits(130);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(fs::metadata(sandbox.path("data/.cxr/owner")).is_ok());
+}
+
+#[test]
+fn who_was_taken_for_dead_gives_nothing_a_name() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let (slow, silent) = (Server::with(&all), Server::with(&all));
+    silent.does(Fault::Silence);
+    // It gives its next sign of life in a minute.
+    let mut first = under_way(&slow, elsewhere(&sandbox, &slow, &all, 60_000));
+    let second = patient(fetch(&sandbox, &silent, &all), 200).args(["--stall-timeout", "30"]);
+    let mut second = second.spawn();
+    second.until("a request of the second", || !silent.hits().is_empty());
+    assert!(first.is_running());
+    slow.behaves();
+    let outcome = first.wait();
+    outcome.exits(3);
+    let by = format!("process {} on {}", second.id(), host());
+    outcome.report().only().is("error").because(&by).next("--wait");
+    sandbox.lacks(&all[0]);
+    silent.behaves();
+    let begun = fetch(&sandbox, &silent, &all).run();
+    begun.exits(3).says(&by);
+    second.signal(rustix::process::Signal::INT);
+    second.wait().exits(130);
+    fetch(&sandbox, &silent, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn who_was_taken_for_dead_notices_at_its_next_sign_of_life() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let first = under_way(&server, elsewhere(&sandbox, &server, &all, 50));
+    let owner = sandbox.path("data/.cxr/owner");
+    fs::write(&owner, "another").unwrap();
+    let outcome = first.wait();
+    outcome.exits(3).report().only().is("error").because("a process that left no name");
+    sandbox.holds("data/.cxr/owner", b"another");
+}
+
+#[test]
+fn the_self_test_says_that_locks_are_granted_to_everybody() {
+    let sandbox = Sandbox::new();
+    let selftest = |locks| sandbox.cxr(["selftest", "--dir", "data"]).env("CXR_TRIAL_LOCKS", locks);
+    selftest("off").run().exits(0).prints_line(&["folder", "since the system grants every lock"]);
+    selftest("").run().exits(0).prints_line(&["folder", "renamed and locked"]);
+}
