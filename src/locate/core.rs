@@ -77,9 +77,21 @@ impl Core {
         }
     }
 
-    /// The byte up to which all is proven.
+    /// The byte up to which all is proven. A symbol may be damaged and yet mean the same bytes,
+    /// as a repetition of other zeros does; it is noticed when the ones behind it make no sense.
     pub(super) fn proven(&self) -> u64 {
-        self.proven / 8
+        match self.stage {
+            Stage::Over => self.proven / 8,
+            _ => (self.proven / 8).saturating_sub(MARGIN),
+        }
+    }
+
+    /// Where a damage begins at the earliest, in all likelihood.
+    fn earliest(&self) -> u64 {
+        let proven = self.proven();
+        // Not all codes of a table are used, and so proven, at once.
+        let near = self.blocks.iter().map(|block| block / 8).find(|block| block + REACH > proven);
+        near.map_or(proven, |block| block.min(proven))
     }
 
     /// Whether a whole archive has come.
@@ -195,16 +207,18 @@ impl Core {
             return Ok(Step::Block);
         }
         let end = self.bits.offset - u64::from(self.bits.count / 8);
-        let own = end - gzip::TRAILER..end;
-        let range = if !self.tar.is_at_end() && self.tar.is_tar() == Some(true) {
+        let wrong = (crc ^ trailer.crc()).to_le_bytes().into_iter().filter(|&byte| byte != 0);
+        let start = if self.tar.is_tar() == Some(false) {
+            0
+        } else if !self.tar.is_at_end() {
             // The block that ended was hardly the last one, and its first bit says that it is.
-            self.proven().min(self.blocks[1] / 8)..end
-        } else if (crc ^ trailer.crc()).count_ones() <= A_FEW {
-            own
+            self.earliest().min(self.blocks[1] / 8)
+        } else if length != trailer.length() || wrong.count() <= A_FEW {
+            end - gzip::TRAILER
         } else {
-            self.loose.as_ref().map_or(own.start, |loose| loose.start)..end
+            self.loose.as_ref().map_or(0, |loose| loose.start)
         };
-        Err(Fault { range, flaw: Flaw::Trailer })
+        Err(Fault { range: start..end, flaw: Flaw::Trailer })
     }
 
     /// Something follows what was whole.
@@ -225,21 +239,25 @@ impl Core {
 
     fn inflate_fault(&self, flaw: inflate::Flaw) -> Fault {
         let mut fault = self.fault(flaw.into());
-        if self.odd.is_none() {
+        if self.odd.is_none() || self.tar.is_tar() == Some(false) {
             // The symbol that failed was looked at, but not passed over.
             let end = (self.bits.position() + u64::from(LONGEST_SYMBOL)).div_ceil(8);
             fault.range.end = fault.range.end.max(end.min(self.bits.offset));
         }
-        if self.tar.is_at_end() {
+        let block = match flaw {
+            // The block was hardly the last one, and its first bit says that it is.
+            inflate::Flaw::Padding => self.blocks[1],
             // The block before was the last one, though its first bit does not say so.
-            fault.range.start = fault.range.start.min(self.blocks[0] / 8);
-        }
+            _ if self.tar.is_at_end() => self.blocks[0],
+            _ => u64::MAX,
+        };
+        fault.range.start = fault.range.start.min(block / 8);
         fault
     }
 
     /// Something is wrong between what is proven and here.
     fn fault(&self, flaw: Flaw) -> Fault {
-        let start = self.proven();
+        let start = self.earliest();
         let end = self.odd.unwrap_or_else(|| self.bits.position().div_ceil(8));
         Fault { range: start..end.max(start + 1), flaw }
     }
@@ -247,11 +265,19 @@ impl Core {
     /// The archive ends here, though it is not whole.
     pub(super) fn cut(&self, size: Option<u64>) -> Fault {
         let end = size.unwrap_or(0).max(self.bits.offset);
-        let start = if self.tar.is_at_end() { self.blocks[0] / 8 } else { u64::MAX };
-        let start = start.min(self.proven());
+        let goes_on = matches!(self.stage, Stage::Deflate) && self.tar.is_at_end();
+        let start = if goes_on { self.blocks[0] / 8 } else { u64::MAX };
+        let start = start.min(self.earliest());
         Fault { range: start..end.max(start + 1), flaw: Flaw::Cut }
     }
 }
 
-/// So few bits make a CRC-32 differ that itself is damaged, and hardly what it speaks for.
-const A_FEW: u32 = 4;
+/// Bytes that are not yet believed although what they mean is proven.
+const MARGIN: u64 = 32;
+
+/// A table of codes is believed when so many bytes behind it are proven.
+const REACH: u64 = 4 << 10;
+
+/// Where no more bytes of a CRC-32 than these are wrong, it is itself damaged, and not what it
+/// speaks for.
+const A_FEW: usize = 2;

@@ -17,6 +17,8 @@ pub(super) struct Header {
     /// Bytes that follow, without the padding.
     pub(super) size: u64,
     pub(super) kind: Kind,
+    /// All of it is as POSIX and GNU have it. The sum does not see whether bytes change places.
+    pub(super) is_strict: bool,
 }
 
 /// What follows a header.
@@ -49,7 +51,7 @@ impl Header {
         };
         // Links, devices, folders and pipes have no content, whatever their size says.
         let size = if matches!(block[156], b'1'..=b'6') { 0 } else { number(&block[124..136])? };
-        Some(Self { name: name(block), size, kind })
+        Some(Self { name: name(block), size, kind, is_strict: is_strict(block) })
     }
 }
 
@@ -57,8 +59,47 @@ impl Header {
 /// most of its numbers are numbers.
 pub(super) fn resembles(block: &Block) -> bool {
     let numbers = [100..108, 108..116, 116..124, 124..136, 136..148, SUM];
-    let right = numbers.into_iter().filter(|field| octal(&block[field.clone()]).is_some());
+    let is_number = |field: &[u8]| octal(field).is_some() && field.iter().any(u8::is_ascii_digit);
+    let right = numbers.into_iter().filter(|field| is_number(&block[field.clone()]));
     &block[257..262] == b"ustar" || right.count() >= 4
+}
+
+/// Whether every field is one of the forms that are in use, to the last byte.
+fn is_strict(block: &Block) -> bool {
+    let is_gnu = &block[257..265] == b"ustar  \0";
+    let is_posix = &block[257..265] == b"ustar\x0000";
+    let numbers = [100..108, 108..116, 116..124, 124..136, 136..148, 329..337, 337..345];
+    let texts = [0..100, 157..257, 265..297, 297..329];
+    let rest = if is_gnu { [500..512, 500..512] } else { [345..500, 500..512] };
+    (is_gnu || is_posix)
+        && is_strict_sum(&block[SUM])
+        && numbers.into_iter().all(|field| is_strict_number(&block[field]))
+        && texts.into_iter().chain(rest).all(|field| is_strict_text(&block[field]))
+}
+
+/// Six digits, a zero and a blank; or seven digits and a zero.
+fn is_strict_sum(field: &[u8]) -> bool {
+    let (digits, end) = field.split_at(6);
+    digits.iter().all(u8::is_ascii_digit)
+        && matches!(end, [0, b' '] | [b'0'..=b'7', 0])
+}
+
+/// Digits to the last byte but one; or no number at all; or one in base 256.
+fn is_strict_number(field: &[u8]) -> bool {
+    let (last, digits) = field.split_last().unwrap_or((&0, field));
+    let is_octal = digits.iter().all(u8::is_ascii_digit) && matches!(last, 0 | b' ');
+    is_octal || field.iter().all(|&byte| byte == 0) || field[0] == 0x80
+}
+
+/// Zeros behind the first zero.
+fn is_strict_text(field: &[u8]) -> bool {
+    field[until_zero(field).len()..].iter().all(|&byte| byte == 0)
+}
+
+/// Whether there is what stands in the middle of headers; one that is cut in two is not found.
+pub(super) fn has_magic(bytes: &[u8]) -> bool {
+    let is_magic = |window: &[u8]| window == b"ustar\x0000" || window == b"ustar  \0";
+    bytes.windows(8).any(is_magic)
 }
 
 /// The sum may be that of signed bytes, as some old systems computed it.

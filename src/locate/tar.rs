@@ -1,6 +1,6 @@
 //! A tar as it comes by: which member the bytes belong to, and whether they can be right.
 
-use super::header::{BLOCK, Block, Header, Kind, resembles, until_zero};
+use super::header::{BLOCK, Block, Header, Kind, has_magic, resembles, until_zero};
 use super::png::{self, Habit, Png, Proof};
 use super::records::Records;
 
@@ -40,7 +40,7 @@ pub(super) struct Tar {
     has_ended: bool,
     /// Whether there was a header.
     has_begun: bool,
-    /// Whether there were bytes since the last header that nothing speaks for.
+    /// Whether there were bytes since the last proof that nothing speaks for.
     is_loose: bool,
     habit: Habit,
 }
@@ -115,6 +115,8 @@ impl Tar {
             Part::Header | Part::Map(_) => return self.block(bytes),
             Part::Image(_) => return self.image(bytes),
             Part::Padding => return self.zeros(bytes),
+            // What is a tar after all had a damaged beginning.
+            Part::Foreign if has_magic(bytes) => return Err(Flaw::Header),
             Part::Foreign => {}
             Part::Rest(left) => *left -= length,
             Part::LongName(left) | Part::Records(left) => {
@@ -154,15 +156,24 @@ impl Tar {
         } else if let Some(header) = Header::read(&self.block) {
             self.has_begun = true;
             self.has_ended = false;
+            let is_strict = header.is_strict;
             self.begin(header);
+            if !is_strict {
+                self.is_loose = true;
+                return Ok(Proof::Open);
+            }
         } else if self.has_begun || resembles(&self.block) {
             return Err(Flaw::Header);
         } else {
             self.part = Part::Foreign;
-            return Ok(Proof::Open);
+            return Ok(Proof::Odd);
         }
-        let is_loose = std::mem::take(&mut self.is_loose);
-        Ok(if is_loose { Proof::Fair } else { Proof::Good })
+        Ok(self.proof())
+    }
+
+    /// A check has matched, but what came before it may have had none.
+    fn proof(&mut self) -> Proof {
+        if std::mem::take(&mut self.is_loose) { Proof::Fair } else { Proof::Good }
     }
 
     fn begin(&mut self, header: Header) {
@@ -206,11 +217,14 @@ impl Tar {
         if png.left() == 0 {
             self.end_member();
         }
-        if proof == Proof::Fair {
-            self.is_loose = true;
-            return Ok(Proof::Open);
-        }
-        Ok(proof)
+        Ok(match proof {
+            Proof::Good => self.proof(),
+            Proof::Fair => {
+                self.is_loose = true;
+                Proof::Open
+            }
+            proof => proof,
+        })
     }
 
     fn zeros(&mut self, bytes: &[u8]) -> Result<Proof, Flaw> {

@@ -118,7 +118,7 @@ impl Walker {
 
     /// Makes the next restart point one, if all before it is proven by now.
     fn keep(&mut self) {
-        let is_proven = |next: &mut Box<Core>| next.bits.offset * 8 <= self.core.proven;
+        let is_proven = |next: &mut Box<Core>| next.bits.offset <= self.core.proven();
         let Some(mut next) = self.next.take_if(is_proven) else { return };
         next.proven = next.bits.position();
         if self.kept.len() == KEPT {
