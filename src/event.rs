@@ -12,6 +12,8 @@ pub enum Activity {
     Verify,
     /// Missing bytes are fetched.
     Fetch,
+    /// A file that turned out to be broken is read once more, to find out where.
+    Locate,
 }
 
 /// One thing that happened. Archives are called by their catalogue names.

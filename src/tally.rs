@@ -97,8 +97,15 @@ impl Tally {
             has_position: AtomicBool::new(false),
         };
         let before = books.active.insert(label(archive, source).into_owned(), Arc::new(gauge));
-        let is_learnt = before.is_some_and(|before| before.size.is_none());
-        if let (true, Some(size), Some((_, bytes))) = (is_learnt, size, &mut books.planned) {
+        let Some(before) = before else { return };
+        // Another reading is more to do, and does not undo what was done before.
+        let is_more = activity == Activity::Locate;
+        if is_more {
+            books.settled = books.settled.saturating_add(before.done.load(Ordering::Relaxed));
+        }
+        if let (Some(size), Some((_, bytes))) = (size, &mut books.planned)
+            && (is_more || before.size.is_none())
+        {
             *bytes = bytes.saturating_add(size);
         }
     }
@@ -240,6 +247,22 @@ mod tests {
         assert_eq!(sums(&tally), (0, Some(600), 0));
         assert_eq!((before.len(), after.len()), (1, 1));
         assert_ne!(before[0].number, after[0].number);
+    }
+
+    #[test]
+    fn another_reading_is_more_to_do() {
+        let tally = Tally::default();
+        tally.plan(2, 1000);
+        tally.begin("a", None, Activity::Verify, Some(600));
+        tally.advance("a", None, 0);
+        tally.advance("a", None, 600);
+        tally.begin("a", None, Activity::Locate, Some(600));
+        assert_eq!(sums(&tally), (600, Some(1600), 600));
+        tally.advance("a", None, 0);
+        tally.advance("a", None, 200);
+        assert_eq!(sums(&tally), (800, Some(1600), 800));
+        tally.settle(&report("a", Verdict::Corrupt, Some(600)));
+        assert_eq!(sums(&tally), (800, Some(1200), 800));
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub(crate) struct Verify {
     /// spins
     #[arg(long, value_name = "N", value_parser = values::count)]
     readers: Option<NonZeroUsize>,
+    /// Do not find out where an archive is broken, which takes another reading of it
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    no_locate: bool,
 }
 
 /// What is to be verified.
@@ -91,6 +94,7 @@ impl Verify {
                 readers: self.readers,
                 quick: self.quick,
                 sha256: self.sha256,
+                locate: !self.no_locate,
                 ..VerifyRequest::new(catalog, what)
             }));
         }

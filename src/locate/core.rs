@@ -94,9 +94,9 @@ impl Core {
         near.map_or(proven, |block| block.min(proven))
     }
 
-    /// Whether a whole archive has come.
+    /// Whether a whole archive has come, as far as that can be told: some tars have no end.
     pub(super) fn is_whole(&self) -> bool {
-        matches!(self.stage, Stage::Over) && self.tar.is_at_end()
+        matches!(self.stage, Stage::Over) && (self.tar.is_between() || self.is_foreign())
     }
 
     /// Takes bytes until something can be said.
@@ -208,9 +208,10 @@ impl Core {
         }
         let end = self.bits.offset - u64::from(self.bits.count / 8);
         let wrong = (crc ^ trailer.crc()).to_le_bytes().into_iter().filter(|&byte| byte != 0);
-        let start = if self.tar.is_tar() == Some(false) {
-            0
-        } else if !self.tar.is_at_end() {
+        if self.is_foreign() {
+            return Err(Fault { range: 0..end, flaw: Flaw::NoTar });
+        }
+        let start = if !self.tar.is_at_end() {
             // The block that ended was hardly the last one, and its first bit says that it is.
             self.earliest().min(self.blocks[1] / 8)
         } else if length != trailer.length() || wrong.count() <= A_FEW {
@@ -237,9 +238,17 @@ impl Core {
         }
     }
 
+    /// It is known that there is no tar in it.
+    fn is_foreign(&self) -> bool {
+        self.tar.is_tar() == Some(false)
+    }
+
     fn inflate_fault(&self, flaw: inflate::Flaw) -> Fault {
+        if self.is_foreign() {
+            return Fault { range: 0..self.bits.offset, flaw: Flaw::NoTar };
+        }
         let mut fault = self.fault(flaw.into());
-        if self.odd.is_none() || self.tar.is_tar() == Some(false) {
+        if self.odd.is_none() {
             // The symbol that failed was looked at, but not passed over.
             let end = (self.bits.position() + u64::from(LONGEST_SYMBOL)).div_ceil(8);
             fault.range.end = fault.range.end.max(end.min(self.bits.offset));
@@ -265,9 +274,12 @@ impl Core {
     /// The archive ends here, though it is not whole.
     pub(super) fn cut(&self, size: Option<u64>) -> Fault {
         let end = size.unwrap_or(0).max(self.bits.offset);
-        let goes_on = matches!(self.stage, Stage::Deflate) && self.tar.is_at_end();
-        let start = if goes_on { self.blocks[0] / 8 } else { u64::MAX };
-        let start = start.min(self.earliest());
+        let start = match self.stage {
+            _ if self.is_foreign() => self.bits.offset,
+            // The block before was the last one, though its first bit does not say so.
+            Stage::Deflate if self.tar.is_at_end() => self.earliest().min(self.blocks[0] / 8),
+            _ => self.earliest(),
+        };
         Fault { range: start..end.max(start + 1), flaw: Flaw::Cut }
     }
 }

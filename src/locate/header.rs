@@ -80,8 +80,7 @@ fn is_strict(block: &Block) -> bool {
 /// Six digits, a zero and a blank; or seven digits and a zero.
 fn is_strict_sum(field: &[u8]) -> bool {
     let (digits, end) = field.split_at(6);
-    digits.iter().all(u8::is_ascii_digit)
-        && matches!(end, [0, b' '] | [b'0'..=b'7', 0])
+    digits.iter().all(u8::is_ascii_digit) && matches!(end, [0, b' '] | [b'0'..=b'7', 0])
 }
 
 /// Digits to the last byte but one; or no number at all; or one in base 256.

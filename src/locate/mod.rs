@@ -28,7 +28,7 @@ pub use self::gzip::Flaw as GzipFlaw;
 pub use self::inflate::Flaw as InflateFlaw;
 pub use self::png::Flaw as PngFlaw;
 pub use self::tar::Flaw as TarFlaw;
-pub use self::walk::{Cancelled, ReadAt, walk};
+pub use self::walk::{Cancelled, ReadAt, unreadable, walk};
 pub use self::walker::Walker;
 
 /// Where an archive is broken.
@@ -41,6 +41,18 @@ pub struct Damage {
     pub member: Option<String>,
     /// What gave it away.
     pub flaw: Flaw,
+}
+
+/// What is fetched to mend a damage goes on to a multiple of so many bytes: little enough, and what
+/// damages disks and lines damages more than a bit.
+pub const UNIT: u64 = 64 << 10;
+
+impl Damage {
+    /// How many bytes are fetched at first to mend this in an archive of `size` bytes.
+    pub fn to_fetch(&self, size: u64) -> u64 {
+        let end = self.range.end.checked_next_multiple_of(UNIT).unwrap_or(u64::MAX);
+        end.min(size).saturating_sub(self.range.start)
+    }
 }
 
 /// What gives a damage away. In words it completes "there is".
@@ -58,6 +70,10 @@ pub enum Flaw {
     /// The CRC-32 or the length of the whole does not match, though nothing smaller failed.
     #[error("a gzip trailer that does not match")]
     Trailer,
+    /// It cannot be decompressed, or does not match its trailer, and what is in it is no tar: the
+    /// damage may be anywhere before.
+    #[error("something wrong, and no tar that says where")]
+    NoTar,
     /// The archive is whole, and something else follows it.
     #[error("something behind the end of the archive")]
     Follows,

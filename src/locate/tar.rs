@@ -92,9 +92,14 @@ impl Tar {
         }
     }
 
-    /// Whether nothing more has to come.
+    /// Whether no member is begun.
+    pub(super) fn is_between(&self) -> bool {
+        matches!(self.part, Part::Header) && self.filled == 0
+    }
+
+    /// Whether the end of the tar has been seen.
     pub(super) fn is_at_end(&self) -> bool {
-        matches!(self.part, Part::Header) && self.filled == 0 && self.has_ended
+        self.is_between() && self.has_ended
     }
 
     /// Bytes to come until there is something to say; never 0.

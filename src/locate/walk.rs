@@ -1,12 +1,11 @@
 //! Walks through a whole file.
 
-use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 
 use super::{Damage, Walker};
 use crate::cancel::Cancel;
+use crate::disk::File;
 
 /// What one read asks for, in bytes: small enough to stay in the processor's cache until it has
 /// been walked through.
@@ -22,13 +21,13 @@ pub trait ReadAt {
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// Those of the system, but for `Interrupted`.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
 impl ReadAt for File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        FileExt::read_at(self, buffer, offset)
+        Self::read_at(self, buffer, offset)
     }
 }
 
@@ -37,12 +36,13 @@ impl ReadAt for File {
 #[error("interrupted")]
 pub struct Cancelled;
 
-/// Walks through an archive of `size` bytes until something is wrong, and says what; `None` where
-/// nothing is. `listen` hears how many bytes are done.
+/// Walks through an archive of `size` bytes until something is wrong, and says what; there may be
+/// more behind it. Bytes that cannot be read are a damage. `None` where all that can be checked is
+/// right. `listen` hears how many bytes are done.
 ///
 /// # Errors
 ///
-/// [`Cancelled`]; bytes that cannot be read are damages.
+/// [`Cancelled`].
 pub fn walk(
     source: &impl ReadAt,
     size: u64,
@@ -71,16 +71,54 @@ pub fn walk(
     Ok(walker.finish().err())
 }
 
+/// The ranges of a file of `size` bytes from `start` on that cannot be read, at most `most` of
+/// them. `listen` hears how many bytes are done.
+///
+/// # Errors
+///
+/// [`Cancelled`].
+pub fn unreadable(
+    source: &impl ReadAt,
+    start: u64,
+    size: u64,
+    most: usize,
+    cancel: &Cancel,
+    mut listen: impl FnMut(u64),
+) -> Result<Vec<Range<u64>>, Cancelled> {
+    let mut found: Vec<Range<u64>> = Vec::new();
+    let mut buffer = vec![0; BLOCK];
+    let mut offset = start;
+    while offset < size && found.len() < most {
+        if cancel.is_cancelled() {
+            return Err(Cancelled);
+        }
+        let left = usize::try_from(size - offset).unwrap_or(BLOCK);
+        match read(source, &mut buffer[..left.min(BLOCK)], offset) {
+            Ok(0) => break,
+            Ok(length) => offset += length as u64,
+            Err(range) => {
+                offset = range.end;
+                match found.last_mut() {
+                    Some(last) if last.end == range.start => last.end = range.end,
+                    _ => found.push(range),
+                }
+            }
+        }
+        listen(offset);
+    }
+    Ok(found)
+}
+
 /// Fills as much of the block as can be read; the range that cannot be if it begins right here.
 fn read(source: &impl ReadAt, block: &mut [u8], offset: u64) -> Result<usize, Range<u64>> {
-    if let Ok(length) = try_read(source, block, offset) {
+    if let Ok(length) = source.read_at(block, offset) {
         return Ok(length);
     }
     let end = offset + block.len() as u64;
     let good = pages(offset, end).map_while(|page| {
         let start = usize::try_from(page.start - offset).ok()?;
         let page_end = usize::try_from(page.end - offset).ok()?;
-        try_read(source, block.get_mut(start..page_end)?, page.start).ok()
+        source.read_at(block.get_mut(start..page_end)?, page.start).ok()
     });
     match good.sum() {
         0 => {}
@@ -88,7 +126,7 @@ fn read(source: &impl ReadAt, block: &mut [u8], offset: u64) -> Result<usize, Ra
     }
     let fails = |page: &Range<u64>| {
         let length = usize::try_from(page.end - page.start).unwrap_or(0);
-        try_read(source, &mut [0; 4096][..length], page.start).is_err()
+        source.read_at(&mut [0; 4096][..length], page.start).is_err()
     };
     let bad = pages(offset, end).take_while(fails).last();
     Err(offset..bad.map_or(offset + 1, |page| page.end))
@@ -99,13 +137,4 @@ fn pages(start: u64, end: u64) -> impl Iterator<Item = Range<u64>> {
     let behind = move |at: u64| (at / PAGE + 1) * PAGE;
     let starts = std::iter::successors(Some(start), move |&at| Some(behind(at)));
     starts.take_while(move |&at| at < end).map(move |at| at..behind(at).min(end))
-}
-
-fn try_read(source: &impl ReadAt, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    loop {
-        match source.read_at(buffer, offset) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
 }

@@ -39,6 +39,7 @@ pub(super) fn activity(activity: Activity) -> &'static str {
     match activity {
         Activity::Verify => "verify",
         Activity::Fetch => "fetch",
+        Activity::Locate => "locate",
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::ser::Formatter;
 
 use super::{ArchiveReport, Exporter, Report};
 use crate::escape;
+use crate::locate::Damage;
 
 /// The first member of the document. Members may be added to it; none changes its meaning.
 const SCHEMA: &str = "cxr.report/1";
@@ -58,6 +59,23 @@ impl Exporter for Json {
         };
         write_json(&document, out)
     }
+}
+
+/// A damage in JSON: its bytes, the last one left out, and the member of the tar in which they are.
+#[derive(Serialize)]
+struct Place<'a> {
+    start: u64,
+    end: u64,
+    member: Option<&'a str>,
+}
+
+/// The list of damages.
+pub(super) fn damage<S: Serializer>(damage: &[Damage], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(damage.iter().map(|damage| Place {
+        start: damage.range.start,
+        end: damage.range.end,
+        member: damage.member.as_deref(),
+    }))
 }
 
 /// Writes a value as one line of JSON, in which every character that could do something other
@@ -134,7 +152,7 @@ mod tests {
             "expected_sha256": null, "actual_sha256": null,
             "expected_size": 7, "actual_size": 7, "path": "data/images_001.tar.gz",
             "source": null, "bytes_downloaded": 0, "bytes_reused": 7, "attempts": 0,
-            "seconds": 0.0, "detail": null, "next": null,
+            "seconds": 0.0, "detail": null, "next": null, "damage": [],
         });
         assert_eq!(document["archives"][1], expected);
         assert_eq!(document["archives"][0]["next"], "again");

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use crate::digest::{Digest, Sha256};
+use crate::locate::Damage;
 use crate::verdict::{ExitStatus, Verdict};
 
 pub use annotations::Annotations;
@@ -85,6 +86,10 @@ pub struct ArchiveReport {
     pub detail: Option<String>,
     /// What to do next; `None` for `ok`.
     pub next: Option<String>,
+    /// Where what is here is broken, as far as it was looked for and found; there may be more
+    /// behind the last one.
+    #[serde(serialize_with = "json::damage")]
+    pub damage: Vec<Damage>,
 }
 
 impl ArchiveReport {
@@ -107,6 +112,7 @@ impl ArchiveReport {
             seconds: 0.0,
             detail: None,
             next: None,
+            damage: Vec::new(),
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::escape;
 use crate::event::{Activity, Event, Listener};
 use crate::hash::{Engine, Sha256Stream, Stream};
 use crate::identify::HEAD;
+use crate::locate::{Damage, Flaw};
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
 
@@ -28,13 +29,13 @@ const STEP: u64 = 1 << 20;
 /// Checks files, from several threads if wanted.
 #[derive(Clone)]
 pub struct Checker<'a> {
-    catalog: &'a Catalog,
+    pub(super) catalog: &'a Catalog,
     engine: &'a Engine,
-    listener: &'a dyn Listener,
-    cancel: &'a Cancel,
+    pub(super) listener: &'a dyn Listener,
+    pub(super) cancel: &'a Cancel,
     buffers: Buffers,
     /// What events call the source, where archives are looked at in several.
-    source: Option<&'a str>,
+    pub(super) source: Option<&'a str>,
     /// SHA-256s are computed as well.
     sha256: bool,
 }
@@ -305,6 +306,12 @@ fn fill(report: &mut ArchiveReport, judgement: &Judgement<'_>, seen: &Observatio
     report.bytes_reused = if report.verdict == Verdict::Ok { seen.size } else { 0 };
     report.detail.clone_from(&judgement.detail);
     report.next = advice(judgement.remedy, judgement.archive, path);
+    if let Some(archive) = judgement.archive
+        && seen.prefix == Some(archive.md5)
+    {
+        let range = archive.size.unwrap_or(seen.size)..seen.size;
+        report.damage.push(Damage { range, member: None, flaw: Flaw::Follows });
+    }
 }
 
 /// The report of a file that this machine could not read.
@@ -327,9 +334,16 @@ pub(super) fn unreadable(
         Trouble::Cancelled => trouble.to_string(),
         _ => format!("{} {trouble}", escape::path(path)),
     };
+    let damage = match *trouble {
+        Trouble::Read { offset, .. } => {
+            vec![Damage { range: offset..offset + 1, member: None, flaw: Flaw::Unreadable }]
+        }
+        _ => Vec::new(),
+    };
     ArchiveReport {
         detail: Some(detail),
         next: Some(next.to_owned()),
+        damage,
         ..blank(path, archive, Verdict::Error)
     }
 }

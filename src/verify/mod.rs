@@ -10,6 +10,7 @@ mod buffers;
 mod check;
 mod glance;
 mod judge;
+mod locate;
 mod names;
 mod read;
 mod remote;
@@ -22,7 +23,7 @@ mod turns;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 pub use check::Checker;
@@ -52,18 +53,22 @@ pub struct VerifyRequest {
     pub quick: bool,
     /// Check SHA-256s as well, for which every archive of the catalogue needs one.
     pub sha256: bool,
+    /// Find out where archives are broken, which takes another reading of those that are not
+    /// whole.
+    pub locate: bool,
 }
 
 impl VerifyRequest {
-    /// All of these files and folders, read to the last byte.
+    /// All of these files and folders, read to the last byte, and those that are broken once more.
     pub const fn new(catalog: Catalog, what: Vec<PathBuf>) -> Self {
-        Self { catalog, what, readers: None, quick: false, sha256: false }
+        Self { catalog, what, readers: None, quick: false, sha256: false, locate: true }
     }
 }
 
 /// Checks every file and says what each is: one report for every archive of a folder and for every
-/// file, in the order of the request. Whatever could not be read to its end, and all that was not
-/// yet read when the run was cancelled, is an `error`.
+/// file, in the order of the request. Then those that are broken are read again, to say where.
+/// Whatever could not be read to its end, and all that was not yet read when the run was
+/// cancelled, is an `error`.
 pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel) -> Report {
     let start = Instant::now();
     let targets = targets(request);
@@ -73,9 +78,20 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let checker =
         Checker::new(&request.catalog, &engine, listener, cancel).with_sha256(request.sha256);
     let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
-    check_all(&targets, &checker, request.readers, request.quick, |index, report| {
+    let settle = |index: usize, report| {
         listener.on(Event::Settled(reports[index].get_or_init(|| report)));
+    };
+    let broken = Mutex::new(Vec::new());
+    let locates = request.locate && !request.quick;
+    check_all(&targets, &checker, request.readers, request.quick, |index, report| {
+        if locates && locate::is_broken(&report) {
+            broken.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
+        } else {
+            settle(index, report);
+        }
     });
+    let broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    checker.locate_all(&broken, request.readers, settle);
     // A target whose thread ended early has no report.
     let reports = reports.into_iter().map(OnceLock::into_inner).zip(&targets);
     let archives = reports.map(|(report, target)| report.unwrap_or_else(|| target.unchecked()));

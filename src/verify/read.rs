@@ -56,6 +56,11 @@ impl Opened {
         self.metadata.len()
     }
 
+    /// Where it can be read at any place.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
     /// The next block: a full one, except at the end; and the offset behind it. `None` when all is
     /// read and the file at `path` is still the one that was opened.
     pub(super) fn next(
@@ -95,13 +100,14 @@ impl Opened {
             Ok(()) => return Err(Trouble::Changed),
             Err(trouble) => return Err(trouble),
         }
+        if self.is_as_it_was(path) { Ok(()) } else { Err(Trouble::Changed) }
+    }
+
+    /// Whether the file was not written to since it was opened, and is still the one at the path.
+    pub(super) fn is_as_it_was(&self, path: &Path) -> bool {
         let is_same =
             |now: io::Result<Metadata>| now.is_ok_and(|now| stamp(&now) == stamp(&self.metadata));
-        if is_same(self.file.metadata()) && is_same(fs::metadata(path)) {
-            Ok(())
-        } else {
-            Err(Trouble::Changed)
-        }
+        is_same(self.file.metadata()) && is_same(fs::metadata(path))
     }
 }
 

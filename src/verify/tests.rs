@@ -103,6 +103,7 @@ fn a_longer_file_is_told_from_a_wrong_one() {
     let report = &check(&[dir.path()])[0];
     assert_eq!(report.verdict, Corrupt);
     assert_eq!(detail(report), "the archive is whole, but 2000000 bytes follow it");
+    assert_eq!(report.damage[0].range, 3001..2_003_001);
 }
 
 #[test]
