@@ -113,6 +113,7 @@ pub(super) const fn activity(activity: Activity) -> &'static str {
     match activity {
         Activity::Verify => "verify",
         Activity::Fetch => "fetch",
+        Activity::Locate => "locate",
     }
 }
 

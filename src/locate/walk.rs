@@ -115,14 +115,17 @@ fn read(source: &impl ReadAt, block: &mut [u8], offset: u64) -> Result<usize, Ra
         return Ok(length);
     }
     let end = offset + block.len() as u64;
-    let good = pages(offset, end).map_while(|page| {
-        let start = usize::try_from(page.start - offset).ok()?;
-        let page_end = usize::try_from(page.end - offset).ok()?;
-        source.read_at(block.get_mut(start..page_end)?, page.start).ok()
-    });
-    match good.sum() {
-        0 => {}
-        length => return Ok(length),
+    let mut good = 0;
+    for page in pages(offset, end) {
+        let length = usize::try_from(page.end - page.start).unwrap_or(0);
+        match source.read_at(&mut block[good..good + length], page.start) {
+            Ok(read) if read == length => good += length,
+            Ok(read) => return Ok(good + read),
+            Err(_) => break,
+        }
+    }
+    if good > 0 {
+        return Ok(good);
     }
     let fails = |page: &Range<u64>| {
         let length = usize::try_from(page.end - page.start).unwrap_or(0);

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use super::testing::{archive, catalog, content};
 use super::*;
 use crate::disk::{Folder, Kept};
-use crate::event::Silent;
+use crate::event::{Activity, Silent};
 use crate::verdict::Verdict::{self, Corrupt, Error, Foreign, Incomplete, Missing, Ok};
 
 fn check(what: &[&Path]) -> Vec<ArchiveReport> {
@@ -171,6 +171,31 @@ fn a_cancelled_check_passes_nothing() {
     let report = verify(&request, &Silent, &cancel);
     let words: Vec<_> = report.archives.iter().map(|r| (r.verdict, detail(r))).collect();
     assert_eq!(words, [(Error, "interrupted"), (Error, "interrupted"), (Missing, "not here")]);
+}
+
+/// Cancels when a file is read for the second time.
+struct Impatient<'a>(&'a Cancel);
+
+impl Listener for Impatient<'_> {
+    fn on(&self, event: Event<'_>) {
+        if matches!(event, Event::Begun { activity: Activity::Locate, .. }) {
+            self.0.cancel();
+        }
+    }
+}
+
+#[test]
+fn a_cancelled_search_keeps_the_verdict() {
+    let mut flipped = content(1);
+    flipped[2999] ^= 1;
+    let dir = folder(&[("images_001.tar.gz", &flipped)]);
+    let cancel = Cancel::new();
+    let request = VerifyRequest::new(catalog(), vec![dir.path().join("images_001.tar.gz")]);
+    let report = verify(&request, &Impatient(&cancel), &cancel);
+    assert_eq!(report.archives[0].verdict, Corrupt);
+    let words = detail(&report.archives[0]);
+    assert!(words.ends_with("; interrupted before it was known where"), "{words}");
+    assert!(report.archives[0].damage.is_empty());
 }
 
 /// Notes what a progress bar would show.

@@ -24,6 +24,7 @@ mod events;
 mod fail_fast;
 mod fetch;
 mod github;
+mod locate;
 mod lock;
 mod mirror;
 mod network;

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
 
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "name",
     "verdict",
     "expected_md5",
@@ -23,6 +23,7 @@ const FIELDS: [&str; 16] = [
     "seconds",
     "detail",
     "next",
+    "damage",
 ];
 
 /// A fetch with everything in it: ok, foreign, corrupt, unreachable, error.
