@@ -10,7 +10,7 @@ use cxr::cite::CITATION;
 use cxr::fetch::FetchError;
 use cxr::source::ClientError;
 use cxr::verdict::ExitStatus;
-use cxr::{escape, list, report, verify};
+use cxr::{escape, interchange, list, report, verify};
 
 use crate::checkup;
 use crate::cli::{self, Command, Format, Invocation, List, Verification};
@@ -88,9 +88,12 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
                 Format::Json => list::write_document(&rows, out),
             })
         }
-        Command::Checksums => {
-            let table = catalog()?.md5sums();
-            print(|out| out.write_all(table.as_bytes()))
+        Command::Checksums(checksums) => {
+            let resolved = checksums.resolve(&catalog()?, settings.format);
+            let (catalog, form, sources) = resolved.map_err(Failure::usage)?;
+            let mut table = Vec::new();
+            interchange::write(&catalog, &sources, form, &mut table).map_err(Failure::usage)?;
+            print(|out| out.write_all(&table))
         }
         Command::Cite => print(|out| out.write_all(CITATION.as_bytes())),
         Command::Completions { shell } => print(|out| {

@@ -13,6 +13,7 @@
 //! - [`source`] knows where bytes come from.
 //! - [`locate`] says where an archive is broken, from the archive alone.
 //! - [`hash`] computes the MD5 of many streams at once.
+//! - [`interchange`] writes the table for other tools, with the addresses that sources have.
 //! - [`transfer`] brings archives from sources to their final names, in chunks.
 //! - [`verdict`] holds the seven words, and [`report`] what is said of every archive.
 //! - [`event`] carries what happens on the way to whoever listens, such as a progress bar.
@@ -48,6 +49,7 @@ pub mod fetch;
 pub mod fuzzing;
 pub mod hash;
 pub mod identify;
+pub mod interchange;
 pub mod list;
 pub mod locate;
 pub mod progress;

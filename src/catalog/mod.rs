@@ -135,6 +135,13 @@ impl Catalog {
         &self.archives
     }
 
+    /// A catalogue of the archives with these indices, in this order; an index of none is left out.
+    #[must_use]
+    pub fn only(&self, indices: &[usize]) -> Self {
+        let archives = indices.iter().filter_map(|&index| self.archives.get(index));
+        Self::indexed(archives.cloned().collect())
+    }
+
     /// The index of the archive of this name.
     pub fn by_name(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()

@@ -13,8 +13,8 @@ use cxr::fetch::FetchRequest;
 use cxr::progress::{Verbosity, When};
 use cxr::report::ColorChoice;
 use cxr::selftest::SelftestRequest;
-use cxr::source::SourceSpec;
 
+use super::checksums::Checksums;
 use super::outputs::Outputs;
 use super::values::Sources;
 use super::verify::Verify;
@@ -124,8 +124,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Show the catalogue: name, size, MD5, and what is here, without hashing
     List(List),
-    /// Print the table of MD5s, as `md5sum -c` reads it
-    Checksums,
+    /// Print the table for other tools: by default its MD5s, as `md5sum -c` reads them
+    Checksums(Checksums),
     /// Test in some seconds whether this program works on this machine: without a network, in a
     /// folder of its own
     Selftest(Selftest),
@@ -308,15 +308,11 @@ impl From<Choice> for ColorChoice {
 impl Fetch {
     /// The request, over this catalogue.
     pub(crate) fn request(self, catalog: Catalog) -> Result<FetchRequest, SelectError> {
-        let mut sources: Vec<SourceSpec> = self.from.into_iter().flat_map(|s| s.0).collect();
-        if sources.is_empty() {
-            sources.push(SourceSpec::Publisher);
-        }
         Ok(FetchRequest {
             selected: catalog.select(&self.archives)?,
             catalog,
             dir: self.dir,
-            sources,
+            sources: values::or_publisher(self.from),
             jobs: self.jobs,
             connections: self.connections,
             retries: self.asking.retries,

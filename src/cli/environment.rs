@@ -2,15 +2,17 @@
 
 use std::env;
 
-/// What `fetch` gets from `CXR_FROM` must not keep `verify` from looking at what is here.
-const TYPED_FOR_VERIFY: Option<&str> = Some("from");
+/// What `fetch` gets from `CXR_FROM` must not keep `verify` from looking at what is here, nor
+/// `checksums` from printing the publisher's addresses.
+const TYPED: (&str, [&str; 2]) = ("from", ["verify", "checksums"]);
 
 /// Gives each long option of the command and its subcommands its variable: `--limit-rate` has
 /// `CXR_LIMIT_RATE`. A variable that is set but empty counts as unset, since that is how CI
 /// systems hand on what was not given.
 pub(super) fn attach(command: clap::Command) -> clap::Command {
-    let is_verify = command.get_name() == "verify";
-    let is_typed = move |argument: &clap::Arg| is_verify && argument.get_long() == TYPED_FOR_VERIFY;
+    let (option, commands) = TYPED;
+    let is_one = commands.contains(&command.get_name());
+    let is_typed = move |argument: &clap::Arg| is_one && argument.get_long() == Some(option);
     command
         .mut_args(|argument| if is_typed(&argument) { argument } else { with_variable(argument) })
         .mut_subcommands(attach)
@@ -60,11 +62,9 @@ mod tests {
             let found = option.get_env().and_then(|name| name.to_str()).map(str::to_owned);
             assert_eq!(found, expected);
         }
-        // That of `verify`; `fetch` has one.
-        assert_eq!(
-            without.iter().map(|option| option.get_long()).collect::<Vec<_>>(),
-            [Some("from")]
-        );
+        // Those of `verify` and `checksums`; `fetch` has one.
+        let without: Vec<_> = without.iter().map(|option| option.get_long()).collect();
+        assert_eq!(without, [Some("from"); 2]);
     }
 
     #[test]

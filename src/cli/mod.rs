@@ -1,6 +1,7 @@
 //! The command line. It is read once, without any input or output, and becomes an [`Invocation`].
 
 mod arguments;
+mod checksums;
 mod environment;
 mod man;
 mod outputs;

@@ -42,6 +42,12 @@ pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
 #[derive(Debug, Clone)]
 pub(super) struct Sources(pub(super) Vec<SourceSpec>);
 
+/// All sources that were named, in order; the publisher where none was.
+pub(super) fn or_publisher(named: Vec<Sources>) -> Vec<SourceSpec> {
+    let sources: Vec<SourceSpec> = named.into_iter().flat_map(|sources| sources.0).collect();
+    if sources.is_empty() { vec![SourceSpec::Publisher] } else { sources }
+}
+
 /// One source, or several with line ends between them, as a variable may have them.
 pub(super) fn sources(typed: &OsStr) -> Result<Sources, SpecError> {
     let lines = typed.as_bytes().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);

@@ -1,5 +1,7 @@
 //! A catalogue as a checksum file.
 
+use std::borrow::Cow;
+
 use super::super::{Archive, Catalog, nih};
 
 impl Catalog {
@@ -9,17 +11,30 @@ impl Catalog {
         if *self == Self::nih() {
             return nih::MD5SUMS.to_owned();
         }
+        let line = |archive: &Archive| {
+            let (mark, name) = escaped(&archive.name);
+            format!("{mark}{}  {name}\n", archive.md5)
+        };
+        self.archives().iter().map(line).collect()
+    }
+
+    /// The table in BSD's form, as GNU's `md5sum --tag` writes it and `md5sum -c` reads it.
+    pub fn bsd_md5sums(&self) -> String {
+        let line = |archive: &Archive| {
+            let (mark, name) = escaped(&archive.name);
+            format!("{mark}MD5 ({name}) = {}\n", archive.md5)
+        };
         self.archives().iter().map(line).collect()
     }
 }
 
-fn line(archive: &Archive) -> String {
-    let Archive { name, md5, .. } = archive;
+/// The mark of a line in which the name has escapes, and the name as it stands there.
+fn escaped(name: &str) -> (&'static str, Cow<'_, str>) {
     if !name.contains(['\\', '\n', '\r']) {
-        return format!("{md5}  {name}\n");
+        return ("", Cow::Borrowed(name));
     }
     let name = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
-    format!("\\{md5}  {name}\n")
+    ("\\", Cow::Owned(name))
 }
 
 #[cfg(test)]
@@ -43,5 +58,11 @@ mod tests {
         let catalog = Catalog::from_checksums(text.as_bytes()).unwrap();
         assert_eq!(catalog.archives()[3].name, "back\\slash\nline\rend");
         assert_eq!(catalog.md5sums(), text);
+        let tagged = catalog.bsd_md5sums();
+        assert!(
+            tagged.ends_with(&format!("\n\\MD5 (back\\\\slash\\nline\\rend) = {HEX}\n")),
+            "{tagged}"
+        );
+        assert_eq!(Catalog::from_checksums(tagged.as_bytes()).unwrap(), catalog);
     }
 }

@@ -63,7 +63,7 @@ pub fn may_skip(program: &str, package: &str) -> bool {
 }
 
 /// Whether a program can be started.
-fn is_installed(program: &str) -> bool {
+pub fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<_> = std::env::split_paths(&path).collect();
     folders.push("/usr/sbin".into());

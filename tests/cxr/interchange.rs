@@ -1,0 +1,252 @@
+//! The table in the forms of other tools, each read by a tool that is not ours.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::support::{
+    Archive, Fault, Sandbox, Server, archives, invalid, invalid_xml, is_installed, may_skip,
+    python_with,
+};
+
+/// A table with everything that it may know.
+fn table(sandbox: &Sandbox, archives: &[Archive]) -> PathBuf {
+    let mut lines = String::from("name\tsize\tmd5\tsha256\n");
+    for archive in archives {
+        let Archive { name, md5, bytes } = archive;
+        let sha256 = hex::encode(Sha256::digest(&**bytes));
+        writeln!(lines, "{name}\t{}\t{md5}\t{sha256}", archive.size()).unwrap();
+    }
+    sandbox.put("table.tsv", lines)
+}
+
+/// What `cxr checksums` prints of a table in a form, with these mirrors.
+#[track_caller]
+fn checksums(sandbox: &Sandbox, table: &Path, form: &str, from: &[&str]) -> String {
+    let mut cxr = sandbox.cxr(["checksums", "--as", form, "--checksums"]).arg(table);
+    for source in from {
+        cxr = cxr.args(["--from", source]);
+    }
+    cxr.run().exits(0).stdout()
+}
+
+/// Archives of names that quotes, lists and markup trip over. No `&`: aria2 1.36 takes it for
+/// `&#38;` in the attribute of a Metalink, however it is written.
+fn oddly_named() -> Vec<Archive> {
+    let names = ["a, \"b\".gz", "it's $(x) <c>.gz", "folder/%41 +#?.gz", "Zürich.gz"];
+    let all = archives(names.len());
+    names.iter().zip(all).map(|(name, a)| Archive::new(*name, a.bytes.to_vec())).collect()
+}
+
+/// A server that has archives under addresses in which their names are escaped.
+fn serving(archives: &[Archive]) -> Server {
+    let server = Server::new();
+    for archive in archives {
+        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+        let path = archive.name.bytes().fold(String::from("/"), |mut path, byte| {
+            if unreserved(byte) {
+                path.push(char::from(byte));
+            } else {
+                write!(path, "%{byte:02X}").unwrap();
+            }
+            path
+        });
+        server.serve(&path, &archive.bytes);
+    }
+    server
+}
+
+/// Runs a program in the data folder; `None` where it is not installed.
+fn run(sandbox: &Sandbox, program: &str, package: &str, arguments: &[&str]) -> Option<Output> {
+    if !is_installed(program) && may_skip(program, package) {
+        return None;
+    }
+    let mut command = Command::new("timeout");
+    command.args(["20", program]).args(arguments).current_dir(sandbox.data());
+    Some(command.stdin(Stdio::null()).env("HOME", sandbox.path("home")).output().unwrap())
+}
+
+fn aria2(sandbox: &Sandbox, arguments: &[&str]) -> Option<Output> {
+    let quick = ["--no-conf", "--max-tries=1", "--file-allocation=none", "--dir=."];
+    run(sandbox, "aria2c", "aria2", &[&quick, arguments].concat())
+}
+
+#[track_caller]
+fn has_all(sandbox: &Sandbox, output: &Output, archives: &[Archive]) {
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}\n{said}", output.status);
+    for archive in archives {
+        sandbox.has(archive);
+    }
+}
+
+#[test]
+fn md5sum_reads_both_of_its_forms() {
+    let (sandbox, mut all) = (Sandbox::new(), oddly_named());
+    all.push(Archive::new("back\\slash\nand line", b"x".to_vec()));
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let mut lines = String::new();
+    for Archive { name, md5, .. } in &all {
+        let name = name.replace('\\', "\\\\").replace('\n', "\\n");
+        writeln!(lines, "\\{md5}  {name}").unwrap();
+    }
+    let plain = sandbox.put("table.md5", lines);
+    for form in ["md5sum", "bsd"] {
+        sandbox.put("data/SUMS", checksums(&sandbox, &plain, form, &[]));
+        let check = ["--strict", "--quiet", "-c", "SUMS"];
+        let output = run(&sandbox, "md5sum", "coreutils", &check).unwrap();
+        assert!(output.status.success(), "{form}: {output:?}");
+        sandbox.put("data/Zürich.gz", all[3].flipped(1000));
+        let output = run(&sandbox, "md5sum", "coreutils", &check).unwrap();
+        assert!(!output.status.success(), "{form}: a wrong file passes");
+        sandbox.put_archive(&all[3]);
+    }
+}
+
+#[test]
+fn nothing_asked_for_is_what_nih_prints() {
+    let sandbox = Sandbox::new();
+    let published = include_bytes!("../../checksums/MD5SUMS");
+    for arguments in [&["checksums"][..], &["checksums", "--as=md5sum", "--format=json"]] {
+        assert_eq!(sandbox.cxr(arguments).run().exits(0).stdout, published);
+    }
+}
+
+#[test]
+fn the_built_in_table_is_whole_in_every_form() {
+    let sandbox = Sandbox::new();
+    for form in ["csv", "json", "metalink", "aria2"] {
+        let text = sandbox.cxr(["checksums", "--as", form]).run().exits(0).stdout();
+        assert_eq!(text.matches("https://nihcc.box.com/shared/static/").count(), 12, "{text}");
+        assert_eq!(text.matches("fe8ed0a6961412fddcbb3603c11b3698").count(), 1, "{text}");
+        let sha256 = "fd8e3542db6351ae9377779033f5d5c5f32fe50eb0830b519fbf1a7e791354b1";
+        assert_eq!(text.matches(sha256).count(), usize::from(form != "aria2"), "{text}");
+    }
+    let text = sandbox.cxr(["checksums", "--format", "json"]).run().exits(0).stdout();
+    assert_eq!(invalid("checksums", &text), None, "{text}");
+}
+
+#[test]
+fn python_reads_csv_and_json_as_they_were_meant() {
+    let (sandbox, all) = (Sandbox::new(), oddly_named());
+    let table = table(&sandbox, &all);
+    let from = ["http://m.org/a b", "https://n.org/?f={name}"];
+    let json = checksums(&sandbox, &table, "json", &from);
+    assert_eq!(invalid("checksums", &json), None, "{json}");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    sandbox.put("table.csv", checksums(&sandbox, &table, "csv", &from));
+    let Some(python) = python_with("csv") else { return };
+    let read = "import csv, json, sys; print(json.dumps(list(csv.DictReader(open(sys.argv[1], newline='')))))";
+    let output = Command::new(python).args(["-c", read]).arg(sandbox.path("table.csv")).output();
+    let csv: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+    for (index, archive) in all.iter().enumerate() {
+        let (row, object) = (&csv[index], &json["archives"][index]);
+        assert_eq!((&row["name"], &object["name"]), (&(*archive.name).into(), &row["name"]));
+        assert_eq!(row["size"], object["size"].to_string());
+        assert_eq!((&row["md5"], &row["sha256"]), (&object["md5"], &object["sha256"]));
+        let addresses = object["addresses"].as_array().unwrap();
+        let joined: Vec<_> = addresses.iter().map(|address| address.as_str().unwrap()).collect();
+        assert_eq!(row["address"], joined.join(" "));
+        assert!(joined[0].starts_with("http://m.org/a%20b/"), "{joined:?}");
+    }
+}
+
+#[test]
+fn metalink_is_valid_and_aria2_fetches_with_it() {
+    let (sandbox, all) = (Sandbox::new(), oddly_named());
+    let (dead, good) = (Server::new(), serving(&all));
+    let mirrors = [dead.base(), good.base()];
+    let mirrors = mirrors.each_ref().map(String::as_str);
+    let text = checksums(&sandbox, &table(&sandbox, &all), "metalink", &mirrors);
+    let file = sandbox.put("table.meta4", &text);
+    assert_eq!(invalid_xml("metalink4.xsd", &file), None, "{text}");
+    let Some(output) = aria2(&sandbox, &["--metalink-file", file.to_str().unwrap()]) else {
+        return;
+    };
+    has_all(&sandbox, &output, &all);
+    assert!(!dead.hits().is_empty(), "the first of the mirrors is asked first");
+}
+
+#[test]
+fn aria2_refuses_with_either_form_what_is_wrong() {
+    for (form, option) in [("metalink", "--metalink-file"), ("aria2", "--input-file")] {
+        let (sandbox, all) = (Sandbox::new(), archives(1));
+        let server = serving(&all);
+        server.does(Fault::Flip { at: 100_000 });
+        let text = checksums(&sandbox, &table(&sandbox, &all), form, &[&server.base()]);
+        let file = sandbox.put("list", text);
+        let Some(output) = aria2(&sandbox, &[option, file.to_str().unwrap()]) else { return };
+        // 32: the checksum is wrong.
+        assert_eq!(output.status.code(), Some(32), "{form}: {output:?}");
+    }
+}
+
+#[test]
+fn aria2_fetches_with_its_own_list() {
+    let (sandbox, all) = (Sandbox::new(), oddly_named());
+    let (dead, good) = (Server::new(), serving(&all));
+    let mirrors = [dead.base(), good.base()];
+    let mirrors = mirrors.each_ref().map(String::as_str);
+    let list = sandbox.put("list", checksums(&sandbox, &table(&sandbox, &all), "aria2", &mirrors));
+    let Some(output) = aria2(&sandbox, &["--input-file", list.to_str().unwrap()]) else { return };
+    has_all(&sandbox, &output, &all);
+}
+
+#[test]
+fn wget2_fetches_an_archive_with_metalink() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = serving(&all);
+    let table = table(&sandbox, &all);
+    let cxr = sandbox.cxr(["checksums", "2", "--as", "metalink", "--from", &server.base()]);
+    let text = cxr.arg("--checksums").arg(table).run().exits(0).stdout();
+    let file = sandbox.put("table.meta4", text);
+    let arguments = ["--no-config", "--force-metalink", "--input-file", file.to_str().unwrap()];
+    let Some(output) = run(&sandbox, "wget2", "wget2", &arguments) else { return };
+    has_all(&sandbox, &output, &all[1..2]);
+    sandbox.lacks(&all[0]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(said.matches("Checksum OK for").count(), 1, "{said}");
+}
+
+#[test]
+fn what_a_form_cannot_say_is_refused_whole() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let table = table(&sandbox, &all);
+    let refused = |form: &str, from: &str, words: &str| {
+        let cxr = sandbox.cxr(["checksums", "--as", form, "--from", from, "--checksums"]);
+        let outcome = cxr.arg(&table).run();
+        outcome
+            .exits(2)
+            .says(words)
+            .expect(outcome.stdout.is_empty(), "nothing on standard output");
+        outcome.expect(!outcome.stderr().contains("secret"), "no password");
+    };
+    for form in ["csv", "json", "metalink", "aria2"] {
+        refused(form, "/mnt/nih", "/mnt/nih is a folder");
+        refused(form, "https://me:secret@m.org", "has a password in it");
+    }
+    let cxr = sandbox.cxr(["checksums", "--as", "metalink", "--checksums"]).arg(&table);
+    cxr.run().exits(2).says("say with --from");
+    // What `fetch` takes from the variable is nothing to a table.
+    let cxr = sandbox.cxr(["checksums", "--as", "csv"]).env("CXR_FROM", "/mnt/nih");
+    cxr.run().exits(0);
+}
+
+#[test]
+fn a_line_of_the_table_is_no_line_of_the_list() {
+    let sandbox = Sandbox::new();
+    let md5 = "fe8ed0a6961412fddcbb3603c11b3698";
+    let table = sandbox.put("table.md5", format!("\\{md5}  a\\n  dir=..\n"));
+    for form in ["aria2", "metalink"] {
+        let cxr = sandbox.cxr(["checksums", "--as", form, "--from", "http://m.org", "--checksums"]);
+        cxr.arg(&table).run().exits(2).says("cannot be written in this form").is_plain();
+    }
+    let csv = checksums(&sandbox, &table, "csv", &[]);
+    assert!(fs::read(&table).is_ok() && csv.contains("\"a\n  dir=..\""), "{csv}");
+}

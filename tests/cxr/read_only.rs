@@ -1,0 +1,51 @@
+//! Mirrors that are mounted read-only, as from NFS: nothing is written there, and nothing is missed.
+
+use std::fs;
+
+use crate::support::{Sandbox, SmallDisk, archives};
+
+/// A read-only disk at `mirror` with the first so many archives on it; `None` where that is not
+/// allowed.
+fn mirror(sandbox: &Sandbox, all: &[crate::support::Archive]) -> Option<SmallDisk> {
+    let at = sandbox.path("mirror");
+    fs::create_dir(&at).unwrap();
+    let disk = SmallDisk::mount(&at, 8192)?;
+    for archive in all {
+        let here = sandbox.put(&archive.name, &*archive.bytes);
+        assert!(disk.command("cp").arg(here).arg(&at).status().unwrap().success());
+    }
+    disk.remount("ro");
+    let denied = disk.command("touch").arg(at.join("x")).output().unwrap();
+    assert!(!denied.status.success(), "the disk can be written to");
+    Some(disk)
+}
+
+#[test]
+fn fetch_takes_archives_from_it() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let Some(disk) = mirror(&sandbox, &all) else { return };
+    let fetch = sandbox.fetch_from(sandbox.path("mirror").to_str().unwrap(), &all);
+    disk.see(fetch).report(0).all_ok();
+    sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn verify_checks_it_as_a_folder_and_as_a_mirror() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let Some(disk) = mirror(&sandbox, &all[..2]) else { return };
+    for arguments in [&["mirror"][..], &["--from", "mirror"]] {
+        let verify = sandbox.verify(&all).args(arguments);
+        let report = disk.see(verify.args(["--report", "report.json"])).report(1);
+        assert_eq!(report.verdicts(), ["ok", "ok", "missing"], "{}", report.shown());
+        assert!(sandbox.path("report.json").exists());
+    }
+}
+
+#[test]
+fn a_report_on_it_is_refused_before_the_work() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let Some(disk) = mirror(&sandbox, &all) else { return };
+    let verify = sandbox.verify(&all).args(["mirror", "--report", "mirror/report.json"]);
+    disk.see(verify).run().exits(2).says("mirror/report.json").says("Read-only file system");
+}
