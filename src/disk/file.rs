@@ -209,7 +209,7 @@ impl File {
 
     /// Sets when it was last changed.
     pub(super) fn touch(&self, time: SystemTime) -> Result<(), DiskError> {
-        pass(&self.path, Operation::Touch, |_| self.file.set_modified(time))
+        again(|| pass(&self.path, Operation::Touch, |_| self.file.set_modified(time)))
             .map_err(self.failed("touched"))
     }
 

@@ -30,7 +30,7 @@ pub use scratch::Scratch;
 pub use space::{allocated, available};
 
 use crate::escape;
-use door::{Operation, pass};
+use door::{Operation, again, pass};
 
 /// The disk refused.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,7 @@ pub fn read(path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
 fn clear(path: &Path) -> Result<(), DiskError> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_dir() => {
-            pass(path, Operation::Remove, |_| fs::remove_dir(path))
+            again(|| pass(path, Operation::Remove, |_| fs::remove_dir(path)))
                 .map_err(DiskError::new(path, "removed"))
         }
         Ok(metadata) if !metadata.is_file() => remove(path),
@@ -104,7 +104,7 @@ pub fn replace(path: &Path, contents: &[u8]) -> Result<(), DiskError> {
 /// Whatever the operating system says; both files are then as they were.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
 pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
-    pass(from, Operation::Rename { to }, |_| fs::rename(from, to))
+    again(|| pass(from, Operation::Rename { to }, |_| fs::rename(from, to)))
         .map_err(DiskError::new(from, "renamed"))
 }
 
@@ -115,7 +115,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
 /// Whatever else the operating system says.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
 pub fn remove(path: &Path) -> Result<(), DiskError> {
-    match pass(path, Operation::Remove, |_| fs::remove_file(path)) {
+    match again(|| pass(path, Operation::Remove, |_| fs::remove_file(path))) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(DiskError::new(path, "removed")(error))
         }
@@ -130,7 +130,8 @@ pub fn remove(path: &Path) -> Result<(), DiskError> {
 /// Whatever the operating system says.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes folders")]
 pub fn make_folder(path: &Path) -> Result<(), DiskError> {
-    pass(path, Operation::Make, |_| fs::create_dir_all(path)).map_err(DiskError::new(path, "made"))
+    again(|| pass(path, Operation::Make, |_| fs::create_dir_all(path)))
+        .map_err(DiskError::new(path, "made"))
 }
 
 /// Makes the entries of a folder outlive a power cut, as a rename in it does only then.
@@ -141,9 +142,13 @@ pub fn make_folder(path: &Path) -> Result<(), DiskError> {
 #[expect(clippy::disallowed_methods, reason = "a folder is no file to read or write")]
 pub fn sync_folder(path: &Path) -> Result<(), DiskError> {
     let sync = || fs::File::open(path).and_then(|folder| folder.sync_all());
-    match pass(path, Operation::SyncFolder, |_| sync()) {
+    match again(|| pass(path, Operation::SyncFolder, |_| sync())) {
         // FUSE and some network file systems have no such operation.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+        {
+            Ok(())
+        }
         result => result.map_err(DiskError::new(path, "synced")),
     }
 }

@@ -3,8 +3,9 @@
 //! - `CXR_TRIAL_DIE=NAME:N` ends the process, as `kill -9` does, when it comes to this crash point
 //!   for the Nth time.
 //! - `CXR_TRIAL_DISK` holds rules, with `;` between them, of the form
-//!   `OPERATION ENDING EFFECT [after=N] [times=N] [at=BYTE]`: an operation on a path with this
-//!   ending meets the effect, once N have passed, N times, or where it reads or writes this byte.
+//!   `OPERATION ENDING EFFECT [after=N] [times=N] [every=N] [at=BYTE]`: an operation on a path with
+//!   this ending meets the effect, once N have passed, N times, every Nth time, or where it reads or
+//!   writes this byte.
 //!   `any` stands for all operations, `change` for all but reads, `*` for all paths. An effect is
 //!   the name of an error (`EIO`), `short` for half of the bytes, `die`, or `torn`: half of the
 //!   bytes, and then it dies.
@@ -48,6 +49,7 @@ struct Rule {
     effect: Effect,
     after: u64,
     times: u64,
+    every: u64,
     at: Option<u64>,
     met: AtomicU64,
 }
@@ -91,6 +93,7 @@ impl Rule {
             effect: Effect::parse(next()),
             after: 0,
             times: u64::MAX,
+            every: 1,
             at: None,
             met: AtomicU64::new(0),
         };
@@ -98,6 +101,7 @@ impl Rule {
             match word.split_once('=') {
                 Some(("after", number)) => rule.after = parsed(number, text),
                 Some(("times", number)) => rule.times = parsed(number, text),
+                Some(("every", number)) => rule.every = parsed(number, text),
                 Some(("at", number)) => rule.at = Some(parsed(number, text)),
                 _ => panic!("no such condition: {word:?}"),
             }
@@ -117,7 +121,7 @@ impl Rule {
             return false;
         }
         let met = self.met.fetch_add(1, Ordering::SeqCst);
-        met >= self.after && met - self.after < self.times
+        met >= self.after && met - self.after < self.times && met.is_multiple_of(self.every)
     }
 }
 
@@ -131,6 +135,7 @@ impl Effect {
             "EINTR" => Errno::INTR,
             "EIO" => Errno::IO,
             "ENOSPC" => Errno::NOSPC,
+            "EINVAL" => Errno::INVAL,
             "EROFS" => Errno::ROFS,
             "ESTALE" => Errno::STALE,
             _ => panic!("no such effect: {word:?}"),

@@ -82,7 +82,7 @@ impl<'a> Connection<'a> {
             Err(Trouble::Disk(error)) => {
                 schedule.finish(lease, delivered, Instant::now());
                 drop(schedule);
-                self.transfer.disk_failed(job, error);
+                self.transfer.disk_failed(lease.archive, job, error);
             }
             Err(Trouble::Source(fault)) => {
                 let now = Instant::now();

@@ -322,7 +322,9 @@ impl<'a> Transfer<'a> {
     }
 
     /// A part could not be written or read. A full disk stops all archives, anything else this one.
-    fn disk_failed(&self, job: &Job, error: DiskError) {
+    fn disk_failed(&self, archive: usize, job: &Job, error: DiskError) {
+        // What other connections would bring of it meanwhile could not be kept either.
+        lock(&self.schedule).settle(archive);
         let full = error.is_full().then(|| error.to_string());
         job.front.stop(End::Disk(error));
         if let Some(why) = full {
@@ -393,11 +395,12 @@ impl<'a> Transfer<'a> {
     }
 
     fn sync_all(&self) {
-        let jobs: Vec<_> = lock(&self.jobs).iter().flatten().cloned().collect();
-        for job in jobs {
+        let jobs = lock(&self.jobs).clone();
+        for (archive, job) in jobs.iter().enumerate() {
+            let Some(job) = job else { continue };
             let synced = job.part().sync();
             if let Err(error) = synced {
-                self.disk_failed(&job, error);
+                self.disk_failed(archive, job, error);
             }
         }
     }

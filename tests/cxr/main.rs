@@ -22,6 +22,8 @@ mod crash;
 mod disk;
 mod events;
 mod fail_fast;
+#[cfg(debug_assertions)]
+mod faulty;
 mod fetch;
 mod github;
 mod interchange;

@@ -1,0 +1,231 @@
+//! A disk that fails: at a write, a sync, a close, a rename, in the middle of a read. The archive
+//! in question is an `error` that names file and cause, what came is kept, nothing gets a final
+//! name, and once the disk is well the same command goes on.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives};
+
+/// Bytes of a chunk in these tests.
+const CHUNK: u64 = 128 << 10;
+
+fn fetch(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Cxr {
+    sandbox.fetch(server, all).args(["-c", "1"]).chunk(CHUNK)
+}
+
+/// What happens to the disk, what is said of it, and what the next run may fetch again: so many
+/// chunks.
+type Failure = (&'static str, [&'static str; 2], &'static str, u64);
+
+/// A fetch fails so, and its next run goes on.
+#[track_caller]
+fn fails_and_goes_on((rule, words, next, again): Failure) {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let outcome = fetch(&sandbox, &server, &all).disk(rule).run();
+    let outcome = outcome.exits(3).is_plain();
+    let report = outcome.report();
+    eprintln!("{rule}: {}", report.only().detail());
+    report.only().is("error").because(words[0]).because(words[1]).next(next);
+    sandbox.lacks(&all[0]);
+    let report = fetch(&sandbox, &server, &all).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    // The page of an answer that there is no more counts as sent.
+    let (sent, allowed) = (server.sent(), all[0].size() + again * CHUNK + 1000);
+    assert!(sent <= allowed, "{rule}: {sent} sent, {allowed} allowed{}", report.shown());
+}
+
+#[test]
+fn a_write_that_fails() {
+    for failure in [
+        ("write .part ENOSPC after=8", ["could not be written", "No space left"], "free", 1),
+        ("write .part EDQUOT after=8", ["could not be written", "quota exceeded"], "free", 1),
+        ("write .part EIO after=8", ["could not be written", "Input/output error"], "log", 1),
+        ("append .journal ENOSPC after=3", ["journal", "No space left"], "free", 1),
+        ("append .journal EIO after=3", ["journal", "Input/output error"], "log", 1),
+    ] {
+        fails_and_goes_on(failure);
+    }
+}
+
+#[test]
+fn what_cannot_even_be_begun() {
+    for failure in [
+        ("open .part EIO", ["part could not be opened", "Input/output error"], "log", 0),
+        ("write .journal.new EDQUOT", ["journal.new could not be written", "quota"], "free", 0),
+        ("sync .journal.new EIO", ["journal.new could not be synced", "Input/output"], "log", 0),
+        ("close .journal.new EDQUOT", ["journal.new could not be closed", "quota"], "free", 0),
+        ("rename .journal.new EIO", ["could not be renamed", "Input/output error"], "log", 0),
+    ] {
+        fails_and_goes_on(failure);
+    }
+}
+
+#[test]
+fn a_rename_that_fails_costs_nothing() {
+    let words = ["part could not be renamed", "Input/output error"];
+    fails_and_goes_on(("rename .part EIO", words, "log", 0));
+}
+
+#[test]
+fn the_name_is_there_and_cannot_be_synced() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let report = fetch(&sandbox, &server, &all).disk("sync-folder data EIO").report(3);
+    report.only().is("error").because("data could not be synced").next("log");
+    // What has the name is right, though a power cut might take the name away again.
+    sandbox.has(&all[0]);
+    server.forget();
+    fetch(&sandbox, &server, &all).report(0).all_ok();
+    assert_eq!(server.sent(), 0);
+}
+
+#[test]
+fn file_systems_that_cannot_sync_a_folder_are_no_error() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    fetch(&sandbox, &server, &all).disk("sync-folder * EINVAL").report(0).all_ok();
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn others_go_on_where_one_cannot_be_written() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::with(&all);
+    let part = format!("open {}.{}.part EIO", NAMES[1], &all[1].md5[..8]);
+    let report = fetch(&sandbox, &server, &all).disk(&part).report(3);
+    assert_eq!(report.verdicts(), ["ok", "error", "ok"]);
+}
+
+#[test]
+fn a_receipt_that_cannot_be_written_costs_time_only() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    for rule in ["open .receipt.new EIO", "sync .receipt.new EIO", "rename .receipt.new EROFS"] {
+        fetch(&sandbox, &server, &all).disk(rule).report(0).all_ok();
+        assert!(!sandbox.files("data/.cxr").iter().any(|file| file.ends_with(".receipt")));
+    }
+    assert!(server.sent() <= all[0].size(), "{} sent", server.sent());
+}
+
+#[test]
+fn a_folder_that_cannot_be_locked_is_an_error_that_names_it() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    for (rule, words) in [
+        ("open .cxr/lock EIO", "lock could not be opened: Input/output error"),
+        ("open .cxr/owner EIO", "owner could not be opened: Input/output error"),
+        ("write .cxr/owner ENOSPC", "owner could not be written: No space left"),
+        ("close .cxr/owner EDQUOT", "owner could not be closed: Disk quota exceeded"),
+    ] {
+        let outcome = fetch(&sandbox, &server, &all).disk(rule).run();
+        outcome.exits(3).says(words);
+    }
+    let outcome = fetch(&sandbox, &server, &all).run();
+    // Nothing was left behind that would have to be watched.
+    outcome.exits(0).expect(!outcome.stderr().contains("watching"), "no watching");
+}
+
+#[test]
+fn a_byte_that_cannot_be_read_is_an_error_and_the_others_are_checked() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let rule = format!("read {} EIO at=100000", NAMES[1]);
+    let report = sandbox.verify(&all).arg("data").disk(&rule).report(3);
+    assert_eq!(report.verdicts(), ["ok", "error", "ok"]);
+    report.line(NAMES[1]).because("could not be read at byte ").because("Input/output error");
+    // `fetch` neither replaces it nor calls it right.
+    let server = Server::with(&all);
+    let report = fetch(&sandbox, &server, &all).disk(&rule).report(3);
+    assert_eq!(report.verdicts(), ["ok", "error", "ok"]);
+    report.line(NAMES[1]).because("Input/output error");
+    sandbox.has(&all[1]);
+    assert_eq!(server.sent(), 0);
+}
+
+/// A fetch that was killed on its way.
+fn half_done(all: &[Archive]) -> (Sandbox, Server) {
+    let (sandbox, server) = (Sandbox::new(), Server::with(all));
+    let outcome = fetch(&sandbox, &server, all).dies_at("journal-appended", 6).run();
+    outcome.expect(outcome.was_killed(), "an end by the crash point");
+    (sandbox, server)
+}
+
+#[test]
+fn a_part_that_cannot_be_read_back() {
+    let all = vec![archive(1, 3)];
+    let (sandbox, server) = half_done(&all);
+    let report = fetch(&sandbox, &server, &all).disk("read .part EIO at=1000").report(3);
+    report.only().is("error").because("part could not be read").because("Input/output error");
+    sandbox.lacks(&all[0]);
+    fetch(&sandbox, &server, &all).report(0).all_ok();
+    sandbox.has(&all[0]);
+    assert!(server.sent() <= all[0].size() + CHUNK, "{} sent", server.sent());
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_costs_at_most_time() {
+    for rule in ["read .journal EIO", "open .journal EIO times=1"] {
+        let all = vec![archive(1, 3)];
+        let (sandbox, server) = half_done(&all);
+        fetch(&sandbox, &server, &all).disk(rule).report(0).all_ok();
+        sandbox.has(&all[0]);
+    }
+}
+
+#[test]
+fn a_mirror_that_cannot_be_read_is_left_for_the_next_source() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let mirror = sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
+    let rule = format!("read mirror/{} EIO at=500000", NAMES[0]);
+    let from_mirror = || sandbox.fetch_from("mirror", &all).chunk(CHUNK).disk(&rule);
+    let report = from_mirror().report(3);
+    let detail = report.only().is("unreachable").because("could not be read at byte ").detail();
+    assert!(detail.contains("Input/output error"), "{detail}");
+    assert!(detail.contains(&*mirror.file_name().unwrap().to_string_lossy()), "{detail}");
+    let report = from_mirror().args(["--from", &server.base()]).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert!(report.only().reused() > 300_000, "{}", report.shown());
+}
+
+/// Every read and write brings half of what it was asked for, and signals come all the time.
+const FITFUL: &str = "read * short; write * short; append * short";
+const INTERRUPTED: &str = "any * EINTR every=2";
+
+#[test]
+fn short_reads_and_writes_and_signals_are_nothing() {
+    for rule in [FITFUL, INTERRUPTED] {
+        let all = vec![archive(1, 3)];
+        let (sandbox, server) = half_done(&all);
+        let report = fetch(&sandbox, &server, &all).disk(rule).report(0);
+        report.all_ok();
+        sandbox.has(&all[0]);
+        assert!(report.only().reused() > 0, "{}", report.shown());
+        assert!(server.sent() <= all[0].size() + CHUNK, "{} sent", server.sent());
+        sandbox.verify(&all).arg("data").disk(rule).report(0).all_ok();
+        fs::rename(sandbox.data(), sandbox.path("mirror")).unwrap();
+        sandbox.fetch_from("mirror", &all).disk(rule).report(0).all_ok();
+        sandbox.has(&all[0]);
+        fetch(&sandbox, &server, &all).disk(rule).report(0).all_ok();
+    }
+}
+
+#[test]
+fn short_writes_and_signals_change_nothing_of_a_file_that_is_taken_over() {
+    for rule in [FITFUL, INTERRUPTED] {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+        let server = Server::with(&all);
+        server.does(Fault::Flip { at: 900_000 }.first(1));
+        let mine = Path::new("data").join(NAMES[0]);
+        sandbox.put(&mine, &all[0].bytes[..800_000]);
+        let report = fetch(&sandbox, &server, &all).disk(rule).arg("--keep-corrupt").report(0);
+        report.all_ok();
+        sandbox.has(&all[0]);
+    }
+}
