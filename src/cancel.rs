@@ -2,8 +2,13 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+
+/// How often one who sleeps looks whether somebody has asked to stop.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A request to stop, shared by all clones. Once made it stays.
 #[derive(Clone)]
@@ -58,6 +63,18 @@ impl Cancel {
     pub async fn cancelled(&self) {
         // The sender lives as long as `self`, so the wait cannot fail.
         let _ = self.flag.subscribe().wait_for(|cancelled| *cancelled).await;
+    }
+
+    /// Sleeps so long, or until somebody has asked to stop.
+    pub fn sleep(&self, time: Duration) {
+        let until = Instant::now() + time;
+        while !self.is_cancelled() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            thread::sleep(left.min(LOOK_AGAIN));
+        }
     }
 
     /// Calls `wake` when somebody asks to stop, or now if somebody has: for waits on a condition

@@ -12,6 +12,7 @@ use cxr::source::ClientError;
 use cxr::verdict::ExitStatus;
 use cxr::{escape, interchange, list, report, verify};
 
+use crate::background;
 use crate::checkup;
 use crate::cli::{self, Command, Format, Invocation, List, Verification};
 use crate::watch::Watch;
@@ -72,6 +73,10 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
             let outputs = verify.outputs.clone();
             let watch = Watch { command: "verify", settings: &settings, outputs, resume };
             watch.run(|listener, cancel| {
+                if verify.background {
+                    let given = background::give_way().map_err(anyhow::Error::msg);
+                    given.context("--background is not granted")?;
+                }
                 match verify.request(catalog()?).map_err(Failure::usage)? {
                     Verification::Here(request) => Ok(verify::verify(&request, listener, cancel)),
                     Verification::Mirrors(request) => {

@@ -1,5 +1,6 @@
 //! The `cxr` program: reads the command line, runs the library, ends with its exit status.
 
+mod background;
 mod checkup;
 mod cli;
 mod commands;

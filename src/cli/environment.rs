@@ -1,6 +1,7 @@
 //! Every long option has a variable, named after it.
 
 use std::env;
+use std::path::PathBuf;
 
 /// What `fetch` gets from `CXR_FROM` must not keep `verify` from looking at what is here, nor
 /// `checksums` from printing the publisher's addresses.
@@ -25,6 +26,15 @@ fn with_variable(argument: clap::Arg) -> clap::Arg {
     }
     // A source may have a password in it.
     argument.env(name).hide_env_values(true)
+}
+
+/// The program's folder for what it remembers of one user, as the XDG Base Directory Specification
+/// has it: a relative path counts as none.
+pub(super) fn state() -> Option<PathBuf> {
+    let absolute = |path: PathBuf| Some(path).filter(|path| path.is_absolute());
+    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".local/state"));
+    let base = env::var_os("XDG_STATE_HOME").map(PathBuf::from).and_then(absolute);
+    base.or_else(|| home().and_then(absolute)).map(|base| base.join("cxr"))
 }
 
 /// The variable of a long option.

@@ -12,7 +12,10 @@ const MORE: &str = r"
 A verified archive, or a file that you put there.
 .TP
 \fIDIR\fR/.cxr/
-Everything unfinished. It may be removed at any time; what was downloaded so far is then lost.
+Everything unfinished, and notes of what was verified. It may be removed at any time; what was downloaded so far is then lost.
+.TP
+\fI$XDG_STATE_HOME\fR/cxr/
+Notes of \fBverify\fR on folders that cannot be written to.
 .SH ENVIRONMENT
 Every long option has a variable: \fB\-\-limit\-rate\fR has \fBCXR_LIMIT_RATE\fR.
 What is typed outweighs it, and an empty one counts as none.

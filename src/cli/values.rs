@@ -33,6 +33,25 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| format!("it must be a number of seconds from {SHORTEST} to {LONGEST}"))
 }
 
+/// A time that has passed: a whole number and a unit, as `90s`, `30m`, `12h`, `7d`, `2w`.
+pub(super) fn ago(text: &str) -> Result<Duration, String> {
+    let wrong = || "it must be a number and a unit, such as 30m, 12h, 7d or 2w".to_owned();
+    let text = text.trim();
+    let (last, unit) = text.char_indices().next_back().ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 86_400,
+        'w' => 604_800,
+        _ => return Err(wrong()),
+    };
+    let digits = text[..last].trim_end();
+    let count = Some(digits).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    let count = count.and_then(|digits| digits.parse::<u64>().ok()).ok_or_else(wrong)?;
+    count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
 /// Bytes a second, as `10M`.
 pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
     units::parse_rate(text).map_err(str::to_owned)
@@ -80,6 +99,25 @@ mod tests {
         for text in ["", "0", "-1", "nan", "inf", "1e300", "0.0001", "86401", "5 s"] {
             assert!(seconds(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn times_that_have_passed_have_a_unit() {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("90s", 90),
+            ("30m", 1800),
+            ("12 h", 43_200),
+            ("7d", 604_800),
+            ("1w", 604_800),
+        ] {
+            assert_eq!(ago(text).map(|time| time.as_secs()), Ok(seconds), "{text:?}");
+        }
+        for text in ["", "7", "d", "-1d", "+1d", "1.5h", "1y", "1D", "7ü", "99999999999999999999d"]
+        {
+            assert!(ago(text).is_err(), "{text:?}");
+        }
+        assert!(ago(&format!("{}w", u64::MAX)).is_err());
     }
 
     #[test]

@@ -3,20 +3,23 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Archive, Catalog, SelectError};
 use cxr::escape;
 use cxr::source::SourceSpec;
-use cxr::verify::{MirrorsRequest, VerifyRequest};
+use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
 
 use super::arguments::Asking;
+use super::environment;
 use super::outputs::Outputs;
 use super::values::{self, Sources};
 
 /// What `verify` was told.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Verify {
     /// Folders, each with all the archives in it, and files under any name; none: this folder.
     /// With --from: archives, called as `fetch` calls them; none: all
@@ -37,6 +40,17 @@ pub(crate) struct Verify {
     /// Check SHA-256s too, beside the MD5s and in the same pass; every archive of the table needs one
     #[arg(long, value_parser = BoolishValueParser::new())]
     sha256: bool,
+    /// Go on with a check of folders that was interrupted: what it found right is not read again
+    /// while it is unchanged. Keeps notes in the folder's `.cxr`
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    resume: bool,
+    /// Read in folders only what was last found right longer ago than this: `12h`, `7d`. Keeps notes
+    /// in the folder's `.cxr`
+    #[arg(long, value_name = "TIME", value_parser = values::ago)]
+    since: Option<Duration>,
+    /// Give way to everything else: the processor and the disk only when nobody else wants them
+    #[arg(long, value_parser = BoolishValueParser::new())]
+    pub(crate) background: bool,
     #[command(flatten)]
     asking: Asking,
     #[command(flatten)]
@@ -74,6 +88,11 @@ pub(crate) enum RequestError {
     /// What reads nothing has no digest.
     #[error("--quick reads nothing, and --sha256 needs every byte")]
     QuickSha256,
+    /// Notes are of files that were read.
+    #[error(
+        "--resume and --since are for reading folders here, and go neither with --quick nor with --from"
+    )]
+    Notes,
 }
 
 impl Verify {
@@ -86,6 +105,10 @@ impl Verify {
         if self.sha256 && self.quick {
             return Err(RequestError::QuickSha256);
         }
+        let notes = self.notes();
+        if notes.is_some() && (self.quick || !self.from.is_empty()) {
+            return Err(RequestError::Notes);
+        }
         let mirrors: Vec<SourceSpec> = self.from.iter().flat_map(|s| s.0.clone()).collect();
         if mirrors.is_empty() {
             self.see_that_all_have_sha256(catalog.archives())?;
@@ -95,6 +118,9 @@ impl Verify {
                 quick: self.quick,
                 sha256: self.sha256,
                 locate: !self.no_locate,
+                limit_rate: self.asking.limit_rate,
+                limit_rate_file: self.asking.limit_rate_file,
+                notes,
                 ..VerifyRequest::new(catalog, what)
             }));
         }
@@ -118,6 +144,12 @@ impl Verify {
             quick: self.quick,
             sha256: self.sha256,
         }))
+    }
+
+    fn notes(&self) -> Option<NotesRequest> {
+        let Self { resume, since, .. } = *self;
+        let is_wanted = resume || since.is_some();
+        is_wanted.then(|| NotesRequest { resume, since, state: environment::state() })
     }
 
     /// Nothing checked is never a pass.

@@ -27,8 +27,10 @@ pub enum Kept {
     Part,
     /// Which of them have.
     Journal,
-    /// A note that the archive was verified.
+    /// A note of `fetch` that the archive was verified.
     Receipt,
+    /// A note of `verify` on the archive.
+    Note,
 }
 
 impl Folder {
@@ -37,6 +39,11 @@ impl Folder {
         // "" would be no path to open or sync.
         let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
         Self { dir: dir.to_owned(), own: dir.join(OWN) }
+    }
+
+    /// The same folder, with what is the program's own in another place, which is `own` itself.
+    pub fn with_own(dir: &Path, own: PathBuf) -> Self {
+        Self { own, ..Self::new(dir) }
     }
 
     /// Makes the folder and the program's own folder in it.
@@ -80,6 +87,7 @@ impl Folder {
             Kept::Part => "part",
             Kept::Journal => "journal",
             Kept::Receipt => "receipt",
+            Kept::Note => "note",
         };
         self.own.join(format!("{}.{ending}", key(archive)))
     }

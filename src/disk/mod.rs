@@ -11,6 +11,7 @@ mod folder;
 mod lock;
 mod scratch;
 mod space;
+mod stamp;
 #[cfg(debug_assertions)]
 mod trial;
 
@@ -28,6 +29,7 @@ pub use folder::{Folder, Kept};
 pub use lock::{Lock, LockError, Waiting, boot};
 pub use scratch::Scratch;
 pub use space::{allocated, available};
+pub use stamp::Stamp;
 
 use crate::escape;
 use door::{Operation, again, pass};

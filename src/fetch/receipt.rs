@@ -3,13 +3,12 @@
 //! They make a second run instant. Nobody but `fetch` believes them, and `--recheck` does not.
 
 use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Archive;
-use crate::disk::{self, DiskError, Folder, Kept};
+use crate::disk::{self, DiskError, Folder, Kept, Stamp};
 
 /// A receipt is shorter than this; a longer file is none.
 const LIMIT: usize = 4096;
@@ -18,26 +17,13 @@ const LIMIT: usize = 4096;
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Receipt {
     md5: String,
-    size: u64,
-    /// Seconds and nanoseconds.
-    modified: (i64, i64),
-    /// The same for the last change of the file's data or its attributes: copying a file back
-    /// with its old time of modification does not deceive this one.
-    changed: (i64, i64),
-    device: u64,
-    inode: u64,
+    #[serde(flatten)]
+    stamp: Stamp,
 }
 
 impl Receipt {
     fn of(archive: &Archive, metadata: &Metadata) -> Self {
-        Self {
-            md5: archive.md5.to_string(),
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            device: metadata.dev(),
-            inode: metadata.ino(),
-        }
+        Self { md5: archive.md5.to_string(), stamp: Stamp::of(metadata) }
     }
 }
 

@@ -35,6 +35,7 @@ pub use journal::Recovered;
 pub use part::{Part, Unfinished, look};
 pub use reading::{Done, Errand, ReadEnding, Reader, Wish, read};
 pub use retry::Policy;
+pub use throttle::Throttle;
 
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
@@ -47,13 +48,16 @@ use connection::Connection;
 use front::{End, Front};
 use keeper::Keeper;
 use schedule::{Lease, Schedule};
-use throttle::Throttle;
 
 /// How often parts are put on the disk: what a power cut can cost.
 const SYNC: Duration = Duration::from_secs(5);
 
 /// How long a run that is being ended waits for its connections to write what they have.
 const LANDING: Duration = Duration::from_millis(1500);
+
+/// A cancellation may come just before somebody begins to wait: whoever waits looks again after so
+/// long.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// How to transfer.
 #[derive(Debug, Clone)]
@@ -76,6 +80,13 @@ pub struct Options {
     pub client: ClientOptions,
     /// Keep bytes that failed their MD5.
     pub keep_corrupt: bool,
+}
+
+impl Options {
+    /// What keeps to the rate.
+    fn throttle<'a>(&'a self, listener: &'a dyn Listener) -> Throttle<'a> {
+        Throttle::new(self.limit_rate, self.limit_rate_file.as_deref(), listener)
+    }
 }
 
 /// An archive to be transferred.
@@ -213,7 +224,7 @@ impl<'a> Transfer<'a> {
             engine,
             listener,
             cancel,
-            throttle: Throttle::new(options, listener),
+            throttle: options.throttle(listener),
             schedule: Mutex::new(Schedule::new(sources.len(), options.chunk, options.policy)),
             changed,
             plans: Mutex::default(),
@@ -301,13 +312,8 @@ impl<'a> Transfer<'a> {
         schedule: MutexGuard<'s, Schedule>,
         at_most: Option<Duration>,
     ) -> MutexGuard<'s, Schedule> {
-        match at_most {
-            Some(at_most) => {
-                let waited = self.changed.wait_timeout(schedule, at_most);
-                waited.unwrap_or_else(PoisonError::into_inner).0
-            }
-            None => self.changed.wait(schedule).unwrap_or_else(PoisonError::into_inner),
-        }
+        let wait = at_most.map_or(LOOK_AGAIN, |at_most| at_most.min(LOOK_AGAIN));
+        self.changed.wait_timeout(schedule, wait).unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// A source told the size of an archive, which nobody had known.

@@ -18,14 +18,11 @@ use super::clients::Clients;
 use super::line::Cut;
 use super::schedule::{Lease, Next, Reaction, Schedule};
 use super::throttle::Throttle;
-use super::{Options, lock};
+use super::{LOOK_AGAIN, Options, lock};
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::event::{Activity, Event, Listener};
 use crate::source::{Client, ClientError, Fault, Opened, Source};
-
-/// A cancellation may come just before a connection begins to wait: it looks again after so long.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a reader says of going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +172,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
             options,
             listener,
             cancel,
-            throttle: Throttle::new(options, listener),
+            throttle: options.throttle(listener),
             schedule: Mutex::new(schedule),
             changed,
             jobs: errands.into_iter().map(|errand| Mutex::new(Some(Job::new(errand)))).collect(),

@@ -1,19 +1,20 @@
-//! `--limit-rate`: how long to wait so that all connections together keep to it.
+//! `--limit-rate`: how long to wait so that all who take bytes keep to it together.
 
 use std::num::NonZeroU64;
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::dial::{Dial, Limit};
-use super::{Options, lock};
+use super::lock;
 use crate::event::Listener;
 
 /// The longest time for which a wait does not hear that the rate is another one.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Bytes a second for all connections together, if limited at all.
+/// Bytes a second for all who take them together, if limited at all.
 #[derive(Debug)]
-pub(super) struct Throttle<'a> {
+pub struct Throttle<'a> {
     /// Where the rate may be changed while the run goes on.
     dial: Option<Dial<'a>>,
     state: Mutex<State>,
@@ -30,22 +31,25 @@ struct State {
 
 /// What is to be waited for after bytes were taken.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Toll {
+pub struct Toll {
     until: Instant,
     turns: u32,
 }
 
 impl<'a> Throttle<'a> {
-    /// The limit of these options, which is heard of from now on.
-    pub(super) fn new(options: &'a Options, listener: &'a dyn Listener) -> Self {
-        let rate = options.limit_rate;
-        let file = options.limit_rate_file.as_deref();
+    /// A limit in bytes a second, or none. Where a file is given, another rate may be written into
+    /// it from now on, of which the listener hears.
+    pub fn new(
+        rate: Option<NonZeroU64>,
+        file: Option<&'a Path>,
+        listener: &'a dyn Listener,
+    ) -> Self {
         let dial = file.map(|file| Dial::new(file, rate, listener));
         Self { dial, state: Mutex::new(State { rate, turns: 0, paid: None }) }
     }
 
     /// Takes so many bytes that came; `None` where nothing is to be waited for.
-    pub(super) fn take(&self, bytes: u64, now: Instant) -> Option<Toll> {
+    pub fn take(&self, bytes: u64, now: Instant) -> Option<Toll> {
         self.heed(now);
         let mut state = lock(&self.state);
         let price = Duration::from_secs_f64(bytes as f64 / state.rate?.get() as f64);
@@ -56,7 +60,7 @@ impl<'a> Throttle<'a> {
 
     /// How long to wait before asking again; `None` when the toll is paid, or the rate that it
     /// was reckoned by is no longer the rate.
-    pub(super) fn owed(&self, toll: Toll, now: Instant) -> Option<Duration> {
+    pub fn owed(&self, toll: Toll, now: Instant) -> Option<Duration> {
         self.heed(now);
         let wait = toll.until.saturating_duration_since(now);
         let is_due = lock(&self.state).turns == toll.turns && !wait.is_zero();

@@ -5,22 +5,21 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
-use bytes::Bytes;
-
 use super::advice::advice;
 use super::buffers::Buffers;
 use super::judge::{Judgement, Observation, judge};
 use super::names::{Named, named};
 use super::read::{Opened, Trouble};
 use super::turns::{self, Pace, Task};
+use super::view::View;
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::escape;
 use crate::event::{Activity, Event, Listener};
-use crate::hash::{Engine, Sha256Stream, Stream};
-use crate::identify::HEAD;
+use crate::hash::Engine;
 use crate::locate::{Damage, Flaw};
 use crate::report::ArchiveReport;
+use crate::transfer::Throttle;
 use crate::verdict::Verdict;
 
 /// Positions are told when so many bytes more are done.
@@ -38,6 +37,8 @@ pub struct Checker<'a> {
     pub(super) source: Option<&'a str>,
     /// SHA-256s are computed as well.
     sha256: bool,
+    /// How fast files may be read, all together.
+    throttle: Option<&'a Throttle<'a>>,
 }
 
 impl<'a> Checker<'a> {
@@ -49,7 +50,16 @@ impl<'a> Checker<'a> {
         cancel: &'a Cancel,
     ) -> Self {
         let buffers = Buffers::default();
-        Self { catalog, engine, listener, cancel, buffers, source: None, sha256: false }
+        Self {
+            catalog,
+            engine,
+            listener,
+            cancel,
+            buffers,
+            source: None,
+            sha256: false,
+            throttle: None,
+        }
     }
 
     /// What it knows.
@@ -61,6 +71,12 @@ impl<'a> Checker<'a> {
     #[must_use]
     pub fn at(self, source: Option<&'a str>) -> Self {
         Self { source, ..self }
+    }
+
+    /// The same, reading no faster than that.
+    #[must_use]
+    pub fn limited(self, throttle: &'a Throttle<'a>) -> Self {
+        Self { throttle: Some(throttle), ..self }
     }
 
     /// The same, with SHA-256s where that is `wanted`: a file is then `ok` only where its SHA-256 is
@@ -140,6 +156,18 @@ impl<'a> Checker<'a> {
         })
     }
 
+    /// So many bytes were read: keeps to the rate, if there is one.
+    pub(super) fn wait(&self, bytes: u64) {
+        let Self { throttle, cancel, .. } = self;
+        let Some(throttle) = throttle else { return };
+        let Some(toll) = throttle.take(bytes, Instant::now()) else { return };
+        while let Some(wait) = throttle.owed(toll, Instant::now())
+            && !cancel.is_cancelled()
+        {
+            cancel.sleep(wait);
+        }
+    }
+
     /// What to call the file before its content is known: as it will be called in the end, as far
     /// as the name or else the size can tell.
     fn label(&self, path: &Path, named: Named<'a>, size: u64) -> String {
@@ -179,12 +207,14 @@ impl Check<'_, '_> {
         let asked = Instant::now();
         match self.opened.next(self.path, &self.checker.buffers) {
             Ok(Some((block, done))) => {
-                self.pace.bytes += block.len() as u64;
+                let length = block.len() as u64;
+                self.pace.bytes += length;
                 self.pace.time += asked.elapsed();
                 if let Some(view) = &mut self.view {
                     view.take(block);
                 }
                 self.tell(done);
+                self.checker.wait(length);
                 None
             }
             Ok(None) => {
@@ -220,71 +250,6 @@ impl Check<'_, '_> {
         report.seconds = self.begun.elapsed().as_secs_f64();
         report
     }
-}
-
-/// What is gathered of a file block by block.
-pub(super) struct View {
-    size: u64,
-    whole: Stream,
-    sha256: Option<Sha256Stream>,
-    /// Where the file is too long: the hash of its right part, and how many bytes of it are to
-    /// come.
-    prefix: Option<(Stream, u64)>,
-    head: Vec<u8>,
-    zeros_at_end: u64,
-}
-
-impl View {
-    /// The view of a file that is longer than it should be has the length of its right part.
-    pub(super) fn new(engine: &Engine, prefix: Option<u64>, sha256: bool) -> Self {
-        Self {
-            size: 0,
-            whole: engine.stream(),
-            sha256: sha256.then(Sha256Stream::new),
-            prefix: prefix.map(|length| (engine.stream(), length)),
-            head: Vec::new(),
-            zeros_at_end: 0,
-        }
-    }
-
-    pub(super) fn take(&mut self, block: Bytes) {
-        self.size += block.len() as u64;
-        let missing = HEAD.saturating_sub(self.head.len()).min(block.len());
-        self.head.extend_from_slice(&block[..missing]);
-        let zeros = zeros_at_end(&block);
-        let before = if zeros == block.len() { self.zeros_at_end } else { 0 };
-        self.zeros_at_end = before + zeros as u64;
-        if let Some((stream, left)) = &mut self.prefix
-            && *left > 0
-        {
-            let part = usize::try_from(*left).unwrap_or(block.len()).min(block.len());
-            stream.push(block.slice(..part));
-            *left -= part as u64;
-        }
-        if let Some(sha256) = &mut self.sha256 {
-            sha256.push(block.clone());
-        }
-        self.whole.push(block);
-    }
-
-    pub(super) fn finish(self) -> Observation {
-        Observation {
-            size: self.size,
-            prefix: self.prefix.map(|(stream, _)| stream.finish()),
-            digest: self.whole.finish(),
-            sha256: self.sha256.and_then(Sha256Stream::finish),
-            head: self.head,
-            zeros_at_end: self.zeros_at_end,
-        }
-    }
-}
-
-/// How many zero bytes the block ends with.
-fn zeros_at_end(block: &[u8]) -> usize {
-    let is_zero = |chunk: &&[u8]| chunk.iter().fold(0, |all, byte| all | byte) == 0;
-    let zeros: usize = block.rchunks(64).take_while(is_zero).map(<[u8]>::len).sum();
-    let rest = &block[..block.len() - zeros];
-    zeros + rest.iter().rev().take_while(|&&byte| byte == 0).count()
 }
 
 /// A report of the file at the path that knows what is published of the archive.
@@ -351,22 +316,4 @@ pub(super) fn unreadable(
 /// The file's own name without its folders, or all of a path that has none.
 fn own_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn zeros_are_counted_from_the_end_only() {
-        for (length, last) in
-            [(0, None), (1, None), (700, None), (700, Some(0)), (700, Some(699)), (700, Some(300))]
-        {
-            let mut block = vec![0; length];
-            if let Some(index) = last {
-                block[index] = 1;
-            }
-            assert_eq!(zeros_at_end(&block), length - last.map_or(0, |index| index + 1));
-        }
-    }
 }

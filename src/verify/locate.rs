@@ -109,8 +109,10 @@ impl Checker<'_> {
             activity,
             size: Some(size),
         });
-        let mut told = 0;
-        let listen = |done| {
+        let (mut told, mut read) = (0, 0);
+        let listen = |done: u64| {
+            self.wait(done.saturating_sub(read));
+            read = read.max(done);
             if done >= told + STEP || done == size {
                 told = done;
                 let (archive, source) = (&report.name, self.source);

@@ -12,6 +12,7 @@ mod glance;
 mod judge;
 mod locate;
 mod names;
+mod notes;
 mod read;
 mod remote;
 mod targets;
@@ -20,16 +21,19 @@ mod testing;
 #[cfg(test)]
 mod tests;
 mod turns;
+mod view;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 pub use check::Checker;
+pub use notes::NotesRequest;
 pub use remote::{MirrorsRequest, verify_mirrors};
 
 use self::check::unreadable;
+use self::notes::{Before, Notes};
 use self::read::Trouble;
 use self::targets::{Target, targets};
 use self::turns::Task;
@@ -38,6 +42,8 @@ use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::report::{ArchiveReport, Report};
+use crate::transfer::Throttle;
+use crate::verdict::Verdict;
 
 /// What to check.
 #[derive(Debug, Clone)]
@@ -56,12 +62,28 @@ pub struct VerifyRequest {
     /// Find out where archives are broken, which takes another reading of those that are not
     /// whole.
     pub locate: bool,
+    /// Bytes a second that all files together are read with.
+    pub limit_rate: Option<NonZeroU64>,
+    /// A file into which another rate may be written meanwhile.
+    pub limit_rate_file: Option<PathBuf>,
+    /// Keep notes, and believe some; `None`: read everything and write nothing.
+    pub notes: Option<NotesRequest>,
 }
 
 impl VerifyRequest {
     /// All of these files and folders, read to the last byte, and those that are broken once more.
     pub const fn new(catalog: Catalog, what: Vec<PathBuf>) -> Self {
-        Self { catalog, what, readers: None, quick: false, sha256: false, locate: true }
+        Self {
+            catalog,
+            what,
+            readers: None,
+            quick: false,
+            sha256: false,
+            locate: true,
+            limit_rate: None,
+            limit_rate_file: None,
+            notes: None,
+        }
     }
 }
 
@@ -71,14 +93,26 @@ impl VerifyRequest {
 /// cancelled, is an `error`.
 pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel) -> Report {
     let start = Instant::now();
-    let targets = targets(request);
+    let mut targets = targets(request);
+    let notes =
+        request.notes.as_ref().map(|notes| Notes::open(notes, request.sha256, &targets, listener));
+    let before = notes.as_ref().map(|notes| leave_out(&mut targets, notes));
     let bytes = targets.iter().map(Target::size).fold(0, u64::saturating_add);
     listener.on(Event::Planned { archives: targets.len(), bytes });
     let engine = Engine::for_this_machine();
-    let checker =
-        Checker::new(&request.catalog, &engine, listener, cancel).with_sha256(request.sha256);
+    let throttle = Throttle::new(request.limit_rate, request.limit_rate_file.as_deref(), listener);
+    let checker = Checker::new(&request.catalog, &engine, listener, cancel)
+        .with_sha256(request.sha256)
+        .limited(&throttle);
     let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
-    let settle = |index: usize, report| {
+    let settle = |index: usize, report: ArchiveReport| {
+        // Of a file whose reading was interrupted nothing is known.
+        let is_known = report.verdict != Verdict::Error || !cancel.is_cancelled();
+        if let (Some(notes), Some(before)) = (&notes, &before)
+            && let Some(before) = before[index].as_ref().filter(|_| is_known)
+        {
+            notes.keep(before, &report);
+        }
         listener.on(Event::Settled(reports[index].get_or_init(|| report)));
     };
     let broken = Mutex::new(Vec::new());
@@ -92,10 +126,28 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     });
     let broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
     checker.locate_all(&broken, request.readers, settle);
+    if let Some(notes) = notes.as_ref().filter(|_| !cancel.is_cancelled()) {
+        notes.end();
+    }
     // A target whose thread ended early has no report.
     let reports = reports.into_iter().map(OnceLock::into_inner).zip(&targets);
     let archives = reports.map(|(report, target)| report.unwrap_or_else(|| target.unchecked()));
     Report::new("verify", archives.collect(), start.elapsed().as_secs_f64())
+}
+
+/// Settles those that need not be read again; of the others, what they are before they are read.
+fn leave_out<'a>(targets: &mut [Target<'a>], notes: &Notes<'_>) -> Vec<Option<Before<'a>>> {
+    let settle = |target: &mut Target<'a>| {
+        let Target::File { path, expected: Some(archive), .. } = target else { return None };
+        match notes.believe(path, archive) {
+            Ok(report) => {
+                *target = Target::Settled(Box::new(report));
+                None
+            }
+            Err(before) => before,
+        }
+    };
+    targets.iter_mut().map(settle).collect()
 }
 
 /// Checks all targets, or only glances at them. Each report goes to `settle` with the number of its

@@ -3,13 +3,13 @@
 
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use bytes::Bytes;
 
 use super::buffers::{BLOCK, Buffers};
-use crate::disk::File;
+use crate::disk::{File, Stamp};
 
 /// Why a file could not be read to its end as one file.
 #[derive(Debug, thiserror::Error)]
@@ -105,23 +105,11 @@ impl Opened {
 
     /// Whether the file was not written to since it was opened, and is still the one at the path.
     pub(super) fn is_as_it_was(&self, path: &Path) -> bool {
-        let is_same =
-            |now: io::Result<Metadata>| now.is_ok_and(|now| stamp(&now) == stamp(&self.metadata));
+        let is_same = |now: io::Result<Metadata>| {
+            now.is_ok_and(|now| Stamp::of(&now) == Stamp::of(&self.metadata))
+        };
         is_same(self.file.metadata()) && is_same(fs::metadata(path))
     }
-}
-
-/// All that differs when a file was written to or another one put in its place.
-fn stamp(metadata: &Metadata) -> [i128; 7] {
-    [
-        metadata.dev().into(),
-        metadata.ino().into(),
-        metadata.len().into(),
-        metadata.mtime().into(),
-        metadata.mtime_nsec().into(),
-        metadata.ctime().into(),
-        metadata.ctime_nsec().into(),
-    ]
 }
 
 fn refuse_all_but_files(metadata: &Metadata) -> Result<(), Trouble> {

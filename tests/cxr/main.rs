@@ -39,6 +39,7 @@ mod quick;
 mod read_only;
 mod reports;
 mod resume;
+mod scheduled;
 mod selftest;
 mod servers;
 mod sha256;

@@ -7,8 +7,8 @@ use crate::digest::Digest;
 use crate::hash::Engine;
 use crate::source::Opened;
 use crate::transfer::{Reader, Wish};
-use crate::verify::check::View;
 use crate::verify::judge::Observation;
+use crate::verify::view::View;
 
 /// Takes an archive's bytes and has its digest at the end.
 pub(super) struct Hashing<'a> {

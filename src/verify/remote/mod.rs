@@ -24,7 +24,7 @@ use crate::hash::Engine;
 use crate::identify::HEAD;
 use crate::report::{ArchiveReport, Report};
 use crate::source::{ClientError, ClientOptions, Source, SourceSpec};
-use crate::transfer::{self, Errand, Options, Policy, Reader};
+use crate::transfer::{self, Errand, Options, Policy, Reader, Throttle};
 
 /// Which mirrors to check, and how.
 #[derive(Debug, Clone)]
@@ -46,7 +46,8 @@ pub struct MirrorsRequest {
     pub stall_timeout: Duration,
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
-    /// Bytes a second that all connections together may receive.
+    /// Bytes a second that all connections together may receive; and another so many for reading
+    /// local folders.
     pub limit_rate: Option<NonZeroU64>,
     /// A file in which another limit may stand: it is looked at every second, and `limit_rate`
     /// holds while there is no such file or it says `none`.
@@ -221,7 +222,9 @@ impl<'a> Check<'a> {
         let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) =
             places.map(|(index, place)| (index, archive_in(dir, place.archive))).unzip();
         let checker = Checker::new(&request.catalog, engine, listener, cancel);
-        let checker = checker.at(self.label(mirror)).with_sha256(request.sha256);
+        let throttle =
+            Throttle::new(request.limit_rate, request.limit_rate_file.as_deref(), listener);
+        let checker = checker.at(self.label(mirror)).with_sha256(request.sha256).limited(&throttle);
         check_all(&targets, &checker, request.readers, request.quick, |index, report| {
             self.settle(numbers[index], report);
         });

@@ -1,0 +1,192 @@
+//! Notes of what was verified when, for checks that go on or are made again.
+//!
+//! They are kept only where they are asked for, in `.cxr/` of the folder; where that cannot be
+//! written to, in a folder of the user's own. A note is believed only while the file is the same,
+//! and only as far as the request says. Whoever can write to the folder can write its notes too:
+//! a check without notes trusts nothing but the digests.
+
+mod note;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use self::note::{Note, Pass};
+use super::advice::folder_of;
+use super::check::blank;
+use super::targets::Target;
+use crate::catalog::Archive;
+use crate::disk::{self, DiskError, Folder, Stamp};
+use crate::event::{Event, Listener};
+use crate::hash::Chain;
+use crate::report::ArchiveReport;
+use crate::units;
+use crate::verdict::Verdict;
+
+/// Which notes are believed, and where else they may be kept.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NotesRequest {
+    /// Go on with the pass that was interrupted: what it has verified is not read again.
+    pub resume: bool,
+    /// What was verified no longer ago than this is not read again.
+    pub since: Option<Duration>,
+    /// The folder for notes of folders that cannot be written to; `None`: there is none.
+    pub state: Option<PathBuf>,
+}
+
+/// The notes of all folders that are checked.
+pub(super) struct Notes<'a> {
+    request: &'a NotesRequest,
+    sha256: bool,
+    listener: &'a dyn Listener,
+    folders: BTreeMap<PathBuf, Places>,
+    now: SystemTime,
+}
+
+/// Where the notes of one folder are kept, the preferred place first.
+struct Places {
+    places: Vec<Folder>,
+    /// The number of the pass that is under way, if there is one.
+    pass: Option<u64>,
+}
+
+/// A file that is to be read, as it was before.
+pub(super) struct Before<'a> {
+    archive: &'a Archive,
+    dir: PathBuf,
+    path: PathBuf,
+    stamp: Stamp,
+}
+
+impl<'a> Notes<'a> {
+    /// The notes of every folder in which a target lies.
+    pub(super) fn open(
+        request: &'a NotesRequest,
+        sha256: bool,
+        targets: &[Target<'_>],
+        listener: &'a dyn Listener,
+    ) -> Self {
+        let mut notes =
+            Self { request, sha256, listener, folders: BTreeMap::new(), now: SystemTime::now() };
+        for target in targets {
+            if let Target::File { path, expected: Some(archive), .. } = target {
+                let dir = folder_of(archive, path);
+                if !notes.folders.contains_key(&dir) {
+                    let places = notes.begin(&dir);
+                    notes.folders.insert(dir, places);
+                }
+            }
+        }
+        notes
+    }
+
+    /// Finds the pass that was interrupted in the folder, or begins one.
+    fn begin(&self, dir: &Path) -> Places {
+        let mut places = Places { places: places(dir, self.request.state.as_deref()), pass: None };
+        if self.request.resume {
+            let interrupted = places.places.iter().find_map(Pass::read);
+            let pass = interrupted.unwrap_or_else(|| Pass::new(fastrand::u64(..)));
+            places.pass = Some(pass.number());
+            if interrupted.is_none() {
+                self.tell(places.write(|folder| pass.write(folder)), "cannot be resumed");
+            }
+        }
+        places
+    }
+
+    /// The report of a file that is not to be read again; else what is known of it now.
+    pub(super) fn believe<'t>(
+        &self,
+        path: &Path,
+        archive: &'t Archive,
+    ) -> Result<ArchiveReport, Option<Before<'t>>> {
+        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file).ok_or(None)?;
+        let (dir, stamp) = (folder_of(archive, path), Stamp::of(&metadata));
+        let age = self.folders.get(&dir).and_then(|places| self.age(places, archive, &stamp));
+        let Some(age) = age else {
+            return Err(Some(Before { archive, dir, path: path.to_owned(), stamp }));
+        };
+        let detail = format!("verified {} ago, unchanged since", units::duration(age));
+        Ok(ArchiveReport {
+            actual_size: Some(stamp.size()),
+            bytes_reused: stamp.size(),
+            detail: Some(detail),
+            ..blank(path, Some(archive), Verdict::Ok)
+        })
+    }
+
+    /// How long ago the file was verified as this archive, where that is believed.
+    fn age(&self, places: &Places, archive: &Archive, stamp: &Stamp) -> Option<Duration> {
+        let note = places.latest(archive).filter(|note| note.holds(archive, stamp, self.sha256))?;
+        // What is yet to come was noted by a clock that was wrong.
+        let age = self.now.duration_since(note.time()).ok();
+        let is_of_this_pass = places.pass.is_some() && note.pass() == places.pass;
+        let is_recent = self.request.since.is_some_and(|since| age.is_some_and(|age| age <= since));
+        (is_of_this_pass || is_recent).then(|| age.unwrap_or_default())
+    }
+
+    /// Notes what became of a file. One that has changed since it was looked at is not noted.
+    pub(super) fn keep(&self, before: &Before<'_>, report: &ArchiveReport) {
+        let Before { archive, dir, path, stamp } = before;
+        let Some(places) = self.folders.get(dir) else { return };
+        let is_ok = report.verdict == Verdict::Ok;
+        let is_same = fs::metadata(path).is_ok_and(|now| Stamp::of(&now) == *stamp);
+        // What is wrong needs a note only where an earlier one says otherwise.
+        if (is_ok && !is_same) || (!is_ok && places.latest(archive).is_none()) {
+            return;
+        }
+        let sha256 = report.actual_sha256.filter(|_| self.sha256);
+        let note = Note::new(archive, *stamp, is_ok, sha256, places.pass);
+        self.tell(places.write(|folder| note.write(folder, archive)), "will be read again");
+    }
+
+    /// All has been checked: the next pass begins anew.
+    pub(super) fn end(&self) {
+        for places in self.folders.values().filter(|places| places.pass.is_some()) {
+            for folder in &places.places {
+                // What cannot be removed here was not written here either.
+                let _ = Pass::remove(folder);
+            }
+        }
+    }
+
+    fn tell(&self, written: Result<(), DiskError>, so: &str) {
+        if let Err(error) = written {
+            let message = format!("no note could be kept, and what is checked {so}: {error}");
+            self.listener.on(Event::Notice { message: &message });
+        }
+    }
+}
+
+impl Places {
+    /// The latest note of the archive, wherever it is.
+    fn latest(&self, archive: &Archive) -> Option<Note> {
+        let notes = self.places.iter().filter_map(|folder| Note::read(folder, archive));
+        notes.max_by_key(Note::time)
+    }
+
+    /// Writes at the first place where that can be done.
+    fn write(&self, write: impl Fn(&Folder) -> Result<(), DiskError>) -> Result<(), DiskError> {
+        let mut first = None;
+        for folder in &self.places {
+            match disk::make_folder(folder.own()).and_then(|()| write(folder)) {
+                Ok(()) => return Ok(()),
+                Err(error) => first = first.or(Some(error)),
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+}
+
+/// The folder itself, and one for it among the user's own.
+fn places(dir: &Path, state: Option<&Path>) -> Vec<Folder> {
+    let own = Folder::new(dir);
+    let elsewhere = state.and_then(|state| {
+        let whole = fs::canonicalize(own.dir()).ok()?;
+        let mut name = Chain::new();
+        name.update(whole.as_os_str().as_encoded_bytes());
+        Some(Folder::with_own(dir, state.join(name.finish().to_string())))
+    });
+    [Some(own), elsewhere].into_iter().flatten().collect()
+}

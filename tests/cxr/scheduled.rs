@@ -1,0 +1,241 @@
+//! Checks that go on, checks that are made again, and checks that give way: `--resume`, `--since`,
+//! `--limit-rate`, `--background`.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{Archive, Cxr, NAMES, Running, Sandbox, archive, archives, stored};
+
+/// A small archive and a large one, both right, in the data folder.
+fn filled() -> (Sandbox, Vec<Archive>) {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), stored(NAMES[1], 6, 2)]);
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    (sandbox, all)
+}
+
+fn verify(sandbox: &Sandbox, all: &[Archive], words: &[&str]) -> Cxr {
+    sandbox.verify(all).arg("data").args(words)
+}
+
+/// The notes in a folder.
+fn notes(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|ending| ending == "note")).collect()
+}
+
+/// A slow pass that has found the small archive right and is at the large one.
+fn under_way(sandbox: &Sandbox, all: &[Archive], words: &[&str]) -> Running {
+    let mut running = verify(sandbox, all, words).args(["--limit-rate", "1M"]).spawn();
+    running.until("a note", || notes(&sandbox.data().join(".cxr")).len() == 1);
+    running
+}
+
+#[test]
+fn an_interrupted_pass_goes_on_and_the_next_one_begins_anew() {
+    for ends in [
+        |running: Running| {
+            running.signal(Signal::INT);
+            running.wait().exits(130).says("--resume");
+        },
+        |running: Running| drop(running.kill()),
+    ] {
+        let (sandbox, all) = filled();
+        ends(under_way(&sandbox, &all, &["--resume"]));
+        let report = verify(&sandbox, &all, &["--resume"]).report(0);
+        report.all_ok();
+        report.line(NAMES[0]).because("verified").because("ago, unchanged since");
+        // It was not read in this run.
+        assert!(report.line(NAMES[0]).value["actual_md5"].is_null(), "{}", report.shown());
+        assert_eq!(report.line(NAMES[1]).detail(), "");
+        // That pass has come to its end: everything is read again.
+        let report = verify(&sandbox, &all, &["--resume"]).report(0);
+        for line in report.lines() {
+            assert_eq!(line.detail(), "", "{}", report.shown());
+        }
+    }
+}
+
+#[test]
+fn what_has_changed_since_is_read_again() {
+    let (sandbox, all) = filled();
+    under_way(&sandbox, &all, &["--resume"]).kill();
+    let path = sandbox.data().join(NAMES[0]);
+    let modified = fs::metadata(&path).unwrap().modified().unwrap();
+    fs::write(&path, all[0].flipped(200_000)).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    let report = verify(&sandbox, &all, &["--resume"]).report(1);
+    assert_eq!(report.verdicts(), ["corrupt", "ok"]);
+}
+
+#[test]
+fn what_was_verified_lately_is_not_read_again() {
+    let (sandbox, all) = filled();
+    let first = verify(&sandbox, &all, &["--since", "1h"]).report(0);
+    assert_eq!(first.lines()[0].detail(), "", "nothing was noted before");
+    let second = verify(&sandbox, &all, &["--since", "1h"]).report(0);
+    for line in second.lines() {
+        line.is("ok").because("verified").because("ago, unchanged since");
+    }
+    // Longer ago than that.
+    std::thread::sleep(Duration::from_millis(1100));
+    let third = verify(&sandbox, &all, &["--since", "0s"]).report(0);
+    assert_eq!(third.lines()[0].detail(), "", "{}", third.shown());
+    let text = sandbox.cxr(["verify", "data", "--since", "1h", "--checksums"]);
+    let outcome = text.arg(sandbox.path("table.md5")).run();
+    outcome.exits(0).prints_line(&["ok ", NAMES[0], "ago, unchanged since"]).is_plain();
+}
+
+/// As if the disk had lost a bit: the file's times are those of the note.
+fn rot(sandbox: &Sandbox, archive: &Archive) {
+    let path = sandbox.data().join(&archive.name);
+    fs::write(&path, archive.flipped(200_000)).unwrap();
+    let now = fs::metadata(&path).unwrap();
+    let note = notes(&sandbox.data().join(".cxr"));
+    let note = note.iter().find(|note| note.to_string_lossy().contains(&archive.name)).unwrap();
+    edit(note, "modified", &json!([now.mtime(), now.mtime_nsec()]));
+    edit(note, "changed", &json!([now.ctime(), now.ctime_nsec()]));
+}
+
+fn edit(note: &Path, field: &str, value: &serde_json::Value) {
+    let mut json: serde_json::Value = serde_json::from_slice(&fs::read(note).unwrap()).unwrap();
+    assert!(!json[field].is_null(), "{json}");
+    json[field] = value.clone();
+    fs::write(note, json.to_string()).unwrap();
+}
+
+#[test]
+fn a_plain_verify_trusts_no_note_and_writes_none() {
+    let (sandbox, all) = filled();
+    verify(&sandbox, &all, &["--since", "1h"]).report(0);
+    rot(&sandbox, &all[0]);
+    let before = sandbox.files("data");
+    verify(&sandbox, &all, &[]).report(1).line(NAMES[0]).is("corrupt");
+    assert_eq!(sandbox.files("data"), before);
+    // A note is no more than that: it believes what it was told of the file.
+    verify(&sandbox, &all, &["--since", "1h"]).report(0);
+    // But once the file was found wrong, its note says so.
+    verify(&sandbox, &all, &["--since", "0s", "--resume"]).report(1).line(NAMES[0]).is("corrupt");
+    let report = verify(&sandbox, &all, &["--since", "1h"]).report(1);
+    assert_eq!(report.verdicts(), ["corrupt", "ok"]);
+    report.line(NAMES[1]).because("unchanged since");
+}
+
+#[test]
+fn notes_that_cannot_be_are_not_believed() {
+    let (sandbox, all) = filled();
+    verify(&sandbox, &all, &["--since", "1h"]).report(0);
+    for (field, value) in [
+        // By a clock that was wrong.
+        ("time", json!(u64::MAX)),
+        ("time", json!(9_999_999_999_u64)),
+        ("md5", json!("0")),
+        ("size", json!(1)),
+        ("inode", json!(1)),
+        ("ok", json!(false)),
+    ] {
+        for note in notes(&sandbox.data().join(".cxr")) {
+            edit(&note, field, &value);
+        }
+        let report = verify(&sandbox, &all, &["--since", "1h"]).report(0);
+        assert!(report.lines().iter().all(|line| line.detail().is_empty()), "{field} {value}");
+    }
+    for note in notes(&sandbox.data().join(".cxr")) {
+        fs::write(note, "{}").unwrap();
+    }
+    let report = verify(&sandbox, &all, &["--since", "1h"]).report(0);
+    assert_eq!(report.lines()[0].detail(), "");
+}
+
+#[test]
+fn a_note_of_the_md5_alone_does_not_do_for_the_sha_256() {
+    let (sandbox, all) = filled();
+    let table = sandbox.table_with_sha256s(&all);
+    let verify = |words: &[&str]| {
+        let cxr = sandbox.cxr(["verify", "data", "--since", "1h", "--format", "json"]);
+        cxr.arg("--checksums").arg(&table).args(words).report(0)
+    };
+    verify(&[]);
+    assert_eq!(verify(&["--sha256"]).lines()[0].detail(), "");
+    verify(&["--sha256"]).lines()[0].because("unchanged since");
+    verify(&[]).lines()[0].because("unchanged since");
+}
+
+#[test]
+fn notes_of_a_folder_that_cannot_be_written_to_are_kept_where_xdg_says() {
+    let (sandbox, all) = filled();
+    let set = |path: PathBuf, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    fs::create_dir(sandbox.path("state")).unwrap();
+    set(sandbox.path("state"), 0o777);
+    set(sandbox.root().to_owned(), 0o755);
+    set(sandbox.data(), 0o555);
+    let run = |state: &str| {
+        let cxr = verify(&sandbox, &all, &["--since", "1h", "--resume"]).unprivileged();
+        cxr.env("XDG_STATE_HOME", sandbox.path(state)).run()
+    };
+    run("state").exits(0).report().all_ok();
+    let folders = fs::read_dir(sandbox.path("state/cxr")).unwrap();
+    let folders: Vec<_> = folders.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(folders.len(), 1);
+    assert_eq!(notes(&folders[0]).len(), 2);
+    run("state").exits(0).report().lines()[1].because("unchanged since");
+    assert_eq!(sandbox.files("data").len(), 2, "nothing was written to the folder");
+    // Where that cannot be written to either, everything is checked all the same.
+    set(sandbox.path("home"), 0o555);
+    let outcome = run("home/nowhere");
+    outcome.exits(0).says("no note could be kept").report().all_ok();
+    assert_eq!(outcome.report().lines()[0].detail(), "");
+    set(sandbox.data(), 0o755);
+}
+
+#[test]
+fn notes_are_of_folders_that_are_read() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    for words in [["--resume", "--quick"], ["--resume", "--from"], ["--since", "7d"]] {
+        let mut words = words.to_vec();
+        words.push(if words[1] == "--from" { "data" } else { "--quick" });
+        verify(&sandbox, &all, &words).run().exits(2).says("--resume and --since");
+    }
+    sandbox.cxr(["verify", "--since", "yesterday"]).run().exits(2).says("7d");
+}
+
+#[test]
+fn files_are_read_no_faster_than_allowed() {
+    let (sandbox, all) = filled();
+    let begun = Instant::now();
+    verify(&sandbox, &all, &["--limit-rate", "4M"]).report(0).all_ok();
+    let least = 0.9 * (all[0].size() + all[1].size()) as f64 / f64::from(4 << 20);
+    assert!(begun.elapsed().as_secs_f64() > least, "{:?}", begun.elapsed());
+}
+
+/// The scheduling policy of a process's first thread: field 41 of `stat`, as proc(5) counts. Those
+/// that it starts have the same.
+fn policy(process: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(38).map(str::to_owned)
+}
+
+#[test]
+fn a_check_in_the_background_gives_way() {
+    const SCHED_IDLE: &str = "5";
+    let (sandbox, all) = filled();
+    let slow = |words: &[&str]| verify(&sandbox, &all, words).args(["--limit-rate", "10K"]).spawn();
+    // How fast it then is depends on everybody else.
+    let mut running = slow(&["--background"]);
+    let id = running.id();
+    running.until("the policy", || policy(id).is_some_and(|policy| policy == SCHED_IDLE));
+    running.kill();
+    let mut running = slow(&["--resume"]);
+    let (id, pass) = (running.id(), sandbox.path("data/.cxr/pass"));
+    running.until("the beginning", || pass.exists());
+    assert_ne!(policy(id).as_deref(), Some(SCHED_IDLE));
+}
