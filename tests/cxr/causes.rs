@@ -193,7 +193,8 @@ fn another_etag_in_mid_download_is_told_with_the_wrong_md5() {
 fn a_head_without_an_end_is_refused() {
     let (_, server, shown) = told(&archives(1), [Fault::EndlessHead.first(1)], 0);
     says(&shown, &["protocol error: message head is too large", "trying again"]);
-    assert!(server.heads() < 4 << 20, "{} bytes of headers were taken", server.heads());
+    // What lies unread in the sockets counts here too: some MiB, 36 at most by Linux's defaults.
+    assert!(server.heads() < 40 << 20, "{} bytes of headers were taken", server.heads());
 }
 
 #[test]
