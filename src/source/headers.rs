@@ -68,7 +68,8 @@ fn used_up_for(quota: &str) -> Option<Duration> {
     parameter("t").map(Duration::from_secs)
 }
 
-/// Without what stands between quotation marks, where commas and semicolons mean nothing.
+/// With one quotation mark for all that stands between two of them, where commas and semicolons
+/// mean nothing.
 fn without_names(value: &str) -> String {
     let (mut inside, mut escaped) = (false, false);
     let outside = |c: &char| {
@@ -78,7 +79,7 @@ fn without_names(value: &str) -> String {
             _ => {}
         }
         escaped = was_inside && *c == '\\' && !escaped;
-        !was_inside && !inside
+        !was_inside
     };
     value.chars().filter(outside).collect()
 }

@@ -5,6 +5,10 @@ use std::cell::{Cell, RefCell};
 use super::schedule::Lease;
 use crate::source::{Client, ClientError, ClientOptions};
 
+/// Turns of the runtime after a lease: in the first, the client sees that nobody reads the answer
+/// any more, and in the second its connection is dropped. The rest is for luck.
+const TURNS: usize = 8;
+
 /// Makes the client when it is first needed, which takes some milliseconds; it lives in this
 /// thread's runtime.
 #[derive(Debug)]
@@ -47,4 +51,15 @@ impl<'a> Clients<'a> {
         self.fresh.set(lease.fresh);
         self.get()
     }
+}
+
+/// Does the work, then lets the client close an answer that was left before its end. It can do so
+/// only while its runtime runs, which is not while this thread waits for the next lease: until then
+/// the server would go on sending into buffers of the system that nobody reads.
+pub(super) async fn letting_go<T>(work: impl Future<Output = T>) -> T {
+    let result = work.await;
+    for _ in 0..TURNS {
+        tokio::task::yield_now().await;
+    }
+    result
 }

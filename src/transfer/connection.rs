@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
-use super::clients::Clients;
+use super::clients::{Clients, letting_go};
 use super::flight::{Flight, Trouble};
 use super::schedule::{Lease, Next, Reaction};
 use super::{Job, Transfer, lock};
@@ -39,7 +39,7 @@ impl<'a> Connection<'a> {
             let Some(job) = self.transfer.job(lease.archive) else { continue };
             let mut flight = Flight::new(self.transfer, &job, &lease);
             let result = match self.clients.for_lease(&lease) {
-                Ok(client) => self.runtime.block_on(flight.fly(&client)),
+                Ok(client) => self.runtime.block_on(letting_go(flight.fly(&client))),
                 Err(error) => Err(Fault::File(error.to_string()).into()),
             };
             let (result, delivered) = flight.land(result);

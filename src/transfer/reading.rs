@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tokio::runtime::Runtime;
 
 use self::flight::Flight;
-use super::clients::Clients;
+use super::clients::{Clients, letting_go};
 use super::line::Cut;
 use super::schedule::{Lease, Next, Reaction, Schedule};
 use super::throttle::Throttle;
@@ -189,7 +189,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
             let (delivered, result) = {
                 let mut flight = Flight::new(self, &mut job, &lease);
                 let result = match clients.for_lease(&lease) {
-                    Ok(client) => runtime.block_on(flight.fly(&client)),
+                    Ok(client) => runtime.block_on(letting_go(flight.fly(&client))),
                     Err(error) => Err(Fault::File(error.to_string()).into()),
                 };
                 (flight.land(), result)
