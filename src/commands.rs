@@ -8,6 +8,8 @@ use anyhow::Context;
 use cxr::catalog::{Catalog, MAX_CHECKSUMS_BYTES};
 use cxr::cite::CITATION;
 use cxr::fetch::FetchError;
+use cxr::leftovers::{self, leftovers};
+use cxr::progress::Messages;
 use cxr::source::ClientError;
 use cxr::verdict::ExitStatus;
 use cxr::{escape, interchange, list, report, verify};
@@ -87,11 +89,16 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
         }
         Command::Selftest(selftest) => checkup::run(selftest, &settings, resume),
         Command::List(List { dir }) => {
-            let rows = list::rows(&catalog()?, &dir);
-            print(|out| match settings.format {
+            let catalog = catalog()?;
+            let (rows, leftovers) = (list::rows(&catalog, &dir), leftovers(&catalog, &dir));
+            let status = print(|out| match settings.format {
                 Format::Text => list::write_text(&rows, out),
-                Format::Json => list::write_document(&rows, out),
-            })
+                Format::Json => list::write_document(&rows, &leftovers, out),
+            })?;
+            if let Some(words) = leftovers::words(&leftovers, &dir) {
+                Messages::new(settings.verbosity).note(words);
+            }
+            Ok(status)
         }
         Command::Checksums(checksums) => {
             let resolved = checksums.resolve(&catalog()?, settings.format);

@@ -21,6 +21,7 @@
 //! - [`progress`] listens and speaks to standard error: bars, lines, and messages.
 //! - [`verify`] checks what is here, and [`fetch`] gets what is not: the two that do the work.
 //! - [`selftest`] has them work against a server of its own, and says whether they can here.
+//! - [`leftovers`] finds what belongs to no archive of the table any more.
 //! - [`list`] shows the catalogue and what is here of it, and [`mod@cite`] what NIH asks for.
 //!
 //! ```no_run
@@ -50,6 +51,7 @@ pub mod fuzzing;
 pub mod hash;
 pub mod identify;
 pub mod interchange;
+pub mod leftovers;
 pub mod list;
 pub mod locate;
 pub mod progress;

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::catalog::{Archive, Catalog};
 use crate::digest::{Digest, Sha256};
 use crate::disk::Folder;
+use crate::leftovers::Leftover;
 use crate::report::write_json;
 use crate::{escape, transfer, units};
 
@@ -52,6 +53,7 @@ pub struct Row {
 struct Document<'a> {
     schema: &'static str,
     archives: &'a [Row],
+    leftovers: &'a [Leftover],
 }
 
 /// Looks for every archive in the folder, under its name and then under its other name.
@@ -121,13 +123,13 @@ pub fn write_text(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     })
 }
 
-/// Writes the document and a line's end.
+/// Writes the document, with what is left over beside the archives, and a line's end.
 ///
 /// # Errors
 ///
 /// Those of `out`.
-pub fn write_document(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
-    write_json(&Document { schema: SCHEMA, archives: rows }, out)
+pub fn write_document(rows: &[Row], leftovers: &[Leftover], out: &mut dyn Write) -> io::Result<()> {
+    write_json(&Document { schema: SCHEMA, archives: rows, leftovers }, out)
 }
 
 impl Row {
@@ -231,7 +233,7 @@ mod tests {
     fn the_document_says_the_same() {
         let dir = folder();
         let mut out = Vec::new();
-        write_document(&table(dir.path()), &mut out).unwrap();
+        write_document(&table(dir.path()), &[], &mut out).unwrap();
         let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(document["schema"], "cxr.list/1");
         let states: Vec<_> =

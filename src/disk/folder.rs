@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::DiskError;
 use crate::catalog::Archive;
+use crate::escape;
 
 /// The name of the folder in the user's folder that belongs to the program.
 const OWN: &str = ".cxr";
@@ -31,6 +32,27 @@ pub enum Kept {
     Receipt,
     /// A note of `verify` on the archive.
     Note,
+}
+
+impl Kept {
+    /// Those of an archive that is not whole yet.
+    pub const UNFINISHED: [Self; 2] = [Self::Part, Self::Journal];
+
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Part => "part",
+            Self::Journal => "journal",
+            Self::Receipt => "receipt",
+            Self::Note => "note",
+        }
+    }
+
+    /// Whether a file in the program's own folder is of an archive that is not whole yet, by its
+    /// name.
+    pub fn is_unfinished(path: &Path) -> bool {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        Self::UNFINISHED.iter().any(|kept| Some(kept.ending()) == ending)
+    }
 }
 
 impl Folder {
@@ -83,13 +105,7 @@ impl Folder {
     /// What is kept for the archive. The name has the archive's MD5 in it, so that what was begun
     /// for other content is never taken for this.
     pub fn kept(&self, archive: &Archive, kept: Kept) -> PathBuf {
-        let ending = match kept {
-            Kept::Part => "part",
-            Kept::Journal => "journal",
-            Kept::Receipt => "receipt",
-            Kept::Note => "note",
-        };
-        self.own.join(format!("{}.{ending}", key(archive)))
+        self.own.join(format!("{}.{}", key(archive), kept.ending()))
     }
 
     /// Where bytes that failed their MD5 are kept, if that was asked for; a name that is free.
@@ -107,12 +123,13 @@ impl Folder {
     }
 }
 
-/// A file name for the archive: flat, within bounds, its own.
+/// A file name for the archive: flat, within bounds, harmless to show, its own.
 fn key(archive: &Archive) -> String {
     let mut flat = String::new();
     for c in archive.name.chars() {
         match c {
-            '/' | '%' | '\0'..='\x1f' | '\x7f' => flat.extend(format!("%{:02x}", c as u32).chars()),
+            '/' | '%' => flat.extend(format!("%{:02x}", c as u32).chars()),
+            c if escape::is_unsafe(c) => flat.extend(format!("%{:02x}", c as u32).chars()),
             _ => flat.push(c),
         }
     }
@@ -143,6 +160,7 @@ mod tests {
             folder.kept(&archive("a/b%\n.gz"), Kept::Part),
             Path::new("./.cxr/a%2fb%25%0a.gz.d41d8cd9.part")
         );
+        assert_eq!(key(&archive("a\u{202e}zg.\u{9b}m")), "a%202ezg.%9bm.d41d8cd9");
         let long = |end| key(&archive(&format!("{}{end}", "ä".repeat(300))));
         assert!(long("a").len() < 220);
         assert_ne!(long("a"), long("b"));

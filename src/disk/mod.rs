@@ -56,6 +56,20 @@ impl DiskError {
     pub fn is_full(&self) -> bool {
         matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
     }
+
+    /// What the user can do about it.
+    pub fn remedy(&self) -> &'static str {
+        match self.source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                "make the folder writable"
+            }
+            io::ErrorKind::CrossesDevices => {
+                "let the archive's folder be on the file system that .cxr is on"
+            }
+            _ => "see what the system's log says of the disk",
+        }
+    }
 }
 
 /// Reads the beginning of a file: so many bytes, or all it has.

@@ -69,11 +69,7 @@ pub(super) fn report(
         Ending::Error(error) => {
             report.verdict = Verdict::Error;
             report.detail = Some(format!("{error}; {here}"));
-            report.next = Some(if error.is_full() {
-                format!("free some space; {}", again("goes on"))
-            } else {
-                format!("see what the system's log says of the disk; {}", again("goes on"))
-            });
+            report.next = Some(format!("{}; {}", error.remedy(), again("goes on")));
         }
         Ending::Stopped(Halt::DiskFull(why)) => {
             report.verdict = Verdict::Error;

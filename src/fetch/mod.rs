@@ -20,6 +20,7 @@ use crate::disk::{Folder, Lock, LockError, Waiting};
 use crate::escape;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
+use crate::leftovers::{leftovers, words};
 use crate::report::Report;
 use crate::source::{ClientOptions, Source, SourceSpec};
 use crate::transfer::{Options, Policy};
@@ -128,6 +129,9 @@ pub fn fetch(
     let folder = Folder::new(&request.dir);
     let lock =
         if request.dry_run { None } else { Some(begin(request, &folder, listener, cancel)?) };
+    if let Some(message) = words(&leftovers(&request.catalog, &request.dir), &request.dir) {
+        listener.on(Event::Notice { message: &message });
+    }
     let bytes = archives.iter().filter_map(|archive| archive.size).sum();
     listener.on(Event::Planned { archives: archives.len(), bytes });
     let sources: Vec<Source> = request.sources.iter().cloned().map(Source::new).collect();

@@ -88,6 +88,25 @@ fn a_read_only_disk_is_an_error_that_names_it() {
 }
 
 #[test]
+fn an_archive_that_belongs_on_another_file_system_is_an_error_and_nothing_is_lost() {
+    let (sandbox, mut all) = (Sandbox::new(), archives(1));
+    "parts/first.tar.gz".clone_into(&mut all[0].name);
+    std::fs::create_dir(sandbox.path("data/parts")).unwrap();
+    let Some(disk) = SmallDisk::mount(&sandbox.path("data/parts"), 4096) else { return };
+    let server = Server::with(&all);
+    let fetch = sandbox.fetch(&server, &all).arg("--dir").arg(sandbox.data());
+    let report = disk.see(fetch).report(3);
+    let line = report.only();
+    line.is("error").because("could not be renamed").because("cross-device");
+    line.because("kept in .cxr/").next("on the file system that .cxr is on");
+    // Without the mount, the same command has only to rename it.
+    server.forget();
+    let report = sandbox.fetch(&server, &all).report(0);
+    assert_eq!(report.downloaded(), 0, "{}", report.shown());
+    sandbox.has(&all[0]);
+}
+
+#[test]
 fn a_folder_we_may_not_write_is_an_error_that_names_it() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);

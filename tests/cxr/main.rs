@@ -27,6 +27,7 @@ mod faulty;
 mod fetch;
 mod github;
 mod interchange;
+mod leftovers;
 mod locate;
 mod lock;
 mod mirror;

@@ -110,6 +110,20 @@ fn json_is_alone_on_standard_output() {
 }
 
 #[test]
+fn without_a_terminal_there_is_a_line_now_and_then() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 200_000 });
+    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
+    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    let outcome = fetch.env("CXR_HEARTBEAT", "0.2").run();
+    outcome.exits(0).is_plain();
+    let stderr = outcome.stderr();
+    let beats = stderr.lines().filter(|line| line.contains(" %), "));
+    outcome.expect(beats.count() >= 3, "some lines of progress");
+}
+
+#[test]
 fn retries_are_told() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
@@ -177,6 +191,21 @@ fn a_terminal_shows_progress_that_never_passes_100_percent() {
         }
     }
     sandbox.has(&all[0]);
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines_and_no_bars() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 1)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 400_000 });
+    sandbox.table(&all);
+    let from = server.base();
+    let command = format!("\"$CXR\" fetch --dir data --checksums table.md5 --from {from}");
+    let Some(shown) = on_a_terminal(&sandbox, &command, &[("TERM", "dumb")]) else { return };
+    assert!(shown.contains("2 ok"), "{shown:?}");
+    let control = shown.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\r'));
+    assert_eq!(control, None, "{shown:?}");
+    assert!(!shown.trim_end().replace("\r\n", "\n").contains('\r'), "{shown:?}");
 }
 
 #[test]

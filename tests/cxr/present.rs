@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::time::{Duration, SystemTime};
 
 use crate::support::{Fault, NAMES, Sandbox, Server, archives};
 
@@ -61,6 +62,26 @@ fn rot(path: &std::path::Path) {
     let file = fs::File::options().write(true).open(path).unwrap();
     std::os::unix::fs::FileExt::write_all_at(&file, b"rotten", 200_000).unwrap();
     file.set_modified(modified).unwrap();
+}
+
+#[test]
+fn no_clock_decides_anything() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let path = sandbox.data().join(NAMES[0]);
+    let far = [SystemTime::UNIX_EPOCH, SystemTime::now() + Duration::from_hours(24 * 36_500)];
+    for time in far {
+        sandbox.put_archive(&all[0]);
+        let set = || fs::File::options().write(true).open(&path).unwrap().set_modified(time);
+        set().unwrap();
+        sandbox.fetch(&server, &all).report(0).all_ok();
+        assert_eq!(server.hits().len(), 0, "a good file is good whenever it was written");
+        fs::write(&path, all[0].flipped(100_000)).unwrap();
+        set().unwrap();
+        sandbox.fetch(&server, &all).report(0).all_ok();
+        sandbox.has(&all[0]);
+        server.forget();
+    }
 }
 
 #[test]

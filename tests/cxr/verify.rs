@@ -298,6 +298,44 @@ fn odd_names_of_folders_are_read_and_shown_safely() {
     outcome.exits(0).is_plain();
 }
 
+/// A way to change a file that is being read.
+type Change = fn(&std::path::Path);
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_an_error_and_never_judged() {
+    let changes: [(&str, Change); 5] = [
+        ("grows", |path| {
+            fs::File::options().append(true).open(path).unwrap().set_len(50 << 20).unwrap();
+        }),
+        ("shrinks", |path| fs::File::options().write(true).open(path).unwrap().set_len(9).unwrap()),
+        ("is written to", |path| {
+            let file = fs::File::options().write(true).open(path).unwrap();
+            std::os::unix::fs::FileExt::write_all_at(&file, b"other", 5).unwrap();
+        }),
+        ("is replaced", |path| {
+            let other = path.with_extension("other");
+            fs::File::create(&other).unwrap().set_len(32 << 20).unwrap();
+            fs::rename(other, path).unwrap();
+        }),
+        ("is removed", |path| fs::remove_file(path).unwrap()),
+    ];
+    for (words, change) in changes {
+        let (sandbox, all) = (Sandbox::new(), archives(2));
+        let path = sandbox.data().join(NAMES[0]);
+        fs::File::create(&path).unwrap().set_len(32 << 20).unwrap();
+        sandbox.put_archive(&all[1]);
+        let mut running = sandbox.verify(&all).args(["-v", "data"]).spawn();
+        running.until_it_says("verify images_001.tar.gz");
+        change(&path);
+        let outcome = running.wait();
+        let report = outcome.report();
+        report.line(NAMES[0]).is("error").because("changed while it was being read");
+        report.line(NAMES[0]).next("check again when nothing writes to it");
+        report.line(NAMES[1]).is("ok");
+        outcome.expect(outcome.status == Some(3), format_args!("exit status 3 where it {words}"));
+    }
+}
+
 #[test]
 fn receipts_are_never_trusted() {
     let (sandbox, all) = (Sandbox::new(), archives(1));

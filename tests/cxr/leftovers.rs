@@ -1,0 +1,120 @@
+//! What other runs, tables and versions have left in `.cxr/`: told of, never used, never removed.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive};
+
+/// A sandbox in which a fetch of other bytes under the first name was killed half way.
+fn begun() -> (Sandbox, Archive) {
+    let (sandbox, other) = (Sandbox::new(), Archive::new(NAMES[0], archive(2, 5).bytes.to_vec()));
+    let server = Server::with([&other]);
+    server.does(Fault::Throttle { rate: 4 << 20 });
+    let fetch = sandbox.fetch(&server, std::slice::from_ref(&other)).chunk(100_000);
+    let mut running = fetch.spawn();
+    running.until("half of it", || server.sent() > other.size() / 2);
+    running.kill();
+    (sandbox, other)
+}
+
+#[test]
+fn the_list_names_them_and_how_to_be_rid_of_them() {
+    let (sandbox, _) = begun();
+    let table = sandbox.table(&[archive(1, 1)]);
+    let list = || sandbox.cxr(["list", "-d", "data", "--checksums"]).arg(&table);
+    let outcome = list().run();
+    outcome
+        .exits(0)
+        .is_plain()
+        .says("data/.cxr holds 2 files")
+        .says("archives that are not in this");
+    let json: serde_json::Value =
+        serde_json::from_slice(&list().args(["--format", "json"]).run().stdout).unwrap();
+    let leftovers = json["leftovers"].as_array().unwrap();
+    assert_eq!(leftovers.len(), 2, "{json}");
+    for leftover in leftovers {
+        assert!(leftover["path"].as_str().unwrap().starts_with("data/.cxr/images_001"), "{json}");
+        assert!(leftover["bytes"].is_u64(), "{json}");
+    }
+    // The command that it names does as it says, and no more.
+    let said = outcome.stderr();
+    let command = said[said.find(": rm ").unwrap() + 2..].trim();
+    let removed = Command::new("sh").args(["-c", command]).current_dir(sandbox.root()).status();
+    assert!(removed.unwrap().success(), "{command}");
+    let outcome = list().run();
+    outcome.exits(0).expect(outcome.stderr.is_empty(), "nothing more to say");
+}
+
+#[test]
+fn what_another_table_began_is_told_of_never_used_and_stays() {
+    let (sandbox, other) = begun();
+    let all = vec![archive(1, 3)];
+    let before = sandbox.files("data/.cxr");
+    let server = Server::with(&all);
+    let outcome = sandbox.fetch(&server, &all).args(["-c", "1"]).run();
+    let report = outcome.exits(0).says("data/.cxr holds 2 files").report();
+    assert_eq!(report.downloaded(), all[0].size(), "{}", report.shown());
+    assert_eq!(report.only().reused(), 0);
+    sandbox.has(&all[0]);
+    for file in before.iter().filter(|file| file.to_string_lossy().starts_with("images_")) {
+        assert!(sandbox.path("data/.cxr").join(file).exists(), "{} is gone", file.display());
+    }
+    // And the other table goes on with it.
+    fs::remove_file(sandbox.data().join(NAMES[0])).unwrap();
+    let server = Server::with([&other]);
+    let report = sandbox.fetch(&server, std::slice::from_ref(&other)).report(0);
+    assert!(report.only().reused() > 0, "{}", report.shown());
+    sandbox.has(&other);
+}
+
+#[test]
+fn a_journal_of_another_version_is_not_believed() {
+    let (sandbox, other) = begun();
+    let journal = sandbox
+        .files("data/.cxr")
+        .into_iter()
+        .find(|file| file.extension().is_some_and(|ending| ending == "journal"));
+    let path = sandbox.path("data/.cxr").join(journal.unwrap());
+    let text = fs::read_to_string(&path).unwrap();
+    let (first, rest) = text.split_once('\n').unwrap();
+    let line = first.split_once(' ').unwrap().1.replace("cxr-journal/1", "cxr-journal/9");
+    // What it says of the bytes would be wrong: all of them came, and none did.
+    let lie = format!("wrote 1 0 {} http://elsewhere", other.size());
+    let signed = |line: &str| format!("{:08x} {line}\n", crc32fast::hash(line.as_bytes()));
+    fs::write(&path, format!("{}{}{rest}", signed(&line), signed(&lie))).unwrap();
+    let server = Server::with([&other]);
+    let outcome = sandbox.fetch(&server, std::slice::from_ref(&other)).run();
+    outcome.exits(0).expect(!outcome.stderr().contains("MD5 is"), "no wrong MD5 on the way");
+    sandbox.has(&other);
+}
+
+#[test]
+fn a_whole_part_of_unknown_size_is_hashed_and_nothing_fetched() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    // All bytes come, and nobody says that these were all.
+    server.does(Fault::NoRanges).does(Fault::NoLength);
+    server.does(Fault::Stall { after: all[0].size() });
+    let comes_whole = || {
+        let mut running = sandbox.fetch(&server, &all).args(["--stall-timeout", "60"]).spawn();
+        server.forget();
+        running.until("all of it", || server.sent() == all[0].size());
+        // Sent is not yet received.
+        std::thread::sleep(Duration::from_millis(300));
+        running.signal(Signal::INT);
+        let report = running.wait().exits(130).report();
+        report.only().number("actual_size") == all[0].size()
+    };
+    assert!((0..20).any(|_| comes_whole()));
+    server.behaves();
+    server.forget();
+    // Asked for what follows, the server says that nothing does: 416 and the size.
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    sandbox.has(&all[0]);
+    assert!(server.hits().iter().all(|hit| hit.status == 416), "{:?}", server.hits());
+    assert_eq!(report.downloaded(), 0, "{}", report.shown());
+}
