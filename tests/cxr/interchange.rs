@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// A table with everything that it may know.
-fn table(sandbox: &Sandbox, archives: &[Archive]) -> PathBuf {
+pub fn table(sandbox: &Sandbox, archives: &[Archive]) -> PathBuf {
     let mut lines = String::from("name\tsize\tmd5\tsha256\n");
     for archive in archives {
         let Archive { name, md5, bytes } = archive;

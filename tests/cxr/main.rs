@@ -21,6 +21,7 @@ mod content;
 mod crash;
 mod disk;
 mod events;
+mod examples;
 mod fail_fast;
 #[cfg(debug_assertions)]
 mod faulty;

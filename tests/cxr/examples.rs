@@ -1,0 +1,272 @@
+//! The examples of `docs/examples/`: what is a command in them is run, what is a file of somebody's
+//! is read by them, as far as a machine without them allows.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::interchange::table;
+use crate::support::{
+    Archive, Fault, NAMES, Sandbox, Server, archives, invalid_xml, is_installed, python_with,
+};
+
+const MIRROR: &str = "https://mirror.example.org/nih";
+
+fn path(name: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples")).join(name)
+}
+
+fn example(name: &str) -> String {
+    fs::read_to_string(path(name)).unwrap()
+}
+
+/// A YAML file, read by a reader that is not ours; `None` where there is none.
+fn yaml(name: &str) -> Option<Value> {
+    let read = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
+    let output = Command::new(python_with("yaml")?).args(["-c", read]).arg(path(name)).output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    Some(serde_json::from_slice(&output.stdout).unwrap())
+}
+
+fn words(value: &Value) -> Vec<String> {
+    value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+}
+
+/// A machine on which `cxr` is installed and knows a small table; other programs stand in for
+/// what a cluster has.
+struct Machine<'a> {
+    sandbox: &'a Sandbox,
+    table: PathBuf,
+}
+
+impl<'a> Machine<'a> {
+    fn new(sandbox: &'a Sandbox, archives: &[Archive]) -> Self {
+        let machine = Self { sandbox, table: table(sandbox, archives) };
+        machine.install("cxr", &format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_cxr")));
+        machine
+    }
+
+    fn install(&self, name: &str, script: &str) {
+        let path = self.sandbox.put(Path::new("bin").join(name), format!("#!/bin/sh\n{script}\n"));
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A script, ready to be run by a shell, as CI systems do: the first failure ends it.
+    fn shell(&self, script: &str) -> Command {
+        let mut path = self.sandbox.path("bin").into_os_string();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        let mut command = Command::new("bash");
+        command
+            .args(["-e", "-c", script])
+            .env_clear()
+            .env("PATH", path)
+            .env("HOME", self.sandbox.path("home"))
+            .env("CXR_CHECKSUMS", &self.table)
+            .env("CXR_RETRIES", "2")
+            .env("CXR_BACKOFF_MS", "20")
+            .current_dir(self.sandbox.root())
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+fn said(output: &Output) -> String {
+    let streams = [&output.stdout, &output.stderr].map(|stream| String::from_utf8_lossy(stream));
+    format!("{}\n{}", output.status, streams.concat())
+}
+
+/// A mirror with the archives, one of which is wrong if that is asked for.
+fn mirror(all: &[Archive], is_right: bool) -> Server {
+    let server = Server::with(all);
+    if !is_right {
+        server.does(Fault::Flip { at: 100_000 }.on(&all[1].path()));
+    }
+    server
+}
+
+#[test]
+fn the_job_for_github_verifies_a_mirror() {
+    let Some(workflow) = yaml("github-verify.yml") else { return };
+    let job = &workflow["jobs"]["verify"];
+    assert_eq!(job["env"]["MIRROR"], MIRROR);
+    let steps = job["steps"].as_array().unwrap();
+    let runs: Vec<_> = steps.iter().filter_map(|step| step["run"].as_str()).collect();
+    assert_eq!(runs[0], "cargo install --locked --path .", "as the README says");
+    for (is_right, status) in [(true, 0), (false, 1)] {
+        let (sandbox, all) = (Sandbox::new(), archives(2));
+        let server = mirror(&all, is_right);
+        let machine = Machine::new(&sandbox, &all);
+        let mut step = machine.shell(&runs[1..].join("\n"));
+        step.env("MIRROR", server.base()).env("GITHUB_ACTIONS", "true");
+        let output = step.env("GITHUB_STEP_SUMMARY", "summary.md").output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{}", said(&output));
+        let errors = said(&output).matches("\n::error title=cxr verify").count();
+        assert_eq!(errors, usize::from(!is_right), "{}", said(&output));
+        assert!(fs::read_to_string(sandbox.path("summary.md")).unwrap().contains(NAMES[1]));
+        let kept = steps.iter().find_map(|step| step["with"]["path"].as_str()).unwrap();
+        let report: Value = serde_json::from_slice(&fs::read(sandbox.path(kept)).unwrap()).unwrap();
+        assert_eq!(report["ok"], is_right);
+    }
+}
+
+#[test]
+fn the_job_for_gitlab_leaves_a_test_report() {
+    let Some(pipeline) = yaml("gitlab-ci.yml") else { return };
+    let job = &pipeline["verify-nih-mirror"];
+    assert_eq!(job["variables"]["MIRROR"], MIRROR);
+    assert_eq!(words(&job["before_script"]), ["cargo install --locked --path ."]);
+    for (is_right, status) in [(true, 0), (false, 1)] {
+        let (sandbox, all) = (Sandbox::new(), archives(2));
+        let server = mirror(&all, is_right);
+        let machine = Machine::new(&sandbox, &all);
+        let mut script = machine.shell(&words(&job["script"]).join("\n"));
+        let output = script.env("MIRROR", server.base()).output().unwrap();
+        assert_eq!(output.status.code(), Some(status), "{}", said(&output));
+        let junit = sandbox.path(job["artifacts"]["reports"]["junit"].as_str().unwrap());
+        assert_eq!(invalid_xml("junit.xsd", &junit), None);
+        for path in words(&job["artifacts"]["paths"]) {
+            assert!(sandbox.path(&path).exists(), "{path}");
+        }
+    }
+}
+
+#[test]
+fn cron_mails_only_what_is_wrong() {
+    let crontab = example("cxr-verify.cron");
+    let line = crontab.lines().find(|line| line.contains("/srv/nih")).unwrap();
+    // Five fields of time and the user; cron would take a `%` for the end of a line.
+    let command = line.splitn(7, ' ').last().unwrap();
+    assert!(command.starts_with("found=") && !command.contains('%'), "{command}");
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let machine = Machine::new(&sandbox, &all);
+    let command = command.replace("/srv/nih", "data");
+    sandbox.put_archive(&all[0]);
+    sandbox.put_archive(&all[1]);
+    let output = machine.shell(&command).output().unwrap();
+    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{}", said(&output));
+    sandbox.put(Path::new("data").join(NAMES[1]), all[1].flipped(1000));
+    let output = machine.shell(&command).output().unwrap();
+    assert!(said(&output).contains(&format!("corrupt      {}", NAMES[1])), "{}", said(&output));
+}
+
+#[test]
+fn systemd_takes_the_units() {
+    if !is_installed("systemd-analyze") {
+        eprintln!("skipped: `systemd-analyze` is not installed");
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let files = ["cxr-verify.service", "cxr-verify.timer"].map(|name| {
+        let unit = example(name).replace("/usr/local/bin/cxr", env!("CARGO_BIN_EXE_cxr"));
+        sandbox.put(name, unit)
+    });
+    let output = Command::new("systemd-analyze").arg("verify").args(&files).output().unwrap();
+    let said = said(&output);
+    let about_ours: Vec<_> = said.lines().filter(|line| line.contains("cxr-verify")).collect();
+    assert!(output.status.success() && about_ours.is_empty(), "{said}");
+}
+
+#[test]
+fn the_service_leaves_its_report_where_it_says() {
+    let unit = example("cxr-verify.service");
+    let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let machine = Machine::new(&sandbox, &all);
+    sandbox.put_archive(&all[0]);
+    let command = command.replace("/usr/local/bin/", "").replace("/srv/nih", "data");
+    fs::create_dir(sandbox.path("state")).unwrap();
+    let mut run = machine.shell(&command);
+    let output = run.env("STATE_DIRECTORY", sandbox.path("state")).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    let report = fs::read(sandbox.path("state/report.json")).unwrap();
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    assert_eq!(report["summary"]["missing"], 1);
+}
+
+/// Runs a script three times at once, and sees that together they fetched each archive once.
+fn one_fetches_for_all(script: &str, machine: &Machine<'_>, server: &Server, all: &[Archive]) {
+    server.does(Fault::Throttle { rate: 2 << 20 });
+    let begin = || {
+        let mut command = machine.shell(script);
+        command.env("CXR_FROM", server.base()).env("NIH_DATA", "data");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    for child in [begin(), begin(), begin()] {
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    for archive in all {
+        machine.sandbox.has(archive);
+        assert_eq!(
+            server.hits_on(&archive.path()).len(),
+            1,
+            "{} came more than once",
+            archive.name
+        );
+    }
+}
+
+#[test]
+fn of_slurms_jobs_one_fetches_and_all_train() {
+    let script = example("train.sbatch");
+    let check = Command::new("bash").arg("-n").arg(path("train.sbatch")).status().unwrap();
+    assert!(check.success());
+    let directives = script.lines().filter(|line| line.starts_with("#SBATCH --")).count();
+    // Slurm reads none after the first command.
+    let before = script.lines().take_while(|line| line.is_empty() || line.starts_with('#'));
+    assert!(
+        directives >= 3 && before.filter(|line| line.starts_with("#SBATCH")).count() == directives
+    );
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let machine = Machine::new(&sandbox, &all);
+    machine.install("srun", "exec \"$@\"");
+    machine.install("python", "shift; ls \"$2\" | grep -c tar.gz >>trained");
+    let server = Server::with(&all);
+    one_fetches_for_all(&script, &machine, &server, &all);
+    assert_eq!(fs::read_to_string(sandbox.path("trained")).unwrap(), "2\n2\n2\n");
+}
+
+#[test]
+fn a_training_does_not_begin_without_its_data() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let machine = Machine::new(&sandbox, &all);
+    machine.install("srun", "echo >trained");
+    let mut command = machine.shell(&example("train.sbatch"));
+    let output = command.env("CXR_FROM", Server::new().base()).env("NIH_DATA", "data").output();
+    assert!(!output.unwrap().status.success());
+    assert!(!sandbox.path("trained").exists());
+}
+
+#[test]
+fn of_kubernetes_pods_one_fetches_for_all() {
+    let Some(job) = yaml("kubernetes-job.yaml") else { return };
+    assert_eq!((&job["apiVersion"], &job["kind"]), (&"batch/v1".into(), &"Job".into()));
+    let pod = &job["spec"]["template"]["spec"];
+    let (fetch, train) = (&pod["initContainers"][0], &pod["containers"][0]);
+    for (container, is_read_only) in [(fetch, false), (train, true)] {
+        let mount = &container["volumeMounts"][0];
+        assert_eq!(mount["name"], pod["volumes"][0]["name"]);
+        assert_eq!(mount["readOnly"].as_bool().unwrap_or(false), is_read_only);
+    }
+    let command = words(&fetch["command"]);
+    assert!(command.contains(&"/data/nih".to_owned()));
+    assert_eq!(words(&train["command"]).last().unwrap(), "/data/nih");
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let machine = Machine::new(&sandbox, &all);
+    let script = command.join(" ").replace("/data/nih", "data");
+    one_fetches_for_all(&script, &machine, &Server::with(&all), &all);
+}
+
+#[test]
+fn the_readme_names_every_example() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let names = fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    for name in names.map(|name| name.into_string().unwrap()) {
+        assert!(readme.contains(&format!("(docs/examples/{name})")), "{name}");
+    }
+}
