@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::output::mixed;
 use crate::support::{
-    Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives, invalid_xml, python_with,
+    Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives, invalid, invalid_xml,
+    python_with, wait_until,
 };
 
 /// `cxr fetch` with its text on standard output.
@@ -168,11 +169,28 @@ fn a_busy_folder_is_reported() {
     let error = report.value["error"].as_str().unwrap();
     assert!(error.contains(&first.id().to_string()), "{error}");
     let waiting = sandbox.fetch(&server, &all).args(["--wait", "--report", "r.json"]).spawn();
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    wait_until("the second to wait", || waiting.stderr().contains("waiting"));
     waiting.signal(Signal::INT);
     let outcome = waiting.wait();
     let report = outcome.exits(130).report_in(&fs::read(sandbox.path("r.json")).unwrap());
     assert!(report.value["error"].as_str().unwrap().contains("interrupted while waiting"));
+}
+
+#[test]
+fn the_list_is_what_its_schema_says() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    sandbox.put_archive(&all[0]);
+    sandbox.put(format!("data/{}", NAMES[1]), b"short");
+    fs::create_dir(sandbox.data().join(NAMES[2])).unwrap();
+    sandbox.put("data/.cxr/of_another_table.gz.00000000.part", b"begun");
+    let sized: Vec<_> = all.iter().map(|archive| (archive, "https://m.org/x")).collect();
+    for table in [sandbox.table_with_sizes(&sized), sandbox.table(&all)] {
+        let list = sandbox.cxr(["list", "-d", "data", "--format", "json", "--checksums"]);
+        let outcome = list.arg(table).run();
+        outcome.exits(0).prints("of_another_table.gz");
+        let wrong = invalid("list", &outcome.stdout());
+        assert_eq!(wrong, None, "{outcome}");
+    }
 }
 
 /// A JUnit document as Python's own reader sees it; nothing where there is no Python. The schema

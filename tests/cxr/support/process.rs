@@ -55,6 +55,11 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// What it has written to standard output so far.
+    pub fn stdout(&self) -> String {
+        String::from_utf8_lossy(&self.stdout.bytes.lock().unwrap()).into_owned()
+    }
+
     /// What it has written to standard error so far.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.stderr.bytes.lock().unwrap()).into_owned()
