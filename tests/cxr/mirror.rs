@@ -1,5 +1,6 @@
 //! `cxr verify --from`: mirrors are read to the last byte, and nothing is kept.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -232,6 +233,28 @@ fn an_interrupted_check_leaves_in_good_order() {
     let report = outcome.report();
     report.line(NAMES[0]).is("ok");
     report.line(NAMES[1]).is("error").because("interrupted");
+}
+
+/// As a mirror that is mounted from a server of files, and a job without any folder of its own.
+#[test]
+fn no_folder_needs_to_be_writable() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    all.iter().for_each(|archive| drop(sandbox.put_archive(archive)));
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let mirrors = [&*server.base(), "data"];
+    let cxr = check(&sandbox, &all, &mirrors);
+    let folders = [sandbox.path("home"), sandbox.data(), sandbox.root().to_owned()];
+    folders.iter().for_each(|folder| set(folder, 0o555));
+    let table = sandbox.path("table.tsv");
+    let here = sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table);
+    let outcomes = [cxr.unprivileged().run(), here.unprivileged().run()];
+    folders.iter().for_each(|folder| set(folder, 0o755));
+    for outcome in outcomes {
+        outcome.exits(0).report().all_ok();
+    }
 }
 
 /// Not a file is opened to be written, and none is made, renamed or removed.
