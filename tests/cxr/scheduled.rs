@@ -212,8 +212,8 @@ fn notes_are_of_folders_that_are_read() {
 fn files_are_read_no_faster_than_allowed() {
     let (sandbox, all) = filled();
     let begun = Instant::now();
-    verify(&sandbox, &all, &["--limit-rate", "4M"]).report(0).all_ok();
-    let least = 0.9 * (all[0].size() + all[1].size()) as f64 / f64::from(4 << 20);
+    verify(&sandbox, &all, &["--limit-rate", "2M"]).report(0).all_ok();
+    let least = 0.9 * (all[0].size() + all[1].size()) as f64 / f64::from(2 << 20);
     assert!(begun.elapsed().as_secs_f64() > least, "{:?}", begun.elapsed());
 }
 
