@@ -240,18 +240,22 @@ fn an_interrupted_check_leaves_in_good_order() {
 fn no_folder_needs_to_be_writable() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    all.iter().for_each(|archive| drop(sandbox.put_archive(archive)));
-    let set = |path: &std::path::Path, mode| {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
-    };
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
     let mirrors = [&*server.base(), "data"];
     let cxr = check(&sandbox, &all, &mirrors);
     let folders = [sandbox.path("home"), sandbox.data(), sandbox.root().to_owned()];
-    folders.iter().for_each(|folder| set(folder, 0o555));
+    let allow = |mode| {
+        for folder in &folders {
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+    };
+    allow(0o555);
     let table = sandbox.path("table.tsv");
     let here = sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table);
     let outcomes = [cxr.unprivileged().run(), here.unprivileged().run()];
-    folders.iter().for_each(|folder| set(folder, 0o755));
+    allow(0o755);
     for outcome in outcomes {
         outcome.exits(0).report().all_ok();
     }
