@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::locate::Damage;
 use crate::report::ArchiveReport;
 
 /// What an archive is being put through.
@@ -14,6 +15,8 @@ pub enum Activity {
     Fetch,
     /// A file that turned out to be broken is read once more, to find out where.
     Locate,
+    /// What is damaged is looked for and fetched anew.
+    Mend,
 }
 
 /// One thing that happened. Archives are called by their catalogue names.
@@ -58,6 +61,15 @@ pub enum Event<'a> {
         reason: &'a str,
         /// How long that source is left alone for this archive.
         wait: Duration,
+    },
+    /// An archive turned out damaged, and a few of its bytes are fetched anew.
+    Damaged {
+        /// The archive.
+        archive: &'a str,
+        /// Where.
+        damage: &'a Damage,
+        /// How many bytes are fetched.
+        bytes: u64,
     },
     /// Something a person should know that is no verdict.
     Notice {

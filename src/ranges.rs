@@ -33,6 +33,44 @@ impl RangeSet {
         self.ends.insert(start, end);
     }
 
+    /// Takes a range out. What of it is not in the set stays out.
+    pub fn remove(&mut self, range: Range<u64>) {
+        if range.is_empty() {
+            return;
+        }
+        while let Some((&start, &end)) = self.ends.range(..range.end).next_back() {
+            if end <= range.start {
+                break;
+            }
+            self.ends.remove(&start);
+            if end > range.end {
+                self.ends.insert(range.end, end);
+            }
+            if start < range.start {
+                self.ends.insert(start, range.start);
+            }
+        }
+    }
+
+    /// The part of the set that lies in a range.
+    #[must_use]
+    pub fn within(&self, range: Range<u64>) -> Self {
+        let mut clipped = self.before(range.end);
+        clipped.remove(0..range.start);
+        clipped
+    }
+
+    /// What of a range is not in the set.
+    pub fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let mut gaps = Vec::new();
+        let mut from = range.start;
+        while let Some(gap) = self.gap_after(from, range.end) {
+            from = gap.end;
+            gaps.push(gap);
+        }
+        gaps
+    }
+
     /// The end of the run of bytes that begins at or before `offset` and holds it; `offset` itself
     /// if it is not in the set.
     pub fn run_end(&self, offset: u64) -> u64 {
@@ -127,9 +165,20 @@ mod tests {
             for _ in 0..random.usize(1..20) {
                 let start = random.u64(0..64);
                 let end = random.u64(start..=64);
-                set.insert(start..end);
-                (start..end).for_each(|i| naive[usize::try_from(i).unwrap()] = true);
+                let there = random.u8(0..3) > 0;
+                if there {
+                    set.insert(start..end);
+                } else {
+                    set.remove(start..end);
+                }
+                (start..end).for_each(|i| naive[usize::try_from(i).unwrap()] = there);
             }
+            let (start, end) = (random.u64(0..64), random.u64(0..64));
+            let inside: u64 = set.within(start..end).total();
+            let outside: u64 = set.gaps(start..end).iter().map(|gap| gap.end - gap.start).sum();
+            assert_eq!(inside + outside, end.saturating_sub(start));
+            let there = (start..end).filter(|&at| naive[usize::try_from(at).unwrap()]).count();
+            assert_eq!(inside, there as u64);
             let total = naive.iter().filter(|&&there| there).count();
             assert_eq!(set.total(), total as u64);
             for (offset, &there) in naive.iter().enumerate() {

@@ -208,7 +208,11 @@ impl File {
     }
 
     /// Sets when it was last changed.
-    pub(super) fn touch(&self, time: SystemTime) -> Result<(), DiskError> {
+    ///
+    /// # Errors
+    ///
+    /// Whatever the operating system says.
+    pub fn touch(&self, time: SystemTime) -> Result<(), DiskError> {
         again(|| pass(&self.path, Operation::Touch, |_| self.file.set_modified(time)))
             .map_err(self.failed("touched"))
     }

@@ -30,19 +30,22 @@ pub enum Kept {
     Journal,
     /// A note of `fetch` that the archive was verified.
     Receipt,
+    /// What a file of the user's held where bytes of it are written over.
+    Undo,
     /// A note of `verify` on the archive.
     Note,
 }
 
 impl Kept {
     /// Those of an archive that is not whole yet.
-    pub const UNFINISHED: [Self; 2] = [Self::Part, Self::Journal];
+    pub const UNFINISHED: [Self; 3] = [Self::Part, Self::Journal, Self::Undo];
 
     const fn ending(self) -> &'static str {
         match self {
             Self::Part => "part",
             Self::Journal => "journal",
             Self::Receipt => "receipt",
+            Self::Undo => "undo",
             Self::Note => "note",
         }
     }

@@ -20,6 +20,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use rustix::io::Errno;
 
 pub use destination::{Destination, DestinationError};
 pub use device::spins;
@@ -69,6 +70,14 @@ impl DiskError {
             }
             _ => "see what the system's log says of the disk",
         }
+    }
+
+    /// Whether the medium does not give back what was written to it. The kernel's words for that
+    /// are EIO, and of late ENODATA or EILSEQ.
+    pub fn is_unreadable(&self) -> bool {
+        let known = [Errno::IO, Errno::NODATA, Errno::ILSEQ];
+        self.action == "read"
+            && known.iter().any(|errno| self.source.raw_os_error() == Some(errno.raw_os_error()))
     }
 }
 

@@ -130,6 +130,13 @@ impl Listener for EventLog {
                 let wait_seconds = milliseconds(wait.as_secs_f64());
                 shared.say(&Record::Retry { archive, source, reason, wait_seconds, retries });
             }
+            Event::Damaged { archive, damage, bytes } => shared.say(&Record::Damaged {
+                archive,
+                start: damage.range.start,
+                end: damage.range.end,
+                member: damage.member.as_deref(),
+                bytes,
+            }),
             Event::Notice { message } => shared.say(&Record::Notice { message }),
             Event::Settled(archive) => {
                 shared.tally.settle(archive);

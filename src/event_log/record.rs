@@ -48,6 +48,8 @@ pub(super) enum Record<'a> {
         wait_seconds: f64,
         retries: u64,
     },
+    /// An archive turned out damaged, and a few of its bytes are fetched anew.
+    Damaged { archive: &'a str, start: u64, end: u64, member: Option<&'a str>, bytes: u64 },
     /// Something a person should know.
     Notice { message: &'a str },
     /// An archive has its verdict.
@@ -114,6 +116,7 @@ pub(super) const fn activity(activity: Activity) -> &'static str {
         Activity::Verify => "verify",
         Activity::Fetch => "fetch",
         Activity::Locate => "locate",
+        Activity::Mend => "mend",
     }
 }
 

@@ -1,5 +1,6 @@
 //! What became of a transfer, as a report. Pure.
 
+use super::mended;
 use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::report::ArchiveReport;
@@ -42,16 +43,18 @@ pub(super) fn report(
         Ending::Verified(digest) => {
             report.actual_md5 = Some(*digest);
             report.actual_size = size;
+            report.detail = mended::words(&outcome.mending);
             return report;
         }
         Ending::Corrupt { digest, detail, kept } => {
             let other = catalog.by_md5(digest).and_then(|index| catalog.archives().get(index));
             report.verdict = if other.is_some() { Verdict::Foreign } else { Verdict::Corrupt };
             report.actual_md5 = Some(*digest);
-            let kept = kept.as_ref().map_or_else(
-                || "the wrong bytes were dropped".to_owned(),
-                |path| format!("the wrong bytes are kept as {}", escape::path(path)),
-            );
+            let kept = match (kept, &outcome.returned) {
+                (Some(path), _) => format!("the wrong bytes are kept as {}", escape::path(path)),
+                (None, Some(_)) => here,
+                (None, None) => "the wrong bytes were dropped".to_owned(),
+            };
             let expected = archive.md5;
             let content = other.map_or_else(String::new, |other| {
                 format!("its content is {}: ", escape::text(&other.name))
@@ -94,7 +97,12 @@ pub(super) fn report(
             report.next = Some(again("goes on"));
         }
     }
-    report.actual_size = Some(outcome.here).filter(|&here| here > 0);
+    let here = outcome.returned.as_ref().map_or(outcome.here, |returned| returned.length);
+    report.actual_size = Some(here).filter(|&here| here > 0);
+    report.detail = match (report.detail, mended::words(&outcome.mending)) {
+        (Some(detail), Some(words)) => Some(format!("{detail}; {words}")),
+        (detail, words) => detail.or(words),
+    };
     report
 }
 
@@ -112,6 +120,10 @@ fn again(does: &str) -> String {
 
 /// What became of the bytes that came.
 fn kept(outcome: &Outcome, size: Option<u64>) -> String {
+    if let Some(returned) = &outcome.returned {
+        let path = escape::path(&returned.path);
+        return format!("{path} is as it was, {}", units::bytes(returned.length));
+    }
     match (outcome.here, size) {
         (0, _) => "nothing of it is here yet".to_owned(),
         (here, Some(size)) => format!(

@@ -1,45 +1,92 @@
 //! What a transfer can be built on: an unfinished part, or a file of the user's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::conclude::blank;
 use super::run::{Need, Run};
 use super::survey;
 use crate::catalog::Archive;
+use crate::digest::Digest;
 use crate::disk::{DiskError, Lock};
 use crate::escape;
 use crate::event::Event;
 use crate::report::ArchiveReport;
 use crate::source::Source;
-use crate::transfer::{Part, Recovered};
+use crate::transfer::{Part, Recovered, Unfinished};
 use crate::units;
 use crate::verdict::Verdict;
 
+/// What a transfer is built on.
+#[derive(Debug)]
+pub(super) enum Ground {
+    /// What is unfinished; perhaps nothing.
+    Part(Unfinished),
+    /// A file of the user's that is the beginning of the archive, and its length in bytes.
+    Beginning(PathBuf, u64),
+    /// A file of the user's that is damaged and can be mended, and its digest, where it is as long
+    /// as the archive.
+    Damaged(PathBuf, Option<Digest>),
+}
+
 impl Run<'_> {
-    /// What can be built on: the unfinished part, or a file of the user's that is the beginning of
-    /// the archive and longer than what the part has.
-    pub(super) fn kept(
+    /// What can be built on: a file of the user's that has more of the archive than the part, or
+    /// else the part.
+    pub(super) fn ground(&self, archive: &Archive, need: &Need) -> Ground {
+        let part = survey::unfinished(self.folder, archive).unwrap_or_default();
+        let Some((path, length)) = &need.misfit else { return Ground::Part(part) };
+        let written = part.recovered.written.total();
+        // A part that was begun beside the file on purpose is gone on with.
+        if *length <= written || part.recovered.beside || !survey::is_movable(path) {
+            return Ground::Part(part);
+        }
+        if survey::is_beginning(archive, path, *length) {
+            return Ground::Beginning(path.clone(), *length);
+        }
+        if self.is_damaged(archive, path, *length, need.checked.as_deref()) {
+            let checked = need.checked.as_ref().filter(|_| archive.size == Some(*length));
+            let digest = checked.and_then(|report| report.actual_md5);
+            return Ground::Damaged(path.clone(), digest);
+        }
+        Ground::Part(part)
+    }
+
+    /// Whether a file is the archive, with something wrong in it or behind it.
+    fn is_damaged(
         &self,
         archive: &Archive,
-        misfit: Option<&(PathBuf, u64)>,
-    ) -> Result<Recovered, DiskError> {
-        let part = survey::unfinished(self.folder, archive).map(|part| part.recovered);
-        let written = part.as_ref().map_or(0, |part| part.written.total());
-        match misfit {
-            Some((path, length))
-                if *length > written && survey::is_beginning(archive, path, *length) =>
-            {
-                let message = format!(
-                    "{}: taking over the {} that are here",
-                    escape::path(path),
-                    units::bytes(*length)
-                );
+        path: &Path,
+        length: u64,
+        checked: Option<&ArchiveReport>,
+    ) -> bool {
+        // Under the archive's other name it stays where it is.
+        path == self.folder.archive(archive)
+            && archive.size.is_some_and(|size| length >= size)
+            && checked.is_none_or(|report| {
+                report.verdict == Verdict::Corrupt || !report.damage.is_empty()
+            })
+            && survey::may_be(archive, path)
+    }
+
+    /// Takes over what is built on. Gives what there is, and its digest where that is known to be
+    /// wrong.
+    pub(super) fn take_over(
+        &self,
+        archive: &Archive,
+        need: &Need,
+    ) -> Result<(Recovered, Option<Digest>), DiskError> {
+        let (path, wrong) = match self.ground(archive, need) {
+            Ground::Part(part) => return Ok((part.recovered, None)),
+            Ground::Beginning(path, length) => {
+                let shown = escape::path(&path);
+                let message =
+                    format!("{shown}: taking over the {} that are here", units::bytes(length));
                 self.listener.on(Event::Notice { message: &message });
-                self.hold.map_or(Ok(()), Lock::insist)?;
-                Part::adopt(self.folder, archive, path, *length)
+                (path, None)
             }
-            _ => Ok(part.unwrap_or_default()),
-        }
+            Ground::Damaged(path, wrong) => (path, wrong),
+        };
+        self.hold.map_or(Ok(()), Lock::insist)?;
+        Ok((Part::adopt(self.folder, archive, &path)?, wrong))
     }
 
     pub(super) fn refused(&self, archive: &Archive, error: &DiskError) -> ArchiveReport {
@@ -52,32 +99,26 @@ impl Run<'_> {
 
     /// What `--dry-run` says of an archive that is not right.
     pub(super) fn would_fetch(&self, archive: &Archive, need: Need) -> ArchiveReport {
-        let part = survey::unfinished(self.folder, archive).map(|part| part.recovered);
-        let written = part.map_or(0, |part| part.written.total());
-        let beginning = need
-            .misfit
-            .as_ref()
-            .filter(|(path, length)| survey::is_beginning(archive, path, *length))
-            .map_or(0, |(_, length)| *length);
-        let here = written.max(beginning);
         let source = self.sources.first().map(Source::name).unwrap_or_default();
-        let would = match archive.size {
-            Some(size) => {
+        let ground = self.ground(archive, &need);
+        let here = match &ground {
+            Ground::Part(part) => part.recovered.written.total(),
+            Ground::Beginning(_, length) => *length,
+            Ground::Damaged(..) => 0,
+        };
+        let would = match (&ground, archive.size) {
+            (Ground::Damaged(..), _) => {
+                format!("would look for what is damaged in it and fetch that from {source}")
+            }
+            (_, Some(size)) => {
                 format!("would fetch {} from {source}", units::bytes(size.saturating_sub(here)))
             }
-            None => format!("would fetch it from {source}"),
+            (_, None) => format!("would fetch it from {source}"),
         };
         let mut report = need.checked.map_or_else(
             || {
-                let verdict = match (&need.misfit, here) {
-                    (None, 0) => Verdict::Missing,
-                    (Some((_, length)), 0) if archive.size.is_some_and(|size| *length > size) => {
-                        Verdict::Corrupt
-                    }
-                    (Some(_), 0) => Verdict::Foreign,
-                    _ => Verdict::Incomplete,
-                };
-                blank(self.folder, archive, verdict)
+                let length = need.misfit.as_ref().map(|(_, length)| *length);
+                blank(self.folder, archive, verdict(archive, length, here))
             },
             |report| *report,
         );
@@ -88,5 +129,15 @@ impl Run<'_> {
             None => would,
         });
         report
+    }
+}
+
+/// The verdict on what was not looked into: a file of this length, of which so much can be used.
+fn verdict(archive: &Archive, length: Option<u64>, here: u64) -> Verdict {
+    match length {
+        _ if here > 0 => Verdict::Incomplete,
+        None => Verdict::Missing,
+        Some(length) if archive.size.is_some_and(|size| length > size) => Verdict::Corrupt,
+        Some(_) => Verdict::Foreign,
     }
 }

@@ -4,6 +4,7 @@ mod conclude;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod ground;
+mod mended;
 mod probe;
 mod receipt;
 mod room;

@@ -1,15 +1,21 @@
 //! Whether there is room for what must be fetched.
 
+use super::ground::Ground;
 use super::run::{Need, Reports, Run};
-use super::{FetchError, conclude, survey};
+use super::{FetchError, conclude};
 use crate::catalog::Archive;
 use crate::disk;
 
 impl Run<'_> {
-    /// Bytes of disk that an archive will take beyond what it takes now.
-    pub(super) fn needed(&self, archive: &Archive) -> u64 {
-        let taken = survey::unfinished(self.folder, archive).map_or(0, |part| part.allocated);
-        archive.size.unwrap_or(0).saturating_sub(taken)
+    /// Bytes of disk that an archive will take beyond what it and the file in its place take now.
+    pub(super) fn needed(&self, archive: &Archive, need: &Need) -> u64 {
+        let size = archive.size.unwrap_or(0);
+        match self.ground(archive, need) {
+            Ground::Part(part) => size.saturating_sub(part.allocated),
+            Ground::Beginning(_, length) => size.saturating_sub(length),
+            // What is written over is saved, and that is little.
+            Ground::Damaged(..) => 0,
+        }
     }
 
     /// Refuses all that must be fetched, before the first byte, if there is no room for it.
@@ -21,7 +27,7 @@ impl Run<'_> {
         if needs.is_empty() || self.request.dry_run {
             return Ok(());
         }
-        let needed = needs.iter().map(|need| self.needed_beside(need)).sum();
+        let needed = needs.iter().map(|need| self.needed(&self.archives[need.index], need)).sum();
         let free = self.free()?;
         if needed > free {
             for need in needs.drain(..) {
@@ -31,18 +37,6 @@ impl Run<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The same for an archive with a file in its place, which may be taken over.
-    fn needed_beside(&self, need: &Need) -> u64 {
-        let archive = &self.archives[need.index];
-        let needed = self.needed(archive);
-        match &need.misfit {
-            Some((path, size)) if survey::is_beginning(archive, path, *size) => {
-                needed.min(archive.size.unwrap_or(0).saturating_sub(*size))
-            }
-            _ => needed,
-        }
     }
 
     pub(super) fn free(&self) -> Result<u64, FetchError> {

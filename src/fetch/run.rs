@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, Scope};
 
 use super::conclude::{self, blank};
+use super::ground::Ground;
 use super::survey::{self, Here};
 use super::{FetchError, FetchRequest, probe, receipt};
 use crate::cancel::Cancel;
@@ -39,12 +40,12 @@ enum Message {
     /// A file that was here has been checked; the size of its archive, where a source told it.
     Checked(usize, Box<ArchiveReport>, Option<u64>),
     /// A transfer has ended.
-    Transferred(Outcome),
+    Transferred(Box<Outcome>),
 }
 
 impl From<Outcome> for Message {
     fn from(outcome: Outcome) -> Self {
-        Self::Transferred(outcome)
+        Self::Transferred(Box::new(outcome))
     }
 }
 
@@ -156,7 +157,9 @@ impl Run<'_> {
             let index = checks[check].0;
             let archive = &self.archives[index];
             let wrong = !matches!(report.verdict, Verdict::Ok | Verdict::Error);
-            let unknown = wrong && archive.size.is_none() && !self.request.dry_run;
+            let unknown = (wrong || !report.damage.is_empty())
+                && archive.size.is_none()
+                && !self.request.dry_run;
             let size =
                 unknown.then(|| probe::size(archive, self.sources, &self.options.client)).flatten();
             // The receiver lives as long as it expects messages.
@@ -190,6 +193,10 @@ impl Run<'_> {
             ..blank(self.folder, archive, Verdict::Error)
         }
     }
+}
+
+fn is_error(report: &ArchiveReport) -> bool {
+    report.verdict == Verdict::Error
 }
 
 /// How many answers are still expected.
@@ -270,12 +277,13 @@ impl<'a> Conductor<'a> {
                 reports.settle(index, *report);
                 Ok(())
             }
-            Verdict::Error => {
+            Verdict::Error if report.damage.is_empty() => {
                 reports.settle(index, *report);
                 Ok(())
             }
             _ => {
-                let misfit = report.actual_size.map(|length| (path, length));
+                let length = report.actual_size.or_else(|| Some(path.metadata().ok()?.len()));
+                let misfit = length.map(|length| (path, length));
                 let mut need = Need { index, misfit, checked: Some(report) };
                 self.transfer_sized(scope, &mut need, size, reports)
             }
@@ -295,8 +303,14 @@ impl<'a> Conductor<'a> {
     {
         let mut archive = self.run.archives[need.index].clone();
         archive.size = archive.size.or(size);
+        let mendable = matches!(self.run.ground(&archive, need), Ground::Damaged(..));
+        let hopeless = |report: &mut Box<_>| !mendable && is_error(report);
+        if let Some(report) = need.checked.take_if(hopeless) {
+            reports.settle(need.index, *report);
+            return Ok(());
+        }
         if !self.run.request.dry_run {
-            let needed = self.run.needed(&archive) + self.transfer.outstanding();
+            let needed = self.run.needed(&archive, need) + self.transfer.outstanding();
             let free = self.run.free()?;
             if needed > free {
                 let report = conclude::no_room(self.run.folder, &archive, needed, free);
@@ -336,8 +350,8 @@ impl<'a> Conductor<'a> {
             reports.settle(need.index, self.run.would_fetch(&archive, need));
             return Ok(());
         }
-        let kept = match self.run.kept(&archive, need.misfit.as_ref()) {
-            Ok(kept) => kept,
+        let (kept, wrong) = match self.run.take_over(&archive, &need) {
+            Ok(taken) => taken,
             Err(error) => {
                 reports.settle(need.index, self.run.refused(&archive, &error));
                 return Ok(());
@@ -349,7 +363,7 @@ impl<'a> Conductor<'a> {
             self.started = true;
         }
         self.pending.transfers += 1;
-        self.transfer.add(Plan { index: need.index, archive, kept });
+        self.transfer.add(Plan { index: need.index, archive, kept, wrong });
         Ok(())
     }
 

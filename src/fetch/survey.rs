@@ -1,6 +1,9 @@
 //! What is here of each archive, as far as can be seen without hashing.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
 
 use super::receipt;
 use crate::catalog::Archive;
@@ -72,14 +75,29 @@ pub(super) fn blocked(path: &Path, metadata: &std::fs::Metadata) -> String {
 /// Whether a file under the archive's name can be its beginning, as wget, curl and browsers leave
 /// it: shorter, and not positively something else.
 pub(super) fn is_beginning(archive: &Archive, path: &Path, length: u64) -> bool {
-    let regular = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
-    if !regular || length == 0 || archive.size.is_none_or(|size| length >= size) {
+    if length == 0 || archive.size.is_none_or(|size| length >= size) {
         return false;
     }
     let Ok(head) = disk::read(path, HEAD) else { return false };
     let kind = identify::kind(&head);
     let fits = !identify::expects_gzip(&archive.name) || kind == Kind::Gzip;
     fits && !identify::is_out_of_place(&kind, &archive.name)
+}
+
+/// Whether a file under the archive's name can be it, damaged: not positively something else.
+pub(super) fn may_be(archive: &Archive, path: &Path) -> bool {
+    let Ok(head) = disk::read(path, HEAD) else { return false };
+    let kind = identify::kind(&head);
+    let fits = identify::expects_gzip(&archive.name) || kind == Kind::Gzip;
+    fits && !identify::is_out_of_place(&kind, &archive.name)
+}
+
+/// Whether a file can be moved and written to without anybody else's noticing: no link leads to
+/// it, and there is no other name for it.
+pub(super) fn is_movable(path: &Path) -> bool {
+    let metadata = path.symlink_metadata();
+    metadata.is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 1)
+        && rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK).is_ok()
 }
 
 /// What is unfinished of the archive, if it is worth anything.

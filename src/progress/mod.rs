@@ -72,6 +72,8 @@ pub struct Progress {
     bars: bool,
     /// Archives whose first failed attempt was told of.
     retried: Mutex<HashSet<String>>,
+    /// Archives whose first damage was told of.
+    damaged: Mutex<HashSet<String>>,
     /// The queue of lines; closing it ends the thread.
     lines: Option<Sender<String>>,
     thread: Option<JoinHandle<()>>,
@@ -112,7 +114,15 @@ impl Progress {
             thread = thread::Builder::new().name("progress".to_owned()).spawn(show).ok();
             lines = Some(sender);
         }
-        Self { tally, verbosity, bars: false, retried: Mutex::default(), lines, thread }
+        Self {
+            tally,
+            verbosity,
+            bars: false,
+            retried: Mutex::default(),
+            damaged: Mutex::default(),
+            lines,
+            thread,
+        }
     }
 
     /// Shows what is left to be shown, and takes the bars away.
@@ -134,10 +144,11 @@ impl Progress {
         }
     }
 
-    /// Whether a failed attempt at this archive is told of.
-    fn tells_of_retry(&self, archive: &str) -> bool {
-        let mut retried = self.retried.lock().unwrap_or_else(PoisonError::into_inner);
-        self.verbosity == Verbosity::Verbose || retried.insert(archive.to_owned())
+    /// Whether something is told of this archive that may come often: the first time, unless all
+    /// is wanted.
+    fn tells(&self, told: &Mutex<HashSet<String>>, archive: &str) -> bool {
+        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        self.verbosity == Verbosity::Verbose || told.insert(archive.to_owned())
     }
 }
 
@@ -163,8 +174,13 @@ impl Listener for Progress {
             }
             Event::Retrying { archive, source, reason, wait } => {
                 let archive = &label(archive, source);
-                if self.tells_of_retry(archive) {
+                if self.tells(&self.retried, archive) {
                     self.line(words::retrying(archive, reason, wait));
+                }
+            }
+            Event::Damaged { archive, damage, bytes } => {
+                if self.tells(&self.damaged, archive) {
+                    self.line(words::damaged(archive, damage, bytes));
                 }
             }
             Event::Notice { message } => self.line(escape::text(message).into_owned()),

@@ -1,9 +1,11 @@
 //! Numbers on the way, in words.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::meter::time_left;
 use crate::event::Activity;
+use crate::locate::Damage;
 use crate::{escape, units};
 
 /// `12.3 of 42.0 GiB (29 %), 45.1 MiB/s, 11 min left`, as far as there is something to say.
@@ -40,6 +42,7 @@ pub(super) fn activity(activity: Activity) -> &'static str {
         Activity::Verify => "verify",
         Activity::Fetch => "fetch",
         Activity::Locate => "locate",
+        Activity::Mend => "mend",
     }
 }
 
@@ -50,6 +53,17 @@ pub(super) fn retrying(archive: &str, reason: &str, wait: Duration) -> String {
         return format!("{archive}: {reason}; trying again");
     }
     format!("{archive}: {reason}; trying again in {}", units::duration(wait))
+}
+
+/// A damage, and what is done about it.
+pub(super) fn damaged(archive: &str, damage: &Damage, bytes: u64) -> String {
+    let Range { start, end } = damage.range;
+    let member = damage
+        .member
+        .as_deref()
+        .map_or_else(String::new, |member| format!(" ({})", escape::text(member)));
+    let (archive, bytes) = (escape::text(archive), units::bytes(bytes));
+    format!("{archive}: damaged at bytes {start} to {end}{member}; fetching {bytes} anew")
 }
 
 #[cfg(test)]

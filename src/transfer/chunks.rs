@@ -166,10 +166,16 @@ impl Chunks {
         self.flights.retain(|f| f.id != id);
     }
 
-    /// Nothing is done any more, nothing in flight counts; the size is what it was at first.
-    pub(super) fn reset(&mut self, size: Option<u64>) {
+    /// These bytes are not done any more.
+    pub(super) fn lose(&mut self, range: Range<u64>) {
+        self.done.remove(range);
+    }
+
+    /// No more than this is done any more, nothing in flight counts; the size is what it was at
+    /// first.
+    pub(super) fn reset(&mut self, size: Option<u64>, done: RangeSet) {
         self.size = size;
-        self.done = RangeSet::new();
+        self.done = done;
         self.flights.clear();
     }
 }

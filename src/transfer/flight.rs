@@ -14,7 +14,6 @@ use super::watch::Watch;
 use super::{Job, Transfer, lock};
 use crate::digest::Digest;
 use crate::disk::{DiskError, crash_point};
-use crate::event::Event;
 use crate::source::{Body, Client, Fault, Opened, Question};
 
 /// Bytes that are gathered before they are written.
@@ -243,11 +242,7 @@ impl<'a> Flight<'a> {
         }
         // Last: with the last bytes hashed, the archive is judged, and the journal must be whole.
         self.job.front.wrote(at, &batch);
-        self.transfer.listener.on(Event::Position {
-            archive: &self.job.archive.name,
-            source: None,
-            done,
-        });
+        self.job.tell_position(self.transfer.listener, done);
         if own < gathered {
             // What lies past the end is somebody else's by now.
             self.rest.end = self.rest.start;

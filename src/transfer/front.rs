@@ -3,6 +3,7 @@
 //! Bytes that arrive at the front go from memory to the hash. What arrived ahead of it, or was
 //! here before, is read back from the part when the front gets there, by the archive's keeper.
 
+use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -49,7 +50,7 @@ struct State {
     written: RangeSet,
     size: Option<u64>,
     end: Option<End>,
-    /// The keeper has met its end with the stream in its hands.
+    /// The keeper has met its end with the stream in its hands, or needs none any more.
     is_lost: bool,
 }
 
@@ -93,9 +94,32 @@ impl Front {
                 at = end;
             }
         }
-        if state.is_behind() || state.is_complete() {
+        if state.is_behind() || state.is_complete() || state.stream.is_none() {
             drop(state);
             self.changed.notify_all();
+        }
+    }
+
+    /// These bytes are to be written anew. Nothing is hashed here any more.
+    pub(super) fn lose(&self, range: Range<u64>) {
+        let mut state = self.state();
+        state.stream = None;
+        state.is_lost = true;
+        state.written.remove(range);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    /// Waits until a range that was lost is written, or else says why it will not be.
+    pub(super) fn wait_for(&self, range: &Range<u64>) -> Option<End> {
+        let mut state = self.state();
+        loop {
+            if let Some(end) = state.end.take() {
+                return Some(end);
+            }
+            // Without a gap in it there is nothing to wait for.
+            state.written.gap_after(range.start, range.end)?;
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -156,13 +180,13 @@ impl Front {
         Ok(state)
     }
 
-    /// Begins again from nothing.
-    pub(super) fn begin_again(&self, engine: &Engine, size: Option<u64>) {
+    /// Begins again, with so much written.
+    pub(super) fn begin_again(&self, engine: &Engine, size: Option<u64>, written: RangeSet) {
         let mut state = self.state();
         state.size = size;
         state.stream = Some(engine.stream());
         state.position = 0;
-        state.written = RangeSet::new();
+        state.written = written;
         state.is_lost = false;
     }
 }

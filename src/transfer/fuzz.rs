@@ -25,8 +25,11 @@ fn check(bytes: &[u8]) {
     let (Some(here), Some(elsewhere)) = (here, elsewhere) else { return };
     assert_eq!((&elsewhere.written, &elsewhere.synced), (&here.synced, &here.synced));
     assert!(here.synced.iter().all(|range| here.written.run_end(range.start) >= range.end));
-    assert!(here.sources.len() <= 64, "{} sources", here.sources.len());
+    let sources = here.origins.names().len();
+    assert!(sources <= 64, "{sources} sources");
     let again = journal::fresh(&MD5, Some("here"), &here).text;
     let again = journal::parse(again.as_bytes(), &MD5, Some("here")).expect("a journal");
-    assert_eq!((again.size, again.written, again.synced), (here.size, here.written, here.synced));
+    let facts = |told: &Recovered| (told.size, told.original, told.beside);
+    assert_eq!(facts(&again), facts(&here));
+    assert_eq!((again.written, again.synced), (here.written, here.synced));
 }

@@ -8,18 +8,24 @@
 //! 03a9c1d2 size 2008470987
 //! 9b2e44f0 wrote 1 0 1048576 https://example.org/nih
 //! 55aa01fe synced 1
+//! 0c7be211 lost 65536 131072
 //! ```
 //!
-//! `wrote` follows the write: its bytes are in the kernel's hands and outlive this process,
+//! `lost` goes before bytes that turned out wrong are written over: from then on they count as
+//! missing. `original` says that the part is a file of the user's, how long it was and when it was
+//! last changed; `beside`, that it was begun beside one that could not be mended. `wrote` follows the write: its bytes are in the kernel's hands and outlive this process,
 //! however it ends. `synced N` follows a sync of the part: the `wrote` records up to number N outlive the
 //! machine as well. A reader on the same boot believes every record, on another one only those
 //! that were synced. A journal that is lost or wrong costs time and never correctness: the MD5
 //! decides.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::origins::Origins;
 use crate::digest::Digest;
 use crate::disk::{self, DiskError, File};
 use crate::escape;
@@ -30,8 +36,11 @@ const FORMAT: &str = "cxr-journal/1";
 /// Far more than the journal of any archive needs; a longer file is not read.
 const SIZE_LIMIT: usize = 64 << 20;
 
-/// More sources than anybody names; of a journal with more, the first are remembered.
-const SOURCES: usize = 64;
+/// The record of what is beside a file of the user's.
+const BESIDE: &str = "beside";
+
+/// Who gave bytes of which nobody knows it any more.
+const UNKNOWN: &str = "-";
 
 /// What a journal says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,8 +51,45 @@ pub struct Recovered {
     pub written: RangeSet,
     /// Those among them that are on the disk.
     pub synced: RangeSet,
-    /// The sources that gave them.
-    pub sources: Vec<String>,
+    /// The sources that gave them, as far as known.
+    pub origins: Origins,
+    /// What the part was before, where it is a file of the user's.
+    pub original: Option<Original>,
+    /// It was begun beside a file of the user's that could not be mended.
+    pub beside: bool,
+}
+
+/// A file of the user's as it was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Original {
+    /// Its length in bytes.
+    pub length: u64,
+    /// When it was last changed: seconds and nanoseconds since 1970.
+    pub modified: (i64, u32),
+}
+
+impl Original {
+    /// Of a file's metadata.
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        let nanoseconds = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
+        Self { length: metadata.len(), modified: (metadata.mtime(), nanoseconds) }
+    }
+
+    /// When it was last changed.
+    pub(super) fn modified(&self) -> SystemTime {
+        let (seconds, nanoseconds) = self.modified;
+        let whole = Duration::from_secs(seconds.unsigned_abs());
+        let time =
+            if seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
+        let part = Duration::from_nanos(nanoseconds.into());
+        time.and_then(|time| time.checked_add(part)).unwrap_or(UNIX_EPOCH)
+    }
+}
+
+/// A record that changes which bytes there are.
+enum Change<'a> {
+    Wrote(u64, Range<u64>, &'a str),
+    Lost(Range<u64>),
 }
 
 /// A journal that is being written.
@@ -72,30 +118,78 @@ pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<Re
     }
     let same_boot = boot.is_some() && header.next() == boot;
     let mut recovered = Recovered::default();
-    let mut wrote = Vec::new();
+    let mut changes = Vec::new();
     let mut synced = 0;
     for line in lines {
         match line.split_once(' ') {
             Some(("size", size)) => recovered.size = size.parse().ok(),
-            Some(("wrote", text)) => wrote.extend(record(text)),
+            Some(("original", text)) => recovered.original = original(text),
+            Some(("wrote", text)) => changes.extend(wrote(text)),
+            Some(("lost", text)) => changes.extend(lost(text)),
             Some(("synced", count)) => synced = count.parse().unwrap_or(synced),
+            None if line == BESIDE => recovered.beside = true,
             _ => {}
         }
     }
-    for (number, range, source) in wrote {
-        let on_disk = number <= synced;
-        if on_disk {
-            recovered.synced.insert(range.clone());
-        }
-        if on_disk || same_boot {
-            recovered.written.insert(range);
-            let sources = &recovered.sources;
-            if sources.len() < SOURCES && !sources.iter().any(|known| known == source) {
-                recovered.sources.push(source.to_owned());
-            }
-        }
+    for change in changes {
+        recovered.apply(change, synced, same_boot);
     }
     Some(recovered)
+}
+
+impl Recovered {
+    /// Bytes that somebody gave, and nothing else.
+    pub(super) fn of(range: Range<u64>, giver: &str) -> Self {
+        let mut recovered = Self::default();
+        recovered.origins.insert(range.clone(), giver);
+        recovered.written.insert(range);
+        recovered
+    }
+
+    /// The size of the archive, if that was told and all of it is here.
+    pub(super) fn whole_size(&self) -> Option<u64> {
+        self.size.filter(|&size| self.written.gap_after(0, size).is_none())
+    }
+
+    /// What a record means for bytes of which the first `synced` records are on the disk.
+    fn apply(&mut self, change: Change<'_>, synced: u64, same_boot: bool) {
+        match change {
+            Change::Wrote(number, range, source) => {
+                let on_disk = number <= synced;
+                if on_disk {
+                    self.synced.insert(range.clone());
+                }
+                if (on_disk || same_boot) && source != UNKNOWN {
+                    self.origins.insert(range.clone(), source);
+                }
+                if on_disk || same_boot {
+                    self.written.insert(range);
+                }
+            }
+            Change::Lost(range) => self.lose(range),
+        }
+    }
+
+    /// The pieces of a range and who gave each.
+    fn givers(&self, range: Range<u64>) -> Vec<(Range<u64>, &str)> {
+        let known = self.origins.within(range.clone());
+        let told = known.iter().map(|(piece, _)| piece.clone()).collect::<RangeSet>();
+        let unknown = told.gaps(range).into_iter().map(|piece| (piece, UNKNOWN));
+        known.into_iter().chain(unknown).collect()
+    }
+
+    fn lose(&mut self, range: Range<u64>) {
+        self.synced.remove(range.clone());
+        self.origins.remove(range.clone());
+        self.written.remove(range);
+    }
+
+    /// The same, of a file that ends at `limit`.
+    #[must_use]
+    pub fn before(mut self, limit: u64) -> Self {
+        self.lose(limit..u64::MAX);
+        self
+    }
 }
 
 /// The text of a line whose CRC is right.
@@ -106,12 +200,24 @@ fn checked(line: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok()
 }
 
-/// Number, range and source of a `wrote` record.
-fn record(text: &str) -> Option<(u64, Range<u64>, &str)> {
+/// Number, range and source.
+fn wrote(text: &str) -> Option<Change<'_>> {
     let mut words = text.splitn(4, ' ');
     let mut number = || words.next()?.parse().ok();
     let (number, range) = (number()?, number()?..number()?);
-    (range.start < range.end).then_some((number, range, words.next()?))
+    (range.start < range.end).then_some(Change::Wrote(number, range, words.next()?))
+}
+
+fn lost(text: &str) -> Option<Change<'_>> {
+    let (start, end) = text.split_once(' ')?;
+    Some(Change::Lost(start.parse().ok()?..end.parse().ok()?))
+}
+
+/// Length, seconds and nanoseconds.
+fn original(text: &str) -> Option<Original> {
+    let mut words = text.split(' ');
+    let length = words.next()?.parse().ok()?;
+    Some(Original { length, modified: (words.next()?.parse().ok()?, words.next()?.parse().ok()?) })
 }
 
 pub(super) fn line(text: &str) -> String {
@@ -133,11 +239,16 @@ pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &Recovered) -> Fresh
     if let Some(size) = kept.size {
         text += &line(&format!("size {size}"));
     }
-    let source = escape::text(&kept.sources.join(", ")).into_owned();
+    if let Some(Original { length, modified: (seconds, nanoseconds) }) = kept.original {
+        text += &line(&format!("original {length} {seconds} {nanoseconds}"));
+    }
+    if kept.beside {
+        text += &line(BESIDE);
+    }
     let mut records = 0;
     let mut synced = 0;
     for (set, on_disk) in [(&kept.synced, true), (&kept.written, false)] {
-        for range in set.iter() {
+        for (range, source) in set.iter().flat_map(|range| kept.givers(range)) {
             records += 1;
             text += &line(&format!("wrote {records} {} {} {source}", range.start, range.end));
             synced += u64::from(on_disk);
@@ -166,12 +277,17 @@ impl Journal {
         Ok(Self { file: File::to_append(path)?, records, synced, kept })
     }
 
+    /// The size of the archive in bytes, if known.
+    pub(super) const fn size(&self) -> Option<u64> {
+        self.kept.size
+    }
+
     /// Notes the size that a source told.
     ///
     /// # Errors
     ///
     /// Whatever the disk says.
-    pub(super) fn size(&mut self, size: u64) -> Result<(), DiskError> {
+    pub(super) fn told_size(&mut self, size: u64) -> Result<(), DiskError> {
         self.kept.size = Some(size);
         self.append(&line(&format!("size {size}")))
     }
@@ -185,11 +301,20 @@ impl Journal {
         let (number, source) = (self.records + 1, escape::text(source).into_owned());
         self.append(&line(&format!("wrote {number} {} {} {source}", range.start, range.end)))?;
         self.records = number;
+        self.kept.origins.insert(range.clone(), &source);
         self.kept.written.insert(range);
-        if !self.kept.sources.contains(&source) {
-            self.kept.sources.push(source);
-        }
         Ok(())
+    }
+
+    /// Notes that these bytes count as missing from now on, and puts that on the disk.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says.
+    pub(super) fn lost(&mut self, range: Range<u64>) -> Result<(), DiskError> {
+        self.append(&line(&format!("lost {} {}", range.start, range.end)))?;
+        self.kept.lose(range);
+        self.file.sync()
     }
 
     /// How many records there are: what a sync of the part that begins now will cover.
@@ -213,9 +338,14 @@ impl Journal {
         self.file.sync()
     }
 
-    /// The sources that gave what is written.
-    pub(super) fn sources(&self) -> &[String] {
-        &self.kept.sources
+    /// Who gave what is written.
+    pub(super) const fn origins(&self) -> &Origins {
+        &self.kept.origins
+    }
+
+    /// What the part was before, where it is a file of the user's.
+    pub(super) const fn original(&self) -> Option<Original> {
+        self.kept.original
     }
 
     fn append(&mut self, text: &str) -> Result<(), DiskError> {
@@ -224,81 +354,4 @@ impl Journal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MD5: &str = "fe8ed0a6961412fddcbb3603c11b3698";
-
-    fn md5() -> Digest {
-        MD5.parse().unwrap()
-    }
-
-    fn text(lines: &[&str]) -> String {
-        lines.iter().map(|text| line(text)).collect()
-    }
-
-    fn written(text: &str, boot: Option<&str>) -> Option<Vec<Range<u64>>> {
-        Some(parse(text.as_bytes(), &md5(), boot)?.written.iter().collect())
-    }
-
-    #[test]
-    fn on_another_boot_only_what_was_synced_is_believed() {
-        let header = format!("{FORMAT} {MD5} boot-1");
-        let text =
-            text(&[&header, "wrote 1 0 10 a", "wrote 2 20 30 b", "synced 1", "wrote 3 40 50 a"]);
-        assert_eq!(written(&text, Some("boot-1")), Some(vec![0..10, 20..30, 40..50]));
-        assert_eq!(written(&text, Some("boot-2")), Some(vec![0..10; 1]));
-        assert_eq!(written(&text, None), Some(vec![0..10; 1]));
-    }
-
-    #[test]
-    fn a_journal_of_other_content_is_no_journal() {
-        let other = format!("{FORMAT} d41d8cd98f00b204e9800998ecf8427e boot-1");
-        assert_eq!(written(&text(&[&other, "wrote 1 0 10 a"]), Some("boot-1")), None);
-        assert_eq!(written("", Some("boot-1")), None);
-    }
-
-    #[test]
-    fn every_cut_and_every_flipped_bit_claims_nothing_that_was_not_written() {
-        let header = format!("{FORMAT} {MD5} boot-1");
-        let whole = text(&[&header, "size 100", "wrote 1 0 10 a", "wrote 2 20 30 b", "synced 2"]);
-        let claims = |bytes: &[u8]| {
-            let recovered = parse(bytes, &md5(), Some("boot-1")).unwrap_or_default();
-            recovered.written.iter().all(|range| range == (0..10) || range == (20..30))
-        };
-        for cut in 0..whole.len() {
-            assert!(claims(&whole.as_bytes()[..cut]), "cut at {cut}");
-        }
-        for at in 0..whole.len() {
-            for bit in 0..8 {
-                let mut bytes = whole.clone().into_bytes();
-                bytes[at] ^= 1 << bit;
-                assert!(claims(&bytes), "bit {bit} of byte {at}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_read_back() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a.journal");
-        let mut journal = Journal::begin(&path, &md5(), Recovered::default()).unwrap();
-        journal.size(100).unwrap();
-        journal.wrote(0..10, "http://a/\u{202e}").unwrap();
-        let records = journal.records();
-        journal.wrote(10..20, "b c").unwrap();
-        journal.synced(records).unwrap();
-        let recovered = read(&path, &md5()).unwrap();
-        assert_eq!(recovered.size, Some(100));
-        assert_eq!(recovered.written.iter().collect::<Vec<_>>(), [0..20; 1]);
-        assert_eq!(recovered.synced.iter().collect::<Vec<_>>(), [0..10; 1]);
-        assert_eq!(recovered.sources, ["http://a/\\u{202e}", "b c"]);
-
-        let mut again = Journal::begin(&path, &md5(), recovered.clone()).unwrap();
-        assert!(!again.is_synced());
-        again.wrote(50..60, "b c").unwrap();
-        let more = read(&path, &md5()).unwrap();
-        assert_eq!(more.written.iter().collect::<Vec<_>>(), [0..20, 50..60]);
-        assert_eq!(more.synced, recovered.synced);
-    }
-}
+mod tests;

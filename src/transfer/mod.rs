@@ -15,23 +15,33 @@ pub(crate) mod fuzz;
 mod journal;
 mod keeper;
 mod line;
+mod mending;
+mod origins;
+mod outcome;
 mod part;
 mod reading;
 mod retry;
+mod rounds;
 mod schedule;
 mod standing;
 mod throttle;
+mod undo;
 mod watch;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-pub use journal::Recovered;
+pub use journal::{Original, Recovered};
+pub use mending::{Mending, Why};
+pub use origins::Origins;
+pub use outcome::{Ending, Halt, Outcome, Plan, Returned};
 pub use part::{Part, Unfinished, look};
 pub use reading::{Done, Errand, ReadEnding, Reader, Wish, read};
 pub use retry::Policy;
@@ -39,7 +49,6 @@ pub use throttle::Throttle;
 
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
-use crate::digest::Digest;
 use crate::disk::{self, DiskError, Folder, Lock};
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
@@ -89,75 +98,6 @@ impl Options {
     }
 }
 
-/// An archive to be transferred.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// Whatever the caller knows it by.
-    pub index: usize,
-    /// The archive.
-    pub archive: Archive,
-    /// What is here of it.
-    pub kept: Recovered,
-}
-
-/// What became of an archive.
-#[derive(Debug)]
-pub struct Outcome {
-    /// As in the plan.
-    pub index: usize,
-    /// How it ended.
-    pub ending: Ending,
-    /// The size of the archive in bytes, if known by now.
-    pub size: Option<u64>,
-    /// Bytes of it that are here.
-    pub here: u64,
-    /// Bytes received.
-    pub downloaded: u64,
-    /// Bytes that were here before and stayed.
-    pub reused: u64,
-    /// Requests made.
-    pub attempts: u32,
-    /// From when it was taken in hand.
-    pub time: Duration,
-    /// The sources that gave bytes.
-    pub sources: Vec<String>,
-}
-
-/// How the transfer of an archive ended.
-#[derive(Debug)]
-pub enum Ending {
-    /// It is under its final name, and its MD5 is this one, the right one.
-    Verified(Digest),
-    /// Every source gave wrong bytes.
-    Corrupt {
-        /// The last wrong digest.
-        digest: Digest,
-        /// Who gave what, in words.
-        detail: String,
-        /// Where the wrong bytes are kept, if they are.
-        kept: Option<PathBuf>,
-    },
-    /// No source could give it; what each answered, in words.
-    Unreachable(String),
-    /// This machine could not write or read it.
-    Error(DiskError),
-    /// All were stopped because of another archive.
-    Stopped(Halt),
-    /// The run was ended.
-    Cancelled,
-}
-
-/// Why all archives are stopped.
-#[derive(Debug, Clone)]
-pub enum Halt {
-    /// The disk takes no more: why, in words.
-    DiskFull(String),
-    /// One has failed, in words, and the others were not to go on then.
-    Failed(String),
-    /// Another cxr has taken the folder over: which, in words.
-    TakenOver(String),
-}
-
 /// An archive in hand.
 #[derive(Debug)]
 struct Job {
@@ -166,6 +106,8 @@ struct Job {
     part: RwLock<Part>,
     downloaded: AtomicU64,
     attempts: AtomicU32,
+    /// All of it is here, and bytes that come replace others: no progress of the whole.
+    mending: AtomicBool,
 }
 
 /// A transfer: what all its threads share.
@@ -237,10 +179,15 @@ impl<'a> Transfer<'a> {
     /// Adds an archive; it is taken in hand when there is room.
     pub fn add(&self, plan: Plan) {
         let (size, written) = (plan.archive.size, plan.kept.written.clone());
+        let whole = plan.kept.whole_size();
         let mut schedule = lock(&self.schedule);
         lock(&self.plans).push(plan);
         lock(&self.jobs).push(None);
-        schedule.add(size, written);
+        let archive = schedule.add(size, written);
+        if let (None, Some(size)) = (size, whole) {
+            // Nobody has to be asked for anything.
+            schedule.recall_size(archive, size);
+        }
         drop(schedule);
         self.changed.notify_all();
     }
@@ -296,6 +243,14 @@ impl<'a> Transfer<'a> {
 
     fn is_over(&self) -> bool {
         self.cancel.is_cancelled() || lock(&self.halted).is_some()
+    }
+
+    /// Why it is over.
+    fn stopped(&self) -> Ending {
+        match lock(&self.halted).clone() {
+            Some(why) => Ending::Stopped(why),
+            None => Ending::Cancelled,
+        }
     }
 
     fn job(&self, archive: usize) -> Option<Arc<Job>> {
@@ -420,8 +375,32 @@ impl<'a> Transfer<'a> {
 }
 
 impl Job {
+    fn new(archive: Archive, front: Front, part: RwLock<Part>) -> Self {
+        Self {
+            archive,
+            front,
+            part,
+            downloaded: AtomicU64::new(0),
+            attempts: AtomicU32::new(0),
+            mending: AtomicBool::new(false),
+        }
+    }
+
+    /// The part, when nobody writes to it: who comes later finds out first that it is over.
+    fn wait_for_writers(&self) -> RwLockWriteGuard<'_, Part> {
+        self.part.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn part(&self) -> RwLockReadGuard<'_, Part> {
         self.part.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells how much of the archive is here, unless that is not what is being done.
+    fn tell_position(&self, listener: &dyn Listener, done: u64) {
+        if !self.mending.load(Ordering::Relaxed) {
+            let archive = &self.archive.name;
+            listener.on(Event::Position { archive, source: None, done });
+        }
     }
 
     fn count_attempt(&self) {

@@ -9,7 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::{Bytes, BytesMut};
 use rustix::fs::{SeekFrom, seek};
 
-use super::journal::{self, Journal, Recovered};
+use super::journal::{self, Journal, Original, Recovered};
+use super::undo::Undo;
 use crate::catalog::Archive;
 use crate::digest::Digest;
 use crate::disk::{self, DiskError, File, Folder, Kept, crash_point};
@@ -19,18 +20,30 @@ use crate::ranges::RangeSet;
 /// behind one, where a block of the file system may be half written.
 const MARGIN: u64 = 64 * 1024;
 
-/// A part and its journal.
+/// A page of memory, which is what a system reads at least.
+const PAGE: u64 = 4096;
+
+/// Bytes copied at a time.
+const COPIED: usize = 1 << 20;
+
+/// Who gave the bytes of a file that was here.
+pub(super) const HERE: &str = "a file that was here";
+
+/// A part, its journal, and what was in it where it is a file of the user's.
 #[derive(Debug)]
 pub struct Part {
     path: PathBuf,
     journal_path: PathBuf,
+    undo_path: PathBuf,
     md5: Digest,
     file: File,
     journal: Mutex<Journal>,
+    /// Opened when it is first needed.
+    undo: Mutex<Option<Undo>>,
 }
 
 /// What is here of an unfinished archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unfinished {
     /// What its journal says, held against the part.
     pub recovered: Recovered,
@@ -49,11 +62,7 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
         Some(told)
             if archive.size.is_none() || told.size.is_none_or(|s| Some(s) == archive.size) =>
         {
-            Recovered {
-                written: told.written.before(limit),
-                synced: told.synced.before(limit),
-                ..told
-            }
+            told.before(limit)
         }
         Some(_) => Recovered::default(),
         // The journal is lost; the file still shows where it has holes.
@@ -89,31 +98,35 @@ impl Part {
     pub fn open(folder: &Folder, archive: &Archive, kept: Recovered) -> Result<Self, DiskError> {
         let path = folder.kept(archive, Kept::Part);
         let journal_path = folder.kept(archive, Kept::Journal);
+        let undo_path = folder.kept(archive, Kept::Undo);
+        disk::remove(&salvage(&path))?;
+        if kept.original.is_none() {
+            // It is of a file that is no longer here.
+            disk::remove(&undo_path)?;
+        }
         // The journal first: without a part it claims nothing.
-        let journal = Journal::begin(&journal_path, &archive.md5, kept)?;
+        let journal = Mutex::new(Journal::begin(&journal_path, &archive.md5, kept)?);
         crash_point("journal-begun");
         let file = File::in_place(&path)?;
-        let journal = Mutex::new(journal);
-        Ok(Self { path, journal_path, md5: archive.md5, file, journal })
+        let undo = Mutex::default();
+        Ok(Self { path, journal_path, undo_path, md5: archive.md5, file, journal, undo })
     }
 
-    /// Takes over a file of the user's that is the beginning of the archive: `length` bytes.
-    /// Killed at any moment, the file is either where it was or the part.
+    /// Takes over a file of the user's, of which nothing but its length has to fit: what of it is
+    /// as long as the archive counts as written. Killed at any moment, the file is either where it
+    /// was or the part.
     ///
     /// # Errors
     ///
     /// Whatever the disk says; the file is then where it was.
-    pub fn adopt(
-        folder: &Folder,
-        archive: &Archive,
-        file: &Path,
-        length: u64,
-    ) -> Result<Recovered, DiskError> {
+    pub fn adopt(folder: &Folder, archive: &Archive, file: &Path) -> Result<Recovered, DiskError> {
+        let metadata = file.symlink_metadata().map_err(DiskError::new(file, "looked at"))?;
         let path = folder.kept(archive, Kept::Part);
         disk::remove(&path)?;
-        let written = RangeSet::from_iter([0..length; 1]);
-        let sources = vec!["a file that was here".to_owned()];
-        let kept = Recovered { written, sources, ..Recovered::default() };
+        disk::remove(&folder.kept(archive, Kept::Undo))?;
+        let written = 0..archive.size.unwrap_or(u64::MAX).min(metadata.len());
+        let original = Some(Original::of(&metadata));
+        let kept = Recovered { size: archive.size, original, ..Recovered::of(written, HERE) };
         Journal::begin(&folder.kept(archive, Kept::Journal), &archive.md5, kept.clone())?;
         crash_point("adoption-journalled");
         disk::rename(file, &path)?;
@@ -160,7 +173,7 @@ impl Part {
     ///
     /// Whatever the disk says.
     pub fn record_size(&self, size: u64) -> Result<(), DiskError> {
-        self.journal().size(size)
+        self.journal().told_size(size)
     }
 
     /// Reads up to `length` bytes at an offset.
@@ -177,6 +190,32 @@ impl Part {
         let failed = DiskError::new(&self.path, "read");
         block.truncate(read.map_err(failed)?);
         Ok(block.freeze())
+    }
+
+    /// The bytes from this offset on that cannot be read, if those at the offset cannot: as far as
+    /// they are looked for. In whole pages, since a part of one cannot be written over without
+    /// reading the rest.
+    pub fn unreadable(&self, offset: u64) -> Range<u64> {
+        let start = offset / MARGIN * MARGIN;
+        let mut end = offset / PAGE * PAGE + PAGE;
+        while end < start + MARGIN && self.file.read_at(&mut [0], end).is_err() {
+            end += PAGE;
+        }
+        start..end
+    }
+
+    /// Copies the part to a path, as long as it is. What cannot be read is a hole there.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says; there is nothing at the path then.
+    pub fn copy_to(&self, path: &Path) -> Result<(), DiskError> {
+        let metadata = self.file.metadata().map_err(DiskError::new(&self.path, "looked at"))?;
+        let beside = salvage(path);
+        copy(self, metadata.len(), &beside)?;
+        disk::rename(&beside, path)?;
+        crash_point("old-file-kept");
+        Ok(())
     }
 
     /// Puts what is written on the disk, and notes that it is there. Nothing to do is done at once.
@@ -199,26 +238,118 @@ impl Part {
         Ok(())
     }
 
-    /// The sources that gave what is written.
-    pub fn sources(&self) -> Vec<String> {
-        self.journal().sources().to_vec()
+    /// Bytes that have been written are wrong, or cannot be read: they count as missing from now
+    /// on, and may be written over. Of a file of the user's they are saved first.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says; they then still count as written.
+    pub fn lose(&self, range: Range<u64>) -> Result<(), DiskError> {
+        if let Some(original) = self.original() {
+            let saved = range.start..range.end.min(original.length);
+            self.with_undo(|undo| undo.save(&self.file, saved))?;
+        }
+        crash_point("old-bytes-saved");
+        self.journal().lost(range)?;
+        crash_point("loss-journalled");
+        Ok(())
     }
 
-    /// Begins again from nothing. With `keep`, what was written is moved there first.
+    /// What the part was before, where it is a file of the user's.
+    pub fn original(&self) -> Option<Original> {
+        self.journal().original()
+    }
+
+    /// Whether the part is a file of the user's that is shorter than its archive, or that may be.
+    pub fn was_beginning(&self) -> bool {
+        let journal = self.journal();
+        let Some(original) = journal.original() else { return false };
+        journal.size().is_none_or(|size| original.length < size)
+    }
+
+    /// Bytes of the user's file that have been written over.
     ///
     /// # Errors
     ///
     /// Whatever the disk says.
-    pub fn begin_again(&mut self, keep: Option<&Path>) -> Result<(), DiskError> {
-        let fresh = Journal::begin(&self.journal_path, &self.md5, Recovered::default())?;
-        crash_point("begun-again-in-the-journal");
-        match keep {
-            Some(keep) => disk::rename(&self.path, keep)?,
-            None => disk::remove(&self.path)?,
+    pub fn overwritten(&self) -> Result<u64, DiskError> {
+        match self.original() {
+            Some(_) => self.with_undo(|undo| Ok(undo.saved().total())),
+            None => Ok(0),
         }
-        crash_point("wrong-part-gone");
+    }
+
+    fn with_undo<T>(
+        &self,
+        work: impl FnOnce(&mut Undo) -> Result<T, DiskError>,
+    ) -> Result<T, DiskError> {
+        let mut undo = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
+        let undo = match &mut *undo {
+            Some(undo) => undo,
+            none => none.insert(Undo::open(&self.undo_path)?),
+        };
+        work(undo)
+    }
+
+    /// Gives the user's file that the part was a path again, with the bytes, the length and the
+    /// time that it had. There is no part any more then. Killed at any moment, it is either there
+    /// or a part.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says; the part is then still the part.
+    fn put_back(&self, original: Original, to: &Path) -> Result<(), DiskError> {
+        self.with_undo(|undo| undo.restore(&self.file))?;
+        self.file.resize(original.length)?;
+        self.file.touch(original.modified())?;
+        self.file.sync_all()?;
+        crash_point("old-bytes-restored");
+        let folder = to.parent().unwrap_or(Path::new("."));
+        disk::make_folder(folder)?;
+        disk::rename(&self.path, to)?;
+        disk::sync_folder(folder)?;
+        crash_point("file-put-back");
+        disk::remove(&self.journal_path)?;
+        disk::remove(&self.undo_path)
+    }
+
+    /// The sources that gave bytes of a range.
+    pub fn givers(&self, range: Range<u64>) -> Vec<String> {
+        let journal = self.journal();
+        let givers = journal.origins().within(range).into_iter();
+        givers.map(|(_, name)| name.to_owned()).collect()
+    }
+
+    /// The sources that gave what is written.
+    pub fn sources(&self) -> Vec<String> {
+        self.journal().origins().names().to_vec()
+    }
+
+    /// Copies the first bytes to where [`Part::begin_again`] finds them.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says.
+    pub fn salvage(&self, length: u64) -> Result<(), DiskError> {
+        copy(self, length, &salvage(&self.path))
+    }
+
+    /// Begins again after [`Part::discard`], from nothing or from what was salvaged, and notes
+    /// what is known of it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says.
+    pub fn begin_again(&mut self, kept: Recovered) -> Result<(), DiskError> {
+        let salvaged = !kept.written.is_empty();
+        let fresh = Journal::begin(&self.journal_path, &self.md5, kept)?;
+        crash_point("begun-again-in-the-journal");
+        if salvaged {
+            disk::rename(&salvage(&self.path), &self.path)?;
+        }
         self.file = File::in_place(&self.path)?;
         self.journal = Mutex::new(fresh);
+        self.undo = Mutex::default();
         Ok(())
     }
 
@@ -239,6 +370,8 @@ impl Part {
         crash_point("archive-synced");
         let folder = target.parent().unwrap_or(Path::new("."));
         disk::make_folder(folder)?;
+        // The file that the part was is no longer needed: this one is right.
+        disk::remove(&self.undo_path)?;
         disk::rename(&self.path, target)?;
         crash_point("archive-named");
         disk::sync_folder(folder)?;
@@ -248,19 +381,52 @@ impl Part {
         Ok(())
     }
 
-    /// Gives up the part and its journal. With `keep`, what was written is moved there first.
+    /// Gives up the part and its journal. What was written is moved to `keep`, if there is one. A
+    /// file of the user's is put there as it was.
     ///
     /// # Errors
     ///
-    /// Whatever the disk says.
+    /// Whatever the disk says. So is a file of the user's that would go nowhere.
     pub fn discard(&self, keep: Option<&Path>) -> Result<(), DiskError> {
-        disk::remove(&self.journal_path)?;
-        crash_point("journal-given-up");
-        match keep {
-            Some(keep) => disk::rename(&self.path, keep)?,
-            None => disk::remove(&self.path)?,
+        match (self.original(), keep) {
+            (Some(original), Some(keep)) => return self.put_back(original, keep),
+            (Some(_), None) => {
+                let error = io::Error::other("it is a file of yours");
+                return Err(DiskError::new(&self.path, "removed")(error));
+            }
+            (None, Some(keep)) => disk::rename(&self.path, keep)?,
+            (None, None) => disk::remove(&self.path)?,
         }
         crash_point("part-given-up");
+        // Without a part it claims nothing.
+        disk::remove(&self.journal_path)?;
+        crash_point("journal-given-up");
         Ok(())
     }
+}
+
+/// Where a copy lies that is not whole yet.
+fn salvage(path: &Path) -> PathBuf {
+    path.with_added_extension("new")
+}
+
+/// Copies so many bytes of a part. What cannot be read is a hole in the copy.
+fn copy(part: &Part, length: u64, to: &Path) -> Result<(), DiskError> {
+    disk::remove(to)?;
+    let copy = File::in_place(to)?;
+    copy.resize(length)?;
+    let mut at = 0;
+    while at < length {
+        let wanted = usize::try_from(length - at).unwrap_or(COPIED).min(COPIED);
+        match part.read(at, wanted) {
+            Ok(block) => {
+                let end = at + block.len() as u64;
+                copy.write_at(at, &[block])?;
+                at = end;
+            }
+            Err(error) if error.is_unreadable() => at = (at / PAGE + 1) * PAGE,
+            Err(error) => return Err(error),
+        }
+    }
+    copy.sync_all()
 }

@@ -22,6 +22,7 @@ use super::{LOOK_AGAIN, Options, lock};
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::event::{Activity, Event, Listener};
+use crate::ranges::RangeSet;
 use crate::source::{Client, ClientError, Fault, Opened, Source};
 
 /// What a reader says of going on.
@@ -261,7 +262,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
             self.put_back(lease, job);
             let mut schedule = lock(&self.schedule);
             schedule.finish(lease, delivered, Instant::now());
-            schedule.begin_again(lease.archive, lease.source);
+            schedule.begin_again(lease.archive, lease.source, RangeSet::new());
         }
     }
 

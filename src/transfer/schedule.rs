@@ -5,14 +5,21 @@
 //! and close behind what arrives; among equals, in the order of the catalogue. When nothing is
 //! free, the largest flight is halved, so that all end together.
 
+mod entry;
 mod failure;
+mod mending;
+#[cfg(test)]
+mod tests;
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use entry::{Entry, State};
+
 use super::chunks::Chunks;
 use super::retry::Policy;
 use super::standing::{Gate, Opening, Standing, Tags};
+use crate::ranges::RangeSet;
 
 /// Bytes of an archive that one connection is to bring from one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,33 +77,6 @@ pub(super) struct Schedule {
     closed: bool,
 }
 
-/// How far an archive has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// It waits for a keeper.
-    Waiting,
-    /// It has a keeper, and its part is not open yet.
-    Kept,
-    /// Connections may take leases of it.
-    InHand,
-    /// Its keeper has been told that no source is left.
-    Stranded,
-    /// It has its verdict.
-    Settled,
-}
-
-#[derive(Debug)]
-struct Entry {
-    chunks: Chunks,
-    /// The size that the table says.
-    published: Option<u64>,
-    standings: Vec<Standing>,
-    /// The one source that a round after a wrong MD5 takes everything from.
-    pinned: Option<usize>,
-    round: u32,
-    state: State,
-}
-
 impl Schedule {
     /// A schedule for so many sources and for chunks of so many bytes.
     pub(super) fn new(sources: usize, chunk: u64, policy: Policy) -> Self {
@@ -105,12 +85,13 @@ impl Schedule {
     }
 
     /// Adds an archive of which `done` is here. Its number is how many were added before.
-    pub(super) fn add(&mut self, size: Option<u64>, done: crate::ranges::RangeSet) -> usize {
+    pub(super) fn add(&mut self, size: Option<u64>, done: RangeSet) -> usize {
         self.entries.push(Entry {
             chunks: Chunks::new(size, self.chunk, done),
             published: size,
             standings: vec![Standing::default(); self.gates.len()],
             pinned: None,
+            mending: None,
             round: 0,
             state: State::Waiting,
         });
@@ -120,7 +101,7 @@ impl Schedule {
     /// Adds an archive that is wanted in its order, from this source and no other, and that needs no
     /// keeper.
     pub(super) fn add_reading(&mut self, size: Option<u64>, source: usize) -> usize {
-        let archive = self.add(size, crate::ranges::RangeSet::new());
+        let archive = self.add(size, RangeSet::new());
         let entry = &mut self.entries[archive];
         entry.chunks.take_in_order();
         entry.state = State::InHand;
@@ -217,9 +198,8 @@ impl Schedule {
             Opening::At(at) => (1, Some(at)),
             Opening::Later => (2, None),
         };
-        let pinned = entry.pinned.filter(|&pinned| entry.standings[pinned].given_up.is_none());
-        (0..self.gates.len())
-            .filter(|&source| pinned.is_none_or(|pinned| pinned == source))
+        let asked = entry.open();
+        asked
             .filter_map(|source| {
                 let standing = entry.standings[source].opens(now)?;
                 Some((source, standing.and(self.gates[source].opens(now))))
@@ -247,7 +227,8 @@ impl Schedule {
         self.gates[source].enter();
         let entry = &self.entries[archive];
         let (size, round) = (entry.chunks.size(), entry.round);
-        let fresh = round > 0 || entry.standings[source].suspicious;
+        let suspicious = entry.standings[source].suspicious;
+        let fresh = round > 0 || suspicious || entry.mending.is_some();
         Lease { id, archive, source, range, size, fresh, begun: now, round }
     }
 
@@ -271,9 +252,15 @@ impl Schedule {
     }
 
     /// The source sends whole files only. Lets this lease run on to the end of the free bytes, and
-    /// says where that is; `None` if another connection is at the archive already.
+    /// says where that is; `None` if another connection is at the archive already, or if a few
+    /// bytes of it are wanted only.
     pub(super) fn whole(&mut self, lease: &Lease) -> Option<u64> {
+        let source = lease.source;
         let entry = self.current(lease)?;
+        entry.standings[source].sends_whole = true;
+        if entry.mending.is_some() {
+            return None;
+        }
         entry.chunks.take_whole();
         entry.chunks.extend(lease.id)
     }
@@ -325,11 +312,13 @@ impl Schedule {
         self.entries[archive].state = State::Settled;
     }
 
-    /// The whole archive was wrong: begins again from nothing, all of it from one source.
-    pub(super) fn begin_again(&mut self, archive: usize, source: usize) {
+    /// The whole archive was wrong: begins again with what is done of it all the same, all of the
+    /// rest from one source.
+    pub(super) fn begin_again(&mut self, archive: usize, source: usize, done: RangeSet) {
         let entry = &mut self.entries[archive];
-        entry.chunks.reset(entry.published);
+        entry.chunks.reset(entry.published, done);
         entry.pinned = Some(source);
+        entry.mending = None;
         entry.round += 1;
         entry.state = State::InHand;
         entry.standings[source].failures = 0;
@@ -367,21 +356,3 @@ impl Schedule {
         standings.filter_map(|(source, s)| Some((source, s.given_up.clone()?))).collect()
     }
 }
-
-impl Entry {
-    fn is_settled(&self) -> bool {
-        self.state == State::Settled
-    }
-
-    /// Bytes are missing, and neither a source nor a connection is left to bring them.
-    fn is_stranded(&self) -> bool {
-        let open = self.standings.iter().any(|standing| standing.given_up.is_none());
-        self.state == State::InHand
-            && !open
-            && self.chunks.flights() == 0
-            && !self.chunks.is_complete()
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -30,6 +30,7 @@ pub(super) struct Gate {
 
 /// A source and one archive.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own that was noticed")]
 pub(super) struct Standing {
     /// Why the source is given up for this archive.
     pub given_up: Option<String>,
@@ -45,6 +46,8 @@ pub(super) struct Standing {
     pub delivered: bool,
     /// Something on the way has mixed answers up: caches are to be passed by.
     pub suspicious: bool,
+    /// It sends whole files only.
+    pub sends_whole: bool,
     /// What it calls the archive.
     pub tags: Tags,
 }

@@ -209,7 +209,7 @@ impl Listener for Notes {
             Event::Begun { archive, size, .. } => format!("{archive} begun, {size:?}"),
             Event::Position { archive, done, .. } => format!("{archive} at {done}"),
             Event::Settled(report) => format!("{} {}", report.name, report.verdict),
-            Event::Retrying { .. } | Event::Notice { .. } => return,
+            Event::Retrying { .. } | Event::Damaged { .. } | Event::Notice { .. } => return,
         };
         self.0.lock().unwrap().push(note);
     }

@@ -97,7 +97,7 @@ fn a_silent_server_is_said_to_be_silent() {
 fn a_stale_cache_is_passed_by_over_a_new_connection() {
     let all = archives(1);
     let (_, server, shown) = told(&all, [Fault::Flip { at: 200_000 }.stale()], 0);
-    says(&shown, &["all bytes came and their MD5 is", &all[0].md5, "fetching it anew"]);
+    says(&shown, &["all bytes came and their MD5 is", &all[0].md5, "looking for", "mended"]);
     let hits = server.hits();
     let is_fresh = |hit: &&crate::support::Hit| hit.header("cache-control").is_some();
     let (fresh, first): (Vec<_>, Vec<_>) = hits.iter().partition(is_fresh);
@@ -220,7 +220,8 @@ fn a_copy_that_differs_from_the_table_is_called_so_and_given_up() {
     let (_, server, shown) = told(&all, [Fault::Flip { at: 200_000 }.into()], 1);
     let wrong = Archive::new("", all[0].flipped(200_000)).md5;
     says(&shown, &["copies differ from the table", &all[0].md5, "gave twice the same MD5", &wrong]);
-    assert!(server.sent() <= 2 * all[0].size(), "{} sent", server.sent());
+    // Twice all of it, and what was to mend it.
+    assert!(server.sent() <= 2 * all[0].size() + (1 << 20), "{} sent", server.sent());
 }
 
 #[test]

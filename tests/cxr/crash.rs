@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Archive, Cxr, Fault, Sandbox, Server, archive, files_under};
+use crate::support::{Archive, Cxr, Fault, Rule, Sandbox, Server, archive, files_under};
 
 /// Bytes of a chunk in these tests.
 const CHUNK: u64 = 128 << 10;
@@ -21,7 +21,7 @@ struct Scene {
     /// What lies in the folder beforehand.
     prepare: fn(&Sandbox, &Server, &Archive),
     /// What the server does until the process is killed.
-    faults: fn() -> Vec<Fault>,
+    faults: fn() -> Vec<Rule>,
     options: &'static [&'static str],
     variables: &'static [(&'static str, &'static str)],
     /// Images in the archive: each is about 0.4 MiB.
@@ -32,6 +32,9 @@ struct Scene {
     points: &'static [&'static str],
     /// Whether what is fetched twice is bounded by what was in flight.
     bounded: bool,
+    /// A damaged file of the user's that is mended in place: it is whole again whenever nothing
+    /// can be fetched for it.
+    mended: Option<fn(&Archive) -> Vec<u8>>,
 }
 
 const PLAIN: Scene = Scene {
@@ -55,6 +58,7 @@ const PLAIN: Scene = Scene {
         "receipt-written",
     ],
     bounded: true,
+    mended: None,
 };
 
 /// The folder is taken and left.
@@ -76,7 +80,7 @@ const TAKEN_FROM_THE_DEAD: Scene = Scene {
 
 /// Parts are synced all the while.
 const SYNCED: Scene = Scene {
-    faults: || vec![Fault::Throttle { rate: 4 << 20 }],
+    faults: || vec![Fault::Throttle { rate: 4 << 20 }.into()],
     variables: &[("CXR_TRIAL_SYNC_MS", "10")],
     points: &["part-synced", "sync-journalled"],
     ..PLAIN
@@ -105,8 +109,8 @@ const REPLACED: Scene = Scene {
 
 /// A source that gives a wrong bit once.
 const WRONG_ONCE: Scene = Scene {
-    faults: || vec![Fault::Flip { at: 300_000 }],
-    points: &["begun-again-in-the-journal", "wrong-part-gone"],
+    faults: || vec![Fault::Flip { at: 300_000 }.into()],
+    points: &["begun-again-in-the-journal", "loss-journalled", "part-given-up"],
     bounded: false,
     ..PLAIN
 };
@@ -134,6 +138,44 @@ const TOO_LONG: Scene = Scene {
     ..PLAIN
 };
 
+/// A file of the user's in which a bit is wrong.
+const MENDED: Scene = Scene {
+    prepare: |sandbox, _, archive| {
+        sandbox.put(Path::new("data").join(&archive.name), archive.flipped(200_000));
+    },
+    mended: Some(|archive| archive.flipped(200_000)),
+    points: &["adoption-journalled", "file-adopted", "old-bytes-saved", "loss-journalled"],
+    images: 1,
+    ..PLAIN
+};
+
+/// The same, and its source says how long it should be, but gives nothing.
+const PUT_BACK: Scene = Scene {
+    faults: || vec![Fault::Status(404).after(1)],
+    points: &["old-bytes-restored", "file-put-back"],
+    ..MENDED
+};
+
+/// A file of the user's that is damaged too much to be mended.
+const BESIDE: Scene = Scene {
+    prepare: |sandbox, _, archive| {
+        sandbox.put(Path::new("data").join(&archive.name), half_of(archive));
+    },
+    mended: Some(half_of),
+    points: &["old-bytes-restored", "file-put-back", "begun-again-in-the-journal"],
+    images: 8,
+    bounded: false,
+    ..PLAIN
+};
+
+/// A file whose second half was never written.
+fn half_of(archive: &Archive) -> Vec<u8> {
+    let mut bytes = archive.bytes.to_vec();
+    let half = bytes.len() / 2;
+    bytes[half..].fill(0);
+    bytes
+}
+
 /// As plain, and small: there is an end at every operation.
 const SMALL: Scene =
     Scene { images: 1, variables: &[("CXR_TRIAL_STILL_MS", "50")], points: &[], ..PLAIN };
@@ -160,6 +202,9 @@ const SCENES: &[&Scene] = &[
     &WRONG_AND_KEPT,
     &ALWAYS_WRONG,
     &TOO_LONG,
+    &MENDED,
+    &PUT_BACK,
+    &BESIDE,
 ];
 
 fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
@@ -184,7 +229,10 @@ impl Scene {
         let killed = outcome.was_killed();
         outcome.expect(killed || outcome.status.is_some(), "an end by `kill -9` or in good order");
         let mine = (self.mine)(&archive);
-        is_safe(&sandbox, &archive, &mine);
+        match self.mended {
+            None => is_safe(&sandbox, &archive, &mine),
+            Some(damaged) => comes_back(&sandbox, &server, &archive, &damaged(&archive)),
+        }
         server.behaves();
         let outcome = fetch().run();
         outcome.exits(0).report().all_ok();
@@ -231,6 +279,41 @@ fn is_safe(sandbox: &Sandbox, archive: &Archive, mine: &[u8]) {
     let kept = |file: &Path| fs::read(sandbox.path("data").join(file)).unwrap().starts_with(mine);
     let files = sandbox.files("data");
     assert!(mine.is_empty() || files.iter().any(|file| kept(file)), "lost; there is {files:?}");
+}
+
+/// Where nothing can be fetched, the user's file is what it was, unless the archive has taken its
+/// place already.
+#[track_caller]
+fn comes_back(sandbox: &Sandbox, server: &Server, archive: &Archive, damaged: &[u8]) {
+    server.does(Fault::Status(404));
+    let outcome = fetch(sandbox, server, archive).run();
+    if outcome.status != Some(0) {
+        outcome.exits(3);
+        sandbox.holds(Path::new("data").join(&archive.name), damaged);
+    }
+}
+
+#[test]
+fn at_every_step_of_mending_a_file() {
+    MENDED.die_everywhere();
+    PUT_BACK.die_everywhere();
+    BESIDE.die_everywhere();
+}
+
+#[test]
+fn before_every_operation_when_a_file_is_mended() {
+    MENDED.die_at_every("change", "die");
+}
+
+#[test]
+fn before_every_operation_when_a_file_is_put_back() {
+    PUT_BACK.die_at_every("change", "die");
+}
+
+#[test]
+fn in_the_middle_of_every_write_of_mending() {
+    MENDED.die_at_every("write", "torn");
+    PUT_BACK.die_at_every("write", "torn");
 }
 
 #[test]

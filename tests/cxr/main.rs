@@ -31,6 +31,7 @@ mod interchange;
 mod leftovers;
 mod locate;
 mod lock;
+mod mending;
 mod mirror;
 mod network;
 mod output;

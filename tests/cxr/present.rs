@@ -180,17 +180,20 @@ fn a_bad_file_stays_if_fetching_fails() {
 }
 
 #[test]
-fn a_bad_file_stays_until_the_good_one_is_whole() {
+fn a_bad_file_with_another_name_stays_until_the_good_one_is_whole() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Stall { after: 200_000 }.first(1));
+    server.does(Fault::Stall { after: 200_000 }.after(1).first(1));
     let bad = all[0].flipped(300_000);
-    sandbox.put("data/images_001.tar.gz", &bad);
+    let path = sandbox.put("data/images_001.tar.gz", &bad);
+    // Mended in place, it would change under its other name too.
+    fs::hard_link(path, sandbox.path("snapshot.tar.gz")).unwrap();
     let mut running = sandbox.fetch(&server, &all).spawn();
     running.until("half of the archive", || server.sent() >= 200_000);
     sandbox.holds("data/images_001.tar.gz", &bad);
     running.wait().exits(0);
     sandbox.has(&all[0]);
+    sandbox.holds("snapshot.tar.gz", &bad);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot()
     let now = Instant::now();
     let mut schedule = schedule(2, 1, &[MIB]);
     let old = work(schedule.next(now));
-    schedule.begin_again(0, 1);
+    schedule.begin_again(0, 1, RangeSet::new());
     assert_eq!(schedule.claim(&old, 10), None);
     let broken = Fault::Broken("reset".to_owned());
     assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), Reaction::Moot);
@@ -158,7 +158,7 @@ fn another_tag_in_mid_download_is_remembered_until_the_next_round() {
     assert_eq!(changed(&schedule), None);
     schedule.saw_tag(&leases[1], "\"b\"");
     assert_eq!(changed(&schedule), Some(0));
-    schedule.begin_again(0, 0);
+    schedule.begin_again(0, 0, RangeSet::new());
     assert_eq!(changed(&schedule), None);
 }
 
@@ -170,4 +170,50 @@ fn after_a_mix_up_caches_are_passed_by() {
     assert!(!lease.fresh);
     schedule.fail(&lease, false, &Fault::Protocol("206 to another range".to_owned()), now, 0.0);
     assert!(work(schedule.next(now + Duration::from_mins(1))).fresh);
+}
+
+/// Bytes `MIB..2 * MIB` of an archive that is all here are to come anew, not from source 0 if
+/// another one can.
+fn losing(sources: usize) -> Schedule {
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY);
+    schedule.add(Some(4 * MIB), RangeSet::from_iter([0..4 * MIB; 1]));
+    hand(&mut schedule);
+    schedule.lose(0, MIB..2 * MIB, vec![0]);
+    schedule
+}
+
+#[test]
+fn lost_bytes_are_asked_past_caches_of_a_source_that_did_not_give_them() {
+    let now = Instant::now();
+    let mut schedule = losing(3);
+    let lease = work(schedule.next(now));
+    assert_eq!((lease.source, lease.range.clone(), lease.fresh), (1, MIB..2 * MIB, true));
+    let missing = Fault::Status { code: 404, retry_after: None };
+    schedule.fail(&lease, false, &missing, now, 0.0);
+    let lease = work(schedule.next(now));
+    assert_eq!(lease.source, 2);
+    schedule.fail(&lease, false, &missing, now, 0.0);
+    // Nobody else is left.
+    assert!(!schedule.has_ranges_beside(0, &[0]));
+    assert_eq!(work(schedule.next(now)).source, 0);
+}
+
+#[test]
+fn lost_bytes_are_not_taken_from_a_source_that_sends_whole_files() {
+    let now = Instant::now();
+    let mut schedule = losing(2);
+    for source in [1, 0] {
+        assert!(schedule.has_ranges(0));
+        let lease = work(schedule.next(now));
+        assert_eq!(lease.source, source);
+        assert_eq!(schedule.whole(&lease), None);
+        let reaction = schedule.fail(&lease, false, &Fault::NoRanges, now, 0.0);
+        assert_eq!(reaction, Reaction::Again(Duration::ZERO));
+    }
+    assert_eq!(schedule.next(now), Next::Stranded(0));
+    assert!(!schedule.has_ranges(0));
+    // For a whole archive it is good enough.
+    schedule.begin_again(0, 1, RangeSet::new());
+    let lease = work(schedule.next(now));
+    assert_eq!((lease.source, schedule.whole(&lease)), (1, Some(4 * MIB)));
 }

@@ -63,15 +63,33 @@ pub fn archive(number: usize, images: usize) -> Archive {
     made.entry((number, images)).or_insert_with(|| build(number, images)).clone()
 }
 
+/// An archive of at least so many MiB, packed as the published ones are. Made once and shared.
+pub fn large(mebibytes: usize) -> Archive {
+    static MADE: LazyLock<Mutex<HashMap<usize, Archive>>> = LazyLock::new(Mutex::default);
+    let mut made = MADE.lock().unwrap();
+    let smallest = IMAGES.iter().map(|image| image.len()).min().unwrap_or(1);
+    let images = (mebibytes << 20).div_ceil(smallest);
+    let pack = || pack(1, images, Compression::default(), mebibytes << 20);
+    made.entry(mebibytes).or_insert_with(pack).clone()
+}
+
 /// Archives 1 to `count` of one image each, about 0.4 MiB.
 pub fn archives(count: usize) -> Vec<Archive> {
     (1..=count).map(|number| archive(number, 1)).collect()
 }
 
 fn build(number: usize, images: usize) -> Archive {
-    let gzip = GzBuilder::new().mtime(1_500_000_000).write(Vec::new(), Compression::fast());
+    pack(number, images, Compression::fast(), usize::MAX)
+}
+
+/// So many images, or fewer if these are already as many bytes.
+fn pack(number: usize, images: usize, level: Compression, enough: usize) -> Archive {
+    let gzip = GzBuilder::new().mtime(1_500_000_000).write(Vec::new(), level);
     let mut tar = tar::Builder::new(gzip);
     for index in 0..images {
+        if tar.get_ref().get_ref().len() >= enough {
+            break;
+        }
         let image = IMAGES[(number + index) % IMAGES.len()];
         let name = format!("images/{:08}_{:03}.png", number * 1000 + index / 7, index % 7);
         tar.append_data(&mut header(image), name, image).unwrap();

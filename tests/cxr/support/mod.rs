@@ -15,7 +15,7 @@ mod sandbox;
 mod schema;
 mod server;
 
-pub use archive::{Archive, NAMES, archive, archives, stored};
+pub use archive::{Archive, NAMES, archive, archives, large, stored};
 pub use authority::{Authority, Certificate};
 pub use hole::Hole;
 pub use mount::SmallDisk;

@@ -1,0 +1,101 @@
+//! Journals by themselves, and what a damaged one claims.
+
+use super::*;
+
+const MD5: &str = "fe8ed0a6961412fddcbb3603c11b3698";
+
+fn md5() -> Digest {
+    MD5.parse().unwrap()
+}
+
+fn text(lines: &[&str]) -> String {
+    lines.iter().map(|text| line(text)).collect()
+}
+
+fn written(text: &str, boot: Option<&str>) -> Option<Vec<Range<u64>>> {
+    Some(parse(text.as_bytes(), &md5(), boot)?.written.iter().collect())
+}
+
+#[test]
+fn on_another_boot_only_what_was_synced_is_believed() {
+    let header = format!("{FORMAT} {MD5} boot-1");
+    let text = text(&[&header, "wrote 1 0 10 a", "wrote 2 20 30 b", "synced 1", "wrote 3 40 50 a"]);
+    assert_eq!(written(&text, Some("boot-1")), Some(vec![0..10, 20..30, 40..50]));
+    assert_eq!(written(&text, Some("boot-2")), Some(vec![0..10; 1]));
+    assert_eq!(written(&text, None), Some(vec![0..10; 1]));
+}
+
+#[test]
+fn a_journal_of_other_content_is_no_journal() {
+    let other = format!("{FORMAT} d41d8cd98f00b204e9800998ecf8427e boot-1");
+    assert_eq!(written(&text(&[&other, "wrote 1 0 10 a"]), Some("boot-1")), None);
+    assert_eq!(written("", Some("boot-1")), None);
+}
+
+#[test]
+fn every_cut_and_every_flipped_bit_claims_nothing_that_was_not_written() {
+    let header = format!("{FORMAT} {MD5} boot-1");
+    let whole = text(&[&header, "size 100", "wrote 1 0 10 a", "wrote 2 20 30 b", "synced 2"]);
+    let claims = |bytes: &[u8]| {
+        let recovered = parse(bytes, &md5(), Some("boot-1")).unwrap_or_default();
+        recovered.written.iter().all(|range| range == (0..10) || range == (20..30))
+    };
+    for cut in 0..whole.len() {
+        assert!(claims(&whole.as_bytes()[..cut]), "cut at {cut}");
+    }
+    for at in 0..whole.len() {
+        for bit in 0..8 {
+            let mut bytes = whole.clone().into_bytes();
+            bytes[at] ^= 1 << bit;
+            assert!(claims(&bytes), "bit {bit} of byte {at}");
+        }
+    }
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.journal");
+    let mut journal = Journal::begin(&path, &md5(), Recovered::default()).unwrap();
+    journal.told_size(100).unwrap();
+    journal.wrote(0..10, "http://a/\u{202e}").unwrap();
+    let records = journal.records();
+    journal.wrote(10..20, "b c").unwrap();
+    journal.synced(records).unwrap();
+    let recovered = read(&path, &md5()).unwrap();
+    assert_eq!(recovered.size, Some(100));
+    assert_eq!(recovered.written.iter().collect::<Vec<_>>(), [0..20; 1]);
+    assert_eq!(recovered.synced.iter().collect::<Vec<_>>(), [0..10; 1]);
+    let givers = [(0..10, "http://a/\\u{202e}"), (10..20, "b c")];
+    assert_eq!(recovered.origins.within(0..100), givers);
+
+    let mut again = Journal::begin(&path, &md5(), recovered.clone()).unwrap();
+    assert!(!again.is_synced());
+    again.wrote(50..60, "b c").unwrap();
+    let more = read(&path, &md5()).unwrap();
+    assert_eq!(more.written.iter().collect::<Vec<_>>(), [0..20, 50..60]);
+    assert_eq!(more.synced, recovered.synced);
+    assert_eq!(more.origins.within(0..20), givers);
+}
+
+#[test]
+fn what_was_lost_is_missing_until_it_is_written_again() {
+    let header = format!("{FORMAT} {MD5} boot-1");
+    let lines = [&header, "wrote 1 0 100 a", "synced 1", "lost 40 60", "wrote 2 50 60 b"];
+    let text = text(&lines);
+    assert_eq!(written(&text, Some("boot-1")), Some(vec![0..40, 50..100]));
+    assert_eq!(written(&text, Some("boot-2")), Some(vec![0..40, 60..100]));
+
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.journal");
+    let original = Original { length: 70, modified: (-5, 7) };
+    let kept = Recovered { original: Some(original), beside: true, ..Recovered::default() };
+    let mut journal = Journal::begin(&path, &md5(), kept).unwrap();
+    journal.wrote(0..100, "a").unwrap();
+    journal.lost(40..60).unwrap();
+    let recovered = read(&path, &md5()).unwrap();
+    assert_eq!(recovered.written.iter().collect::<Vec<_>>(), [0..40, 60..100]);
+    assert_eq!(recovered.original, Some(original));
+    Journal::begin(&path, &md5(), recovered.clone()).unwrap();
+    assert_eq!(read(&path, &md5()).unwrap(), recovered);
+}
