@@ -9,18 +9,19 @@
 
 mod words;
 
-use crate::{catalog, escape, fetch, hash, source, transfer};
+use crate::{catalog, escape, fetch, hash, locate, source, transfer};
 
 /// Panics where the bytes make it break a promise.
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its program and of its corpus.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 15] = [
     ("addresses", source::fuzz::addresses),
     ("checksums", catalog::fuzz::checksums),
     ("content_range", source::fuzz::content_range),
     ("escape", words::escape),
     ("identify", words::identify),
+    ("inflate", locate::fuzz::inflate),
     ("journal", transfer::fuzz::journal),
     ("md5", hash::fuzz::md5),
     ("rate_limit", source::fuzz::rate_limit),
@@ -28,6 +29,8 @@ pub const TARGETS: [(&str, Target); 12] = [
     ("redirects", source::fuzz::redirects),
     ("retry_after", source::fuzz::retry_after),
     ("selectors", catalog::fuzz::selectors),
+    ("tar", locate::fuzz::tar),
+    ("walker", locate::fuzz::walker),
 ];
 
 /// The longest message about anything, in bytes: some hundred characters of what was found, each

@@ -129,8 +129,7 @@ impl Core {
     }
 
     fn header_fault(&self, flaw: gzip::Flaw) -> Fault {
-        let is_first = self.start == 0 && self.inflate.produced() == 0;
-        self.fault(if is_first { flaw.into() } else { Flaw::Follows })
+        if self.inflate.produced() == 0 { self.fault(flaw.into()) } else { self.surplus() }
     }
 
     fn deflate(&mut self, input: &mut &[u8]) -> Result<Step, Fault> {
@@ -233,7 +232,7 @@ impl Core {
             }
             _ => {
                 self.bits.skip(8);
-                Err(self.fault(Flaw::Follows))
+                Err(self.surplus())
             }
         }
     }
@@ -243,15 +242,18 @@ impl Core {
         self.tar.is_tar() == Some(false)
     }
 
+    /// What comes behind the proven end should not.
+    fn surplus(&self) -> Fault {
+        Fault { range: self.proven / 8..self.bits.position() / 8, flaw: Flaw::Follows }
+    }
+
     fn inflate_fault(&self, flaw: inflate::Flaw) -> Fault {
         if self.is_foreign() {
-            return Fault { range: 0..self.bits.offset, flaw: Flaw::NoTar };
+            return Fault { range: 0..self.symbol_end(), flaw: Flaw::NoTar };
         }
         let mut fault = self.fault(flaw.into());
         if self.odd.is_none() {
-            // The symbol that failed was looked at, but not passed over.
-            let end = (self.bits.position() + u64::from(LONGEST_SYMBOL)).div_ceil(8);
-            fault.range.end = fault.range.end.max(end.min(self.bits.offset));
+            fault.range.end = self.symbol_end();
         }
         let block = match flaw {
             // The block was hardly the last one, and its first bit says that it is.
@@ -262,6 +264,11 @@ impl Core {
         };
         fault.range.start = fault.range.start.min(block / 8);
         fault
+    }
+
+    /// Where the symbol that failed ends at the latest: it was not passed over.
+    fn symbol_end(&self) -> u64 {
+        (self.bits.position() + u64::from(LONGEST_SYMBOL)).div_ceil(8)
     }
 
     /// Something is wrong between what is proven and here.

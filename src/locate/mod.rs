@@ -10,6 +10,8 @@
 
 mod bits;
 mod core;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod gzip;
 mod header;
 mod inflate;
@@ -19,6 +21,8 @@ mod tar;
 mod walk;
 mod walker;
 
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 

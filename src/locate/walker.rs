@@ -60,7 +60,7 @@ impl Walker {
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<(), Damage> {
         loop {
             let proven = self.core.proven;
-            let step = self.core.step(&mut bytes).map_err(|fault| self.fail(fault))?;
+            let step = self.core.step(&mut bytes).map_err(|fault| self.fail(&fault))?;
             if self.core.proven > proven {
                 self.keep();
             }
@@ -82,13 +82,13 @@ impl Walker {
             return Ok(());
         }
         let fault = self.core.cut(self.size);
-        Err(self.fail(fault))
+        Err(self.fail(&fault))
     }
 
     /// These bytes, which would have come next or later, cannot be read at all. The walker goes
     /// back as after a damage.
     pub fn unreadable(&mut self, range: Range<u64>) -> Damage {
-        self.fail(Fault { range, flaw: Flaw::Unreadable })
+        self.fail(&Fault { range, flaw: Flaw::Unreadable })
     }
 
     /// Goes back to the last restart point at or before the byte, to the beginning if there is
@@ -99,10 +99,12 @@ impl Walker {
         *self.core = self.kept.last().cloned().unwrap_or_else(Core::new);
     }
 
-    fn fail(&mut self, fault: Fault) -> Damage {
+    fn fail(&mut self, fault: &Fault) -> Damage {
         let member = self.core.tar.member().map(str::to_owned);
-        self.rewind(fault.range.start);
-        Damage { range: fault.range, member, flaw: fault.flaw }
+        let (Range { start, end }, flaw) = (fault.range.clone(), fault.flaw);
+        let end = self.size.map_or(end, |size| end.min(size).max(start + 1));
+        self.rewind(start);
+        Damage { range: start..end, member, flaw }
     }
 
     /// Takes the present state for the next restart point, if the last one is as far away.

@@ -1,0 +1,7 @@
+//! Deflate streams, held against another decoder.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| cxr::fuzzing::check("inflate", bytes));

@@ -1,0 +1,7 @@
+//! Tars and images in them, as a walker sees them.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| cxr::fuzzing::check("tar", bytes));
