@@ -138,13 +138,11 @@ fn a_byte_that_cannot_be_read_is_an_error_and_the_others_are_checked() {
     let report = sandbox.verify(&all).arg("data").disk(&rule).report(3);
     assert_eq!(report.verdicts(), ["ok", "error", "ok"]);
     report.line(NAMES[1]).because("could not be read at byte ").because("Input/output error");
-    // `fetch` neither replaces it nor calls it right.
+    // `fetch` takes it for damaged, and whole again once it can be read where it is mended.
     let server = Server::with(&all);
-    let report = fetch(&sandbox, &server, &all).disk(&rule).report(3);
-    assert_eq!(report.verdicts(), ["ok", "error", "ok"]);
-    report.line(NAMES[1]).because("Input/output error");
+    fetch(&sandbox, &server, &all).disk(&rule).report(0).all_ok();
     sandbox.has(&all[1]);
-    assert_eq!(server.sent(), 0);
+    assert!(server.sent() <= 128 << 10, "{} sent", server.sent());
 }
 
 /// A fetch that was killed on its way.
@@ -159,12 +157,10 @@ fn half_done(all: &[Archive]) -> (Sandbox, Server) {
 fn a_part_that_cannot_be_read_back() {
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
-    let report = fetch(&sandbox, &server, &all).disk("read .part EIO at=1000").report(3);
-    report.only().is("error").because("part could not be read").because("Input/output error");
-    sandbox.lacks(&all[0]);
-    fetch(&sandbox, &server, &all).report(0).all_ok();
+    // What cannot be read there, ever, is fetched and goes to the hash from memory.
+    fetch(&sandbox, &server, &all).disk("read .part EIO at=1000").report(0).all_ok();
     sandbox.has(&all[0]);
-    assert!(server.sent() <= all[0].size() + CHUNK, "{} sent", server.sent());
+    assert!(server.sent() <= 2 * all[0].size(), "{} sent", server.sent());
 }
 
 #[test]
