@@ -1,7 +1,7 @@
 //! What each command does, from its arguments to its exit status.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -105,6 +105,10 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
             let (catalog, form, sources) = resolved.map_err(Failure::usage)?;
             let mut table = Vec::new();
             interchange::write(&catalog, &sources, form, &mut table).map_err(Failure::usage)?;
+            // A program gets the names as they are; a terminal would obey what is in them.
+            if io::stdout().is_terminal() {
+                table = escape::lines(&String::from_utf8_lossy(&table)).into_owned().into_bytes();
+            }
             print(|out| out.write_all(&table))
         }
         Command::Cite => print(|out| out.write_all(CITATION.as_bytes())),

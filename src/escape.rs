@@ -67,6 +67,19 @@ pub fn brief(raw: &str) -> String {
     }
 }
 
+/// The same for a text of lines and columns: ends of lines and tabs stay.
+pub fn lines(raw: &str) -> Cow<'_, str> {
+    let is_unsafe = |c| is_unsafe(c) && !matches!(c, '\n' | '\t');
+    if !raw.contains(is_unsafe) {
+        return Cow::Borrowed(raw);
+    }
+    let pieces = raw.split_inclusive(['\n', '\t']).flat_map(|piece| {
+        let (piece, end) = piece.split_at(piece.trim_end_matches(['\n', '\t']).len());
+        [text(piece), Cow::Borrowed(end)]
+    });
+    Cow::Owned(pieces.collect())
+}
+
 /// Bytes from a server or a file as safe text; what is not UTF-8 becomes U+FFFD.
 pub fn bytes(raw: &[u8]) -> String {
     text(&String::from_utf8_lossy(raw)).into_owned()
@@ -98,6 +111,8 @@ mod tests {
         assert_eq!(text("a\x1b[2Jb\n"), "a\\u{1b}[2Jb\\u{a}");
         assert_eq!(text("gz.\u{202e}rat"), "gz.\\u{202e}rat");
         assert_eq!(bytes(b"\x9b31m\xff"), "\u{fffd}31m\u{fffd}");
+        assert_eq!(lines("a\tb\n\x1bc\n\n\u{202e}"), "a\tb\n\\u{1b}c\n\n\\u{202e}");
+        assert!(matches!(lines("a\tb\n"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -70,6 +70,17 @@ fn a_rename_that_fails_costs_nothing() {
 }
 
 #[test]
+fn a_last_sync_or_close_that_fails_gives_no_name() {
+    for failure in [
+        ("sync .part EIO", ["part could not be synced", "Input/output error"], "log", 0),
+        ("sync .part EDQUOT", ["part could not be synced", "quota exceeded"], "free", 0),
+        ("close .part EDQUOT", ["part could not be closed", "quota exceeded"], "free", 0),
+    ] {
+        fails_and_goes_on(failure);
+    }
+}
+
+#[test]
 fn the_name_is_there_and_cannot_be_synced() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);

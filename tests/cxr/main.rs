@@ -20,9 +20,11 @@ mod content;
 #[cfg(debug_assertions)]
 mod crash;
 mod disk;
+mod escapes;
 mod events;
 mod examples;
 mod fail_fast;
+mod faults;
 #[cfg(debug_assertions)]
 mod faulty;
 mod fetch;

@@ -1,10 +1,8 @@
 //! What is printed, where, and how.
 
-use std::process::Command;
-
 use serde_json::Value;
 
-use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives, on_a_terminal};
 
 const FIELDS: [&str; 17] = [
     "name",
@@ -151,23 +149,6 @@ fn nothing_from_a_server_or_a_table_reaches_the_terminal_raw() {
             outcome.expect(!text.contains('\u{202e}'), "no bidirectional marks");
         }
     }
-}
-
-/// Runs a command on a terminal of its own, and gives what appeared there.
-fn on_a_terminal(sandbox: &Sandbox, command: &str, environment: &[(&str, &str)]) -> Option<String> {
-    let script = Command::new("script")
-        .args(["--quiet", "--return", "--command", command, "/dev/null"])
-        .env_remove("NO_COLOR")
-        .env("TERM", "xterm-256color")
-        .envs(environment.iter().copied())
-        .env("CXR", env!("CARGO_BIN_EXE_cxr"))
-        .current_dir(sandbox.root())
-        .output();
-    let Ok(output) = script else {
-        eprintln!("skipped: `script` is not installed");
-        return None;
-    };
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::sync::Arc;
 
 use crate::support::{Fault, NAMES, Refusal, Sandbox, Server, archive, archives};
 
@@ -92,6 +93,21 @@ fn the_second_source_makes_good_what_the_first_corrupts() {
     fetch.chunk(100_000).report(0).all_ok();
     sandbox.has(&all[0]);
     sandbox.has(&all[1]);
+}
+
+#[test]
+fn two_versions_of_an_archive_are_never_mixed() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let (first, second) = (Server::with(&all), Server::with(&all));
+    // The first has another version of the same size, and stops giving it on the way.
+    first.does(Fault::Other(Arc::new(all[0].bytes.iter().rev().copied().collect())));
+    first.does(Fault::Status(404).after(4));
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "-c", "1"]);
+    let outcome = fetch.chunk(300_000).run();
+    outcome.exits(0).says("all bytes came and their MD5 is");
+    sandbox.has(&all[0]);
+    // All that it is made of in the end is from the second.
+    assert!(second.sent() >= all[0].size(), "{} sent{outcome}", second.sent());
 }
 
 #[test]

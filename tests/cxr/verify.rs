@@ -337,6 +337,29 @@ fn a_file_that_changes_while_it_is_read_is_an_error_and_never_judged() {
 }
 
 #[test]
+fn no_more_files_are_read_at_a_time_than_wanted() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let at_a_time = |readers: &str| {
+        let events = sandbox.path("events");
+        let verify = sandbox.verify(&all).args(["data", "--readers", readers, "--events"]);
+        verify.arg(&events).report(0).all_ok();
+        let text = fs::read_to_string(&events).unwrap();
+        let (mut now, mut most) = (0, 0);
+        for line in text.lines() {
+            now += i32::from(line.contains(r#""event":"begun""#));
+            most = now.max(most);
+            now -= i32::from(line.contains(r#""event":"verdict""#));
+        }
+        most
+    };
+    assert_eq!(at_a_time("1"), 1);
+    assert!(at_a_time("4") > 1);
+}
+
+#[test]
 fn receipts_are_never_trusted() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = crate::support::Server::with(&all);

@@ -14,6 +14,7 @@ mod python;
 mod sandbox;
 mod schema;
 mod server;
+mod terminal;
 
 pub use archive::{Archive, NAMES, archive, archives, large, stored};
 pub use authority::{Authority, Certificate};
@@ -29,6 +30,7 @@ pub use python::Python;
 pub use sandbox::{Sandbox, files_under};
 pub use schema::{invalid, invalid_xml, python_with};
 pub use server::{Fault, Hit, Lie, Refusal, Rule, Server};
+pub use terminal::on_a_terminal;
 
 use std::time::{Duration, Instant};
 

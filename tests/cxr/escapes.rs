@@ -1,0 +1,289 @@
+//! What a table, a server or a file name says reaches terminals, logs, JSON and the program's own
+//! file names only escaped.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+
+use crate::support::{
+    Archive, Cxr, Fault, Lie, Outcome, Sandbox, Server, archive, archives, on_a_terminal,
+};
+
+/// Sets a title, moves the cursor, colours, in seven and eight bits; turns the direction of the
+/// text; hides a letter; breaks the line; deletes.
+const EVIL: &str =
+    "\u{1b}]0;owned\u{7}\u{1b}[2;5H\u{9b}31mre\u{202e}dr\u{2066}o\u{200b}w\u{2028}\u{7f}\u{8}";
+
+/// What of it a terminal must never see; it sees other sequences where there are bars.
+const OBEYED: [&str; 9] = [
+    "\u{1b}]0;owned",
+    "\u{1b}[2;5H",
+    "\u{9b}",
+    "\u{202e}",
+    "\u{2066}",
+    "\u{200b}",
+    "\u{2028}",
+    "\u{7f}",
+    "\u{8}",
+];
+
+/// The first character that could do something other than be seen.
+fn harm(text: &str) -> Option<char> {
+    let is_harmful = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+    };
+    text.chars().find(|&c| is_harmful(c))
+}
+
+/// An archive with an evil name.
+fn evil() -> Archive {
+    let name = EVIL.replace(['\u{2028}', '\u{7}'], "");
+    Archive { name: format!("{name}.tar.gz"), ..archive(1, 1) }
+}
+
+/// A run of which everything is read: both streams, and every file that it may write.
+fn harmless(sandbox: &Sandbox, cxr: Cxr) -> Outcome {
+    let outcome = cxr
+        .args(["--report", "report.json", "--junit", "junit.xml", "--events", "events.jsonl"])
+        .env("GITHUB_ACTIONS", "true")
+        .env("GITHUB_STEP_SUMMARY", sandbox.put("summary.md", ""))
+        .run();
+    for stream in [outcome.stdout(), outcome.stderr()] {
+        outcome.expect(harm(&stream).is_none(), format_args!("no {:?}", harm(&stream)));
+    }
+    for file in ["report.json", "junit.xml", "events.jsonl", "summary.md"] {
+        let text = fs::read_to_string(sandbox.path(file))
+            .unwrap_or_else(|error| panic!("{file}: {error}{outcome}"));
+        outcome.expect(!text.is_empty(), format_args!("something in {file}"));
+        let found = harm(&text);
+        outcome.expect(found.is_none(), format_args!("no {found:?} in {file}\n{text}"));
+    }
+    outcome
+}
+
+/// Fetches an archive of a plain and one of an evil name past these faults, as text and as JSON.
+/// All of it is harmless, and the words are there.
+#[track_caller]
+fn harmless_fetch(words: &str, faults: &[Fault]) {
+    for format in ["text", "json"] {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(2, 1), evil()]);
+        let server = Server::with(&all[..1]);
+        for fault in faults {
+            server.does(fault.clone());
+        }
+        let table = sandbox.table(&all);
+        let fetch = sandbox.fetch_with(&table).args(["--from", &server.base(), "-v"]);
+        let outcome = harmless(&sandbox, fetch.args(["--format", format]));
+        outcome.expect(outcome.status != Some(0), "a failure").says(words);
+    }
+}
+
+#[test]
+fn names_of_a_table() {
+    harmless_fetch("\\u{1b}]0;owned", &[]);
+}
+
+#[test]
+fn the_title_of_a_page() {
+    let page = format!("<!DOCTYPE html><title>{EVIL}</title>").leak();
+    harmless_fetch("a web page: \\u{1b}]0;owned", &[Fault::Page(page)]);
+}
+
+#[test]
+fn the_first_line_of_a_document() {
+    let xml = Fault::Page("<?xml?><E>\u{202e}\u{200b}</E>");
+    harmless_fetch("an XML document: <?xml?><E>\\u{202e}\\u{200b}</E>", &[xml]);
+    // With control characters it is no text, and no words are found in it.
+    harmless_fetch("MD5", &[Fault::Page(format!("{{\"error\": \"{EVIL}\"}}").leak())]);
+}
+
+#[test]
+fn the_type_of_a_page() {
+    let sort = Fault::Header("Content-Type", "text/\u{202e}lmth\u{9b}31m\u{200b}".to_owned());
+    harmless_fetch("(text/\\u{202e}lmth\\u{9b}31m\\u{200b}", &[Fault::Page("<html>"), sort]);
+}
+
+#[test]
+fn the_range_of_a_part() {
+    let range = Fault::Header("Content-Range", "bytes \u{202e}0-5/\u{9b}31m6".to_owned());
+    let lie = Fault::ContentRange(Lie::Garbage);
+    harmless_fetch("Content-Range bytes \\u{202e}0-5/\\u{9b}31m6", &[lie, range]);
+}
+
+#[test]
+fn headers_with_control_characters_are_refused_and_not_shown() {
+    let title = Fault::Header("X-Title", "\u{1b}]0;owned\u{7}".to_owned());
+    harmless_fetch("protocol error: invalid HTTP header parsed", &[title]);
+}
+
+#[test]
+fn where_a_redirect_leads() {
+    for target in ["http://a\u{202e}b\u{9b}c/x", "ftp://\u{202e}/x", "//\u{200b}\u{2066}"] {
+        let (sandbox, all) = (Sandbox::new(), archives(1));
+        let server = Server::new();
+        server.redirect(&all[0].path(), 302, target);
+        let fetch = sandbox.fetch(&server, &all).args(["-v", "-c", "1"]);
+        harmless(&sandbox, fetch).exits(3);
+    }
+}
+
+#[test]
+fn names_of_folders_and_files_here() {
+    let sandbox = Sandbox::new();
+    let all = vec![archive(1, 1), evil()];
+    let folder = sandbox.path(OsStr::from_bytes(format!("{EVIL}\n").as_bytes()));
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join(&all[0].name), all[0].flipped(100_000)).unwrap();
+    fs::write(folder.join(EVIL), "<html>").unwrap();
+    fs::create_dir(folder.join(&all[1].name)).unwrap();
+    let server = Server::with(&all[..1]);
+    let table = sandbox.table(&all);
+    let checked = sandbox.verify(&all).arg("-v").arg(&folder).arg(folder.join(EVIL));
+    harmless(&sandbox, checked).exits(1);
+    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base(), "-v", "-d"]);
+    harmless(&sandbox, fetch.arg(&folder)).exits(3);
+    let list = sandbox.cxr(["list", "--checksums"]).arg(&table).arg("-d").arg(&folder).run();
+    assert_eq!(harm(&format!("{}{}", list.stdout(), list.stderr())), None, "{list}");
+}
+
+#[test]
+fn the_command_that_goes_on() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 100_000 });
+    let fetch = sandbox.fetch(&server, &all).arg("-d").arg(sandbox.path(EVIL));
+    let mut running = fetch.spawn();
+    running.until("some bytes", || server.sent() > 20_000);
+    running.signal(rustix::process::Signal::INT);
+    let outcome = running.wait();
+    outcome.exits(130).says("cxr fetch").expect(harm(&outcome.stderr()).is_none(), "no harm");
+}
+
+#[test]
+fn what_was_typed() {
+    let sandbox = Sandbox::new();
+    for words in [
+        vec![EVIL],
+        vec!["fetch", EVIL],
+        vec!["fetch", "--from", EVIL, "--dry-run"],
+        vec!["fetch", "--jobs", EVIL],
+        vec!["list", "--checksums", EVIL],
+        vec!["verify", EVIL],
+        vec!["verify", "--from", "ftp://\u{202e}\u{1b}[2;5H"],
+        vec!["fetch", "--cacert", EVIL],
+        vec!["--no-such-option\u{202e}"],
+    ] {
+        let outcome = sandbox.cxr(words).run();
+        outcome.expect(outcome.status != Some(0), "a failure");
+        let text = format!("{}{}", outcome.stdout(), outcome.stderr());
+        outcome.expect(harm(&text).is_none(), format_args!("no {:?}", harm(&text)));
+    }
+}
+
+#[test]
+fn what_a_table_gets_wrong() {
+    let sandbox = Sandbox::new();
+    for line in [
+        EVIL.to_owned(),
+        format!("d41d8cd98f00b204e9800998ecf8427e  ../{EVIL}"),
+        format!("d41d8cd98f00b204e9800998ecf8427e{EVIL}  a"),
+        format!("name\tmd5\t{EVIL}"),
+        format!("name\tmd5\tsize\na\td41d8cd98f00b204e9800998ecf8427e\t{EVIL}"),
+        format!("name\tmd5\taddress\na\td41d8cd98f00b204e9800998ecf8427e\thttp://{EVIL}"),
+    ] {
+        let table = sandbox.put("table.md5", line.replace('\u{2028}', ""));
+        let outcome = sandbox.cxr(["list", "--checksums"]).arg(table).run();
+        outcome.exits(2).expect(harm(&outcome.stderr()).is_none(), "no harm");
+    }
+}
+
+#[test]
+fn what_lies_in_the_programs_own_folder() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), evil()]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 200_000 });
+    server.serve(&format!("/{}", percent(&all[1].name)), &all[1].bytes);
+    let table = sandbox.table(&all);
+    let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base(), "-v"]);
+    let mut running = fetch().spawn();
+    running.until("some bytes of both", || {
+        let begun = server.hits().iter().filter(|hit| hit.sent > 50_000).count();
+        begun >= 2 && server.sent() > 300_000
+    });
+    // The names of its own files are harmless, whatever an archive is called.
+    for file in sandbox.files("data/.cxr") {
+        assert_eq!(harm(&file.to_string_lossy()), None, "{}", file.display());
+    }
+    // Another run reads who is at work from a file, which may say anything.
+    let owner = sandbox.path("data/.cxr/owner");
+    let text = fs::read_to_string(&owner).unwrap();
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let evil = text.replace(&host, "\u{202e}tsoh\u{9b}31m");
+    assert_ne!(evil, text, "no host in {text}");
+    fs::write(&owner, evil).unwrap();
+    let second = fetch().run();
+    second.exits(3).says("\\u{202e}tsoh\\u{9b}31m");
+    second.expect(harm(&second.stderr()).is_none(), "no harm");
+    running.kill();
+    // So may a journal, of where the bytes came from.
+    for file in sandbox.files("data/.cxr") {
+        let path = sandbox.path("data/.cxr").join(&file);
+        if file.extension() == Some(OsStr::new("journal")) {
+            let mut text = fs::read_to_string(&path).unwrap();
+            let line = "wrote 9 0 1 http://\u{202e}\u{1b}[2;5H";
+            writeln!(text, "{:08x} {line}", crc32fast::hash(line.as_bytes())).unwrap();
+            fs::write(&path, text).unwrap();
+        }
+    }
+    fs::remove_file(owner).unwrap();
+    server.behaves();
+    harmless(&sandbox, fetch()).exits(0).report().all_ok();
+}
+
+/// As an address has it.
+fn percent(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    name.bytes()
+        .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+#[test]
+fn bars_on_a_terminal() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(2, 1), evil()]);
+    let server = Server::with(&all[..1]);
+    server.does(Fault::Throttle { rate: 300_000 });
+    let page = format!("<!DOCTYPE html><title>{EVIL}</title>").leak();
+    server.does(Fault::Page(page).first(2));
+    server.does(Fault::Header("Content-Type", "text/\u{202e}lmth\u{9b}31m".to_owned()).first(4));
+    server.serve(&format!("/{}", percent(&all[1].name)), &all[1].bytes);
+    sandbox.table(&all);
+    let command = format!(
+        "stty cols 200; CXR_BACKOFF_MS=20 \"$CXR\" fetch -v --progress always --color always \
+         --dir data --checksums table.md5 --from {} -c 2; \"$CXR\" list -d data --checksums \
+         table.md5; \"$CXR\" verify -v --progress always data --checksums table.md5",
+        server.base()
+    );
+    let Some(shown) = on_a_terminal(&sandbox, &command, &[]) else { return };
+    assert!(shown.contains("\u{1b}["), "bars: {shown:?}");
+    assert!(shown.contains("\\u{1b}]0;owned") && shown.contains("a web page"), "{shown:?}");
+    for harm in OBEYED {
+        assert!(!shown.contains(harm), "{harm:?} in {shown:?}");
+    }
+    sandbox.has(&all[1]);
+}
+
+#[test]
+fn the_table_itself_is_as_it_is_for_programs_and_escaped_for_terminals() {
+    let (sandbox, all) = (Sandbox::new(), vec![evil()]);
+    let table = sandbox.table(&all);
+    let outcome = sandbox.cxr(["checksums", "--checksums"]).arg(&table).run();
+    outcome.exits(0).prints(&all[0].name);
+    let command = "\"$CXR\" checksums --checksums table.md5";
+    let Some(shown) = on_a_terminal(&sandbox, command, &[]) else { return };
+    assert_eq!(harm(&shown.replace("\r\n", "\n")), None, "{shown:?}");
+    assert!(shown.contains(&all[0].md5) && shown.contains("\\u{1b}]0;owned"), "{shown:?}");
+}

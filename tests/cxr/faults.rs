@@ -1,0 +1,135 @@
+//! The table of faults in `tests/README.md`, held against the tests and the words that there are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The numbers of the faults: by group, the first and the last.
+const GROUPS: [(u32, u32); 5] = [(1, 18), (20, 38), (40, 48), (50, 67), (70, 80)];
+
+/// What a line says that has no test.
+const NOT_OURS: &str = "does not apply: ";
+
+/// A line of the table.
+struct Row {
+    number: u32,
+    tests: Vec<String>,
+    words: String,
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Every line that begins with the number of a fault.
+fn rows() -> Vec<Row> {
+    let text = read(&root().join("tests/README.md"));
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let number = cells.get(1)?.strip_prefix('F')?.split(' ').next()?.parse().ok()?;
+        assert_eq!(cells.len(), 6, "four cells in {line:?}");
+        Some(Row { number, tests: quoted(cells[3]), words: cells[4].to_owned() })
+    };
+    text.lines().filter_map(row).collect()
+}
+
+/// What stands between backticks.
+fn quoted(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The file that a test is in, and its name there.
+fn place(test: &str) -> (PathBuf, &str) {
+    let (module, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("{test:?} has no module"));
+    let folder = root().join("tests");
+    let file = match module.split_once("::") {
+        Some(("program", module)) => folder.join("program").join(module),
+        _ => folder.join("cxr").join(module.replace("::", "/")),
+    };
+    (file.with_extension("rs"), name)
+}
+
+/// The source of one test, if it is one.
+fn source(test: &str) -> Option<String> {
+    let (file, name) = place(test);
+    let text = read(&file);
+    let start = text.find(&format!("\nfn {name}()"))?;
+    let attributes = text[..start].rsplit("\n\n").next()?;
+    let is_test = attributes.contains("#[test]") && !attributes.contains("#[ignore");
+    let end = text[start..].find("\n}\n").map_or(text.len(), |end| start + end);
+    is_test.then(|| text[start..end].to_owned())
+}
+
+/// All of the program.
+fn program() -> String {
+    let mut folders = vec![root().join("src")];
+    let mut all = String::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                all.push_str(&read(&path));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn every_fault_has_one_line() {
+    let mut lines = BTreeMap::<u32, usize>::new();
+    for row in rows() {
+        *lines.entry(row.number).or_default() += 1;
+    }
+    let faults: Vec<u32> = GROUPS.iter().flat_map(|&(first, last)| first..=last).collect();
+    assert_eq!(faults.len(), 75);
+    for fault in &faults {
+        assert_eq!(lines.remove(fault), Some(1), "lines on F{fault:02}");
+    }
+    assert!(lines.is_empty(), "no such faults: {lines:?}");
+}
+
+#[test]
+fn every_line_names_tests_that_exist_or_says_why_there_is_none() {
+    let mut wrong = Vec::new();
+    for Row { number, tests, words } in rows() {
+        let reason = words.strip_prefix(NOT_OURS).unwrap_or_default();
+        if tests.is_empty() && reason.len() < 20 {
+            wrong.push(format!("F{number:02} has neither a test nor a reason: {words:?}"));
+        }
+        let missing = tests.iter().filter(|test| source(test).is_none());
+        wrong.extend(missing.map(|test| format!("F{number:02} names {test}, which is no test")));
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_word_that_is_promised_is_in_the_program_or_in_the_test() {
+    let program = program();
+    let mut unsaid = Vec::new();
+    for Row { number, tests, words } in rows() {
+        let sources: String = tests.iter().filter_map(|test| source(test)).collect();
+        let is_unsaid = |phrase: &&String| {
+            !program.contains(phrase.as_str()) && !sources.contains(phrase.as_str())
+        };
+        let phrases = quoted(&words);
+        let phrases = phrases.iter().filter(is_unsaid);
+        unsaid.extend(phrases.map(|phrase| format!("F{number:02}: nobody says {phrase:?}")));
+    }
+    assert!(unsaid.is_empty(), "{unsaid:#?}");
+}
+
+#[test]
+fn the_count_is_the_count() {
+    let rows = rows();
+    let tested = rows.iter().filter(|row| !row.tests.is_empty()).count();
+    let text = read(&root().join("tests/README.md"));
+    let count = format!("Of the 75, {tested} have tests and {} do not apply", rows.len() - tested);
+    assert!(text.contains(&count), "expected {count:?}");
+}
