@@ -3,9 +3,9 @@
 //! - `CXR_TRIAL_DIE=NAME:N` ends the process, as `kill -9` does, when it comes to this crash point
 //!   for the Nth time.
 //! - `CXR_TRIAL_DISK` holds rules, with `;` between them, of the form
-//!   `OPERATION ENDING EFFECT [after=N] [times=N] [every=N] [at=BYTE]`: an operation on a path with
-//!   this ending meets the effect, once N have passed, N times, every Nth time, or where it reads or
-//!   writes this byte.
+//!   `OPERATION ENDING EFFECT [after=N] [times=N] [every=N] [at=BYTE] [until=written]`: an operation
+//!   on a path with this ending meets the effect, once N have passed, N times, every Nth time, or
+//!   where it reads or writes this byte, until the byte is written, as with a bad block of a disk.
 //!   `any` stands for all operations, `change` for all but reads, `*` for all paths. An effect is
 //!   the name of an error (`EIO`), `short` for half of the bytes, `die`, or `torn`: half of the
 //!   bytes, and then it dies.
@@ -22,7 +22,7 @@ use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -51,7 +51,9 @@ struct Rule {
     times: u64,
     every: u64,
     at: Option<u64>,
+    until_written: bool,
     met: AtomicU64,
+    is_over: AtomicBool,
 }
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
@@ -95,7 +97,9 @@ impl Rule {
             times: u64::MAX,
             every: 1,
             at: None,
+            until_written: false,
             met: AtomicU64::new(0),
+            is_over: AtomicBool::new(false),
         };
         for word in words {
             match word.split_once('=') {
@@ -103,6 +107,7 @@ impl Rule {
                 Some(("times", number)) => rule.times = parsed(number, text),
                 Some(("every", number)) => rule.every = parsed(number, text),
                 Some(("at", number)) => rule.at = Some(parsed(number, text)),
+                Some(("until", "written")) => rule.until_written = true,
                 _ => panic!("no such condition: {word:?}"),
             }
         }
@@ -116,12 +121,27 @@ impl Rule {
             "change" => !matches!(operation, Operation::Read { .. }),
             name => name == operation.name(),
         };
-        let here = self.ending == "*" || path.to_string_lossy().ends_with(&self.ending);
-        if !named || !here || self.at.is_some_and(|at| !operation.touches(at)) {
+        let elsewhere = self.at.is_some_and(|at| !operation.touches(at));
+        if !named || elsewhere || !self.is_on(path) || self.is_over.load(Ordering::SeqCst) {
             return false;
         }
         let met = self.met.fetch_add(1, Ordering::SeqCst);
         met >= self.after && met - self.after < self.times && met.is_multiple_of(self.every)
+    }
+}
+
+impl Rule {
+    fn is_on(&self, path: &Path) -> bool {
+        self.ending == "*" || path.to_string_lossy().ends_with(&self.ending)
+    }
+
+    /// What is written is no longer as it was.
+    fn heed(&self, path: &Path, operation: &Operation<'_>) {
+        let writes = matches!(operation, Operation::Write { .. });
+        let there = self.at.is_some_and(|at| operation.touches(at));
+        if self.until_written && writes && there && self.is_on(path) {
+            self.is_over.store(true, Ordering::SeqCst);
+        }
     }
 }
 
@@ -177,6 +197,7 @@ pub(super) fn pass<T>(
     operation: Operation<'_>,
     act: impl FnOnce(usize) -> io::Result<T>,
 ) -> io::Result<T> {
+    RULES.iter().for_each(|rule| rule.heed(path, &operation));
     let effect = RULES.iter().find(|rule| rule.applies(path, &operation)).map(|rule| rule.effect);
     let length = match effect {
         None => operation.length(),

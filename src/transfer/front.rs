@@ -123,6 +123,23 @@ impl Front {
         }
     }
 
+    /// Waits until all bytes are written, or else says why they will not be. Nothing is hashed here
+    /// any more. Gives the size.
+    pub(super) fn wait_for_all(&self) -> Result<u64, End> {
+        let mut state = self.state();
+        state.is_lost = true;
+        loop {
+            if let Some(end) = state.end.take() {
+                return Err(end);
+            }
+            let size = state.size.filter(|&size| state.written.gap_after(0, size).is_none());
+            if let Some(size) = size {
+                return Ok(size);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
     /// Ends the wait of the keeper. The first reason stands.
     pub(super) fn stop(&self, end: End) {
         self.state().end.get_or_insert(end);

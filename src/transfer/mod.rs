@@ -12,6 +12,7 @@ mod flight;
 mod front;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod job;
 mod journal;
 mod keeper;
 mod line;
@@ -30,11 +31,9 @@ mod watch;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
@@ -48,13 +47,13 @@ pub use retry::Policy;
 pub use throttle::Throttle;
 
 use crate::cancel::Cancel;
-use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Folder, Lock};
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
 use crate::source::{ClientError, ClientOptions, Source};
 use connection::Connection;
-use front::{End, Front};
+use front::End;
+use job::Job;
 use keeper::Keeper;
 use schedule::{Lease, Schedule};
 
@@ -96,18 +95,6 @@ impl Options {
     fn throttle<'a>(&'a self, listener: &'a dyn Listener) -> Throttle<'a> {
         Throttle::new(self.limit_rate, self.limit_rate_file.as_deref(), listener)
     }
-}
-
-/// An archive in hand.
-#[derive(Debug)]
-struct Job {
-    archive: Archive,
-    front: Front,
-    part: RwLock<Part>,
-    downloaded: AtomicU64,
-    attempts: AtomicU32,
-    /// All of it is here, and bytes that come replace others: no progress of the whole.
-    mending: AtomicBool,
 }
 
 /// A transfer: what all its threads share.
@@ -371,43 +358,5 @@ impl<'a> Transfer<'a> {
         let schedule = lock(&self.schedule);
         let archives = 0..lock(&self.plans).len();
         archives.map(|archive| schedule.left(archive)).sum()
-    }
-}
-
-impl Job {
-    fn new(archive: Archive, front: Front, part: RwLock<Part>) -> Self {
-        Self {
-            archive,
-            front,
-            part,
-            downloaded: AtomicU64::new(0),
-            attempts: AtomicU32::new(0),
-            mending: AtomicBool::new(false),
-        }
-    }
-
-    /// The part, when nobody writes to it: who comes later finds out first that it is over.
-    fn wait_for_writers(&self) -> RwLockWriteGuard<'_, Part> {
-        self.part.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn part(&self) -> RwLockReadGuard<'_, Part> {
-        self.part.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells how much of the archive is here, unless that is not what is being done.
-    fn tell_position(&self, listener: &dyn Listener, done: u64) {
-        if !self.mending.load(Ordering::Relaxed) {
-            let archive = &self.archive.name;
-            listener.on(Event::Position { archive, source: None, done });
-        }
-    }
-
-    fn count_attempt(&self) {
-        self.attempts.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn count_downloaded(&self, bytes: u64) {
-        self.downloaded.fetch_add(bytes, Ordering::Relaxed);
     }
 }

@@ -1,15 +1,20 @@
 //! An archive that is not whole yet: the part, in which every byte lies at its place, and the
 //! journal beside it.
 
+mod copy;
+mod original;
+
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use rustix::fs::{SeekFrom, seek};
 
-use super::journal::{self, Journal, Original, Recovered};
+use self::copy::salvage;
+pub(super) use self::original::HERE;
+use super::journal::{self, Journal, Recovered};
 use super::undo::Undo;
 use crate::catalog::Archive;
 use crate::digest::Digest;
@@ -19,15 +24,6 @@ use crate::ranges::RangeSet;
 /// What a file without a journal is believed: not the last bytes before a hole, nor the first
 /// behind one, where a block of the file system may be half written.
 const MARGIN: u64 = 64 * 1024;
-
-/// A page of memory, which is what a system reads at least.
-const PAGE: u64 = 4096;
-
-/// Bytes copied at a time.
-const COPIED: usize = 1 << 20;
-
-/// Who gave the bytes of a file that was here.
-pub(super) const HERE: &str = "a file that was here";
 
 /// A part, its journal, and what was in it where it is a file of the user's.
 #[derive(Debug)]
@@ -112,28 +108,6 @@ impl Part {
         Ok(Self { path, journal_path, undo_path, md5: archive.md5, file, journal, undo })
     }
 
-    /// Takes over a file of the user's, of which nothing but its length has to fit: what of it is
-    /// as long as the archive counts as written. Killed at any moment, the file is either where it
-    /// was or the part.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; the file is then where it was.
-    pub fn adopt(folder: &Folder, archive: &Archive, file: &Path) -> Result<Recovered, DiskError> {
-        let metadata = file.symlink_metadata().map_err(DiskError::new(file, "looked at"))?;
-        let path = folder.kept(archive, Kept::Part);
-        disk::remove(&path)?;
-        disk::remove(&folder.kept(archive, Kept::Undo))?;
-        let written = 0..archive.size.unwrap_or(u64::MAX).min(metadata.len());
-        let original = Some(Original::of(&metadata));
-        let kept = Recovered { size: archive.size, original, ..Recovered::of(written, HERE) };
-        Journal::begin(&folder.kept(archive, Kept::Journal), &archive.md5, kept.clone())?;
-        crash_point("adoption-journalled");
-        disk::rename(file, &path)?;
-        crash_point("file-adopted");
-        Ok(kept)
-    }
-
     fn journal(&self) -> MutexGuard<'_, Journal> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,48 +150,6 @@ impl Part {
         self.journal().told_size(size)
     }
 
-    /// Reads up to `length` bytes at an offset.
-    ///
-    /// # Errors
-    ///
-    /// An unreadable disk; a part that someone has cut short.
-    pub fn read(&self, offset: u64, length: usize) -> Result<Bytes, DiskError> {
-        let mut block = BytesMut::zeroed(length);
-        let read = match self.file.read_at(&mut block, offset) {
-            Ok(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
-            other => other,
-        };
-        let failed = DiskError::new(&self.path, "read");
-        block.truncate(read.map_err(failed)?);
-        Ok(block.freeze())
-    }
-
-    /// The bytes from this offset on that cannot be read, if those at the offset cannot: as far as
-    /// they are looked for. In whole pages, since a part of one cannot be written over without
-    /// reading the rest.
-    pub fn unreadable(&self, offset: u64) -> Range<u64> {
-        let start = offset / MARGIN * MARGIN;
-        let mut end = offset / PAGE * PAGE + PAGE;
-        while end < start + MARGIN && self.file.read_at(&mut [0], end).is_err() {
-            end += PAGE;
-        }
-        start..end
-    }
-
-    /// Copies the part to a path, as long as it is. What cannot be read is a hole there.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; there is nothing at the path then.
-    pub fn copy_to(&self, path: &Path) -> Result<(), DiskError> {
-        let metadata = self.file.metadata().map_err(DiskError::new(&self.path, "looked at"))?;
-        let beside = salvage(path);
-        copy(self, metadata.len(), &beside)?;
-        disk::rename(&beside, path)?;
-        crash_point("old-file-kept");
-        Ok(())
-    }
-
     /// Puts what is written on the disk, and notes that it is there. Nothing to do is done at once.
     ///
     /// # Errors
@@ -238,81 +170,6 @@ impl Part {
         Ok(())
     }
 
-    /// Bytes that have been written are wrong, or cannot be read: they count as missing from now
-    /// on, and may be written over. Of a file of the user's they are saved first.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; they then still count as written.
-    pub fn lose(&self, range: Range<u64>) -> Result<(), DiskError> {
-        if let Some(original) = self.original() {
-            let saved = range.start..range.end.min(original.length);
-            self.with_undo(|undo| undo.save(&self.file, saved))?;
-        }
-        crash_point("old-bytes-saved");
-        self.journal().lost(range)?;
-        crash_point("loss-journalled");
-        Ok(())
-    }
-
-    /// What the part was before, where it is a file of the user's.
-    pub fn original(&self) -> Option<Original> {
-        self.journal().original()
-    }
-
-    /// Whether the part is a file of the user's that is shorter than its archive, or that may be.
-    pub fn was_beginning(&self) -> bool {
-        let journal = self.journal();
-        let Some(original) = journal.original() else { return false };
-        journal.size().is_none_or(|size| original.length < size)
-    }
-
-    /// Bytes of the user's file that have been written over.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
-    pub fn overwritten(&self) -> Result<u64, DiskError> {
-        match self.original() {
-            Some(_) => self.with_undo(|undo| Ok(undo.saved().total())),
-            None => Ok(0),
-        }
-    }
-
-    fn with_undo<T>(
-        &self,
-        work: impl FnOnce(&mut Undo) -> Result<T, DiskError>,
-    ) -> Result<T, DiskError> {
-        let mut undo = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
-        let undo = match &mut *undo {
-            Some(undo) => undo,
-            none => none.insert(Undo::open(&self.undo_path)?),
-        };
-        work(undo)
-    }
-
-    /// Gives the user's file that the part was a path again, with the bytes, the length and the
-    /// time that it had. There is no part any more then. Killed at any moment, it is either there
-    /// or a part.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; the part is then still the part.
-    fn put_back(&self, original: Original, to: &Path) -> Result<(), DiskError> {
-        self.with_undo(|undo| undo.restore(&self.file))?;
-        self.file.resize(original.length)?;
-        self.file.touch(original.modified())?;
-        self.file.sync_all()?;
-        crash_point("old-bytes-restored");
-        let folder = to.parent().unwrap_or(Path::new("."));
-        disk::make_folder(folder)?;
-        disk::rename(&self.path, to)?;
-        disk::sync_folder(folder)?;
-        crash_point("file-put-back");
-        disk::remove(&self.journal_path)?;
-        disk::remove(&self.undo_path)
-    }
-
     /// The sources that gave bytes of a range.
     pub fn givers(&self, range: Range<u64>) -> Vec<String> {
         let journal = self.journal();
@@ -323,15 +180,6 @@ impl Part {
     /// The sources that gave what is written.
     pub fn sources(&self) -> Vec<String> {
         self.journal().origins().names().to_vec()
-    }
-
-    /// Copies the first bytes to where [`Part::begin_again`] finds them.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
-    pub fn salvage(&self, length: u64) -> Result<(), DiskError> {
-        copy(self, length, &salvage(&self.path))
     }
 
     /// Begins again after [`Part::discard`], from nothing or from what was salvaged, and notes
@@ -403,30 +251,4 @@ impl Part {
         crash_point("journal-given-up");
         Ok(())
     }
-}
-
-/// Where a copy lies that is not whole yet.
-fn salvage(path: &Path) -> PathBuf {
-    path.with_added_extension("new")
-}
-
-/// Copies so many bytes of a part. What cannot be read is a hole in the copy.
-fn copy(part: &Part, length: u64, to: &Path) -> Result<(), DiskError> {
-    disk::remove(to)?;
-    let copy = File::in_place(to)?;
-    copy.resize(length)?;
-    let mut at = 0;
-    while at < length {
-        let wanted = usize::try_from(length - at).unwrap_or(COPIED).min(COPIED);
-        match part.read(at, wanted) {
-            Ok(block) => {
-                let end = at + block.len() as u64;
-                copy.write_at(at, &[block])?;
-                at = end;
-            }
-            Err(error) if error.is_unreadable() => at = (at / PAGE + 1) * PAGE,
-            Err(error) => return Err(error),
-        }
-    }
-    copy.sync_all()
 }

@@ -145,12 +145,15 @@ impl<'a> Rounds<'a> {
             End::Disk(error) => error.is_unreadable(),
             End::Stranded | End::Cancelled => false,
         };
-        let size = lock(&self.transfer.schedule).chunks(self.archive).size();
-        let Some(size) = size.filter(|&size| calls && size > 0) else { return Ok(end) };
-        // Where some of it could not be read, other bytes may still be on their way.
-        if let Some(end) = self.job.front.wait_for(&(0..size)) {
+        if !calls {
             return Ok(end);
         }
+        // Where some of it could not be read, other bytes may still be on their way.
+        let size = match self.job.front.wait_for_all() {
+            Ok(0) => return Ok(end),
+            Ok(size) => size,
+            Err(end) => return Ok(end),
+        };
         if let End::Digest(digest) = end {
             self.tell_wrong(digest, "looking for what is damaged");
         }

@@ -140,7 +140,7 @@ fn a_folder_that_cannot_be_locked_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_byte_that_cannot_be_read_is_an_error_and_the_others_are_checked() {
+fn a_byte_that_cannot_be_read_is_an_error_that_fetch_mends() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     for archive in &all {
         sandbox.put_archive(archive);
@@ -149,11 +149,13 @@ fn a_byte_that_cannot_be_read_is_an_error_and_the_others_are_checked() {
     let report = sandbox.verify(&all).arg("data").disk(&rule).report(3);
     assert_eq!(report.verdicts(), ["ok", "error", "ok"]);
     report.line(NAMES[1]).because("could not be read at byte ").because("Input/output error");
-    // `fetch` takes it for damaged, and whole again once it can be read where it is mended.
+    // `fetch` gets what cannot be read, until it has been written over.
     let server = Server::with(&all);
-    fetch(&sandbox, &server, &all).disk(&rule).report(0).all_ok();
+    let rule = format!("{rule}; read .part EIO at=100000 until=written");
+    let report = fetch(&sandbox, &server, &all).disk(&rule).report(0);
+    report.line(NAMES[1]).because("mended");
     sandbox.has(&all[1]);
-    assert!(server.sent() <= 128 << 10, "{} sent", server.sent());
+    assert!(report.downloaded() <= 128 << 10, "{}", report.shown());
 }
 
 /// A fetch that was killed on its way.
@@ -168,10 +170,21 @@ fn half_done(all: &[Archive]) -> (Sandbox, Server) {
 fn a_part_that_cannot_be_read_back() {
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
-    // What cannot be read there, ever, is fetched and goes to the hash from memory.
-    fetch(&sandbox, &server, &all).disk("read .part EIO at=1000").report(0).all_ok();
+    let report =
+        fetch(&sandbox, &server, &all).disk("read .part EIO at=1000 until=written").report(0);
+    report.only().because("mended");
     sandbox.has(&all[0]);
-    assert!(server.sent() <= 2 * all[0].size(), "{} sent", server.sent());
+    // What was in flight when it was killed, and what could not be read.
+    assert!(server.sent() <= all[0].size() + CHUNK + (64 << 10), "{} sent", server.sent());
+}
+
+#[test]
+fn a_part_that_cannot_be_read_back_whatever_is_written_to_it_is_left_for_another() {
+    let all = vec![archive(1, 3)];
+    let (sandbox, server) = half_done(&all);
+    let report = fetch(&sandbox, &server, &all).disk("read .part EIO at=1000").report(0);
+    report.only().because("could not be mended");
+    sandbox.has(&all[0]);
 }
 
 #[test]

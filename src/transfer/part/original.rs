@@ -1,0 +1,113 @@
+//! A part that is a file of the user's: taken over, written to with care, put back.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::PoisonError;
+
+use super::Part;
+use crate::catalog::Archive;
+use crate::disk::{self, DiskError, Folder, Kept, crash_point};
+use crate::transfer::journal::{Journal, Original, Recovered};
+use crate::transfer::undo::Undo;
+
+/// Who gave the bytes of a file that was here.
+pub(in crate::transfer) const HERE: &str = "a file that was here";
+
+impl Part {
+    /// Takes over a file of the user's, of which nothing but its length has to fit: what of it is
+    /// as long as the archive counts as written. Killed at any moment, the file is either where it
+    /// was or the part.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says; the file is then where it was.
+    pub fn adopt(folder: &Folder, archive: &Archive, file: &Path) -> Result<Recovered, DiskError> {
+        let metadata = file.symlink_metadata().map_err(DiskError::new(file, "looked at"))?;
+        let path = folder.kept(archive, Kept::Part);
+        disk::remove(&path)?;
+        disk::remove(&folder.kept(archive, Kept::Undo))?;
+        let written = 0..archive.size.unwrap_or(u64::MAX).min(metadata.len());
+        let original = Some(Original::of(&metadata));
+        let kept = Recovered { size: archive.size, original, ..Recovered::of(written, HERE) };
+        Journal::begin(&folder.kept(archive, Kept::Journal), &archive.md5, kept.clone())?;
+        crash_point("adoption-journalled");
+        disk::rename(file, &path)?;
+        crash_point("file-adopted");
+        Ok(kept)
+    }
+
+    /// Bytes that have been written are wrong, or cannot be read: they count as missing from now
+    /// on, and may be written over. Of a file of the user's they are saved first.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says; they then still count as written.
+    pub fn lose(&self, range: Range<u64>) -> Result<(), DiskError> {
+        if let Some(original) = self.original() {
+            let saved = range.start..range.end.min(original.length);
+            self.with_undo(|undo| undo.save(&self.file, saved))?;
+        }
+        crash_point("old-bytes-saved");
+        self.journal().lost(range)?;
+        crash_point("loss-journalled");
+        Ok(())
+    }
+
+    /// What the part was before, where it is a file of the user's.
+    pub fn original(&self) -> Option<Original> {
+        self.journal().original()
+    }
+
+    /// Whether the part is a file of the user's that is shorter than its archive, or that may be.
+    pub fn was_beginning(&self) -> bool {
+        let journal = self.journal();
+        let Some(original) = journal.original() else { return false };
+        journal.size().is_none_or(|size| original.length < size)
+    }
+
+    /// Bytes of the user's file that have been written over.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says.
+    pub fn overwritten(&self) -> Result<u64, DiskError> {
+        match self.original() {
+            Some(_) => self.with_undo(|undo| Ok(undo.saved().total())),
+            None => Ok(0),
+        }
+    }
+
+    fn with_undo<T>(
+        &self,
+        work: impl FnOnce(&mut Undo) -> Result<T, DiskError>,
+    ) -> Result<T, DiskError> {
+        let mut undo = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
+        let undo = match &mut *undo {
+            Some(undo) => undo,
+            none => none.insert(Undo::open(&self.undo_path)?),
+        };
+        work(undo)
+    }
+
+    /// Gives the user's file that the part was a path again, with the bytes, the length and the
+    /// time that it had. There is no part any more then. Killed at any moment, it is either there
+    /// or a part.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says; the part is then still the part.
+    pub(super) fn put_back(&self, original: Original, to: &Path) -> Result<(), DiskError> {
+        self.with_undo(|undo| undo.restore(&self.file))?;
+        self.file.resize(original.length)?;
+        self.file.touch(original.modified())?;
+        self.file.sync_all()?;
+        crash_point("old-bytes-restored");
+        let folder = to.parent().unwrap_or(Path::new("."));
+        disk::make_folder(folder)?;
+        disk::rename(&self.path, to)?;
+        disk::sync_folder(folder)?;
+        crash_point("file-put-back");
+        disk::remove(&self.journal_path)?;
+        disk::remove(&self.undo_path)
+    }
+}
