@@ -3,13 +3,19 @@
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
+use std::time::Duration;
 
 use reqwest::Url;
 use rustls::CertificateError;
+use rustls::pki_types::UnixTime;
 
 use super::Fault;
 use super::client::{Refused, chain};
-use crate::escape;
+use crate::{escape, units};
+
+/// The client's words where a proxy opens no tunnel for want of a name and password, or of the
+/// right ones. Its status does not come through.
+const NO_TUNNEL: &str = "proxy authorization required";
 
 /// No answer: which of the many reasons.
 pub(super) fn not_sent(error: &reqwest::Error) -> Fault {
@@ -23,6 +29,9 @@ pub(super) fn not_sent(error: &reqwest::Error) -> Fault {
     if is_unknown_name(&words) {
         let host = error.url().and_then(Url::host_str).unwrap_or_default();
         return Fault::NameNotFound(escape::text(host).into_owned());
+    }
+    if words.contains(NO_TUNNEL) {
+        return Fault::Status { code: 407, retry_after: None };
     }
     if !error.is_connect() {
         return Fault::Unanswered(root(error));
@@ -61,19 +70,29 @@ fn refusal(cause: &(dyn Error + 'static)) -> Option<Fault> {
 /// What is wrong with a certificate, and who can put it right.
 fn certificate(why: &CertificateError) -> String {
     use CertificateError as Why;
-    let remedy = match why {
-        Why::Expired | Why::ExpiredContext { .. } => {
-            "it has expired, or the clock of this machine is wrong"
+    match why {
+        Why::Expired => EXPIRED.to_owned(),
+        Why::ExpiredContext { time, not_after } => {
+            format!("{EXPIRED} ({} past its end)", apart(*not_after, *time))
         }
-        Why::NotValidYet | Why::NotValidYetContext { .. } => {
-            "it is not valid yet, or the clock of this machine is wrong"
+        Why::NotValidYet => NOT_YET.to_owned(),
+        Why::NotValidYetContext { time, not_before } => {
+            format!("{NOT_YET} ({} before its beginning)", apart(*time, *not_before))
         }
-        Why::NotValidForName | Why::NotValidForNameContext { .. } => "it is for another host",
-        _ => {
-            "a proxy that opens TLS, or a server with an authority of its own, needs its CA's certificate with --cacert"
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            format!("{why}; it is for another host")
         }
-    };
-    format!("{why}; {remedy}")
+        _ => format!(
+            "{why}; a proxy that opens TLS, or a server with an authority of its own, needs its CA's certificate with --cacert"
+        ),
+    }
+}
+
+const EXPIRED: &str = "it has expired, or the clock of this machine is wrong";
+const NOT_YET: &str = "it is not valid yet, or the clock of this machine is wrong";
+
+fn apart(from: UnixTime, to: UnixTime) -> String {
+    units::duration(Duration::from_secs(to.as_secs().saturating_sub(from.as_secs())))
 }
 
 /// What is wrong with the head of an answer that cannot be read.

@@ -83,8 +83,8 @@ fn over_tls(certificate: Certificate) -> Option<(Sandbox, Vec<Archive>, Outcome)
 #[test]
 fn a_certificate_that_will_not_do_is_refused_at_once_and_in_its_own_words() {
     for (certificate, words) in [
-        (Certificate::Expired, "it has expired, or the clock of this machine is wrong"),
-        (Certificate::NotYet, "it is not valid yet, or the clock of this machine is wrong"),
+        (Certificate::Expired, "it has expired, or the clock of this machine is wrong ("),
+        (Certificate::NotYet, "it is not valid yet, or the clock of this machine is wrong ("),
         (Certificate::OtherHost, "it is for another host"),
     ] {
         let Some((sandbox, all, outcome)) = over_tls(certificate) else { return };
@@ -144,7 +144,9 @@ fn a_proxy_that_wants_to_know_who_asks_is_named() {
     let proxy = Proxy::to(9, Some("Basic bWU6Z2VoZWlt"));
     let fetch = sandbox.fetch_from("https://localhost:4433", &all).args(["-c", "1"]);
     let outcome = fetch.env("https_proxy", proxy.base()).run();
-    outcome.exits(3).report().only().is("unreachable").because("proxy authorization required");
+    let report = outcome.exits(3).report();
+    report.only().is("unreachable").because("answered 407 Proxy Authentication Required");
+    assert_eq!(proxy.asked().len(), 1, "asked again{outcome}");
 }
 
 #[test]
