@@ -73,12 +73,4 @@ impl Bits {
         self.skip(count);
         rest
     }
-
-    /// Gives back all whole bytes, so that they can be taken in again.
-    pub(super) fn give_back(&mut self) {
-        let bytes = self.count / 8;
-        self.count %= 8;
-        self.buffer &= (1 << self.count) - 1;
-        self.offset -= u64::from(bytes);
-    }
 }

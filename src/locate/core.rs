@@ -48,6 +48,8 @@ pub(super) struct Core {
     loose: Option<Range<u64>>,
     /// The bits where the present block and the one before begin.
     blocks: [u64; 2],
+    /// The bit where the block begins in which the tar has ended.
+    last_block: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -74,6 +76,7 @@ impl Core {
             odd: None,
             loose: None,
             blocks: [0; 2],
+            last_block: 0,
         }
     }
 
@@ -91,7 +94,10 @@ impl Core {
         let proven = self.proven();
         // Not all codes of a table are used, and so proven, at once.
         let near = self.blocks.iter().map(|block| block / 8).find(|block| block + REACH > proven);
-        near.map_or(proven, |block| block.min(proven))
+        let start = near.map_or(proven, |block| block.min(proven));
+        let goes_on = self.tar.has_ended() && self.blocks[1] > self.last_block;
+        // That block was hardly followed by another one, though its first bit says so.
+        if goes_on { start.min(self.last_block / 8) } else { start }
     }
 
     /// Whether a whole archive has come, as far as that can be told: some tars have no end.
@@ -162,9 +168,6 @@ impl Core {
             let until = end.min(self.seen.saturating_add(self.tar.want()));
             let slices = self.inflate.slices(self.seen, until);
             self.seen = until;
-            // Only a repetition goes past what was wanted.
-            let position =
-                if until == end { self.bits.position() } else { self.inflate.repetition() };
             let mut proof = Proof::Open;
             for slice in slices.into_iter().filter(|slice| !slice.is_empty()) {
                 match self.tar.take(slice) {
@@ -172,12 +175,13 @@ impl Core {
                     Err(flaw) => return Err(self.fault(flaw.into())),
                 }
             }
-            self.note(proof, position);
+            self.note(proof);
         }
         Ok(())
     }
 
-    fn note(&mut self, proof: Proof, position: u64) {
+    fn note(&mut self, proof: Proof) {
+        let position = self.bits.position();
         match proof {
             Proof::Open => return,
             Proof::Odd => {
@@ -192,6 +196,9 @@ impl Core {
         }
         self.proven = position;
         self.odd = None;
+        if self.tar.has_ended() {
+            self.last_block = self.blocks[1];
+        }
     }
 
     /// The trailer has come.
@@ -210,15 +217,15 @@ impl Core {
         if self.is_foreign() {
             return Err(Fault { range: 0..end, flaw: Flaw::NoTar });
         }
-        let start = if !self.tar.is_at_end() {
+        let range = if !self.tar.is_at_end() {
             // The block that ended was hardly the last one, and its first bit says that it is.
-            self.earliest().min(self.blocks[1] / 8)
+            self.earliest().min(self.blocks[1] / 8)..end
         } else if length != trailer.length() || wrong.count() <= A_FEW {
-            end - gzip::TRAILER
+            end - gzip::TRAILER..end
         } else {
-            self.loose.as_ref().map_or(0, |loose| loose.start)
+            self.loose.clone().unwrap_or(0..end)
         };
-        Err(Fault { range: start..end, flaw: Flaw::Trailer })
+        Err(Fault { range, flaw: Flaw::Trailer })
     }
 
     /// Something follows what was whole.
@@ -255,14 +262,10 @@ impl Core {
         if self.odd.is_none() {
             fault.range.end = self.symbol_end();
         }
-        let block = match flaw {
+        if flaw == inflate::Flaw::Padding {
             // The block was hardly the last one, and its first bit says that it is.
-            inflate::Flaw::Padding => self.blocks[1],
-            // The block before was the last one, though its first bit does not say so.
-            _ if self.tar.is_at_end() => self.blocks[0],
-            _ => u64::MAX,
-        };
-        fault.range.start = fault.range.start.min(block / 8);
+            fault.range.start = fault.range.start.min(self.blocks[1] / 8);
+        }
         fault
     }
 
@@ -281,17 +284,13 @@ impl Core {
     /// The archive ends here, though it is not whole.
     pub(super) fn cut(&self, size: Option<u64>) -> Fault {
         let end = size.unwrap_or(0).max(self.bits.offset);
-        let start = match self.stage {
-            _ if self.is_foreign() => self.bits.offset,
-            // The block before was the last one, though its first bit does not say so.
-            Stage::Deflate if self.tar.is_at_end() => self.earliest().min(self.blocks[0] / 8),
-            _ => self.earliest(),
-        };
+        let start = if self.is_foreign() { self.bits.offset } else { self.earliest() };
         Fault { range: start..end.max(start + 1), flaw: Flaw::Cut }
     }
 }
 
-/// Bytes that are not yet believed although what they mean is proven.
+/// Bytes that are not yet believed although what they mean is proven: far more than a symbol has,
+/// of which the last one may go on behind what is proven.
 const MARGIN: u64 = 32;
 
 /// A table of codes is believed when so many bytes behind it are proven.

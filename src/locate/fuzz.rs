@@ -99,8 +99,7 @@ pub(crate) fn inflated(bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
         match stop {
             Stop::Input => return None,
             Stop::End => {
-                bits.give_back();
-                return Some((found, bits.offset));
+                return Some((found, bits.position() / 8));
             }
             Stop::Goal | Stop::Block => {}
         }

@@ -97,7 +97,12 @@ impl Tar {
         matches!(self.part, Part::Header) && self.filled == 0
     }
 
-    /// Whether the end of the tar has been seen.
+    /// Whether the end of the tar has been seen, and no other one has begun.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Whether the bytes so far end with the end of the tar.
     pub(super) fn is_at_end(&self) -> bool {
         self.is_between() && self.has_ended
     }

@@ -113,9 +113,7 @@ impl Walker {
         if self.next.is_some() || self.core.bits.offset < last + spacing {
             return;
         }
-        let mut next = self.core.clone();
-        next.bits.give_back();
-        self.next = Some(next);
+        self.next = Some(self.core.clone());
     }
 
     /// Makes the next restart point one, if all before it is proven by now.

@@ -40,24 +40,20 @@ impl Reader<'_> {
         self.buffer >>= count;
         self.count -= count;
     }
-
-    fn position(&self, start: u64) -> u64 {
-        (start + self.at as u64) * 8 - u64::from(self.count)
-    }
 }
 
 impl Inflate {
     /// Decodes symbols while the input and the room up to the goal are ample.
     pub(super) fn fast(&mut self, bits: &mut Bits, input: &mut &[u8], goal: u64) {
         let mut reader = Reader { buffer: bits.buffer, count: bits.count, input, at: 0 };
-        self.rounds(&mut reader, bits.offset, goal);
+        self.rounds(&mut reader, goal);
         bits.buffer = reader.buffer & ((1 << reader.count) - 1);
         bits.count = reader.count;
         bits.offset += reader.at as u64;
         *input = &input[reader.at..];
     }
 
-    fn rounds(&mut self, reader: &mut Reader<'_>, offset: u64, goal: u64) {
+    fn rounds(&mut self, reader: &mut Reader<'_>, goal: u64) {
         let bytes: &mut [u8; SIZE] = &mut self.window.bytes;
         let mut produced = self.window.produced;
         while reader.at + MARGIN <= reader.input.len() && produced + LITERALS <= goal {
@@ -92,7 +88,6 @@ impl Inflate {
             if distance as u64 > produced - self.start {
                 break;
             }
-            self.repetition = reader.position(offset);
             repeat(bytes, produced, distance, count);
             produced += count as u64;
             reader.skip(used);

@@ -85,8 +85,6 @@ pub(super) struct Inflate {
     start: u64,
     literals: Table<4096, 11>,
     distances: Table<512, 8>,
-    /// Where the last repetition stands, in bits.
-    repetition: u64,
 }
 
 impl Inflate {
@@ -99,7 +97,6 @@ impl Inflate {
             start: 0,
             literals: Table::new(),
             distances: Table::new(),
-            repetition: 0,
         }
     }
 
@@ -119,11 +116,6 @@ impl Inflate {
     /// one repetition.
     pub(super) fn slices(&self, start: u64, end: u64) -> [&[u8]; 2] {
         self.window.slices(start, end)
-    }
-
-    /// Where the last repetition stands, in bits.
-    pub(super) fn repetition(&self) -> u64 {
-        self.repetition
     }
 
     /// Decodes until `goal` bytes have been produced since the beginning, at most [`AT_MOST`] more,
@@ -311,7 +303,6 @@ impl Inflate {
         if distance as u64 > self.window.produced - self.start {
             return Err(Flaw::Distance);
         }
-        self.repetition = bits.position();
         self.window.repeat(distance, length);
         bits.skip(used + extra(found));
         Ok(Symbol::Done)
