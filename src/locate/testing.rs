@@ -91,8 +91,37 @@ pub(super) fn archives() -> Vec<(&'static str, Vec<u8>)> {
         ("no images", gzip(&tar(&vec![text, jpeg]), 6)),
         ("two members", two),
         ("padded", gzip(&padded, 6)),
+        ("old", gzip(&old(), 6)),
+        ("holes", gzip(&holes(), 6)),
         ("header", with_every_field(&plain)),
     ]
+}
+
+/// A tar as it was before ustar, which has less to check.
+fn old() -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (name, image) in images(2) {
+        let mut header = tar::Header::new_old();
+        header.set_size(image.len() as u64);
+        tar.append_data(&mut header, name, &image[..]).unwrap();
+    }
+    tar.into_inner().unwrap()
+}
+
+/// A file with holes before an image, as GNU writes it: the header says that a second block of its
+/// map follows (GNU tar manual, "Storing Sparse Files"). Its size is in base 256.
+fn holes() -> Vec<u8> {
+    let mut header = header(0);
+    let bytes = header.as_mut_bytes();
+    bytes[..5].copy_from_slice(b"holes");
+    bytes[124..136].copy_from_slice(b"\x80\0\0\0\0\0\0\0\0\0\x02\x58");
+    bytes[156] = b'S';
+    bytes[482] = 1;
+    header.set_cksum();
+    let map = [&[b'0'; 504][..], &[1; 1], &[0; 7]].concat();
+    let last = [&[b'0'; 24][..], &[0; 488]].concat();
+    let data = [&[b's'; 600][..], &[0; 424]].concat();
+    [header.as_bytes(), &map[..], &last, &data, &tar(&images(1))].concat()
 }
 
 /// Gzip with all optional parts of a header (RFC 1952, section 2.3).

@@ -300,6 +300,25 @@ fn a_damaged_trailer_is_told_from_a_damaged_content() {
             let range = trailer as u64..archive.len() as u64;
             assert_eq!((damage.flaw, damage.range), (Flaw::Trailer, range), "{name}: {at}, {bit}");
         });
+        let lost = [&archive[..trailer], &[0; 8]].concat();
+        let damage = walked(&lost, &[1000]).0.unwrap_err();
+        assert_eq!((damage.flaw, damage.range.start), (Flaw::Trailer, trailer as u64), "{name}");
+    }
+}
+
+#[test]
+fn zeros_are_looked_at() {
+    let content = tar(&images(2));
+    let archive = stored(&content);
+    let first = 1024 + images(1)[0].1.len();
+    let padding = first + 15..first.next_multiple_of(512) + 15;
+    let end = archive.len() - 13 - 100..archive.len() - 13;
+    for (place, flaw) in [(padding, TarFlaw::Padding), (end, TarFlaw::Header)] {
+        flip(&archive, place, |at, bit, damage| {
+            let damage = damage.unwrap();
+            assert_eq!(damage.flaw, Flaw::Tar(flaw), "{at}, {bit}");
+            assert!(damage.range.contains(&(at as u64)), "{at}, {bit}: {damage:?}");
+        });
     }
 }
 

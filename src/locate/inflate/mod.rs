@@ -6,6 +6,8 @@
 mod fast;
 mod lengths;
 mod table;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use self::lengths::Lengths;
