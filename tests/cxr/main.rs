@@ -53,3 +53,4 @@ mod sources;
 mod status;
 mod transport;
 mod verify;
+mod walker;
