@@ -60,4 +60,4 @@ pub(crate) fn assert_message(text: &str) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

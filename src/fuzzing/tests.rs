@@ -14,7 +14,7 @@ fn fuzz(name: &str) -> PathBuf {
 }
 
 /// The inputs of a target by their file names, in order.
-fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
+pub(crate) fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = fs::read_dir(fuzz("corpus").join(target)).unwrap();
     let mut inputs: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     inputs.sort();
@@ -22,7 +22,7 @@ fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// The same bytes but for a few.
-fn changed(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
+pub(crate) fn changed(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..random.usize(1..4) {
         let at = random.usize(0..=bytes.len());

@@ -95,10 +95,13 @@ fn is_strict_text(field: &[u8]) -> bool {
     field[until_zero(field).len()..].iter().all(|&byte| byte == 0)
 }
 
-/// Whether there is what stands in the middle of headers; one that is cut in two is not found.
+/// Bytes of what says that a block is a header, and of which form.
+pub(super) const MAGIC: usize = 8;
+
+/// Whether there is such a thing in the bytes.
 pub(super) fn has_magic(bytes: &[u8]) -> bool {
     let is_magic = |window: &[u8]| window == b"ustar\x0000" || window == b"ustar  \0";
-    bytes.windows(8).any(is_magic)
+    bytes.windows(MAGIC).any(is_magic)
 }
 
 /// The sum may be that of signed bytes, as some old systems computed it.

@@ -1,11 +1,14 @@
 //! A tar as it comes by: which member the bytes belong to, and whether they can be right.
 
-use super::header::{BLOCK, Block, Header, Kind, has_magic, resembles, until_zero};
+use super::header::{BLOCK, Block, Header, Kind, MAGIC, has_magic, resembles, until_zero};
 use super::png::{self, Habit, Png, Proof};
 use super::records::Records;
 
 /// So much of a long name or of records is kept; more is not looked at.
-const LONGEST_RECORDS: usize = 1 << 16;
+const LONGEST_RECORDS: usize = 1 << 14;
+
+/// So much of a name is told.
+const LONGEST_NAME: usize = 1 << 10;
 
 /// What a tar may not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -34,7 +37,7 @@ pub(super) struct Tar {
     next: Records,
     /// What is being said about it.
     records: Vec<u8>,
-    /// Zeros behind the present member.
+    /// Zeros behind the present member that are to come.
     padding: u64,
     /// Whether the end has been seen, which is blocks of zeros.
     has_ended: bool,
@@ -54,7 +57,8 @@ enum Part {
     Rest(u64),
     LongName(u64),
     Records(u64),
-    Padding,
+    /// Zeros, and whether all that came were.
+    Padding(bool),
     /// It is no tar.
     Foreign,
 }
@@ -113,7 +117,7 @@ impl Tar {
             Part::Header | Part::Map(_) => (BLOCK - self.filled) as u64,
             Part::Image(png) => png.want(),
             Part::Rest(left) | Part::LongName(left) | Part::Records(left) => *left,
-            Part::Padding => self.padding,
+            Part::Padding(_) => self.padding,
             Part::Foreign => u64::MAX,
         }
     }
@@ -124,10 +128,8 @@ impl Tar {
         match &mut self.part {
             Part::Header | Part::Map(_) => return self.block(bytes),
             Part::Image(_) => return self.image(bytes),
-            Part::Padding => return self.zeros(bytes),
-            // What is a tar after all had a damaged beginning.
-            Part::Foreign if has_magic(bytes) => return Err(Flaw::Header),
-            Part::Foreign => {}
+            Part::Padding(_) => return self.zeros(bytes),
+            Part::Foreign => return self.foreign(bytes),
             Part::Rest(left) => *left -= length,
             Part::LongName(left) | Part::Records(left) => {
                 *left -= length;
@@ -140,6 +142,18 @@ impl Tar {
             self.note_records();
             self.end_member();
         }
+        Ok(Proof::Open)
+    }
+
+    /// What is a tar after all had a damaged beginning. The last bytes stay in the block, as there
+    /// may be a part of the magic in them.
+    fn foreign(&mut self, bytes: &[u8]) -> Result<Proof, Flaw> {
+        let joined = [&self.block[..MAGIC], &bytes[..bytes.len().min(MAGIC)]].concat();
+        if has_magic(&joined) || has_magic(bytes) {
+            return Err(Flaw::Header);
+        }
+        let rest = if bytes.len() < MAGIC { &joined } else { bytes };
+        self.block[..MAGIC].copy_from_slice(&rest[rest.len() - MAGIC..]);
         Ok(Proof::Open)
     }
 
@@ -176,6 +190,7 @@ impl Tar {
             return Err(Flaw::Header);
         } else {
             self.part = Part::Foreign;
+            self.block.copy_within(BLOCK - MAGIC.., 0);
             return Ok(Proof::Odd);
         }
         Ok(self.proof())
@@ -193,7 +208,8 @@ impl Tar {
             _ => {
                 let Records { path, size } = std::mem::take(&mut self.next);
                 let name = path.unwrap_or(header.name);
-                self.name = Some(String::from_utf8_lossy(&name).into_owned());
+                let name = &name[..name.len().min(LONGEST_NAME)];
+                self.name = Some(String::from_utf8_lossy(name).into_owned());
                 return self.begin_member(size.unwrap_or(header.size), header.kind);
             }
         }
@@ -218,7 +234,7 @@ impl Tar {
     }
 
     fn end_member(&mut self) {
-        self.part = if self.padding == 0 { Part::Header } else { Part::Padding };
+        self.part = if self.padding == 0 { Part::Header } else { Part::Padding(true) };
     }
 
     fn image(&mut self, bytes: &[u8]) -> Result<Proof, Flaw> {
@@ -238,12 +254,14 @@ impl Tar {
     }
 
     fn zeros(&mut self, bytes: &[u8]) -> Result<Proof, Flaw> {
-        if bytes.iter().any(|&byte| byte != 0) {
-            return Err(Flaw::Padding);
-        }
+        let Part::Padding(are_zeros) = &mut self.part else { return Ok(Proof::Open) };
+        *are_zeros &= bytes.iter().all(|&byte| byte == 0);
         self.padding -= bytes.len() as u64;
         if self.padding > 0 {
             return Ok(Proof::Open);
+        }
+        if !*are_zeros {
+            return Err(Flaw::Padding);
         }
         self.part = Part::Header;
         // Zeros in their place are no proof of what nothing else speaks for.
