@@ -17,6 +17,7 @@ use cxr::{escape, interchange, list, report, verify};
 use crate::background;
 use crate::checkup;
 use crate::cli::{self, Command, Format, Invocation, List, Verification};
+use crate::taken::Taken;
 use crate::watch::Watch;
 
 /// Why a command did not come to a result, and the status that this has.
@@ -66,20 +67,32 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
         Command::Fetch(fetch) => {
             let outputs = fetch.outputs.clone();
             let watch = Watch { command: "fetch", settings: &settings, outputs, resume };
-            watch.run(|listener, cancel| {
-                let request = fetch.request(catalog()?).map_err(Failure::usage)?;
-                Ok(cxr::fetch::fetch(&request, listener, cancel)?)
-            })
+            let taken = Taken::new(&settings);
+            let request =
+                catalog().and_then(|catalog| fetch.request(catalog).map_err(Failure::usage));
+            let taken = match &request {
+                Ok(request) => taken.by_fetch(request),
+                Err(_) => taken,
+            };
+            watch
+                .run(&taken, |listener, cancel| Ok(cxr::fetch::fetch(&request?, listener, cancel)?))
         }
         Command::Verify(verify) => {
             let outputs = verify.outputs.clone();
             let watch = Watch { command: "verify", settings: &settings, outputs, resume };
-            watch.run(|listener, cancel| {
-                if verify.background {
+            let (taken, background) = (Taken::new(&settings), verify.background);
+            let request =
+                catalog().and_then(|catalog| verify.request(catalog).map_err(Failure::usage));
+            let taken = match &request {
+                Ok(request) => taken.by_verification(request),
+                Err(_) => taken,
+            };
+            watch.run(&taken, |listener, cancel| {
+                if background {
                     let given = background::give_way().map_err(anyhow::Error::msg);
                     given.context("--background is not granted")?;
                 }
-                match verify.request(catalog()?).map_err(Failure::usage)? {
+                match request? {
                     Verification::Here(request) => Ok(verify::verify(&request, listener, cancel)),
                     Verification::Mirrors(request) => {
                         Ok(verify::verify_mirrors(&request, listener, cancel)?)

@@ -9,6 +9,7 @@ use cxr::report::{self, Exporter, Json, Junit, Report};
 use cxr::verdict::ExitStatus;
 
 use crate::cli::{LineTarget, Outputs};
+use crate::taken::Taken;
 
 /// The documents to come, and the lines that come all the time.
 #[derive(Default)]
@@ -18,13 +19,22 @@ pub(crate) struct Documents {
 }
 
 impl Documents {
-    /// Sees to it that each can be written. Those before the first that cannot are kept: they will
-    /// say why the run did not begin.
-    pub(crate) fn open(&mut self, command: &'static str, outputs: &Outputs) -> anyhow::Result<()> {
-        if let Some(target) = &outputs.events {
+    /// Sees to it that each can be written, and takes the place of nothing that is needed. Those
+    /// before the first that cannot are kept: they will say why the run did not begin. Where two
+    /// are one file, none of the files is.
+    pub(crate) fn open(
+        &mut self,
+        command: &'static str,
+        outputs: &Outputs,
+        taken: &Taken,
+    ) -> anyhow::Result<()> {
+        let clash = taken.see_that_none_is(outputs);
+        let is_stream = outputs.events_on_stdout();
+        if let Some(target) = outputs.events.as_ref().filter(|_| clash.is_ok() || is_stream) {
             let events = EventLog::start(command, lines(target)?);
             self.events = Some(events.context("cannot write events")?);
         }
+        clash?;
         if let Some(path) = &outputs.report {
             let destination = Destination::new(path, Json::HEAD, "report of cxr")?;
             self.documents.push((destination, Box::new(Json)));

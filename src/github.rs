@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cxr::escape;
 use cxr::progress::Messages;
@@ -29,6 +29,11 @@ impl Job {
         env::var_os("GITHUB_ACTIONS").filter(|value| value == "true")?;
         let summary = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
         Some(Self { summary: summary.map(PathBuf::from) })
+    }
+
+    /// The file of the step's summary, if there is one.
+    pub(crate) fn summary(&self) -> Option<&Path> {
+        self.summary.as_deref()
     }
 
     /// Annotates the job and adds to the summary of its step. A summary that cannot be written is

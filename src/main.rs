@@ -7,6 +7,7 @@ mod commands;
 mod documents;
 mod github;
 mod signals;
+mod taken;
 mod watch;
 
 use std::env;

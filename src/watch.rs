@@ -16,6 +16,7 @@ use crate::commands::Failure;
 use crate::documents::Documents;
 use crate::github::Job;
 use crate::signals::Signals;
+use crate::taken::Taken;
 
 /// What is known of a run before it begins.
 pub(crate) struct Watch<'a> {
@@ -28,10 +29,11 @@ pub(crate) struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Does the work and says everywhere what came of it. A run that cannot begin is reported as
-    /// well.
+    /// Does the work and says everywhere what came of it, but not in the place of what is `taken`.
+    /// A run that cannot begin is reported as well.
     pub(crate) fn run(
         self,
+        taken: &Taken,
         work: impl FnOnce(&dyn Listener, &Cancel) -> Result<Report, Failure>,
     ) -> Result<ExitStatus, Failure> {
         let start = Instant::now();
@@ -39,7 +41,7 @@ impl Watch<'_> {
         let cancel = Cancel::new();
         let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
         let mut documents = Documents::default();
-        let result = match documents.open(self.command, &self.outputs) {
+        let result = match documents.open(self.command, &self.outputs, taken) {
             Ok(()) => self.watched(documents.events(), &cancel, work),
             Err(error) => Err(Failure::usage(error)),
         };

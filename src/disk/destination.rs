@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::DiskError;
+use super::file_id::behind_links;
 use crate::escape;
 
 /// Names beside a document that are tried for its draft.
@@ -16,6 +17,9 @@ const DRAFTS: u32 = 100;
 #[derive(Debug)]
 pub struct Destination {
     path: PathBuf,
+    /// How a document begins that may be replaced, and what it is.
+    head: &'static str,
+    what: &'static str,
     /// What is no file, as a pipe or a terminal: nothing can be put in its place.
     stream: Option<File>,
 }
@@ -44,39 +48,45 @@ impl Destination {
     /// # Errors
     ///
     /// If something else is there, or the folder lets no file be made in it.
-    pub fn new(path: &Path, head: &str, what: &'static str) -> Result<Self, DestinationError> {
+    pub fn new(
+        path: &Path,
+        head: &'static str,
+        what: &'static str,
+    ) -> Result<Self, DestinationError> {
         let path = match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => {
-                if !begins(path, head).map_err(DiskError::new(path, "read"))? {
-                    return Err(DestinationError::Occupied { path: path.to_owned(), what });
-                }
+                see_that_it_may_go(path, head, what)?;
                 // A link stays, and what it leads to is replaced.
                 path.canonicalize().map_err(DiskError::new(path, "found"))?
             }
             Ok(_) => {
                 let stream = File::options().write(true).open(path);
                 let stream = stream.map_err(DiskError::new(path, "written"))?;
-                return Ok(Self { path: path.to_owned(), stream: Some(stream) });
+                return Ok(Self { path: path.to_owned(), head, what, stream: Some(stream) });
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => behind_links(path),
             Err(error) => return Err(DiskError::new(path, "written")(error).into()),
         };
         let (draft, _) = draft(&path)?;
         super::remove(&draft)?;
-        Ok(Self { path, stream: None })
+        Ok(Self { path, head, what, stream: None })
     }
 
     /// Writes the document: all of it or, as far as anybody else can see, nothing.
     ///
     /// # Errors
     ///
-    /// Whatever the operating system says; an earlier document is then still there.
-    pub fn write(self, document: &[u8]) -> Result<(), DiskError> {
+    /// Whatever the operating system says, and if something else has come there meanwhile; what
+    /// was there is then still there.
+    pub fn write(self, document: &[u8]) -> Result<(), DestinationError> {
         if let Some(mut stream) = self.stream {
             return match stream.write_all(document) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-                result => result.map_err(DiskError::new(&self.path, "written")),
+                result => Ok(result.map_err(DiskError::new(&self.path, "written"))?),
             };
+        }
+        if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_file()) {
+            see_that_it_may_go(&self.path, self.head, self.what)?;
         }
         let (draft, mut file) = draft(&self.path)?;
         let written = file.write_all(document).and_then(|()| file.sync_data());
@@ -87,7 +97,7 @@ impl Destination {
             // What matters is why the document is not there.
             let _ = super::remove(&draft);
         }
-        placed
+        Ok(placed?)
     }
 }
 
@@ -103,6 +113,14 @@ impl Destination {
             None => File::create(&self.path).map_err(DiskError::new(&self.path, "written")),
         }
     }
+}
+
+/// Refuses to lose a file that is no earlier document.
+fn see_that_it_may_go(path: &Path, head: &str, what: &'static str) -> Result<(), DestinationError> {
+    if begins(path, head).map_err(DiskError::new(path, "read"))? {
+        return Ok(());
+    }
+    Err(DestinationError::Occupied { path: path.to_owned(), what })
 }
 
 /// Whether the file is empty or begins so.
@@ -177,14 +195,28 @@ mod tests {
     }
 
     #[test]
+    fn what_came_there_meanwhile_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let destination = destination(&path).unwrap();
+        fs::write(&path, "mine").unwrap();
+        let error = destination.write(b"new").unwrap_err().to_string();
+        assert!(error.contains("is there already"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        assert_eq!(names(dir.path()), ["x"]);
+    }
+
+    #[test]
     fn a_link_stays_and_leads_to_the_document() {
         let dir = tempfile::tempdir().unwrap();
         let (path, link) = (dir.path().join("file"), dir.path().join("link"));
-        fs::write(&path, "").unwrap();
         symlink("file", &link).unwrap();
-        destination(&link).unwrap().write(b"new").unwrap();
-        assert!(link.symlink_metadata().unwrap().is_symlink());
-        assert_eq!(fs::read(&path).unwrap(), b"new");
+        for is_there in [false, true] {
+            assert_eq!(path.exists(), is_there);
+            destination(&link).unwrap().write(b"{\"schema\"}").unwrap();
+            assert!(link.symlink_metadata().unwrap().is_symlink());
+            assert_eq!(fs::read(&path).unwrap(), b"{\"schema\"}");
+        }
     }
 
     #[test]

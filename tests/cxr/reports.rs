@@ -1,6 +1,7 @@
 //! Reports in files: who gets one, when, and who else can read it.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -86,18 +87,119 @@ fn a_report_that_cannot_be_written_is_said_before_the_first_request() {
 #[test]
 fn a_report_replaces_a_report_and_nothing_else() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
-    let path = sandbox.put_archive(&all[0]);
+    sandbox.put_archive(&all[0]);
+    sandbox.put("mine.gz", &*all[0].bytes);
     let into = |option: &str, path: &str| sandbox.verify(&all).args(["data", option, path]).run();
     for option in ["--report", "--junit"] {
-        into(option, path.to_str().unwrap()).exits(2).says("is there already");
-        into(option, "table.md5").exits(2).says("is there already");
+        into(option, "mine.gz").exits(2).says("is there already");
         into(option, "document").exits(0);
         into(option, "document").exits(0);
         let other = if option == "--report" { "--junit" } else { "--report" };
         into(other, "document").exits(2).says("is there already");
         fs::remove_file(sandbox.path("document")).unwrap();
     }
-    sandbox.has(&all[0]);
+    sandbox.holds("mine.gz", &all[0].bytes);
+}
+
+/// What a run ends with whose documents are not each a file of its own: nothing was done, and
+/// nothing written.
+#[track_caller]
+fn is_refused(sandbox: &Sandbox, run: Cxr, words: &str) {
+    let before = sandbox.files(".");
+    let outcome = run.run();
+    outcome.exits(2).says(words).says("name another file");
+    let error = outcome.report().value["error"].as_str().unwrap().to_owned();
+    outcome.expect(error.contains(words), "the reason in the document");
+    assert_eq!(sandbox.files("."), before, "{outcome}");
+}
+
+#[test]
+fn two_documents_are_never_one_file() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    symlink("x", sandbox.path("link")).unwrap();
+    symlink("data", sandbox.path("folder")).unwrap();
+    sandbox.put("report", "");
+    fs::hard_link(sandbox.path("report"), sandbox.path("second")).unwrap();
+    for (first, second) in
+        [("x", "x"), ("x", "./x"), ("x", "link"), ("data/x", "folder/x"), ("report", "second")]
+    {
+        for (one, other) in [("report", "junit"), ("events", "report"), ("events", "junit")] {
+            let words = format!("--{other} {second} is the file of --{one} too");
+            let options = [format!("--{one}={first}"), format!("--{other}={second}")];
+            is_refused(&sandbox, sandbox.fetch(&server, &all).args(&options), &words);
+            is_refused(&sandbox, sandbox.verify(&all).arg("data").args(&options), &words);
+        }
+    }
+    assert!(server.hits().is_empty());
+    // What is no file keeps what it gets.
+    let fetch = sandbox.fetch(&server, &all).args(["--report", "/dev/null"]);
+    fetch.args(["--junit", "/dev/null", "--events", "/dev/null"]).report(0).all_ok();
+}
+
+#[test]
+fn no_document_takes_the_place_of_what_the_run_needs() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    sandbox.put_archive(&all[1]);
+    // Both might be taken for documents.
+    sandbox.put("empty", "");
+    sandbox.put("old.json", "{\"schema\":\"cxr.report/1\"}");
+    symlink("data", sandbox.path("folder")).unwrap();
+    let first = format!("folder/{}", NAMES[0]);
+    let place = format!("{first} is the place of {}", NAMES[0]);
+    let into = |run: Cxr, path: &str| run.args(["--report", path]);
+    is_refused(&sandbox, into(sandbox.fetch(&server, &all), &first), &place);
+    is_refused(&sandbox, into(sandbox.fetch_from("data", &all).args(["-d", "x"]), &first), &place);
+    for what in [&["data"][..], &["--from", "data"]] {
+        is_refused(&sandbox, into(sandbox.verify(&all).args(what), &first), &place);
+        let here = sandbox.verify(&all).within(&sandbox.data()).args(["--report", NAMES[0]]);
+        is_refused(&sandbox, here, &format!("{0} is the place of {0}", NAMES[0]));
+    }
+    let verify = |what: &str| sandbox.verify(&all).arg(what);
+    is_refused(&sandbox, into(verify("old.json"), "./old.json"), "./old.json is to be verified");
+    let slow = ["--limit-rate-file", "empty"];
+    let words = "./empty is the file of --limit-rate-file";
+    is_refused(&sandbox, into(verify("data").args(slow), "./empty"), words);
+    is_refused(&sandbox, into(sandbox.fetch(&server, &all).args(slow), "./empty"), words);
+    let table = sandbox.cxr(["verify", "--format", "json", "--checksums", "empty"]);
+    is_refused(&sandbox, into(table, "./empty"), "./empty is the table");
+    let roots = sandbox.fetch(&server, &all).args(["--cacert", "empty"]);
+    is_refused(&sandbox, into(roots, "./empty"), "./empty is the file of --cacert");
+    let job = verify("data").env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "empty");
+    is_refused(&sandbox, into(job, "./empty"), "./empty is the summary of the step");
+    assert!(server.hits().is_empty());
+}
+
+#[test]
+fn no_document_takes_the_place_of_what_a_stream_goes_to() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    for (stream, path, words) in [
+        (">out", "./out", "standard output"),
+        (">out", "/dev/stdout", "standard output"),
+        ("2>out", "out", "standard error"),
+    ] {
+        let verify = sandbox.verify(&all).args(["data", "--format", "text", "--junit", path]);
+        let run = verify.under(["sh", "-c", &format!("exec \"$0\" \"$@\" {stream}")]).run();
+        run.exits(2);
+        let out = fs::read_to_string(sandbox.path("out")).unwrap();
+        let said = format!("{}{out}", run.stderr());
+        assert!(said.contains(&format!("{path} is where {words} goes")), "{said}");
+    }
+}
+
+/// As when another program makes it while an archive is being read.
+#[test]
+fn what_came_in_the_place_of_a_document_meanwhile_stays() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    server.does(Fault::Stall { after: 100_000 }.first(1));
+    let mut running = sandbox.fetch(&server, &all).args(["--report", "r.json"]).spawn();
+    running.until("some bytes", || server.sent() >= 100_000);
+    sandbox.put("r.json", "mine");
+    running.wait().exits(3).says("r.json is there already").report().all_ok();
+    sandbox.holds("r.json", b"mine");
 }
 
 #[test]
