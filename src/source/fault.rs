@@ -59,6 +59,12 @@ pub enum Fault {
         /// Bytes that the archive has.
         expected: u64,
     },
+    /// The archive there goes on behind its end, and nobody knows how far.
+    #[error("has more than the {expected} bytes that the table says")]
+    TooLong {
+        /// Bytes that the archive has.
+        expected: u64,
+    },
     /// The answer does not fit the question.
     #[error("protocol error: {0}")]
     Protocol(String),
@@ -111,6 +117,7 @@ impl Fault {
             | Self::NameNotFound(_)
             | Self::Certificate(_)
             | Self::WrongSize { .. }
+            | Self::TooLong { .. }
             | Self::RedirectLoop(_)
             | Self::Downgrade(_)
             | Self::File(_)

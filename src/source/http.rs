@@ -150,6 +150,9 @@ async fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fau
         return Err(wrong());
     };
     let end = Some(last + 1);
+    if let Some(expected) = question.size.filter(|&size| range.total.is_none() && last >= size) {
+        return Err(Fault::TooLong { expected });
+    }
     let mut body = HttpBody { response, head: None, at: first, end };
     let (tag, claims) = (body.tag(), claims(body.response.headers()));
     body.see_that_it_fits(range.total, question).await?;
@@ -158,8 +161,10 @@ async fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fau
     Ok(Opened { start, total, end, whole: false, tag, claims, body })
 }
 
-/// 416: what is there ends before the range begins.
+/// 416: what is there ends where the range begins, or before. A server that tells no total is
+/// believed only where the end is expected or nobody knows of one.
 fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened, Fault> {
+    let start = question.range.start;
     let total = header(response, &CONTENT_RANGE)
         .and_then(|value| ContentRange::parse(&value))
         .and_then(|range| range.total);
@@ -167,25 +172,28 @@ fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened,
         (Some(offered), Some(expected)) if offered != expected => {
             Err(Fault::WrongSize { offered, expected })
         }
-        (Some(total), None) if total == question.range.start => {
-            // All of it is here already, or it is empty.
-            Ok(Opened {
-                start: total,
-                total: Some(total),
-                end: Some(total),
-                whole: false,
-                tag: None,
-                claims: Vec::new(),
-                body: Body::Nothing,
-            })
+        // All of it is here already, or it is empty.
+        (Some(total), _) if total == start => Ok(ends_at(start)),
+        (None, size) if start > 0 && size.is_none_or(|size| size == start) => Ok(ends_at(start)),
+        (Some(total), None) if total < start => {
+            Err(Fault::WrongSize { offered: total, expected: start })
         }
-        (Some(total), None) if total < question.range.start => {
-            Err(Fault::WrongSize { offered: total, expected: question.range.start })
+        _ => {
+            Err(Fault::Protocol(format!("416 to a range from {start}, which lies in the archive")))
         }
-        _ => Err(Fault::Protocol(format!(
-            "416 to a range from {}, which lies in the archive",
-            question.range.start
-        ))),
+    }
+}
+
+/// Nothing is left to be read.
+const fn ends_at(size: u64) -> Opened {
+    Opened {
+        start: size,
+        total: Some(size),
+        end: Some(size),
+        whole: false,
+        tag: None,
+        claims: Vec::new(),
+        body: Body::Nothing,
     }
 }
 

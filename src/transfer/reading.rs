@@ -160,9 +160,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
     ) -> Self {
         let mut schedule = Schedule::new(sources.len(), options.chunk, options.policy);
         for errand in &errands {
-            // That a source has nothing of an empty archive shows only when it is asked.
-            let size = errand.archive.size.filter(|&size| size > 0);
-            schedule.add_reading(size, errand.source);
+            schedule.add_reading(errand.source);
         }
         schedule.close();
         let changed = Arc::new(Condvar::new());

@@ -99,9 +99,10 @@ impl Schedule {
     }
 
     /// Adds an archive that is wanted in its order, from this source and no other, and that needs no
-    /// keeper.
-    pub(super) fn add_reading(&mut self, size: Option<u64>, source: usize) -> usize {
-        let archive = self.add(size, RangeSet::new());
+    /// keeper. It has as many bytes as the source says: where its end is not known, one looks behind
+    /// the last byte.
+    pub(super) fn add_reading(&mut self, source: usize) -> usize {
+        let archive = self.add(None, RangeSet::new());
         let entry = &mut self.entries[archive];
         entry.chunks.take_in_order();
         entry.state = State::InHand;

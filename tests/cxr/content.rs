@@ -243,6 +243,53 @@ fn an_unknown_total_is_enough_where_the_size_is_known() {
     sandbox.has(&all[0]);
 }
 
+/// Fetches from a server that keeps its length to itself, against a table with the size or without.
+fn reticent(sandbox: &Sandbox, server: &Server, all: &[Archive], knows: bool) -> (String, u64) {
+    server.does(Fault::ContentRange(Lie::UnknownTotal));
+    let table = if knows { sandbox.table_with_sizes(&[(&all[0], "")]) } else { sandbox.table(all) };
+    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]).chunk(100_000);
+    let outcome = fetch.run();
+    let report = outcome.report();
+    (report.only().verdict(), server.sent())
+}
+
+#[test]
+fn where_nobody_tells_the_size_the_end_is_where_nothing_more_comes() {
+    for faults in [vec![], vec![Fault::Chunked]] {
+        for knows in [true, false] {
+            let (sandbox, all) = (Sandbox::new(), archives(1));
+            let server = Server::with(&all);
+            for fault in &faults {
+                server.does(fault.clone());
+            }
+            let (verdict, sent) = reticent(&sandbox, &server, &all, knows);
+            assert_eq!(verdict, "ok", "{faults:?}");
+            sandbox.has(&all[0]);
+            assert!(sent < all[0].size() + 1000, "{sent} of {}", all[0].size());
+        }
+    }
+}
+
+/// Of an archive whose size the table knows only its own bytes are wanted; of another one all are,
+/// and they are wrong.
+#[test]
+fn a_server_that_has_more_and_does_not_say_so_gives_no_wrong_archive() {
+    for knows in [true, false] {
+        let (sandbox, all) = (Sandbox::new(), archives(1));
+        let server = Server::new();
+        let longer = [&all[0].bytes[..], &all[0].bytes].concat();
+        server.serve(&all[0].path(), &Arc::new(longer));
+        let (verdict, _) = reticent(&sandbox, &server, &all, knows);
+        if knows {
+            sandbox.has(&all[0]);
+            assert_eq!(verdict, "ok");
+        } else {
+            sandbox.lacks(&all[0]);
+            assert_eq!(verdict, "corrupt");
+        }
+    }
+}
+
 #[test]
 fn less_than_asked_is_taken_and_the_rest_asked_for() {
     survives([Fault::ShortPart { less: 60_000 }.into()]);

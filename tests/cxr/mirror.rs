@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Archive, Cxr, Fault, Hit, NAMES, Sandbox, Server, archive, archives, stored};
+use crate::support::{
+    Archive, Cxr, Fault, Hit, Lie, NAMES, Sandbox, Server, archive, archives, stored,
+};
 
 /// `cxr verify` of mirrors in JSON, against a table with sizes.
 fn check(sandbox: &Sandbox, all: &[Archive], mirrors: &[&str]) -> Cxr {
@@ -150,6 +152,59 @@ fn a_length_that_is_wrong_is_known_before_the_body() {
     server.does(Fault::Http10);
     let report = check(&sandbox, &all[1..], &[&server.base()]).report(1);
     report.only().is("corrupt");
+}
+
+/// The ways in which a mirror may keep its length to itself.
+fn reticent() -> [Vec<Fault>; 5] {
+    let total = || Fault::ContentRange(Lie::UnknownTotal);
+    [
+        vec![total()],
+        vec![total(), Fault::Chunked],
+        // In pieces.
+        vec![Fault::ShortPart { less: 250_000 }, total()],
+        vec![Fault::NoRanges, Fault::Chunked],
+        vec![Fault::Http10],
+    ]
+}
+
+#[test]
+fn a_mirror_that_keeps_its_length_to_itself_is_read_to_its_end() {
+    for faults in reticent() {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(1, 2)]);
+        let (server, longer) = (Server::with(&all), Server::new());
+        let more = [&all[0].bytes[..], &all[0].bytes].concat();
+        longer.serve(&all[0].path(), &Arc::new(more));
+        for fault in &faults {
+            server.does(fault.clone());
+            longer.does(fault.clone());
+        }
+        let report = check(&sandbox, &all, &[&server.base()]).report(0);
+        report.only().is("ok");
+        let downloaded = report.downloaded();
+        assert_eq!(downloaded, all[0].size(), "{faults:?}: {}", report.shown());
+        let report = check(&sandbox, &all, &[&longer.base()]).report(1);
+        report.only().is("corrupt").because("has more than the").because("the table says");
+        assert!(report.only().value["actual_size"].is_null(), "{}", report.shown());
+        let table = sandbox.table(&all);
+        let unknown = |server: &Server| {
+            check_with(&sandbox, &table, &[&server.base()]).args(["--format", "json"])
+        };
+        unknown(&server).report(0).all_ok();
+        unknown(&longer).report(1).only().is("corrupt").because("MD5");
+    }
+}
+
+/// It might hold more bytes than the table says, and give them in equal pieces.
+#[test]
+fn a_piece_that_ends_where_the_archive_should_proves_nothing() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::new();
+    let twice = [&all[0].bytes[..], &all[0].bytes].concat();
+    server.serve(&all[0].path(), &Arc::new(twice));
+    server.does(Fault::ShortPart { less: all[0].size() });
+    server.does(Fault::ContentRange(Lie::UnknownTotal));
+    let report = check(&sandbox, &all, &[&server.base()]).report(1);
+    report.only().is("corrupt").because("has more than the");
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
         let question = Question {
             archive: self.job.errand.archive,
             range: self.lease.range.clone(),
-            size: self.lease.size,
+            size: self.expected(),
             fresh: self.lease.fresh,
             wants_digests: R::WANTS_DIGESTS,
         };
@@ -68,7 +68,15 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
         }
     }
 
+    /// The size in bytes that the archive should have, or that the source has told before.
+    fn expected(&self) -> Option<u64> {
+        self.job.errand.archive.size.or(self.lease.size)
+    }
+
     fn learn_size(&mut self, total: u64) -> Result<(), Fault> {
+        if let Some(expected) = self.expected().filter(|&expected| expected != total) {
+            return Err(Fault::WrongSize { offered: total, expected });
+        }
         lock(&self.readings.schedule)
             .learn_size(self.lease, total)
             .map_err(|expected| Fault::WrongSize { offered: total, expected })?;
@@ -80,7 +88,6 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
         let Opened { start, total, end, mut body, .. } = opened;
         // A source without ranges begins at the beginning: what is known already is passed over.
         let mut skip = self.rest.start.saturating_sub(start);
-        let nobody_told = total.is_none() && end.is_none();
         let mut watch = Watch::new(self.readings.options.stall_timeout);
         while self.rest.start < self.rest.end {
             let Some(block) = self.next(&mut body, &mut watch).await? else {
@@ -89,16 +96,12 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
             let passed = skip.min(block.len() as u64);
             skip -= passed;
             let block = block.slice(usize::try_from(passed).unwrap_or(block.len())..);
-            if nobody_told {
+            if total.is_none() {
                 self.see_that_it_fits(&block)?;
             }
             if !block.is_empty() && self.take(block) == Wish::Enough {
                 return Ok(Wish::Enough);
             }
-        }
-        // Where nobody told the size, too long an answer shows only when there is more of it.
-        while nobody_told && let Some(more) = self.next(&mut body, &mut watch).await? {
-            self.see_that_it_fits(&more)?;
         }
         Ok(Wish::More)
     }
@@ -130,17 +133,23 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
         wish
     }
 
+    /// Where nobody told the size, too long an archive shows only when there is more of it.
     fn see_that_it_fits(&self, block: &Bytes) -> Result<(), Fault> {
-        let (offered, expected) = (self.rest.start + block.len() as u64, self.rest.end);
-        if offered > expected { Err(Fault::WrongSize { offered, expected }) } else { Ok(()) }
+        let reached = self.rest.start + block.len() as u64;
+        match self.expected() {
+            Some(expected) if reached > expected => Err(Fault::TooLong { expected }),
+            _ => Ok(()),
+        }
     }
 
     /// The answer ended before the lease did.
     fn ended(&mut self, promised: Option<u64>) -> Result<(), Fault> {
         let at = self.rest.start;
-        let known = lock(&self.readings.schedule).chunks(self.lease.archive).size();
-        let Some(end) = promised.or(known) else {
-            // Nobody told the size, and the end of the answer is the end of the archive.
+        let Some(end) = promised else {
+            // All of the archive was sent, and the end of the answer is its end.
+            if let Some(end) = self.expected().filter(|&end| at < end) {
+                return Err(Fault::Truncated { at, end: Some(end) });
+            }
             self.tell();
             return self.learn_size(at);
         };

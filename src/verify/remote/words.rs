@@ -78,6 +78,7 @@ fn given_up(archive: &Archive, fault: &Fault, why: &str) -> ArchiveReport {
             (Verdict::Incomplete, Some(offered))
         }
         Fault::WrongSize { offered, .. } => (Verdict::Corrupt, Some(offered)),
+        Fault::TooLong { .. } => (Verdict::Corrupt, None),
         Fault::Foreign(_) => (Verdict::Foreign, None),
         _ => (Verdict::Unreachable, None),
     };

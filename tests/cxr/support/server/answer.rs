@@ -256,6 +256,9 @@ impl Answer {
     }
 
     fn lie(&mut self, lie: Lie) {
+        if self.status == 416 && matches!(lie, Lie::UnknownTotal) {
+            self.headers.retain(|(name, _)| *name != "Content-Range");
+        }
         if self.status != 206 {
             return;
         }

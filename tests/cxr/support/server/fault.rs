@@ -73,7 +73,7 @@ pub enum Lie {
     Start(u64),
     /// Another size of the whole.
     Total(u64),
-    /// The size of the whole is `*`.
+    /// The size of the whole is `*`; a 416 tells none either.
     UnknownTotal,
 }
 
