@@ -53,7 +53,7 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Roots { .. } => Self::usage(error),
-            ClientError::Tls(_) => anyhow::Error::from(error).into(),
+            ClientError::Tls(_) | ClientError::System(_) => anyhow::Error::from(error).into(),
         }
     }
 }

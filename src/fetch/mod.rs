@@ -149,8 +149,7 @@ pub fn fetch(
         cancel,
         hold: lock.as_ref(),
     };
-    let archives = run.go()?;
-    Ok(Report::new("fetch", archives, start.elapsed().as_secs_f64()))
+    Ok(Report::new("fetch", run.go(), start.elapsed().as_secs_f64()))
 }
 
 /// Makes the folder and takes its lock.

@@ -1,10 +1,11 @@
 //! Whether there is room for what must be fetched.
 
+use super::conclude;
 use super::ground::Ground;
 use super::run::{Need, Reports, Run};
-use super::{FetchError, conclude};
 use crate::catalog::Archive;
 use crate::disk;
+use crate::report::ArchiveReport;
 
 impl Run<'_> {
     /// Bytes of disk that an archive will take beyond what it and the file in its place take now.
@@ -19,27 +20,39 @@ impl Run<'_> {
     }
 
     /// Refuses all that must be fetched, before the first byte, if there is no room for it.
-    pub(super) fn refuse_without_room(
-        &self,
-        needs: &mut Vec<Need>,
-        reports: &mut Reports<'_>,
-    ) -> Result<(), FetchError> {
+    pub(super) fn refuse_without_room(&self, needs: &mut Vec<Need>, reports: &mut Reports<'_>) {
         if needs.is_empty() || self.request.dry_run {
-            return Ok(());
+            return;
         }
         let needed = needs.iter().map(|need| self.needed(&self.archives[need.index], need)).sum();
-        let free = self.free()?;
-        if needed > free {
-            for need in needs.drain(..) {
-                let archive = &self.archives[need.index];
-                let report = conclude::no_room(self.folder, archive, needed, free);
-                reports.settle(need.index, report);
-            }
+        let free = disk::available(self.folder.dir());
+        if free.as_ref().is_ok_and(|&free| needed <= free) {
+            return;
         }
-        Ok(())
+        for need in needs.drain(..) {
+            let archive = &self.archives[need.index];
+            let report = match &free {
+                Ok(free) => conclude::no_room(self.folder, archive, needed, *free),
+                Err(error) => self.refused(archive, error),
+            };
+            reports.settle(need.index, report);
+        }
     }
 
-    pub(super) fn free(&self) -> Result<u64, FetchError> {
-        disk::available(self.folder.dir()).map_err(|error| FetchError::Machine(error.to_string()))
+    /// The same for one archive, when others are under way that take `others` bytes. Its report, if
+    /// there is no room.
+    pub(super) fn no_room(
+        &self,
+        archive: &Archive,
+        need: &Need,
+        others: u64,
+    ) -> Option<ArchiveReport> {
+        let needed = self.needed(archive, need) + others;
+        match disk::available(self.folder.dir()) {
+            Ok(free) => {
+                (needed > free).then(|| conclude::no_room(self.folder, archive, needed, free))
+            }
+            Err(error) => Some(self.refused(archive, &error)),
+        }
     }
 }

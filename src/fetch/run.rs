@@ -7,7 +7,7 @@ use std::thread::{self, Scope};
 use super::conclude::{self, blank};
 use super::ground::Ground;
 use super::survey::{self, Here};
-use super::{FetchError, FetchRequest, probe, receipt};
+use super::{FetchRequest, probe, receipt};
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::disk::{Folder, Lock};
@@ -15,7 +15,7 @@ use crate::escape;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::report::ArchiveReport;
-use crate::source::Source;
+use crate::source::{ClientError, Source};
 use crate::transfer::{Ending, Halt, Options, Outcome, Plan, Transfer};
 use crate::verdict::Verdict;
 use crate::verify::Checker;
@@ -78,7 +78,7 @@ impl Reports<'_> {
 
 impl Run<'_> {
     /// Does it. One report for each archive, in their order.
-    pub(super) fn go(&self) -> Result<Vec<ArchiveReport>, FetchError> {
+    pub(super) fn go(&self) -> Vec<ArchiveReport> {
         let mut reports =
             Reports { all: vec![None; self.archives.len()], failed: None, listener: self.listener };
         let mut checks = Vec::new();
@@ -102,20 +102,15 @@ impl Run<'_> {
             };
             needs.push(Need { index, misfit, checked: None });
         }
-        self.refuse_without_room(&mut needs, &mut reports)?;
-        self.work(&checks, needs, &mut reports)?;
+        self.refuse_without_room(&mut needs, &mut reports);
+        self.work(&checks, needs, &mut reports);
         let missing = |(archive, report): (&Archive, Option<ArchiveReport>)| {
             report.unwrap_or_else(|| self.interrupted(archive))
         };
-        Ok(self.archives.iter().zip(reports.all).map(missing).collect())
+        self.archives.iter().zip(reports.all).map(missing).collect()
     }
 
-    fn work(
-        &self,
-        checks: &[(usize, PathBuf)],
-        needs: Vec<Need>,
-        reports: &mut Reports<'_>,
-    ) -> Result<(), FetchError> {
+    fn work(&self, checks: &[(usize, PathBuf)], needs: Vec<Need>, reports: &mut Reports<'_>) {
         let (sender, messages) = mpsc::channel();
         let transfer = Transfer::new(
             self.folder,
@@ -128,21 +123,20 @@ impl Run<'_> {
         );
         thread::scope(|scope| {
             if !checks.is_empty() {
-                let sender = sender.clone();
-                scope.spawn(move || self.check(checks, &sender));
+                let copy = sender.clone();
+                let check = move || self.check(checks, &copy);
+                if thread::Builder::new().spawn_scoped(scope, check).is_err() {
+                    // Without a thread of their own they come first.
+                    self.check(checks, &sender);
+                }
             }
             let pending = Pending { checks: checks.len(), transfers: 0 };
             let mut conductor =
-                Conductor { run: self, transfer: &transfer, sender, pending, started: false };
-            let result = conductor.conduct(scope, needs, &messages, reports);
-            if result.is_err() {
-                // The threads that are under way must not outlive the reason to wait for them.
-                self.cancel.cancel();
-            }
+                Conductor { run: self, transfer: &transfer, sender, pending, started: None };
+            conductor.conduct(scope, needs, &messages, reports);
             transfer.close();
             transfer.finish();
-            result
-        })
+        });
     }
 
     /// Checks what may be right.
@@ -211,7 +205,8 @@ struct Conductor<'a> {
     transfer: &'a Transfer<'a>,
     sender: Sender<Message>,
     pending: Pending,
-    started: bool,
+    /// Whether there are threads for transfers; `None` until there shall be.
+    started: Option<Result<(), ClientError>>,
 }
 
 impl<'a> Conductor<'a> {
@@ -221,12 +216,11 @@ impl<'a> Conductor<'a> {
         needs: Vec<Need>,
         messages: &Receiver<Message>,
         reports: &mut Reports<'_>,
-    ) -> Result<(), FetchError>
-    where
+    ) where
         'a: 'scope,
     {
         for need in needs {
-            self.transfer(scope, need, reports)?;
+            self.transfer(scope, need, reports);
         }
         self.heed(reports);
         while self.pending.checks + self.pending.transfers > 0 {
@@ -237,7 +231,7 @@ impl<'a> Conductor<'a> {
             match message {
                 Message::Checked(index, report, size) => {
                     self.pending.checks -= 1;
-                    self.checked(scope, index, report, size, reports)?;
+                    self.checked(scope, index, report, size, reports);
                 }
                 Message::Transferred(outcome) => {
                     self.pending.transfers -= 1;
@@ -246,7 +240,6 @@ impl<'a> Conductor<'a> {
             }
             self.heed(reports);
         }
-        Ok(())
     }
 
     /// Where the first archive that fails is to stop the others, sees to it.
@@ -265,8 +258,7 @@ impl<'a> Conductor<'a> {
         report: Box<ArchiveReport>,
         size: Option<u64>,
         reports: &mut Reports<'_>,
-    ) -> Result<(), FetchError>
-    where
+    ) where
         'a: 'scope,
     {
         let run = self.run;
@@ -275,17 +267,13 @@ impl<'a> Conductor<'a> {
             Verdict::Ok => {
                 self.keep_receipt(&run.archives[index], &path);
                 reports.settle(index, *report);
-                Ok(())
             }
-            Verdict::Error if report.damage.is_empty() => {
-                reports.settle(index, *report);
-                Ok(())
-            }
+            Verdict::Error if report.damage.is_empty() => reports.settle(index, *report),
             _ => {
                 let length = report.actual_size.or_else(|| Some(path.metadata().ok()?.len()));
                 let misfit = length.map(|length| (path, length));
                 let mut need = Need { index, misfit, checked: Some(report) };
-                self.transfer_sized(scope, &mut need, size, reports)
+                self.transfer_sized(scope, &mut need, size, reports);
             }
         }
     }
@@ -297,8 +285,7 @@ impl<'a> Conductor<'a> {
         need: &mut Need,
         size: Option<u64>,
         reports: &mut Reports<'_>,
-    ) -> Result<(), FetchError>
-    where
+    ) where
         'a: 'scope,
     {
         let mut archive = self.run.archives[need.index].clone();
@@ -307,20 +294,18 @@ impl<'a> Conductor<'a> {
         let hopeless = |report: &mut Box<_>| !mendable && is_error(report);
         if let Some(report) = need.checked.take_if(hopeless) {
             reports.settle(need.index, *report);
-            return Ok(());
+            return;
         }
-        if !self.run.request.dry_run {
-            let needed = self.run.needed(&archive, need) + self.transfer.outstanding();
-            let free = self.run.free()?;
-            if needed > free {
-                let report = conclude::no_room(self.run.folder, &archive, needed, free);
-                reports.settle(need.index, report);
-                return Ok(());
-            }
+        let others = self.transfer.outstanding();
+        if !self.run.request.dry_run
+            && let Some(report) = self.run.no_room(&archive, need, others)
+        {
+            reports.settle(need.index, report);
+            return;
         }
         let need =
             Need { index: need.index, misfit: need.misfit.take(), checked: need.checked.take() };
-        self.plan(scope, archive, need, reports)
+        self.plan(scope, archive, need, reports);
     }
 
     fn transfer<'scope>(
@@ -328,12 +313,11 @@ impl<'a> Conductor<'a> {
         scope: &'scope Scope<'scope, '_>,
         need: Need,
         reports: &mut Reports<'_>,
-    ) -> Result<(), FetchError>
-    where
+    ) where
         'a: 'scope,
     {
         let archive = self.run.archives[need.index].clone();
-        self.plan(scope, archive, need, reports)
+        self.plan(scope, archive, need, reports);
     }
 
     fn plan<'scope>(
@@ -342,29 +326,27 @@ impl<'a> Conductor<'a> {
         archive: Archive,
         need: Need,
         reports: &mut Reports<'_>,
-    ) -> Result<(), FetchError>
-    where
+    ) where
         'a: 'scope,
     {
         if self.run.request.dry_run {
             reports.settle(need.index, self.run.would_fetch(&archive, need));
-            return Ok(());
+            return;
+        }
+        let start = || self.transfer.start(scope, &self.sender);
+        if let Err(error) = self.started.get_or_insert_with(start) {
+            reports.settle(need.index, self.run.unconnected(&archive, error));
+            return;
         }
         let (kept, wrong) = match self.run.take_over(&archive, &need) {
             Ok(taken) => taken,
             Err(error) => {
                 reports.settle(need.index, self.run.refused(&archive, &error));
-                return Ok(());
+                return;
             }
         };
-        if !self.started {
-            let started = self.transfer.start(scope, &self.sender);
-            started.map_err(|error| FetchError::Machine(error.to_string()))?;
-            self.started = true;
-        }
         self.pending.transfers += 1;
         self.transfer.add(Plan { index: need.index, archive, kept, wrong });
-        Ok(())
     }
 
     fn transferred(&self, outcome: &Outcome, reports: &mut Reports<'_>) {

@@ -58,6 +58,9 @@ pub enum ClientError {
     /// The platform has no usable TLS.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    /// The system does not give what connections need.
+    #[error("no connection can be made from here: {0}")]
+    System(#[from] std::io::Error),
 }
 
 impl TlsRoots {

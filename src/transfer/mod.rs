@@ -34,7 +34,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::Scope;
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 pub use journal::{Original, Recovered};
@@ -189,7 +189,7 @@ impl<'a> Transfer<'a> {
     ///
     /// # Errors
     ///
-    /// If this machine can make no client or no runtime.
+    /// If this machine can make no client, no runtime or no thread. Nothing is to be added then.
     pub fn start<'scope, T: From<Outcome> + Send + 'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
@@ -197,10 +197,7 @@ impl<'a> Transfer<'a> {
     ) -> Result<(), ClientError> {
         let mut connections = Vec::new();
         for _ in 0..self.options.connections.get() {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .map_err(|error| ClientError::Tls(error.to_string()))?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             connections.push(Connection::new(self, runtime));
         }
         if let Some(first) = connections.first().filter(|_| !self.is_local()) {
@@ -208,13 +205,13 @@ impl<'a> Transfer<'a> {
             first.client()?;
         }
         for _ in 0..self.options.jobs.get() {
-            let outcomes = outcomes.clone();
-            scope.spawn(move || Keeper::new(self, outcomes).run());
+            let keeper = Keeper::new(self, outcomes.clone());
+            thread::Builder::new().spawn_scoped(scope, move || keeper.run())?;
         }
         for connection in connections {
-            scope.spawn(move || connection.run());
+            thread::Builder::new().spawn_scoped(scope, move || connection.run())?;
         }
-        scope.spawn(move || self.keep_synced());
+        thread::Builder::new().spawn_scoped(scope, move || self.keep_synced())?;
         Ok(())
     }
 

@@ -119,7 +119,7 @@ struct Readings<'a, R, F> {
 ///
 /// # Errors
 ///
-/// If this machine can make no client or no runtime; then nothing was read.
+/// If this machine can make no client, no runtime or no thread; then nothing was read.
 pub fn read<'a, R: Reader>(
     errands: Vec<Errand<'a, R>>,
     sources: &'a [Source],
@@ -130,23 +130,28 @@ pub fn read<'a, R: Reader>(
 ) -> Result<(), ClientError> {
     let mut connections = Vec::new();
     for _ in 0..options.jobs.get().min(errands.len()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|error| ClientError::Tls(error.to_string()))?;
-        connections.push(runtime);
+        connections.push(tokio::runtime::Builder::new_current_thread().enable_all().build()?);
     }
     if !connections.is_empty() {
         // What is wrong with the trust store is told now, and once.
         Client::new(&options.client)?;
     }
     let readings = Readings::new(errands, sources, options, listener, cancel, done);
-    thread::scope(|scope| {
-        for runtime in connections {
+    let mut threads = 0;
+    let started = thread::scope(|scope| {
+        connections.into_iter().try_for_each(|runtime| {
             let readings = &readings;
-            scope.spawn(move || readings.run(&runtime));
-        }
+            thread::Builder::new().spawn_scoped(scope, move || readings.run(&runtime))?;
+            threads += 1;
+            Ok(())
+        })
     });
-    readings.end();
-    Ok(())
+    if threads > 0 {
+        // However few they are, they have done it all.
+        readings.end();
+        return Ok(());
+    }
+    started
 }
 
 impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {

@@ -33,6 +33,7 @@ mod interchange;
 mod leftovers;
 mod locate;
 mod lock;
+mod machine;
 mod mending;
 mod mirror;
 mod network;

@@ -1,6 +1,7 @@
 //! The owner's sign of life, and its loss.
 
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -40,14 +41,18 @@ impl fmt::Debug for Shared {
 
 impl Beat {
     /// Begins for an owner's file that is ours.
-    pub(super) fn start(post: Post) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread; the file is then removed.
+    pub(super) fn start(post: Post) -> io::Result<Self> {
         let state = State { over: false, confirmed: now(), wakers: Vec::new() };
         let (state, ended) = (Mutex::new(state), Condvar::new());
         let shared = Arc::new(Shared { post, state, ended, lost: OnceLock::new() });
-        let beating = Arc::clone(&shared);
+        let beat = Self(Arc::clone(&shared));
         // Not waited for: a network file system may hold it up for as long as it likes.
-        thread::spawn(move || beating.beat());
-        Self(shared)
+        thread::Builder::new().name("beat".to_owned()).spawn(move || shared.beat())?;
+        Ok(beat)
     }
 
     /// Who has taken the folder from us, as far as we have noticed.

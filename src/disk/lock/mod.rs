@@ -119,7 +119,9 @@ impl Lock {
                 Attempt::Again => {}
             }
         }
-        Ok(Self { _file: file, beat: Beat::start(post), owner: folder.owner(), honoured })
+        let owner = folder.owner();
+        let beat = Beat::start(post).map_err(DiskError::new(&owner, "kept up"))?;
+        Ok(Self { _file: file, beat, owner, honoured })
     }
 
     /// Whether the lock of the operating system is granted to one only, as seen from this machine.

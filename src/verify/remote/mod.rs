@@ -88,7 +88,7 @@ struct Check<'a> {
 ///
 /// # Errors
 ///
-/// [`ClientError`] if nothing could be asked. What befalls one archive is a verdict.
+/// [`ClientError`] if the request cannot be carried out. What befalls an archive is a verdict.
 pub fn verify_mirrors(
     request: &MirrorsRequest,
     listener: &dyn Listener,
@@ -103,7 +103,7 @@ pub fn verify_mirrors(
     let bytes = check.places.iter().filter_map(|place| place.archive.size);
     let bytes = bytes.fold(0, u64::saturating_add);
     listener.on(Event::Planned { archives: check.places.len(), bytes });
-    check.run(&options)?;
+    check.run(&options);
     let archives = check.reports.into_iter().filter_map(OnceLock::into_inner).collect();
     Ok(Report::new("verify", archives, start.elapsed().as_secs_f64()))
 }
@@ -144,25 +144,26 @@ impl<'a> Check<'a> {
     }
 
     /// Servers and folders side by side.
-    fn run(&self, options: &Options) -> Result<(), ClientError> {
+    fn run(&self, options: &Options) {
         thread::scope(|scope| {
-            let folders = scope.spawn(|| self.check_folders());
-            let result = self.read_servers(options);
-            if result.is_err() {
-                // Nobody would hear of what the folders hold.
-                self.cancel.cancel();
+            let folders = thread::Builder::new().spawn_scoped(scope, || self.check_folders());
+            if folders.is_err() {
+                // Without a thread of their own they come first.
+                self.check_folders();
             }
-            // Places whose thread ended early have no report, and get one below.
-            let _ = folders.join();
-            result
-        })?;
-        let interrupted = |place: &Place<'_>| words::interrupted(place.archive);
+            if let Err(error) = self.read_servers(options) {
+                for (index, place) in self.at_servers() {
+                    self.settle(index, words::unasked(place.archive, &error));
+                }
+            }
+            // A thread that ended early leaves its places without a report.
+            let _ = folders.map(thread::ScopedJoinHandle::join);
+        });
         for (index, place) in self.places.iter().enumerate() {
             if self.reports[index].get().is_none() {
-                self.settle(index, interrupted(place));
+                self.settle(index, words::interrupted(place.archive));
             }
         }
-        Ok(())
     }
 
     /// The places at servers, with their numbers.

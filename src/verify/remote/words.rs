@@ -5,7 +5,7 @@ use std::path::Path;
 use super::hashing::Hashing;
 use crate::catalog::{Archive, Catalog};
 use crate::report::ArchiveReport;
-use crate::source::Fault;
+use crate::source::{ClientError, Fault};
 use crate::transfer::{Done, ReadEnding};
 use crate::verdict::Verdict;
 use crate::verify::judge::judge;
@@ -83,6 +83,15 @@ fn given_up(archive: &Archive, fault: &Fault, why: &str) -> ArchiveReport {
         _ => (Verdict::Unreachable, None),
     };
     ArchiveReport { actual_size: size, detail: Some(why.to_owned()), ..blank(archive, verdict) }
+}
+
+/// This machine could not ask for it.
+pub(super) fn unasked(archive: &Archive, error: &ClientError) -> ArchiveReport {
+    ArchiveReport {
+        detail: Some(error.to_string()),
+        next: Some("see to that, or ask for fewer with -j, and check again".to_owned()),
+        ..blank(archive, Verdict::Error)
+    }
 }
 
 /// The run ended before all of it was read.

@@ -1,0 +1,74 @@
+//! A machine that does not give what is needed: no threads, no open files, no answer of its file
+//! system. Every archive has its line all the same.
+
+use crate::support::{Archive, Cxr, NAMES, Report, Sandbox, Server, archives};
+
+/// Three archives at a server, of which the first is here, and a wrong file is here for the second.
+fn begun() -> (Sandbox, Server, Vec<Archive>) {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let server = Server::with(&all);
+    sandbox.put_archive(&all[0]);
+    sandbox.put(format!("data/{}", NAMES[1]), all[1].flipped(100_000));
+    (sandbox, server, all)
+}
+
+/// `cxr` on a system that refuses its calls from a certain one on; `None` to skip.
+fn refused(cxr: Cxr, call: &str, error: &str, from: u32) -> Option<Cxr> {
+    let (trace, inject) =
+        (format!("trace={call}"), format!("inject={call}:error={error}:when={from}+"));
+    let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+    cxr.under_installed(&strace, "strace")
+}
+
+/// What is here is right, for the others there is a reason; in the files as well.
+#[track_caller]
+fn lists_all(sandbox: &Sandbox, fetch: Cxr, words: &str) -> Report {
+    let outcome = fetch.args(["--report", "r.json", "--junit", "j.xml"]).run();
+    let report = outcome.exits(3).is_plain().report();
+    assert_eq!(report.verdicts(), ["ok", "error", "error"], "{outcome}");
+    report.line(NAMES[1]).because(words).next("the same command goes on");
+    report.line(NAMES[2]).because(words).next("the same command goes on");
+    assert!(report.value["error"].is_null(), "{outcome}");
+    assert_eq!(std::fs::read(sandbox.path("r.json")).unwrap(), outcome.stdout);
+    let junit = std::fs::read_to_string(sandbox.path("j.xml")).unwrap();
+    assert_eq!(junit.matches("<testcase ").count(), 3, "{junit}");
+    report
+}
+
+#[test]
+fn without_files_to_open_every_archive_is_listed() {
+    let (sandbox, server, all) = begun();
+    let few = ["sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\""];
+    let fetch = sandbox.fetch(&server, &all).args(["-c", "64"]).under(few);
+    lists_all(&sandbox, fetch, "no connection can be made from here: Too many open files");
+    assert!(server.hits_on(&all[2].path()).is_empty());
+    // What was here stays.
+    sandbox.holds(format!("data/{}", NAMES[1]), &all[1].flipped(100_000));
+}
+
+#[test]
+fn without_threads_every_archive_is_listed() {
+    // Those before are the program's own; then come some of the transfer's.
+    for from in [4, 6, 20] {
+        let (sandbox, server, all) = begun();
+        let fetch = sandbox.fetch(&server, &all);
+        let Some(fetch) = refused(fetch, "clone3", "EAGAIN", from) else { return };
+        lists_all(&sandbox, fetch, "no connection can be made from here: Resource temporarily");
+        let mirrors = sandbox.verify(&all).args(["--from", &server.base(), "--from", "data"]);
+        let Some(mirrors) = refused(mirrors, "clone3", "EAGAIN", 3) else { return };
+        let report = mirrors.report(1);
+        let words = ["error", "ok", "error", "corrupt", "error", "missing"];
+        assert_eq!(report.verdicts(), words, "{}", report.shown());
+        report.lines()[0].because("no connection can be made from here").next("-j");
+    }
+}
+
+#[test]
+fn where_the_free_space_cannot_be_measured_every_archive_is_listed() {
+    let (sandbox, server, all) = begun();
+    let fetch = sandbox.fetch(&server, &all);
+    let Some(fetch) = refused(fetch, "statfs", "ESTALE", 1) else { return };
+    let report = lists_all(&sandbox, fetch, "data could not be measured: Stale file handle");
+    report.line(NAMES[2]).next("see what the system's log says of the disk");
+    assert!(server.hits_on(&all[2].path()).is_empty());
+}
