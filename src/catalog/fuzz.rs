@@ -30,12 +30,14 @@ fn assert_inside(archive: &Archive) {
     }
 }
 
+/// Made once: a fuzzer asks very often.
+static CATALOGS: LazyLock<[Catalog; 2]> = LazyLock::new(|| [Catalog::nih(), odd()]);
+
 /// Words select what they select one by one, in order and each once; or the first of them that
 /// selects nothing is named in a short message.
 pub(crate) fn selectors(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let words: Vec<&str> = text.split('\n').collect();
-    static CATALOGS: LazyLock<[Catalog; 2]> = LazyLock::new(|| [Catalog::nih(), odd()]);
     for catalog in &*CATALOGS {
         let one_by_one = words.iter().map(|word| catalog.select(&[word]));
         let expected = one_by_one.collect::<Result<Vec<_>, _>>().map(|selected| {

@@ -55,9 +55,10 @@ fn every_input_of_the_corpora_keeps_the_promises() {
 
 #[test]
 fn what_lies_near_the_corpora_keeps_the_promises() {
-    let mut random = fastrand::Rng::with_seed(7);
     for (target, _) in TARGETS {
         for (path, bytes) in corpus(target) {
+            // Of its own, so that an input that is added changes nothing for the others.
+            let mut random = fastrand::Rng::with_seed(crc32fast::hash(&bytes).into());
             for _ in 0..COPIES {
                 keeps(target, &changed(&bytes, &mut random), &path);
             }
