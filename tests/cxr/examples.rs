@@ -142,6 +142,7 @@ fn cron_mails_only_what_is_wrong() {
     // Five fields of time and the user; cron would take a `%` for the end of a line.
     let command = line.splitn(7, ' ').last().unwrap();
     assert!(command.starts_with("found=") && !command.contains('%'), "{command}");
+    assert!(command.contains(" --background "), "it gives way: {command}");
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let machine = Machine::new(&sandbox, &all);
     let command = command.replace("/srv/nih", "data");
@@ -171,21 +172,51 @@ fn systemd_takes_the_units() {
     assert!(output.status.success() && about_ours.is_empty(), "{said}");
 }
 
+/// A setting of the service.
+fn setting<'a>(unit: &'a str, name: &str) -> &'a str {
+    let value = unit.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+    value.unwrap_or_else(|| panic!("{name}= in the unit"))
+}
+
+/// As the service is started, with the folder of the archives mounted read-only: status and report.
+fn serve(machine: &Machine<'_>, unit: &str) -> (Option<i32>, Value) {
+    let sandbox = machine.sandbox;
+    let command = setting(unit, "ExecStart").replace("/usr/local/bin/", "");
+    // Root could write all the same.
+    let nobody = if rustix::process::geteuid().is_root() { "unshare --user " } else { "" };
+    let script = format!("{nobody}{}", command.replace("/srv/nih", "data"));
+    let states = sandbox.path("state");
+    let state = states.join(setting(unit, "StateDirectory"));
+    let environment = setting(unit, "Environment").replace("%S", states.to_str().unwrap());
+    let (variable, value) = environment.split_once('=').unwrap();
+    let mut run = machine.shell(&script);
+    let output = run.env("STATE_DIRECTORY", &state).env(variable, value).output().unwrap();
+    let report =
+        fs::read(state.join("report.json")).unwrap_or_else(|_| panic!("{}", said(&output)));
+    (output.status.code(), serde_json::from_slice(&report).unwrap())
+}
+
 #[test]
-fn the_service_leaves_its_report_where_it_says() {
+fn the_service_reads_what_is_due_and_leaves_its_report_and_notes_where_it_says() {
     let unit = example("cxr-verify.service");
-    let command = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).unwrap();
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let machine = Machine::new(&sandbox, &all);
     sandbox.put_archive(&all[0]);
-    let command = command.replace("/usr/local/bin/", "").replace("/srv/nih", "data");
-    fs::create_dir(sandbox.path("state")).unwrap();
-    let mut run = machine.shell(&command);
-    let output = run.env("STATE_DIRECTORY", sandbox.path("state")).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
-    let report = fs::read(sandbox.path("state/report.json")).unwrap();
-    let report: Value = serde_json::from_slice(&report).unwrap();
-    assert_eq!(report["summary"]["missing"], 1);
+    fs::create_dir_all(sandbox.path("state/cxr")).unwrap();
+    let set = |mode| {
+        fs::set_permissions(sandbox.data(), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set(0o555);
+    let (status, report) = serve(&machine, &unit);
+    assert_eq!((status, &report["summary"]["missing"]), (Some(1), &1.into()));
+    assert!(report["archives"][0]["detail"].is_null(), "it was read: {report}");
+    let (_, report) = serve(&machine, &unit);
+    let detail = report["archives"][0]["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("ago, unchanged since"), "{report}");
+    set(0o755);
+    assert_eq!(sandbox.files("data").len(), 1, "nothing was written there");
+    let noted = sandbox.files("state/cxr/cxr");
+    assert!(noted.iter().any(|file| file.extension().is_some_and(|e| e == "note")), "{noted:?}");
 }
 
 /// Runs a script three times at once, and sees that together they fetched each archive once.
