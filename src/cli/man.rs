@@ -21,7 +21,11 @@ Every long option has a variable: \fB\-\-limit\-rate\fR has \fBCXR_LIMIT_RATE\fR
 What is typed outweighs it, and an empty one counts as none.
 \fBCXR_FROM\fR may hold several sources for \fBfetch\fR, one a line.
 \fBNO_COLOR\fR, \fBCLICOLOR_FORCE\fR, \fBCLICOLOR\fR and \fBTERM\fR decide about colour as they do elsewhere.
-\fBHTTP_PROXY\fR, \fBHTTPS_PROXY\fR, \fBALL_PROXY\fR and \fBNO_PROXY\fR are heard.
+\fBCXR_HEARTBEAT\fR is how many seconds lie between two lines of progress where there are no bars.
+\fBhttp_proxy\fR, \fBhttps_proxy\fR, \fBall_proxy\fR and \fBno_proxy\fR are heard.
+\fBSSL_CERT_FILE\fR and \fBSSL_CERT_DIR\fR name certificates in place of the system's.
+\fBXDG_STATE_HOME\fR and \fBHOME\fR say where notes lie of folders that cannot be written to, \fBTMPDIR\fR where \fBselftest\fR works.
+With \fBGITHUB_ACTIONS=true\fR a job of GitHub is annotated, and a table is added to the file in \fBGITHUB_STEP_SUMMARY\fR.
 .SH EXIT STATUS
 .TP
 0

@@ -20,6 +20,7 @@ mod content;
 #[cfg(debug_assertions)]
 mod crash;
 mod disk;
+mod environment;
 mod escapes;
 mod events;
 mod examples;

@@ -1,0 +1,116 @@
+//! The variables that the program reads, as the C library hears of them, and those that the README
+//! and the manual page name.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+
+use crate::support::{Archive, Cxr, Sandbox, Server, archives};
+
+/// Writes down each variable that a program asks for.
+const SPY: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+
+char *getenv(const char *name) {
+    char *(*real)(const char *) = (char *(*)(const char *)) dlsym(RTLD_NEXT, "getenv");
+    FILE *log = fopen(LOG, "a");
+    if (log) {
+        fprintf(log, "%s\n", name);
+        fclose(log);
+    }
+    return real(name);
+}
+"#;
+
+/// What is no part of the program's own behaviour: switches of its tests, and what the libraries
+/// that it is made of ask for their own sake.
+const OTHERS: [&str; 9] = [
+    "CXR_BACKOFF_MS",
+    "CXR_CHUNK",
+    "CXR_HIDE_SIMD",
+    "CXR_SABOTAGE",
+    // Rust and tokio.
+    "RUST_MIN_STACK",
+    "TOKIO_UNSTABLE_SHARDED_BLOCKING_QUEUE",
+    // The cryptography, for processors that are not what they say.
+    "OPENSSL_ia32cap",
+    "OPENSSL_armcap",
+    // The HTTP client, which believes no `HTTP_PROXY` where it may be a header of a web server.
+    "REQUEST_METHOD",
+];
+
+/// The spy, ready to be loaded; it writes to the file `asked`.
+fn spy(sandbox: &Sandbox) {
+    let source = sandbox.put("spy.c", SPY);
+    let log = format!("-DLOG=\"{}\"", sandbox.path("asked").display());
+    let mut cc = Command::new("cc");
+    cc.args(["-shared", "-fPIC", &log, "-o"]).arg(sandbox.path("spy.so")).arg(source);
+    let output = cc.arg("-ldl").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Runs that together come by everything: a job of GitHub, notes, servers of both kinds, a
+/// self-test in the folder for temporary files.
+fn runs(sandbox: &Sandbox, all: &[Archive]) -> Vec<Cxr> {
+    let job = sandbox.verify(all).args(["data", "--resume", "--format", "text"]);
+    let job = job.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "summary");
+    let fetch = |address: &str| sandbox.fetch_from(address, all).args(["--retries", "1"]);
+    let empty = Server::new();
+    vec![job, fetch(&empty.base()), fetch("https://localhost:9"), sandbox.cxr(["selftest"])]
+}
+
+/// The variables that options have, as the help of each command names them.
+fn of_options(sandbox: &Sandbox) -> BTreeSet<String> {
+    let commands = ["fetch", "verify", "list", "checksums", "selftest", "cite", "man"];
+    let mut names = BTreeSet::new();
+    for command in commands {
+        let help = sandbox.cxr([command, "--help"]).run().exits(0).stdout();
+        let parts = help.split("[env: ").skip(1);
+        names.extend(parts.map(|part| part.split(['=', ']']).next().unwrap().to_owned()));
+    }
+    assert!(names.len() > 20, "{names:?}");
+    names
+}
+
+/// The variables in the table of the README: what stands between backticks in its first column.
+fn of_readme() -> BTreeSet<String> {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let (_, section) = readme.split_once("\n## Environment\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+    let names = cells.flat_map(|cell| cell.split("`, `"));
+    names.map(|name| name.trim_end_matches('`').split('=').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_variable_that_is_read_is_in_the_readme_and_the_other_way_round() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    spy(&sandbox);
+    for run in runs(&sandbox, &all) {
+        run.env("LD_PRELOAD", sandbox.path("spy.so")).run();
+    }
+    let asked = fs::read_to_string(sandbox.path("asked")).unwrap();
+    let options = of_options(&sandbox);
+    let is_own = |name: &&str| {
+        !options.contains(*name) && !OTHERS.contains(name) && !name.starts_with("CXR_TRIAL_")
+    };
+    // Of proxies, the form in capitals is heard as well.
+    let small = |name: &str| match name.strip_suffix("_PROXY") {
+        Some(_) => name.to_lowercase(),
+        None => name.to_owned(),
+    };
+    let asked: BTreeSet<String> = asked.lines().filter(is_own).map(small).collect();
+    assert_eq!(asked, of_readme());
+}
+
+#[test]
+fn the_manual_page_names_every_variable_of_the_readme() {
+    let page = Sandbox::new().cxr(["man"]).run().exits(0).stdout();
+    let (_, section) = page.split_once(".SH ENVIRONMENT").unwrap();
+    for name in of_readme() {
+        assert!(section.contains(&format!("\\fB{name}")), "{name} in {section}");
+    }
+}
