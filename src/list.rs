@@ -163,16 +163,20 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transfer::{Part, Recovered};
 
-    fn table(dir: &Path) -> Vec<Row> {
-        let archive = |name: &str, size, alias: Option<&str>| Archive {
+    fn archive(name: &str, size: Option<u64>, alias: Option<&str>) -> Archive {
+        Archive {
             name: name.to_owned(),
             md5: Digest::new([0; 16]),
             sha256: None,
             size,
             address: None,
             alias: alias.map(str::to_owned),
-        };
+        }
+    }
+
+    fn table(dir: &Path) -> Vec<Row> {
         let archives = [
             archive("missing", Some(100), None),
             archive("begun", Some(100), None),
@@ -198,10 +202,12 @@ mod tests {
             fs::write(dir.path().join(name), vec![0; size]).unwrap();
         }
         fs::create_dir(dir.path().join("folder")).unwrap();
-        let own = dir.path().join(".cxr");
-        fs::create_dir(&own).unwrap();
-        // Without a journal: a file system that knows of no holes in it says that all is there.
-        fs::write(own.join("begun.00000000.part"), [1; 30]).unwrap();
+        let own = Folder::new(dir.path());
+        own.make().unwrap();
+        let begun = archive("begun", Some(100), None);
+        let part = Part::open(&own, &begun, Recovered::default()).unwrap();
+        part.write(0, &[vec![1; 30].into()]).unwrap();
+        part.record(0..30, "x").unwrap();
         dir
     }
 

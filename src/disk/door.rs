@@ -15,8 +15,12 @@ use super::trial;
 #[derive(Debug, Clone, Copy)]
 #[cfg_attr(not(debug_assertions), allow(dead_code, reason = "only a trial looks at it"))]
 pub(super) enum Operation<'a> {
-    /// A file is opened, and made if it is to be written.
+    /// A file that is there is opened.
     Open,
+    /// A file is opened, and made if it is not there.
+    Create,
+    /// A file is made, or emptied.
+    Empty,
     Read {
         at: u64,
         length: usize,

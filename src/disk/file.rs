@@ -42,7 +42,9 @@ impl File {
     /// Whatever the operating system says.
     pub fn in_place(path: &Path) -> Result<Self, DiskError> {
         clear(path)?;
-        Self::with(path, OpenOptions::new().read(true).write(true).create(true).truncate(false))
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        Self::with(path, Operation::Create, &options)
     }
 
     /// Opens a file of the program's own that is there, to write to its end.
@@ -51,27 +53,29 @@ impl File {
     ///
     /// Whatever the operating system says.
     pub fn to_append(path: &Path) -> Result<Self, DiskError> {
-        Self::with(path, OpenOptions::new().append(true))
+        Self::with(path, Operation::Open, OpenOptions::new().append(true))
     }
 
     /// Makes a file of the program's own, empty; what is there is emptied.
     pub(super) fn emptied(path: &Path) -> Result<Self, DiskError> {
-        Self::with(path, OpenOptions::new().write(true).create(true).truncate(true))
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        Self::with(path, Operation::Empty, &options)
     }
 
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that opens files to write"
     )]
-    fn with(path: &Path, options: &OpenOptions) -> Result<Self, DiskError> {
-        let file = again(|| pass(path, Operation::Open, |_| options.open(path)));
+    fn with(path: &Path, how: Operation<'_>, options: &OpenOptions) -> Result<Self, DiskError> {
+        let file = again(|| pass(path, how, |_| options.open(path)));
         Ok(Self { file: file.map_err(DiskError::new(path, "opened"))?, path: path.to_owned() })
     }
 
     /// Makes a file of the program's own to write it; `None` if there is something already. Of two
     /// that try, on whatever hosts, one succeeds (open(2), `O_EXCL`).
     pub(super) fn new(path: &Path) -> Result<Option<Self>, DiskError> {
-        match Self::with(path, OpenOptions::new().write(true).create_new(true)) {
+        match Self::with(path, Operation::Create, OpenOptions::new().write(true).create_new(true)) {
             Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => Ok(None),
             result => result.map(Some),
         }

@@ -150,15 +150,41 @@ pub fn remove(path: &Path) -> Result<(), DiskError> {
     }
 }
 
-/// Makes a folder and those it lies in; those that are there are no error.
+/// Makes a folder and those it lies in, so that they outlive a power cut; those that are there are
+/// no error.
 ///
 /// # Errors
 ///
 /// Whatever the operating system says.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that makes folders")]
 pub fn make_folder(path: &Path) -> Result<(), DiskError> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
     again(|| pass(path, Operation::Make, |_| fs::create_dir_all(path)))
-        .map_err(DiskError::new(path, "made"))
+        .map_err(DiskError::new(path, "made"))?;
+    for folder in missing.into_iter().rev() {
+        match sync_folder(parent(folder)) {
+            // A folder that others may pass and not read, as those above one's own often are.
+            Err(error) if error.source.kind() == io::ErrorKind::PermissionDenied => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+/// Puts a file on the disk that somebody else may have written.
+///
+/// # Errors
+///
+/// Whatever the operating system says.
+pub fn sync_file(path: &Path) -> Result<(), DiskError> {
+    File::open(path).map_err(DiskError::new(path, "opened"))?.sync_all()
+}
+
+/// The folder that a file lies in.
+pub fn parent(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 /// Makes the entries of a folder outlive a power cut, as a rename in it does only then.

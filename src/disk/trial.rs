@@ -167,6 +167,8 @@ impl Operation<'_> {
     const fn name(&self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Create => "create",
+            Self::Empty => "empty",
             Self::Read { .. } => "read",
             Self::Write { .. } => "write",
             Self::Append { .. } => "append",

@@ -35,8 +35,10 @@ impl Run<'_> {
         let part = survey::unfinished(self.folder, archive).unwrap_or_default();
         let Some((path, length)) = &need.misfit else { return Ground::Part(part) };
         let written = part.recovered.written.total();
-        // A part that was begun beside the file on purpose is gone on with.
-        if *length <= written || part.recovered.beside || !survey::is_movable(path) {
+        // A part that was begun beside the file on purpose is gone on with, and so is one that is a
+        // file of the user's itself: it would be lost.
+        let stays = part.recovered.beside || part.recovered.original.is_some();
+        if *length <= written || stays || !survey::is_movable(path) {
             return Ground::Part(part);
         }
         if survey::is_beginning(archive, path, *length) {

@@ -41,6 +41,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<Receipt> {
 
 /// Notes that the file at the path was verified as this archive.
 pub(super) fn write(folder: &Folder, archive: &Archive, file: &Path) -> Result<(), DiskError> {
+    // A power cut must not take the bytes and leave the receipt.
+    disk::sync_file(file)?;
     let metadata = file.metadata().map_err(DiskError::new(file, "looked at"))?;
     let json = serde_json::to_vec(&Receipt::of(archive, &metadata));
     let path = folder.kept(archive, Kept::Receipt);

@@ -13,13 +13,15 @@
 //!
 //! `lost` goes before bytes that turned out wrong are written over: from then on they count as
 //! missing. `original` says that the part is a file of the user's, how long it was and when it was
-//! last changed; `beside`, that it was begun beside one that could not be mended. `wrote` follows the write: its bytes are in the kernel's hands and outlive this process,
-//! however it ends. `synced N` follows a sync of the part: the `wrote` records up to number N outlive the
-//! machine as well. A reader on the same boot believes every record, on another one only those
-//! that were synced. A journal that is lost or wrong costs time and never correctness: the MD5
-//! decides.
+//! last changed; `beside`, that it was begun beside one that could not be mended. `wrote` follows
+//! the write: its bytes are in the kernel's hands and outlive this process, however it ends.
+//! `synced N` follows a sync of the part: the `wrote` records up to number N outlive the machine as
+//! well. A reader on the same boot believes every record, on another one only those that were
+//! synced. `doubted` follows a sync that failed: the kernel may take for clean what is not on the
+//! disk (fsync(2)), and of the records before it none is believed that was not synced. A journal
+//! that is lost or wrong costs time and never correctness: the MD5 decides.
 
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -38,6 +40,9 @@ const SIZE_LIMIT: usize = 64 << 20;
 
 /// The record of what is beside a file of the user's.
 const BESIDE: &str = "beside";
+
+/// The record of a sync that failed.
+const DOUBTED: &str = "doubted";
 
 /// Who gave bytes of which nobody knows it any more.
 const UNKNOWN: &str = "-";
@@ -92,6 +97,13 @@ enum Change<'a> {
     Lost(Range<u64>),
 }
 
+impl Change<'_> {
+    /// Whether it is of bytes that are not on the disk, where the first `synced` records are.
+    const fn is_doubtful(&self, synced: u64) -> bool {
+        matches!(self, Self::Wrote(number, ..) if *number > synced)
+    }
+}
+
 /// A journal that is being written.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -106,7 +118,7 @@ pub(super) struct Journal {
 /// Reads a journal; `None` where there is none for this archive that could be read.
 pub(super) fn read(path: &Path, md5: &Digest) -> Option<Recovered> {
     let bytes = disk::read(path, SIZE_LIMIT + 1).ok().filter(|bytes| bytes.len() <= SIZE_LIMIT)?;
-    parse(&bytes, md5, boot().as_deref())
+    parse(&bytes, md5, disk::boot().as_deref())
 }
 
 /// What a journal's bytes say to a machine whose boot this is.
@@ -128,6 +140,7 @@ pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<Re
             Some(("lost", text)) => changes.extend(lost(text)),
             Some(("synced", count)) => synced = count.parse().unwrap_or(synced),
             None if line == BESIDE => recovered.beside = true,
+            None if line == DOUBTED => changes.retain(|change| !change.is_doubtful(synced)),
             _ => {}
         }
     }
@@ -247,7 +260,9 @@ pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &Recovered) -> Fresh
     }
     let mut records = 0;
     let mut synced = 0;
-    for (set, on_disk) in [(&kept.synced, true), (&kept.written, false)] {
+    let mut unsynced = kept.written.clone();
+    kept.synced.iter().for_each(|range| unsynced.remove(range));
+    for (set, on_disk) in [(&kept.synced, true), (&unsynced, false)] {
         for (range, source) in set.iter().flat_map(|range| kept.givers(range)) {
             records += 1;
             text += &line(&format!("wrote {records} {} {} {source}", range.start, range.end));
@@ -258,13 +273,6 @@ pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &Recovered) -> Fresh
     Fresh { text, records, synced }
 }
 
-/// What tells this boot of the machine from every other; `None` where the system does not say,
-/// and then nothing but what was synced is believed.
-fn boot() -> Option<String> {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(id.trim().to_owned())
-}
-
 impl Journal {
     /// Begins a journal that says what is kept of an earlier one.
     ///
@@ -272,7 +280,7 @@ impl Journal {
     ///
     /// Whatever the disk says.
     pub(super) fn begin(path: &Path, md5: &Digest, kept: Recovered) -> Result<Self, DiskError> {
-        let Fresh { text, records, synced } = fresh(md5, boot().as_deref(), &kept);
+        let Fresh { text, records, synced } = fresh(md5, disk::boot().as_deref(), &kept);
         disk::replace(path, text.as_bytes())?;
         Ok(Self { file: File::to_append(path)?, records, synced, kept })
     }
@@ -338,9 +346,24 @@ impl Journal {
         self.file.sync()
     }
 
+    /// Notes that a sync of the part has failed. It needs no sync of its own: after another boot
+    /// nothing is believed of what it is about.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says.
+    pub(super) fn doubt(&mut self) -> Result<(), DiskError> {
+        self.append(&line(DOUBTED))
+    }
+
     /// Who gave what is written.
     pub(super) const fn origins(&self) -> &Origins {
         &self.kept.origins
+    }
+
+    /// What counts as written.
+    pub(super) const fn written(&self) -> &RangeSet {
+        &self.kept.written
     }
 
     /// What the part was before, where it is a file of the user's.

@@ -105,12 +105,14 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
         outcome.size = schedule.chunks(archive).size();
         outcome.here = schedule.chunks(archive).total_done();
         drop(schedule);
+        let believed = job.part().believed().unwrap_or(outcome.here);
+        outcome.here = outcome.here.min(believed);
         lock(&self.transfer.jobs)[archive] = None;
         self.transfer.changed.notify_all();
         outcome.downloaded = job.downloaded.load(Ordering::Relaxed);
         outcome.attempts = job.attempts.load(Ordering::Relaxed);
         outcome.sources = job.part().sources();
-        outcome.reused = remains.reused;
+        outcome.reused = remains.reused.min(outcome.here);
         outcome.mending = remains.mending;
         outcome.returned = remains.returned;
     }

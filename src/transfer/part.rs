@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use rustix::fs::{SeekFrom, seek};
 
 use self::copy::salvage;
 pub(super) use self::original::HERE;
@@ -19,11 +18,6 @@ use super::undo::Undo;
 use crate::catalog::Archive;
 use crate::digest::Digest;
 use crate::disk::{self, DiskError, File, Folder, Kept, crash_point};
-use crate::ranges::RangeSet;
-
-/// What a file without a journal is believed: not the last bytes before a hole, nor the first
-/// behind one, where a block of the file system may be half written.
-const MARGIN: u64 = 64 * 1024;
 
 /// A part, its journal, and what was in it where it is a file of the user's.
 #[derive(Debug)]
@@ -34,6 +28,8 @@ pub struct Part {
     md5: Digest,
     file: File,
     journal: Mutex<Journal>,
+    /// Whether a sync has failed. Its error is told once (fsync(2)), and the next one would succeed.
+    sync_failed: Mutex<bool>,
     /// Opened when it is first needed.
     undo: Mutex<Option<Undo>>,
 }
@@ -52,7 +48,6 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
     let path = folder.kept(archive, Kept::Part);
     // A link is never the program's, and opening a FIFO would wait for its other end.
     let metadata = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
-    let file = File::open(&path).ok()?;
     let limit = archive.size.unwrap_or(u64::MAX).min(metadata.len());
     let recovered = match journal::read(&folder.kept(archive, Kept::Journal), &archive.md5) {
         Some(told)
@@ -60,29 +55,10 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
         {
             told.before(limit)
         }
-        Some(_) => Recovered::default(),
-        // The journal is lost; the file still shows where it has holes.
-        None => Recovered { written: extents(&file, limit), ..Recovered::default() },
+        // Where nobody says which bytes are on the disk, none of them counts.
+        _ => Recovered::default(),
     };
     Some(Unfinished { recovered, allocated: disk::allocated(&metadata) })
-}
-
-/// Where a file has data, by the file system's word, less a margin at the edges of the holes. One
-/// that knows of no holes says that all is data.
-fn extents(file: &File, limit: u64) -> RangeSet {
-    let mut extents = RangeSet::new();
-    let mut at = 0;
-    while let Ok(start) = seek(file, SeekFrom::Data(at)) {
-        let end = seek(file, SeekFrom::Hole(start)).unwrap_or(limit);
-        let from = if start == 0 { 0 } else { start + MARGIN };
-        let to = if end >= limit { limit } else { end.saturating_sub(MARGIN) };
-        extents.insert(from..to.max(from));
-        if end <= at {
-            break;
-        }
-        at = end;
-    }
-    extents.before(limit)
 }
 
 impl Part {
@@ -104,8 +80,13 @@ impl Part {
         let journal = Mutex::new(Journal::begin(&journal_path, &archive.md5, kept)?);
         crash_point("journal-begun");
         let file = File::in_place(&path)?;
-        let undo = Mutex::default();
-        Ok(Self { path, journal_path, undo_path, md5: archive.md5, file, journal, undo })
+        // Before the first byte: a journal that loses its name says nothing of what was synced.
+        disk::sync_folder(disk::parent(&path))?;
+        let md5 = archive.md5;
+        let (sync_failed, undo) = (Mutex::default(), Mutex::default());
+        let part = Self { path, journal_path, undo_path, md5, file, journal, sync_failed, undo };
+        part.save_what_is_missing()?;
+        Ok(part)
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -163,11 +144,41 @@ impl Part {
             }
             journal.records()
         };
-        self.file.sync()?;
+        self.put_on_disk(File::sync)?;
         crash_point("part-synced");
         self.journal().synced(records)?;
         crash_point("sync-journalled");
         Ok(())
+    }
+
+    /// Syncs the file. If that fails, nothing that was not on the disk before can be believed to
+    /// be, now or in the next run, whatever a later sync says.
+    fn put_on_disk(
+        &self,
+        sync: impl FnOnce(&File) -> Result<(), DiskError>,
+    ) -> Result<(), DiskError> {
+        let mut failed = self.sync_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *failed {
+            let error = io::Error::other("an earlier sync failed");
+            return Err(DiskError::new(&self.path, "synced")(error));
+        }
+        let result = sync(&self.file);
+        if result.is_err() {
+            *failed = true;
+            let mut journal = self.journal();
+            if journal.doubt().is_err() && journal.original().is_none() {
+                // Without a journal nothing is believed either. Why the sync failed is the error.
+                let _ = disk::remove(&self.journal_path);
+            }
+        }
+        result
+    }
+
+    /// Bytes that the next run will believe, where these are not all that were written.
+    pub fn believed(&self) -> Option<u64> {
+        let failed = *self.sync_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = || journal::read(&self.journal_path, &self.md5);
+        failed.then(|| read().map_or(0, |told| told.written.total()))
     }
 
     /// The sources that gave bytes of a range.
@@ -196,7 +207,9 @@ impl Part {
             disk::rename(&salvage(&self.path), &self.path)?;
         }
         self.file = File::in_place(&self.path)?;
+        disk::sync_folder(disk::parent(&self.path))?;
         self.journal = Mutex::new(fresh);
+        self.sync_failed = Mutex::default();
         self.undo = Mutex::default();
         Ok(())
     }
@@ -213,10 +226,9 @@ impl Part {
             self.file.resize(size)?;
             crash_point("size-set");
         }
-        self.file.sync_all()?;
-        self.file.close_once()?;
+        self.put_on_disk(|file| file.sync_all().and_then(|()| file.close_once()))?;
         crash_point("archive-synced");
-        let folder = target.parent().unwrap_or(Path::new("."));
+        let folder = disk::parent(target);
         disk::make_folder(folder)?;
         // The file that the part was is no longer needed: this one is right.
         disk::remove(&self.undo_path)?;
@@ -246,6 +258,7 @@ impl Part {
             (None, None) => disk::remove(&self.path)?,
         }
         crash_point("part-given-up");
+        disk::sync_folder(disk::parent(keep.unwrap_or(&self.path)))?;
         // Without a part it claims nothing.
         disk::remove(&self.journal_path)?;
         crash_point("journal-given-up");

@@ -179,7 +179,10 @@ impl<'a> Rounds<'a> {
         let size = lock(&self.transfer.schedule).chunks(self.archive).size().unwrap_or_default();
         let target = self.transfer.folder.archive(&self.job.archive);
         if self.transfer.options.keep_corrupt && target.symlink_metadata().is_ok() {
-            disk::rename(&target, &self.transfer.folder.corrupt(&self.job.archive)?)?;
+            let kept = self.transfer.folder.corrupt(&self.job.archive)?;
+            disk::rename(&target, &kept)?;
+            // Before its old name is another's.
+            disk::sync_folder(disk::parent(&kept))?;
             disk::crash_point("old-file-kept");
         }
         self.job.part().become_archive(size, &target)?;

@@ -52,7 +52,7 @@ impl Undo {
         if undo.end == 0 {
             undo.file.resize(0)?;
             undo.append(Bytes::from_static(FORMAT))?;
-            disk::sync_folder(path.parent().unwrap_or(Path::new(".")))?;
+            disk::sync_folder(disk::parent(path))?;
         }
         Ok(undo)
     }

@@ -131,7 +131,8 @@ impl fmt::Display for Identity {
     }
 }
 
-/// What tells this boot of the machine from every other; `None` where the system does not say.
+/// What tells this boot of the machine from every other; `None` where the system does not say, and
+/// then nothing that was not synced is to be believed.
 pub fn boot() -> Option<String> {
     door::pretended_host().or_else(|| line("/proc/sys/kernel/random/boot_id"))
 }

@@ -26,6 +26,17 @@ fn on_another_boot_only_what_was_synced_is_believed() {
 }
 
 #[test]
+fn what_a_failed_sync_was_to_put_on_the_disk_is_believed_on_no_boot() {
+    let header = format!("{FORMAT} {MD5} boot-1");
+    let lines = [&header, "wrote 1 0 10 a", "synced 1", "wrote 2 20 30 b", "doubted"];
+    // No later sync makes up for it; what is written later is another matter.
+    let later = ["wrote 3 40 50 a", "synced 3", "wrote 4 20 25 a"];
+    let text = text(&lines) + &text(&later);
+    assert_eq!(written(&text, Some("boot-1")), Some(vec![0..10, 20..25, 40..50]));
+    assert_eq!(written(&text, Some("boot-2")), Some(vec![0..10, 40..50]));
+}
+
+#[test]
 fn a_journal_of_other_content_is_no_journal() {
     let other = format!("{FORMAT} d41d8cd98f00b204e9800998ecf8427e boot-1");
     assert_eq!(written(&text(&[&other, "wrote 1 0 10 a"]), Some("boot-1")), None);

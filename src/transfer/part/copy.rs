@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{MARGIN, Part};
+use super::Part;
 use crate::disk::{self, DiskError, File, crash_point};
 
 /// A page of memory, which is what a system reads at least.
 const PAGE: u64 = 4096;
+
+/// What cannot be read is looked for up to the next multiple of this.
+const MARGIN: u64 = 64 * 1024;
 
 /// Bytes copied at a time.
 const COPIED: usize = 1 << 20;
@@ -66,6 +69,7 @@ impl Part {
         let beside = salvage(path);
         copy(self, metadata.len(), &beside)?;
         disk::rename(&beside, path)?;
+        disk::sync_folder(disk::parent(path))?;
         crash_point("old-file-kept");
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use super::Part;
 use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Folder, Kept, crash_point};
+use crate::ranges::RangeSet;
 use crate::transfer::journal::{Journal, Original, Recovered};
 use crate::transfer::undo::Undo;
 
@@ -24,12 +25,18 @@ impl Part {
     pub fn adopt(folder: &Folder, archive: &Archive, file: &Path) -> Result<Recovered, DiskError> {
         let metadata = file.symlink_metadata().map_err(DiskError::new(file, "looked at"))?;
         let path = folder.kept(archive, Kept::Part);
+        // What the journal is to say of it: that it is on the disk.
+        disk::sync_file(file)?;
         disk::remove(&path)?;
         disk::remove(&folder.kept(archive, Kept::Undo))?;
         let written = 0..archive.size.unwrap_or(u64::MAX).min(metadata.len());
         let original = Some(Original::of(&metadata));
-        let kept = Recovered { size: archive.size, original, ..Recovered::of(written, HERE) };
+        let synced = RangeSet::from_iter([written.clone()]);
+        let told = Recovered::of(written, HERE);
+        let kept = Recovered { size: archive.size, original, synced, ..told };
         Journal::begin(&folder.kept(archive, Kept::Journal), &archive.md5, kept.clone())?;
+        // A part of which the journal does not say that it is the user's would be the program's.
+        disk::sync_folder(folder.own())?;
         crash_point("adoption-journalled");
         disk::rename(file, &path)?;
         crash_point("file-adopted");
@@ -51,6 +58,17 @@ impl Part {
         self.journal().lost(range)?;
         crash_point("loss-journalled");
         Ok(())
+    }
+
+    /// Of a file of the user's, saves what does not count as written, for that is written over.
+    /// Mostly it was saved when it was lost; but a journal may be damaged.
+    pub(super) fn save_what_is_missing(&self) -> Result<(), DiskError> {
+        let journal = self.journal();
+        let Some(original) = journal.original() else { return Ok(()) };
+        let end = journal.size().unwrap_or(u64::MAX).min(original.length);
+        let missing = journal.written().gaps(0..end);
+        drop(journal);
+        missing.into_iter().try_for_each(|gap| self.with_undo(|undo| undo.save(&self.file, gap)))
     }
 
     /// What the part was before, where it is a file of the user's.
@@ -102,7 +120,7 @@ impl Part {
         self.file.touch(original.modified())?;
         self.file.sync_all()?;
         crash_point("old-bytes-restored");
-        let folder = to.parent().unwrap_or(Path::new("."));
+        let folder = disk::parent(to);
         disk::make_folder(folder)?;
         disk::rename(&self.path, to)?;
         disk::sync_folder(folder)?;

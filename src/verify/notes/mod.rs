@@ -138,7 +138,10 @@ impl<'a> Notes<'a> {
         }
         let sha256 = report.actual_sha256.filter(|_| self.sha256);
         let note = Note::new(archive, *stamp, is_ok, sha256, places.pass);
-        self.tell(places.write(|folder| note.write(folder, archive)), "will be read again");
+        // A power cut must not take the bytes and leave the note.
+        let safe = if is_ok { disk::sync_file(path) } else { Ok(()) };
+        let written = safe.and_then(|()| places.write(|folder| note.write(folder, archive)));
+        self.tell(written, "will be read again");
     }
 
     /// All has been checked: the next pass begins anew.
