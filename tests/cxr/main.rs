@@ -36,11 +36,16 @@ mod locate;
 mod lock;
 mod machine;
 mod mending;
+#[cfg(debug_assertions)]
+mod mine;
 mod mirror;
 mod network;
+mod order;
 mod output;
 #[cfg(debug_assertions)]
 mod owner;
+#[cfg(debug_assertions)]
+mod power;
 mod present;
 mod quick;
 mod read_only;

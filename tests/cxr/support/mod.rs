@@ -7,6 +7,8 @@ mod mount;
 mod names;
 mod nginx;
 mod outcome;
+#[cfg(debug_assertions)]
+mod power;
 mod process;
 mod program;
 mod proxy;
@@ -23,6 +25,8 @@ pub use mount::SmallDisk;
 pub use names::{NameServer, Names};
 pub use nginx::Nginx;
 pub use outcome::{Outcome, Report};
+#[cfg(debug_assertions)]
+pub use power::{Disk, Fate, Step};
 pub use process::Running;
 pub use program::Cxr;
 pub use proxy::Proxy;

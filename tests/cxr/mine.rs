@@ -1,0 +1,67 @@
+//! A file of the user's that was being mended when the run ended is not lost to what befalls the
+//! folder meanwhile.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive};
+
+fn final_name() -> PathBuf {
+    Path::new("data").join(NAMES[0])
+}
+
+/// A damaged file is taken over, and the run is killed before a byte of it has changed.
+fn taken_over() -> (Sandbox, Server, Archive, Vec<u8>) {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
+    let server = Server::with([&archive]);
+    let mine = archive.flipped(200_000);
+    sandbox.put(final_name(), &mine);
+    let all = std::slice::from_ref(&archive);
+    let outcome = sandbox.fetch(&server, all).dies_at("file-adopted", 1).run();
+    outcome.expect(outcome.was_killed(), "an end by the crash point");
+    sandbox.lacks(&archive);
+    (sandbox, server, archive, mine)
+}
+
+/// A run that gets nothing more gives the file back as it was.
+#[track_caller]
+fn comes_back(sandbox: &Sandbox, server: &Server, archive: &Archive, mine: &[u8]) {
+    server.does(Fault::Status(404));
+    sandbox.fetch(server, std::slice::from_ref(archive)).run().exits(3);
+    sandbox.holds(final_name(), mine);
+}
+
+#[test]
+fn what_a_damaged_journal_no_longer_knows_of_is_saved_before_it_is_written_over() {
+    let (sandbox, server, archive, mine) = taken_over();
+    let journal = sandbox.own_file(".journal");
+    let text = fs::read_to_string(&journal).unwrap();
+    let rest: Vec<_> = text.lines().filter(|line| !line.contains(" wrote ")).collect();
+    assert_eq!(rest.len() + 1, text.lines().count(), "{text}");
+    fs::write(&journal, rest.join("\n") + "\n").unwrap();
+    // All of it is fetched over it, until the source gives no more.
+    server.does(Fault::Status(404).after(3));
+    let fetch = sandbox.fetch(&server, std::slice::from_ref(&archive)).args(["-c", "1"]);
+    let report = fetch.chunk(100_000).report(3);
+    assert!(report.downloaded() > 200_000, "{}", report.shown());
+    sandbox.holds(final_name(), &mine);
+}
+
+#[test]
+fn another_file_that_came_under_the_name_does_not_take_its_place() {
+    let (sandbox, server, archive, mine) = taken_over();
+    let longer = [&archive.flipped(300_000)[..], b"and more"].concat();
+    sandbox.put(final_name(), &longer);
+    server.does(Fault::Status(404));
+    sandbox.fetch(&server, std::slice::from_ref(&archive)).run().exits(3);
+    let read = |file: PathBuf| fs::read(sandbox.path("data").join(file)).unwrap();
+    let files: Vec<_> = sandbox.files("data").into_iter().map(read).collect();
+    assert!(files.contains(&mine), "the first is lost: {:?}", sandbox.files("data"));
+    assert!(files.contains(&longer), "the second is lost: {:?}", sandbox.files("data"));
+}
+
+#[test]
+fn killed_before_a_byte_has_changed_it_comes_back() {
+    let (sandbox, server, archive, mine) = taken_over();
+    comes_back(&sandbox, &server, &archive, &mine);
+}

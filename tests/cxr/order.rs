@@ -1,0 +1,139 @@
+//! The order in which things reach the disk, as the kernel sees it: nothing is said of bytes or
+//! names that a power cut could still take.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Cxr, NAMES, Sandbox, Server, archive};
+
+/// The calls that change something or put it on the disk.
+const CALLS: &str = "trace=write,pwrite64,pwritev,pwritev2,ftruncate,fsync,fdatasync,rename,\
+                     renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
+
+/// What a run did to the disk, a line a call, with the path of every file.
+struct Trace(Vec<String>);
+
+impl Trace {
+    /// Of a run that is to end well; `None` to skip.
+    fn of(sandbox: &Sandbox, cxr: Cxr) -> Option<Self> {
+        let trace = sandbox.path("trace");
+        let strace = ["strace", "-f", "-y", "-qq", "-e", CALLS, "-o", trace.to_str().unwrap()];
+        cxr.under_installed(&strace, "strace")?.run().exits(0);
+        let text = fs::read_to_string(trace).unwrap();
+        Some(Self(text.lines().map(str::to_owned).collect()))
+    }
+
+    /// Where the first such call with these words is.
+    #[track_caller]
+    fn first(&self, call: &str, words: &[&str]) -> usize {
+        let found = self.0.iter().position(|line| is(line, call, words));
+        found.unwrap_or_else(|| panic!("no {call} {words:?} in {:#?}", self.0))
+    }
+
+    /// Where the last one is.
+    #[track_caller]
+    fn last(&self, call: &str, words: &[&str]) -> usize {
+        self.last_before(self.0.len(), call, words)
+    }
+
+    /// The same before a line.
+    #[track_caller]
+    fn last_before(&self, end: usize, call: &str, words: &[&str]) -> usize {
+        let found = self.0[..end].iter().rposition(|line| is(line, call, words));
+        found.unwrap_or_else(|| panic!("no {call} {words:?} in {:#?}", &self.0[..end]))
+    }
+
+    #[track_caller]
+    fn is_in_order(&self, places: &[usize]) {
+        let shown: Vec<_> = places.iter().map(|&place| (place, &self.0[place])).collect();
+        assert!(places.is_sorted(), "{shown:#?}");
+    }
+}
+
+fn is(line: &str, call: &str, words: &[&str]) -> bool {
+    line.contains(&format!(" {call}")) && words.iter().all(|word| line.contains(word))
+}
+
+#[test]
+fn of_a_fetch_from_the_first_byte_to_the_receipt() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let fetch = sandbox.fetch(&server, &all).args(["--dir", "new/data"]).chunk(100_000);
+    let Some(trace) = Trace::of(&sandbox, fetch) else { return };
+    let root = sandbox.root().to_string_lossy().into_owned();
+    let folder = |name: &str| format!("<{root}{name}>)");
+    let to_name = format!(", \"new/data/{}\"", NAMES[0]);
+    trace.is_in_order(&[
+        // New folders are in those above them.
+        trace.first("mkdir", &["\"new/data/.cxr\""]),
+        trace.first("fsync(", &[&folder("/new/data")]),
+        // The journal and the part have their names on the disk before the first byte.
+        trace.first("fdatasync(", &[".journal.new>"]),
+        trace.first("rename", &[".journal.new"]),
+        trace.first("fsync(", &[&folder("/new/data/.cxr")]),
+        trace.first("pwrite", &[".part>"]),
+        // All bytes are on the disk before they have the name, and the name before it is told.
+        trace.last("pwrite", &[".part>"]),
+        trace.last("fsync(", &[".part>"]),
+        trace.last("rename", &[".part\"", &to_name]),
+        trace.last("fsync(", &[&folder("/new/data")]),
+        trace.last("unlink", &[".journal"]),
+        trace.last("fdatasync(", &[".receipt.new>"]),
+        trace.last("rename", &[".receipt.new"]),
+    ]);
+    for new in ["", "/new"] {
+        assert!(trace.first("fsync(", &[&folder(new)]) < trace.first("pwrite", &[".part>"]));
+    }
+}
+
+#[test]
+fn of_a_file_that_is_replaced_and_kept() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    sandbox.put(Path::new("data").join(NAMES[0]), "something else");
+    let fetch = sandbox.fetch(&server, &all).arg("--keep-corrupt");
+    let Some(trace) = Trace::of(&sandbox, fetch) else { return };
+    let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
+    let from_name = format!("\"data/{}\",", NAMES[0]);
+    trace.is_in_order(&[
+        trace.last("rename", &[&from_name]),
+        trace.last("fsync(", &[&corrupt]),
+        trace.last("rename", &[".part\""]),
+    ]);
+}
+
+#[test]
+fn of_a_file_that_is_taken_over() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    sandbox.put(Path::new("data").join(NAMES[0]), all[0].flipped(200_000));
+    let Some(trace) = Trace::of(&sandbox, sandbox.fetch(&server, &all)) else { return };
+    let name = format!("/data/{}>)", NAMES[0]);
+    let from_name = format!("\"data/{}\",", NAMES[0]);
+    let own = format!("<{}/data/.cxr>)", sandbox.root().display());
+    let taken_over = trace.first("rename", &[&from_name]);
+    trace.is_in_order(&[
+        trace.first("fsync(", &[&name]),
+        trace.first("rename", &[".journal.new"]),
+        trace.last_before(taken_over, "fsync(", &[&own]),
+        taken_over,
+        // What is written over is saved before it is lost, and lost before it is written over.
+        trace.first("fdatasync(", &[".undo>"]),
+        trace.first("fdatasync(", &[".journal>"]),
+        trace.first("pwrite", &[".part>"]),
+    ]);
+}
+
+/// Whoever copied the files did not sync them.
+#[test]
+fn of_what_is_noted_of_files_that_were_here() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    sandbox.put_archive(&all[0]);
+    let name = format!("/data/{}>)", NAMES[0]);
+    let fetch = sandbox.fetch_from("nowhere", &all);
+    let verify = sandbox.verify(&all).args(["--resume", "data"]);
+    for (cxr, note) in [(fetch, ".receipt.new"), (verify, ".note.new")] {
+        let Some(trace) = Trace::of(&sandbox, cxr) else { return };
+        trace.is_in_order(&[trace.first("fsync(", &[&name]), trace.first("rename", &[note])]);
+    }
+}

@@ -1,0 +1,278 @@
+//! A disk that loses what was not put on it when the power goes, after POSIX: bytes are safe once
+//! their file was synced, names once their folder was. What was not may be there or not, each for
+//! itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// Bytes that reach the disk together or not at all.
+const PAGE: usize = 4096;
+
+/// One operation of the program's record.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub operation: String,
+    pub path: PathBuf,
+    /// Where a file is renamed to.
+    pub target: PathBuf,
+    pub bytes: Vec<u8>,
+    number: u64,
+}
+
+/// What becomes of all that was not put on the disk.
+#[derive(Debug)]
+pub enum Fate {
+    Lost,
+    Kept,
+    Mixed(fastrand::Rng),
+}
+
+/// What is on the disk, and what is on its way there.
+#[derive(Default)]
+pub struct Disk {
+    files: Vec<File>,
+    /// By its name, the number of a file.
+    names: BTreeMap<PathBuf, usize>,
+    /// The same of names at which files were opened.
+    opened: BTreeMap<PathBuf, usize>,
+    safe_names: BTreeMap<PathBuf, usize>,
+    folders: BTreeSet<PathBuf>,
+    safe_folders: BTreeSet<PathBuf>,
+    pending: Vec<NameChange>,
+}
+
+#[derive(Default)]
+struct File {
+    bytes: Vec<u8>,
+    safe: Vec<u8>,
+    pending: Vec<Change>,
+}
+
+#[derive(Clone)]
+enum Change {
+    Write(usize, Vec<u8>),
+    Resize(usize),
+}
+
+enum NameChange {
+    Link(PathBuf, usize),
+    Unlink(PathBuf),
+    Move(PathBuf, PathBuf, usize),
+    Folder(PathBuf),
+}
+
+impl Step {
+    /// Every operation that the record has, in order.
+    pub fn all(record: &Path) -> Vec<Self> {
+        let text = fs::read_to_string(record).unwrap();
+        text.lines().map(|line| Self::of(&serde_json::from_str(line).unwrap())).collect()
+    }
+
+    fn of(line: &Value) -> Self {
+        let text = |field: &str| line[field].as_str().unwrap_or_default();
+        Self {
+            operation: text("operation").to_owned(),
+            path: text("path").into(),
+            target: text("to").into(),
+            bytes: hex::decode(text("bytes")).unwrap(),
+            number: line["at"].as_u64().or(line["to"].as_u64()).unwrap_or(0),
+        }
+    }
+
+    /// Whether it is this operation on a path that ends so.
+    pub fn is(&self, operation: &str, ending: &str) -> bool {
+        self.operation == operation && self.path.to_string_lossy().ends_with(ending)
+    }
+}
+
+impl Step {
+    /// Whether these words are among the bytes.
+    pub fn says(&self, words: &str) -> bool {
+        String::from_utf8_lossy(&self.bytes).contains(words)
+    }
+}
+
+impl Fate {
+    fn keeps(&mut self) -> bool {
+        match self {
+            Self::Lost => false,
+            Self::Kept => true,
+            Self::Mixed(random) => random.bool(),
+        }
+    }
+}
+
+impl Change {
+    fn apply(&self, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Resize(to) => bytes.resize(*to, 0),
+            Self::Write(at, new) => {
+                bytes.resize(bytes.len().max(at + new.len()), 0);
+                bytes[*at..at + new.len()].copy_from_slice(new);
+            }
+        }
+    }
+
+    /// In pieces of a page.
+    fn pieces(&self) -> Vec<Self> {
+        let Self::Write(at, bytes) = self else { return vec![self.clone()] };
+        let piece = |(number, page): (usize, &[u8])| Self::Write(at + number * PAGE, page.to_vec());
+        bytes.chunks(PAGE).enumerate().map(piece).collect()
+    }
+}
+
+impl NameChange {
+    /// Whether a sync of this folder puts it on the disk.
+    fn is_in(&self, folder: &Path) -> bool {
+        let within = |path: &Path| path.parent() == Some(folder);
+        match self {
+            Self::Link(path, _) | Self::Unlink(path) | Self::Folder(path) => within(path),
+            Self::Move(from, to, _) => within(from) || within(to),
+        }
+    }
+
+    fn apply(&self, names: &mut BTreeMap<PathBuf, usize>, folders: &mut BTreeSet<PathBuf>) {
+        match self {
+            Self::Link(path, file) => drop(names.insert(path.clone(), *file)),
+            Self::Unlink(path) => drop(names.remove(path)),
+            Self::Move(from, to, file) => {
+                if names.get(from) == Some(file) {
+                    names.remove(from);
+                }
+                names.insert(to.clone(), *file);
+            }
+            Self::Folder(path) => drop(folders.insert(path.clone())),
+        }
+    }
+}
+
+impl Disk {
+    /// With an empty folder, and these files, which are safe.
+    pub fn new(folder: &Path, files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Self {
+        let mut disk = Self::default();
+        disk.safe_folders.insert(folder.to_owned());
+        for (path, bytes) in files {
+            disk.safe_names.insert(path, disk.files.len());
+            disk.files.push(File { safe: bytes.clone(), bytes, pending: Vec::new() });
+        }
+        disk.names = disk.safe_names.clone();
+        disk.folders = disk.safe_folders.clone();
+        disk
+    }
+
+    /// Does what the program did.
+    pub fn does(&mut self, step: &Step) {
+        let path = step.path.clone();
+        match step.operation.as_str() {
+            "create" | "empty" => self.create(&path, step.operation == "empty"),
+            "open" => self.open(&path),
+            "write" => self.change(&path, |_| Change::Write(at(step), step.bytes.clone())),
+            "append" => self.change(&path, |length| Change::Write(length, step.bytes.clone())),
+            "resize" => self.change(&path, |_| Change::Resize(at(step))),
+            "sync" => {
+                let file = self.opened(&path);
+                file.safe.clone_from(&file.bytes);
+                file.pending.clear();
+            }
+            "rename" => {
+                let file = self.names[&path];
+                self.rename(NameChange::Move(path, step.target.clone(), file));
+            }
+            "remove" if self.names.contains_key(&path) => self.rename(NameChange::Unlink(path)),
+            "make" => self.make(&path),
+            "sync-folder" => {
+                let pending = std::mem::take(&mut self.pending);
+                let (safe, rest) = pending.into_iter().partition(|change| change.is_in(&path));
+                self.pending = rest;
+                let safe: Vec<NameChange> = safe;
+                for change in safe {
+                    change.apply(&mut self.safe_names, &mut self.safe_folders);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn create(&mut self, path: &Path, empty: bool) {
+        let is_new = !self.names.contains_key(path);
+        if is_new {
+            self.files.push(File::default());
+            self.rename(NameChange::Link(path.to_owned(), self.files.len() - 1));
+        }
+        self.open(path);
+        if empty && !is_new {
+            self.change(path, |_| Change::Resize(0));
+        }
+    }
+
+    /// One that is none of the program's, as a table, is not looked at.
+    fn open(&mut self, path: &Path) {
+        if let Some(&file) = self.names.get(path) {
+            self.opened.insert(path.to_owned(), file);
+        }
+    }
+
+    fn change(&mut self, path: &Path, change: impl FnOnce(usize) -> Change) {
+        let file = self.opened(path);
+        let change = change(file.bytes.len());
+        change.apply(&mut file.bytes);
+        file.pending.push(change);
+    }
+
+    /// The file that was last opened there: it may have another name by now, or none.
+    fn opened(&mut self, path: &Path) -> &mut File {
+        let file = self.opened.get(path);
+        let file = file.unwrap_or_else(|| panic!("{} was never opened", path.display()));
+        &mut self.files[*file]
+    }
+
+    fn rename(&mut self, change: NameChange) {
+        change.apply(&mut self.names, &mut self.folders);
+        self.pending.push(change);
+    }
+
+    fn make(&mut self, path: &Path) {
+        let ancestors: Vec<_> = path.ancestors().filter(|path| *path != "").collect();
+        for folder in ancestors.into_iter().rev() {
+            if !self.folders.contains(folder) {
+                self.rename(NameChange::Folder(folder.to_owned()));
+            }
+        }
+    }
+
+    /// What is there after the power went, by its names.
+    pub fn after(&self, mut fate: Fate) -> BTreeMap<PathBuf, Vec<u8>> {
+        let (mut names, mut folders) = (self.safe_names.clone(), self.safe_folders.clone());
+        for change in &self.pending {
+            if fate.keeps() {
+                change.apply(&mut names, &mut folders);
+            }
+        }
+        let is_reached = |path: &Path| {
+            let mut above = path.ancestors().skip(1).filter(|folder| *folder != "");
+            above.all(|folder| folders.contains(folder))
+        };
+        names.retain(|path, _| is_reached(path));
+        let mut bytes = |file: usize| self.files[file].after(&mut fate);
+        names.into_iter().map(|(path, file)| (path, bytes(file))).collect()
+    }
+}
+
+impl File {
+    fn after(&self, fate: &mut Fate) -> Vec<u8> {
+        let mut bytes = self.safe.clone();
+        for change in self.pending.iter().flat_map(Change::pieces) {
+            if fate.keeps() {
+                change.apply(&mut bytes);
+            }
+        }
+        bytes
+    }
+}
+
+fn at(step: &Step) -> usize {
+    usize::try_from(step.number).unwrap()
+}
