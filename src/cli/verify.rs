@@ -40,8 +40,8 @@ pub(crate) struct Verify {
     /// Check SHA-256s too, beside the MD5s and in the same pass; every archive of the table needs one
     #[arg(long, value_parser = BoolishValueParser::new())]
     sha256: bool,
-    /// Go on with a check of folders that was interrupted: what it found right is not read again
-    /// while it is unchanged. Keeps notes in the folder's `.cxr`
+    /// Go on with a check of folders that was interrupted: what it has read is not read again while
+    /// it is unchanged. Keeps notes in the folder's `.cxr`
     #[arg(long, value_parser = BoolishValueParser::new())]
     resume: bool,
     /// Read in folders only what was last found right longer ago than this: `12h`, `7d`. Keeps notes

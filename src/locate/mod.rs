@@ -87,4 +87,7 @@ pub enum Flaw {
     /// The bytes could not be read.
     #[error("something that cannot be read")]
     Unreadable,
+    /// What it was is not known any more: an earlier run found it.
+    #[error("something wrong")]
+    Noted,
 }

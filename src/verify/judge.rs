@@ -57,6 +57,20 @@ pub(super) enum Remedy<'a> {
     Unlisted,
 }
 
+impl<'a> Remedy<'a> {
+    /// For a file that ought to be an archive and has this verdict; `content` is the one of which it
+    /// has the bytes.
+    pub(super) const fn of(verdict: Verdict, content: Option<&'a Archive>) -> Self {
+        match (verdict, content) {
+            (Verdict::Ok, _) => Self::Nothing,
+            (Verdict::Incomplete, _) => Self::Continue,
+            (Verdict::Foreign, Some(content)) => Self::Rename(content),
+            (Verdict::Foreign, None) => Self::Replace,
+            _ => Self::Repair,
+        }
+    }
+}
+
 /// From so many zeros on, a gzip's end is not what was compressed but what was never written: a
 /// page of memory or a block of a disk.
 const NEVER_WRITTEN: u64 = 4096;
@@ -122,11 +136,7 @@ fn wrong<'a>(archive: &'a Archive, seen: &Observation) -> Judgement<'a> {
             None => (Verdict::Corrupt, differs(archive, seen)),
         }),
     };
-    let remedy = match verdict {
-        Verdict::Incomplete => Remedy::Continue,
-        Verdict::Foreign => Remedy::Replace,
-        _ => Remedy::Repair,
-    };
+    let remedy = Remedy::of(verdict, None);
     Judgement { verdict, archive: Some(archive), detail: Some(detail), remedy }
 }
 

@@ -33,7 +33,7 @@ pub use notes::NotesRequest;
 pub use remote::{MirrorsRequest, verify_mirrors};
 
 use self::check::unreadable;
-use self::notes::{Before, Notes};
+use self::notes::{Before, Belief, Notes};
 use self::read::Trouble;
 use self::targets::{Target, targets};
 use self::turns::Task;
@@ -94,9 +94,9 @@ impl VerifyRequest {
 pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel) -> Report {
     let start = Instant::now();
     let mut targets = targets(request);
-    let notes =
-        request.notes.as_ref().map(|notes| Notes::open(notes, request.sha256, &targets, listener));
-    let before = notes.as_ref().map(|notes| leave_out(&mut targets, notes));
+    let locates = request.locate && !request.quick;
+    let notes = request.notes.as_ref().map(|notes| Notes::open(notes, request, &targets, listener));
+    let before = notes.as_ref().map(|notes| leave_out(&mut targets, notes, locates));
     let bytes = targets.iter().map(Target::size).fold(0, u64::saturating_add);
     listener.on(Event::Planned { archives: targets.len(), bytes });
     let engine = Engine::for_this_machine();
@@ -105,20 +105,27 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
         .with_sha256(request.sha256)
         .limited(&throttle);
     let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
-    let settle = |index: usize, report: ArchiveReport| {
-        // Of a file whose reading was interrupted nothing is known.
-        let is_known = report.verdict != Verdict::Error || !cancel.is_cancelled();
+    let note = |index: usize, report: &ArchiveReport, is_located: bool| {
         if let (Some(notes), Some(before)) = (&notes, &before)
-            && let Some(before) = before[index].as_ref().filter(|_| is_known)
+            && let Some(before) = &before[index]
         {
-            notes.keep(before, &report);
+            notes.keep(before, report, is_located);
+        }
+    };
+    let settle = |index: usize, report: ArchiveReport| {
+        // Of a file whose reading was interrupted nothing more is known.
+        let is_unlocated = locates && locate::is_broken(&report);
+        let is_open = report.verdict == Verdict::Error || is_unlocated;
+        if !is_open || !cancel.is_cancelled() {
+            note(index, &report, locates);
         }
         listener.on(Event::Settled(reports[index].get_or_init(|| report)));
     };
     let broken = Mutex::new(Vec::new());
-    let locates = request.locate && !request.quick;
     check_all(&targets, &checker, request.readers, request.quick, |index, report| {
-        if locates && locate::is_broken(&report) {
+        let is_settled = matches!(targets[index], Target::Settled(_));
+        if locates && !is_settled && locate::is_broken(&report) {
+            note(index, &report, false);
             broken.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
         } else {
             settle(index, report);
@@ -136,15 +143,23 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
 }
 
 /// Settles those that need not be read again; of the others, what they are before they are read.
-fn leave_out<'a>(targets: &mut [Target<'a>], notes: &Notes<'_>) -> Vec<Option<Before<'a>>> {
+fn leave_out<'a>(
+    targets: &mut [Target<'a>],
+    notes: &Notes<'_>,
+    locates: bool,
+) -> Vec<Option<Before<'a>>> {
     let settle = |target: &mut Target<'a>| {
         let Target::File { path, expected: Some(archive), .. } = target else { return None };
-        match notes.believe(path, archive) {
-            Ok(report) => {
-                *target = Target::Settled(Box::new(report));
+        match notes.believe(path, archive, locates) {
+            Belief::Settled(report) => {
+                *target = Target::Settled(report);
                 None
             }
-            Err(before) => before,
+            Belief::Unlocated(report, before) => {
+                *target = Target::Unlocated(report);
+                Some(before)
+            }
+            Belief::Unread(before) => before,
         }
     };
     targets.iter_mut().map(settle).collect()
@@ -166,7 +181,9 @@ fn check_all<'a>(
                 settle(index, glance::glance(path, *expected, checker.catalog()));
             }
             Target::File { path, expected, .. } => files.push((index, (path.as_path(), *expected))),
-            Target::Settled(report) => settle(index, (**report).clone()),
+            Target::Settled(report) | Target::Unlocated(report) => {
+                settle(index, (**report).clone());
+            }
         }
     }
     let (numbers, tasks): (Vec<usize>, Vec<Task<'_, 'a>>) = files.into_iter().unzip();
@@ -178,7 +195,7 @@ impl Target<'_> {
     fn size(&self) -> u64 {
         match self {
             Self::File { size, .. } => *size,
-            Self::Settled(_) => 0,
+            Self::Settled(_) | Self::Unlocated(_) => 0,
         }
     }
 
@@ -186,7 +203,7 @@ impl Target<'_> {
     fn unchecked(&self) -> ArchiveReport {
         match self {
             Self::File { path, expected, .. } => unreadable(path, *expected, &Trouble::Cancelled),
-            Self::Settled(report) => (**report).clone(),
+            Self::Settled(report) | Self::Unlocated(report) => (**report).clone(),
         }
     }
 }

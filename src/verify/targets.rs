@@ -27,6 +27,8 @@ pub(super) enum Target<'a> {
     },
     /// There is nothing to read.
     Settled(Box<ArchiveReport>),
+    /// It was read before, and is wrong: it is still to be found out where.
+    Unlocated(Box<ArchiveReport>),
 }
 
 /// Everything to look at, in the order of the request and of the catalogue.

@@ -75,6 +75,98 @@ fn what_has_changed_since_is_read_again() {
     assert_eq!(report.verdicts(), ["corrupt", "ok"]);
 }
 
+/// Both archives with a wrong bit in them.
+fn spoilt() -> (Sandbox, Vec<Archive>) {
+    let (sandbox, all) = filled();
+    for archive in &all {
+        sandbox.put(Path::new("data").join(&archive.name), archive.flipped(200_000));
+    }
+    sandbox.table_with_sha256s(&all);
+    (sandbox, all)
+}
+
+/// A check of the folder by a table with SHA-256s, which leaves its events in a file.
+fn resume(sandbox: &Sandbox, words: &[&str]) -> Cxr {
+    let verify = sandbox.cxr(["verify", "data", "--resume", "--format", "json"]).args(words);
+    verify.args(["--events", "events", "--checksums", "table.tsv"])
+}
+
+/// What an archive has been put through, as the events say.
+fn activities(sandbox: &Sandbox, name: &str) -> Vec<String> {
+    let events = fs::read_to_string(sandbox.path("events")).unwrap();
+    let events =
+        events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let begun = events.filter(|event| event["event"] == "begun" && event["archive"] == name);
+    begun.map(|event| event["activity"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Ends a slow pass when its notes say this of the first archive.
+fn interrupt(sandbox: &Sandbox, says: &str) {
+    let mut running = resume(sandbox, &["--limit-rate", "4M"]).spawn();
+    running.until(says, || {
+        let notes = notes(&sandbox.data().join(".cxr"));
+        notes.iter().any(|note| {
+            let is_first = note.to_string_lossy().contains(NAMES[0]);
+            is_first && fs::read_to_string(note).is_ok_and(|text| text.contains(says))
+        })
+    });
+    running.kill();
+}
+
+#[test]
+fn what_was_found_wrong_is_not_hashed_again() {
+    let (sandbox, all) = spoilt();
+    let before = verify(&sandbox, &all, &[]).report(1);
+    interrupt(&sandbox, "\"located\":false");
+    let report = resume(&sandbox, &[]).report(1);
+    assert_eq!(activities(&sandbox, NAMES[0]), ["locate"]);
+    assert_eq!(activities(&sandbox, NAMES[1]), ["verify", "locate"]);
+    let (before, line) = (before.line(NAMES[0]), report.line(NAMES[0]));
+    for field in ["verdict", "detail", "next", "damage", "actual_size"] {
+        assert_eq!(line.value[field], before.value[field], "{field}{}", report.shown());
+    }
+    // That pass has come to its end.
+    resume(&sandbox, &[]).run().exits(1);
+    assert_eq!(activities(&sandbox, NAMES[0]), ["verify", "locate"]);
+}
+
+#[test]
+fn what_is_wrong_is_told_again_with_its_place_and_without_reading() {
+    let (sandbox, all) = spoilt();
+    let before = verify(&sandbox, &all, &[]).report(1);
+    interrupt(&sandbox, "\"located\":true");
+    let report = resume(&sandbox, &[]).report(1);
+    assert_eq!(activities(&sandbox, NAMES[0]), [""; 0]);
+    assert_eq!(activities(&sandbox, NAMES[1]), ["locate"]);
+    let (before, line) = (before.line(NAMES[0]), report.line(NAMES[0]));
+    line.is("corrupt").because(&before.detail()).because("found so").because("unchanged since");
+    assert!(!before.value["damage"].as_array().unwrap().is_empty());
+    for field in ["next", "damage", "actual_size"] {
+        assert_eq!(line.value[field], before.value[field], "{field}{}", report.shown());
+    }
+    assert!(line.value["actual_md5"].is_null(), "{}", report.shown());
+}
+
+#[test]
+fn what_was_found_wrong_is_read_again_where_it_has_changed_or_more_is_asked_for() {
+    for (words, mends, status) in [(&["--sha256"][..], false, 1), (&[], true, 1)] {
+        let (sandbox, all) = spoilt();
+        interrupt(&sandbox, "\"located\":true");
+        if mends {
+            sandbox.put_archive(&all[0]);
+        }
+        let report = resume(&sandbox, words).report(status);
+        report.line(NAMES[0]).is(if mends { "ok" } else { "corrupt" });
+        assert_eq!(activities(&sandbox, NAMES[0])[0], "verify");
+    }
+    // Lately is not enough: what is wrong was not verified.
+    let (sandbox, _) = spoilt();
+    interrupt(&sandbox, "\"located\":true");
+    fs::remove_file(sandbox.path("data/.cxr/pass")).unwrap();
+    resume(&sandbox, &["--since", "1h"]).run().exits(1);
+    assert_eq!(activities(&sandbox, NAMES[0])[0], "verify");
+}
+
 #[test]
 fn what_was_verified_lately_is_not_read_again() {
     let (sandbox, all) = filled();

@@ -12,11 +12,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use self::note::{Note, Pass};
+use self::note::{Note, Pass, Wrong};
+use super::VerifyRequest;
 use super::advice::folder_of;
 use super::check::blank;
+use super::locate::is_broken;
 use super::targets::Target;
-use crate::catalog::Archive;
+use crate::catalog::{Archive, Catalog};
 use crate::disk::{self, DiskError, Folder, Stamp};
 use crate::event::{Event, Listener};
 use crate::hash::Chain;
@@ -27,7 +29,7 @@ use crate::verdict::Verdict;
 /// Which notes are believed, and where else they may be kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NotesRequest {
-    /// Go on with the pass that was interrupted: what it has verified is not read again.
+    /// Go on with the pass that was interrupted: what it has read is not read again.
     pub resume: bool,
     /// What was verified no longer ago than this is not read again.
     pub since: Option<Duration>,
@@ -38,6 +40,7 @@ pub struct NotesRequest {
 /// The notes of all folders that are checked.
 pub(super) struct Notes<'a> {
     request: &'a NotesRequest,
+    catalog: &'a Catalog,
     sha256: bool,
     listener: &'a dyn Listener,
     folders: BTreeMap<PathBuf, Places>,
@@ -49,6 +52,16 @@ struct Places {
     places: Vec<Folder>,
     /// The number of the pass that is under way, if there is one.
     pass: Option<u64>,
+}
+
+/// What is believed of a file.
+pub(super) enum Belief<'a> {
+    /// It is not to be read again: its report.
+    Settled(Box<ArchiveReport>),
+    /// It is wrong, and still to be found out where.
+    Unlocated(Box<ArchiveReport>, Before<'a>),
+    /// Nothing. It is to be read; as it was before, if it is a file.
+    Unread(Option<Before<'a>>),
 }
 
 /// A file that is to be read, as it was before.
@@ -63,12 +76,13 @@ impl<'a> Notes<'a> {
     /// The notes of every folder in which a target lies.
     pub(super) fn open(
         request: &'a NotesRequest,
-        sha256: bool,
+        check: &'a VerifyRequest,
         targets: &[Target<'_>],
         listener: &'a dyn Listener,
     ) -> Self {
-        let mut notes =
-            Self { request, sha256, listener, folders: BTreeMap::new(), now: SystemTime::now() };
+        let VerifyRequest { catalog, sha256, .. } = check;
+        let (folders, now) = (BTreeMap::new(), SystemTime::now());
+        let mut notes = Self { request, catalog, sha256: *sha256, listener, folders, now };
         for target in targets {
             if let Target::File { path, expected: Some(archive), .. } = target {
                 let dir = folder_of(archive, path);
@@ -95,49 +109,63 @@ impl<'a> Notes<'a> {
         places
     }
 
-    /// The report of a file that is not to be read again; else what is known of it now.
+    /// What is believed of a file.
     pub(super) fn believe<'t>(
         &self,
         path: &Path,
         archive: &'t Archive,
-    ) -> Result<ArchiveReport, Option<Before<'t>>> {
-        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file).ok_or(None)?;
+        locates: bool,
+    ) -> Belief<'t> {
+        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+        let Some(metadata) = metadata else { return Belief::Unread(None) };
         let (dir, stamp) = (folder_of(archive, path), Stamp::of(&metadata));
-        let age = self.folders.get(&dir).and_then(|places| self.age(places, archive, &stamp));
-        let Some(age) = age else {
-            return Err(Some(Before { archive, dir, path: path.to_owned(), stamp }));
+        let known = self.folders.get(&dir).and_then(|places| self.known(places, archive, &stamp));
+        let before = Before { archive, dir, path: path.to_owned(), stamp };
+        let Some((age, note)) = known else { return Belief::Unread(Some(before)) };
+        let ago = units::duration(age);
+        let Some(wrong) = note.wrong() else {
+            return Belief::Settled(Box::new(ArchiveReport {
+                actual_size: Some(stamp.size()),
+                bytes_reused: stamp.size(),
+                detail: Some(format!("verified {ago} ago, unchanged since")),
+                ..blank(path, Some(archive), Verdict::Ok)
+            }));
         };
-        let detail = format!("verified {} ago, unchanged since", units::duration(age));
-        Ok(ArchiveReport {
-            actual_size: Some(stamp.size()),
-            bytes_reused: stamp.size(),
-            detail: Some(detail),
-            ..blank(path, Some(archive), Verdict::Ok)
-        })
+        let mut report = Box::new(wrong.report(path, archive, self.catalog, &stamp));
+        if locates && !wrong.is_located() && is_broken(&report) {
+            return Belief::Unlocated(report, before);
+        }
+        let detail = report.detail.take().map_or_else(String::new, |detail| detail + "; ");
+        report.detail = Some(format!("{detail}found so {ago} ago, unchanged since"));
+        Belief::Settled(report)
     }
 
-    /// How long ago the file was verified as this archive, where that is believed.
-    fn age(&self, places: &Places, archive: &Archive, stamp: &Stamp) -> Option<Duration> {
+    /// The note on the file, where it is believed, and how old it is.
+    fn known(&self, places: &Places, archive: &Archive, stamp: &Stamp) -> Option<(Duration, Note)> {
         let note = places.latest(archive).filter(|note| note.holds(archive, stamp, self.sha256))?;
         // What is yet to come was noted by a clock that was wrong.
         let age = self.now.duration_since(note.time()).ok();
         let is_of_this_pass = places.pass.is_some() && note.pass() == places.pass;
         let is_recent = self.request.since.is_some_and(|since| age.is_some_and(|age| age <= since));
-        (is_of_this_pass || is_recent).then(|| age.unwrap_or_default())
+        let is_believed = is_of_this_pass || (is_recent && note.wrong().is_none());
+        is_believed.then(|| (age.unwrap_or_default(), note))
     }
 
-    /// Notes what became of a file. One that has changed since it was looked at is not noted.
-    pub(super) fn keep(&self, before: &Before<'_>, report: &ArchiveReport) {
+    /// Notes what became of a file, and whether it is known where it is broken. One that has changed
+    /// since it was looked at is not noted.
+    pub(super) fn keep(&self, before: &Before<'_>, report: &ArchiveReport, is_located: bool) {
         let Before { archive, dir, path, stamp } = before;
         let Some(places) = self.folders.get(dir) else { return };
-        let is_ok = report.verdict == Verdict::Ok;
         let is_same = fs::metadata(path).is_ok_and(|now| Stamp::of(&now) == *stamp);
-        // What is wrong needs a note only where an earlier one says otherwise.
-        if (is_ok && !is_same) || (!is_ok && places.latest(archive).is_none()) {
+        let is_ok = report.verdict == Verdict::Ok;
+        let wrong = places.pass.filter(|_| is_same).and_then(|_| Wrong::new(report, is_located));
+        // Of what is wrong the next pass wants to know nothing, unless an earlier note says otherwise.
+        let is_needed = if is_ok { is_same } else { places.latest(archive).is_some() };
+        if !is_needed && wrong.is_none() {
             return;
         }
         let sha256 = report.actual_sha256.filter(|_| self.sha256);
-        let note = Note::new(archive, *stamp, is_ok, sha256, places.pass);
+        let note = Note::new(archive, *stamp, is_ok, wrong, sha256, places.pass);
         // A power cut must not take the bytes and leave the note.
         let safe = if is_ok { disk::sync_file(path) } else { Ok(()) };
         let written = safe.and_then(|()| places.write(|folder| note.write(folder, archive)));

@@ -1,13 +1,20 @@
 //! A note on one archive, and on a pass.
 
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use crate::catalog::Archive;
+use crate::catalog::{Archive, Catalog};
 use crate::digest::Sha256;
 use crate::disk::{self, DiskError, Folder, Kept, Stamp};
+use crate::locate::{Damage, Flaw};
+use crate::report::ArchiveReport;
+use crate::verdict::Verdict;
+use crate::verify::advice::advice;
+use crate::verify::check::blank;
+use crate::verify::judge::Remedy;
 
 /// A note is shorter than this, in bytes; a longer file is none.
 const LIMIT: usize = 4096;
@@ -21,9 +28,24 @@ pub(super) struct Note {
     #[serde(flatten)]
     stamp: Stamp,
     ok: bool,
+    /// What is wrong, for the pass that found it.
+    wrong: Option<Wrong>,
     /// Seconds since 1970.
     time: u64,
     pass: Option<u64>,
+}
+
+/// What is wrong with a file, to be told again.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Wrong {
+    verdict: Verdict,
+    /// The MD5 of what is there.
+    md5: Option<String>,
+    detail: Option<String>,
+    /// Where, from one byte to another, in which member of the tar.
+    damage: Vec<(u64, u64, Option<String>)>,
+    /// It was found out where, as far as that can be.
+    located: bool,
 }
 
 /// A pass that has not come to its end.
@@ -38,12 +60,13 @@ impl Note {
         archive: &Archive,
         stamp: Stamp,
         ok: bool,
+        wrong: Option<Wrong>,
         sha256: Option<Sha256>,
         pass: Option<u64>,
     ) -> Self {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let sha256 = sha256.map(|sha256| sha256.to_string());
-        Self { md5: archive.md5.to_string(), sha256, stamp, ok, time, pass }
+        Self { md5: archive.md5.to_string(), sha256, stamp, ok, wrong, time, pass }
     }
 
     /// The note on the archive that is kept for the folder, if there is one.
@@ -55,15 +78,21 @@ impl Note {
         write(&folder.kept(archive, Kept::Note), self)
     }
 
-    /// Whether it says that this very file is the archive, by its SHA-256 as well where that is
-    /// asked for.
+    /// Whether it says of this very file that it is the archive, by its SHA-256 as well where that
+    /// is asked for; or what is wrong with it, by the same digests.
     pub(super) fn holds(&self, archive: &Archive, stamp: &Stamp, sha256: bool) -> bool {
         let expected = archive.sha256.map(|sha256| sha256.to_string());
         let has_sha256 = expected.is_some() && self.sha256 == expected;
-        self.ok
-            && self.stamp == *stamp
-            && self.md5 == archive.md5.to_string()
-            && (has_sha256 || !sha256)
+        let says = match self.wrong {
+            None => self.ok && (has_sha256 || !sha256),
+            Some(_) => !self.ok && self.sha256.is_some() == sha256,
+        };
+        says && self.stamp == *stamp && self.md5 == archive.md5.to_string()
+    }
+
+    /// What is wrong with the file, if that is what it says.
+    pub(super) const fn wrong(&self) -> Option<&Wrong> {
+        self.wrong.as_ref()
     }
 
     pub(super) fn time(&self) -> SystemTime {
@@ -73,6 +102,60 @@ impl Note {
     pub(super) const fn pass(&self) -> Option<u64> {
         self.pass
     }
+}
+
+impl Wrong {
+    /// Of a file that was read to its end and is not right.
+    pub(super) fn new(report: &ArchiveReport, located: bool) -> Option<Self> {
+        let places = report.damage.iter();
+        let place = |damage: &Damage| {
+            let Range { start, end } = damage.range;
+            (start, end, damage.member.clone())
+        };
+        is_of_read(report.verdict).then(|| Self {
+            verdict: report.verdict,
+            md5: report.actual_md5.map(|md5| md5.to_string()),
+            detail: report.detail.clone(),
+            damage: places.map(place).collect(),
+            located,
+        })
+    }
+
+    pub(super) const fn is_located(&self) -> bool {
+        self.located
+    }
+
+    /// The report that it was, of the file at the path, which was not read.
+    pub(super) fn report(
+        &self,
+        path: &Path,
+        archive: &Archive,
+        catalog: &Catalog,
+        stamp: &Stamp,
+    ) -> ArchiveReport {
+        // Whatever else stands in the note is none that was written here.
+        let verdict = if is_of_read(self.verdict) { self.verdict } else { Verdict::Corrupt };
+        let md5 = self.md5.as_ref().and_then(|md5| md5.parse().ok());
+        let content = md5.and_then(|md5| catalog.archives().get(catalog.by_md5(&md5)?));
+        let places = self.damage.iter().cloned();
+        let damage = places.map(|(start, end, member)| Damage {
+            range: start..end,
+            member,
+            flaw: Flaw::Noted,
+        });
+        ArchiveReport {
+            actual_size: Some(stamp.size()),
+            detail: self.detail.clone(),
+            next: advice(Remedy::of(verdict, content), Some(archive), path),
+            damage: damage.collect(),
+            ..blank(path, Some(archive), verdict)
+        }
+    }
+}
+
+/// The verdicts on what was read and is not right.
+const fn is_of_read(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Incomplete | Verdict::Corrupt | Verdict::Foreign)
 }
 
 impl Pass {
