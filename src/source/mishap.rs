@@ -82,13 +82,22 @@ fn certificate(why: &CertificateError) -> String {
         Why::NotValidForName | Why::NotValidForNameContext { .. } => {
             format!("{why}; it is for another host")
         }
-        _ => format!(
-            "{why}; a proxy that opens TLS, or a server with an authority of its own, needs its CA's certificate with --cacert"
-        ),
+        Why::UnknownIssuer => format!("nobody who is trusted here has signed it; {AUTHORITY}"),
+        Why::Other(other) if other.to_string().contains(OF_AUTHORITY) => OF_ITS_OWN.to_owned(),
+        _ => format!("{why}; {AUTHORITY}"),
     }
 }
 
 const EXPIRED: &str = "it has expired, or the clock of this machine is wrong";
+const AUTHORITY: &str = "a proxy that opens TLS, or a server with an authority of its own, needs \
+                         its CA's certificate with --cacert";
+
+/// What webpki calls it when a server shows the certificate of an authority, as `openssl req -x509`
+/// makes it by default. Its errors come through as words only.
+const OF_AUTHORITY: &str = "CaUsedAsEndEntity";
+const OF_ITS_OWN: &str = "it is that of an authority, which is none for a server: the server needs \
+                          one that the authority has signed, or one made with \
+                          basicConstraints=CA:FALSE, to be given with --cacert";
 const NOT_YET: &str = "it is not valid yet, or the clock of this machine is wrong";
 
 fn apart(from: UnixTime, to: UnixTime) -> String {

@@ -96,6 +96,30 @@ fn a_certificate_that_will_not_do_is_refused_at_once_and_in_its_own_words() {
 }
 
 #[test]
+fn a_server_that_is_its_own_authority_is_told_what_it_needs_instead() {
+    for (certificate, is_trusted) in
+        [(Certificate::OwnWord, true), (Certificate::OwnAuthority, false)]
+    {
+        let (sandbox, all) = (Sandbox::new(), archives(1));
+        sandbox.put(format!("served{}", all[0].path()), &*all[0].bytes);
+        let Some(nginx) = Nginx::tls_with(&sandbox, certificate, "") else { return };
+        let fetch = || sandbox.fetch_from(&nginx.base(), &all);
+        let alone = fetch().report(3);
+        let words = ["nobody who is trusted here", "it is that of an authority"];
+        alone.only().because(words[usize::from(!is_trusted)]).because("--cacert");
+        let own = sandbox.path("nginx-tls/server.pem");
+        let outcome = fetch().arg("--cacert").arg(own).run();
+        if is_trusted {
+            outcome.exits(0).report().all_ok();
+        } else {
+            let report = outcome.exits(3).report();
+            report.only().because("basicConstraints=CA:FALSE").because("has signed");
+            assert!(!report.only().detail().contains("CaUsed"), "{}", report.shown());
+        }
+    }
+}
+
+#[test]
 fn an_authority_of_the_systems_is_trusted_wherever_the_system_has_it() {
     let Some((_, _, outcome)) = over_tls(Certificate::Good) else { return };
     outcome.exits(0);

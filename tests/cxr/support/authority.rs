@@ -25,6 +25,10 @@ pub enum Certificate {
     NotYet,
     /// That it is another one, with an escape sequence in its name.
     OtherHost,
+    /// That it is this machine, signed by nobody else.
+    OwnWord,
+    /// The same, and that it may sign for others, as `openssl req -x509` has it.
+    OwnAuthority,
 }
 
 /// The least that `openssl ca` wants to know.
@@ -76,14 +80,23 @@ impl Authority {
         {
             made.sign(which);
         }
+        for (which, may_sign) in
+            [(Certificate::OwnWord, "FALSE"), (Certificate::OwnAuthority, "TRUE")]
+        {
+            made.openssl(&format!(
+                "req -x509 {KEY} -keyout {which:?}.key -out {which:?}.pem -days 2 -subj /CN=x \
+                 -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+                 -addext basicConstraints=critical,CA:{may_sign}"
+            ));
+        }
         made
     }
 
     fn sign(&self, which: Certificate) {
         let (from, to) = match which {
-            Certificate::Good | Certificate::OtherHost => ("200101000000Z", "491231000000Z"),
             Certificate::Expired => ("190101000000Z", "200101000000Z"),
             Certificate::NotYet => ("400101000000Z", "410101000000Z"),
+            _ => ("200101000000Z", "491231000000Z"),
         };
         let names = if which == Certificate::OtherHost { "other" } else { "this" };
         self.openssl(&format!("req {KEY} -keyout {which:?}.key -out {which:?}.csr -subj /CN=x"));
