@@ -89,8 +89,8 @@ fn certificate(why: &CertificateError) -> String {
 }
 
 const EXPIRED: &str = "it has expired, or the clock of this machine is wrong";
-const AUTHORITY: &str = "a proxy that opens TLS, or a server with an authority of its own, needs \
-                         its CA's certificate with --cacert";
+const AUTHORITY: &str = "a proxy that opens TLS, or a server with an authority of its own, \
+                         needs its CA's certificate with --cacert";
 
 /// What webpki calls it when a server shows the certificate of an authority, as `openssl req -x509`
 /// makes it by default. Its errors come through as words only.
