@@ -5,8 +5,20 @@ use crate::locate::Damage;
 use crate::transfer::{Mending, Why};
 use crate::units;
 
-/// What was mended, or why nothing was; nothing where nothing had to be.
+/// What was mended, or why nothing was, and who had given what was wrong; nothing where nothing had
+/// to be done.
 pub(super) fn words(mending: &Mending) -> Option<String> {
+    let words = [done(mending), blame(mending)].into_iter().flatten().collect::<Vec<_>>();
+    Some(words.join("; ")).filter(|words| !words.is_empty())
+}
+
+/// Who had given what was wrong.
+fn blame(mending: &Mending) -> Option<String> {
+    let names = mending.wrong.join(" and ");
+    (!names.is_empty()).then(|| format!("wrong bytes came from {names}"))
+}
+
+fn done(mending: &Mending) -> Option<String> {
     match &mending.failed {
         None if mending.fetched + mending.compared == 0 => None,
         None => Some(format!("mended: {}", work(mending))),

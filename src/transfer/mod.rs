@@ -4,6 +4,7 @@
 //! one for each archive in hand, which read back, compare digests and rename; and one that syncs
 //! parts every few seconds, so that a power cut costs little.
 
+mod blame;
 mod chunks;
 mod clients;
 mod connection;

@@ -18,6 +18,10 @@ use super::undo::Undo;
 use crate::catalog::Archive;
 use crate::digest::Digest;
 use crate::disk::{self, DiskError, File, Folder, Kept, crash_point};
+use crate::hash::Engine;
+
+/// Bytes hashed at a time.
+const BLOCK: u64 = 256 * 1024;
 
 /// A part, its journal, and what was in it where it is a file of the user's.
 #[derive(Debug)]
@@ -183,9 +187,39 @@ impl Part {
 
     /// The sources that gave bytes of a range.
     pub fn givers(&self, range: Range<u64>) -> Vec<String> {
+        self.given(range).into_iter().map(|(_, giver)| giver).collect()
+    }
+
+    /// The same, with what each gave.
+    pub fn given(&self, range: Range<u64>) -> Vec<(Range<u64>, String)> {
         let journal = self.journal();
-        let givers = journal.origins().within(range).into_iter();
-        givers.map(|(_, name)| name.to_owned()).collect()
+        let given = journal.origins().within(range).into_iter();
+        given.map(|(range, name)| (range, name.to_owned())).collect()
+    }
+
+    /// The digest of a range that is written; `None` once it is over.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says.
+    pub(super) fn digest(
+        &self,
+        engine: &Engine,
+        range: Range<u64>,
+        is_over: impl Fn() -> bool,
+    ) -> Result<Option<Digest>, DiskError> {
+        let mut stream = engine.stream();
+        let mut at = range.start;
+        while at < range.end {
+            if is_over() {
+                return Ok(None);
+            }
+            let length = usize::try_from((range.end - at).min(BLOCK)).unwrap_or(0);
+            let block = self.read(at, length)?;
+            at += block.len() as u64;
+            stream.push(block);
+        }
+        Ok(Some(stream.finish()))
     }
 
     /// The sources that gave what is written.

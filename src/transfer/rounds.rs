@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::blame::Exchanged;
 use super::front::End;
 use super::journal::Recovered;
 use super::mending::{Mender, Mending, Setback, Why};
@@ -30,6 +31,8 @@ pub(super) struct Rounds<'a> {
     /// It was begun anew because it could not be read.
     replaced: bool,
     mending: Mending,
+    /// What was given and is no longer part of it.
+    exchanged: Exchanged,
     /// What is kept of the present round's wrong bytes already.
     copy: Option<PathBuf>,
     /// So many of the first bytes are right though the rest cannot be mended.
@@ -69,6 +72,7 @@ impl<'a> Rounds<'a> {
             doubted: false,
             replaced: false,
             mending: Mending::default(),
+            exchanged: Exchanged::default(),
             copy: None,
             proven: 0,
             returned: None,
@@ -159,8 +163,9 @@ impl<'a> Rounds<'a> {
         }
         let mut mender = Mender::new(self.transfer, self.archive, self.job, size)?;
         let result = mender.run();
-        let Mender { done, lost, copy, proven, .. } = mender;
+        let Mender { done, lost, copy, proven, exchanged, .. } = mender;
         self.mending.add(done);
+        self.exchanged.add(exchanged);
         lost.iter().for_each(|range| self.reused.remove(range));
         self.copy = copy.or(self.copy.take());
         match result {
@@ -175,7 +180,8 @@ impl<'a> Rounds<'a> {
     }
 
     /// The digest is right: the part becomes the archive.
-    fn verified(&self, digest: Digest) -> Result<Ending, DiskError> {
+    fn verified(&mut self, digest: Digest) -> Result<Ending, DiskError> {
+        self.mending.wrong = self.exchanged.wrong(self.transfer, self.job);
         let size = lock(&self.transfer.schedule).chunks(self.archive).size().unwrap_or_default();
         let target = self.transfer.folder.archive(&self.job.archive);
         if self.transfer.options.keep_corrupt && target.symlink_metadata().is_ok() {
@@ -266,6 +272,7 @@ impl<'a> Rounds<'a> {
     /// Begins again with what is right of the beginning, and follows what comes.
     fn begin_again(&mut self, source: usize) -> Result<End, DiskError> {
         lock(&self.transfer.schedule).call_off(self.archive);
+        self.exchanged.note(self.transfer, self.job, 0..u64::MAX);
         let kept = self.set_aside()?;
         let done = kept.written.clone();
         self.job.wait_for_writers().begin_again(kept)?;

@@ -95,6 +95,48 @@ fn the_second_source_makes_good_what_the_first_corrupts() {
     sandbox.has(&all[1]);
 }
 
+/// What the line says at its end of the source that gave wrong bytes.
+fn blames(server: &Server) -> String {
+    format!("wrong bytes came from {}/", server.base())
+}
+
+#[test]
+fn who_gave_the_wrong_bytes_is_named_and_nobody_else() {
+    // The first, or the second: the wrong byte lies in what each gives.
+    for is_first in [true, false] {
+        let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+        let (first, second) = (Server::with(&all), Server::with(&all));
+        let (bad, at) = if is_first { (&first, 100_000) } else { (&second, 1_500_000) };
+        bad.does(Fault::Flip { at }.first(8));
+        first.does(Fault::Status(404).after(4).first(20));
+        let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "-c", "1"]);
+        let report = fetch.chunk(300_000).report(0);
+        let detail = report.only().because(&blames(bad)).detail();
+        assert!(detail.ends_with(&blames(bad)), "{detail}");
+        sandbox.has(&all[0]);
+    }
+}
+
+#[test]
+fn who_gave_another_archive_is_named_once_another_gives_the_right_one() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let (first, second) = (Server::with(&all), Server::with(&all));
+    for server in [&first, &second] {
+        server.does(Fault::NoRanges);
+    }
+    first.does(Fault::Flip { at: 100_000 });
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
+    let report = fetch.report(0);
+    report.only().because(&blames(&first));
+    sandbox.has(&all[0]);
+    // With one source there is nobody to be told from another.
+    first.behaves();
+    std::fs::remove_dir_all(sandbox.data()).unwrap();
+    first.does(Fault::Flip { at: 100_000 }.first(1));
+    let report = sandbox.fetch(&first, &all).report(0);
+    assert!(!report.only().detail().contains("came from"), "{}", report.shown());
+}
+
 #[test]
 fn two_versions_of_an_archive_are_never_mixed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
@@ -105,6 +147,7 @@ fn two_versions_of_an_archive_are_never_mixed() {
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "-c", "1"]);
     let outcome = fetch.chunk(300_000).run();
     outcome.exits(0).says("all bytes came and their MD5 is");
+    outcome.report().only().because(&blames(&first));
     sandbox.has(&all[0]);
     // All that it is made of in the end is from the second.
     assert!(second.sent() >= all[0].size(), "{} sent{outcome}", second.sent());

@@ -15,6 +15,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
+use super::blame::Exchanged;
 use super::front::End;
 use super::{Job, Transfer, lock};
 use crate::digest::Digest;
@@ -65,6 +66,8 @@ pub(super) struct Mender<'a> {
     hash: Hash<'a>,
     /// Who gave bytes of the present damage.
     gave: Vec<String>,
+    /// What was exchanged.
+    pub(super) exchanged: Exchanged,
     /// What was done so far.
     pub(super) done: Mending,
     /// Bytes that are no longer those that were here at first.
@@ -101,6 +104,7 @@ impl<'a> Mender<'a> {
             course: Course::new(size, most),
             hash: Hash::new(transfer.engine),
             gave: Vec::new(),
+            exchanged: Exchanged::default(),
             done: Mending::default(),
             lost: RangeSet::new(),
             copy: None,
@@ -240,6 +244,7 @@ impl<'a> Mender<'a> {
         }
         self.keep_copy()?;
         let avoided = self.avoided(&range);
+        self.exchanged.note(self.transfer, self.job, range.clone());
         let part = self.job.part();
         self.gave.extend(part.givers(range.clone()));
         part.lose(range.clone())?;
@@ -308,16 +313,9 @@ impl<'a> Mender<'a> {
 
     /// The digest of a range.
     fn sum(&self, range: Range<u64>) -> Result<Digest, Setback> {
-        let part = self.job.part();
-        let mut stream = self.transfer.engine.stream();
-        let mut at = range.start;
-        while at < range.end {
-            let length = usize::try_from((range.end - at).min(BLOCK)).unwrap_or(0);
-            let block = part.read(at, length)?;
-            at += block.len() as u64;
-            stream.push(block);
-        }
-        Ok(stream.finish())
+        let is_over = || self.transfer.is_over();
+        let digest = self.job.part().digest(self.transfer.engine, range, is_over)?;
+        digest.ok_or(Setback::End(End::Cancelled))
     }
 }
 

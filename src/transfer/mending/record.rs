@@ -18,6 +18,9 @@ pub struct Mending {
     pub compared: u64,
     /// Why it came to nothing, if it did.
     pub failed: Option<Why>,
+    /// The sources whose bytes were wrong, by their names, where there are several and the archive
+    /// is right by now.
+    pub wrong: Vec<String>,
 }
 
 /// Why mending came to nothing.
@@ -54,11 +57,12 @@ impl Mending {
 
     /// Adds what was done later.
     pub(in crate::transfer) fn add(&mut self, later: Self) {
-        let Self { damages, fetched, compared, failed } = later;
+        let Self { damages, fetched, compared, failed, wrong } = later;
         let room = REMEMBERED.saturating_sub(self.damages.len());
         self.damages.extend(damages.into_iter().take(room));
         self.fetched += fetched;
         self.compared += compared;
         self.failed = failed;
+        self.wrong.extend(wrong);
     }
 }
