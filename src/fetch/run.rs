@@ -16,7 +16,7 @@ use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::report::ArchiveReport;
 use crate::source::{ClientError, Source};
-use crate::transfer::{Ending, Halt, Options, Outcome, Plan, Transfer};
+use crate::transfer::{self, Ending, Halt, Options, Outcome, Plan, Transfer};
 use crate::verdict::Verdict;
 use crate::verify::Checker;
 
@@ -86,6 +86,7 @@ impl Run<'_> {
         for (index, archive) in self.archives.iter().enumerate() {
             let misfit = match survey::look(self.folder, archive, !self.request.recheck) {
                 Here::Verified { path, size } => {
+                    self.tidy(archive);
                     reports.settle(index, self.verified_before(archive, path, size));
                     continue;
                 }
@@ -154,11 +155,18 @@ impl Run<'_> {
             let unknown = (wrong || !report.damage.is_empty())
                 && archive.size.is_none()
                 && !self.request.dry_run;
-            let size =
-                unknown.then(|| probe::size(archive, self.sources, &self.options.client)).flatten();
+            let ask = || probe::size(archive, self.sources, &self.options.client, self.cancel);
+            let size = unknown.then(ask).flatten();
             // The receiver lives as long as it expects messages.
             let _ = messages.send(Message::Checked(index, Box::new(report), size));
         });
+    }
+
+    /// Nothing more is to be fetched of an archive. What cannot be removed takes room, and no more.
+    fn tidy(&self, archive: &Archive) {
+        if self.hold.is_some() {
+            let _ = transfer::tidy(self.folder, archive);
+        }
     }
 
     fn verified_before(&self, archive: &Archive, path: PathBuf, size: u64) -> ArchiveReport {
@@ -266,9 +274,14 @@ impl<'a> Conductor<'a> {
         match report.verdict {
             Verdict::Ok => {
                 self.keep_receipt(&run.archives[index], &path);
+                run.tidy(&run.archives[index]);
                 reports.settle(index, *report);
             }
             Verdict::Error if report.damage.is_empty() => reports.settle(index, *report),
+            _ if run.cancel.is_cancelled() => {
+                let next = Some("the same command goes on".to_owned());
+                reports.settle(index, ArchiveReport { next, ..*report });
+            }
             _ => {
                 let length = report.actual_size.or_else(|| Some(path.metadata().ok()?.len()));
                 let misfit = length.map(|length| (path, length));

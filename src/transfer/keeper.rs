@@ -35,15 +35,14 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
         }
     }
 
-    /// Waits for an archive that nobody keeps; `None` at the end.
+    /// Waits for an archive that nobody keeps; `None` at the end. A run that is being ended may
+    /// still add some, which get their outcomes too.
     fn next(&self) -> Option<usize> {
         let mut schedule = lock(&self.transfer.schedule);
         loop {
-            // One that is not begun any more has its outcome all the same.
             match schedule.keep() {
                 Ok(archive) => return Some(archive),
                 Err(closed) if closed => return None,
-                Err(_) if self.transfer.is_over() => return None,
                 Err(_) => schedule = self.transfer.wait(schedule, None),
             }
         }

@@ -42,7 +42,7 @@ pub use journal::{Original, Recovered};
 pub use mending::{Mending, Why};
 pub use origins::Origins;
 pub use outcome::{Ending, Halt, Outcome, Plan, Returned};
-pub use part::{Part, Unfinished, look};
+pub use part::{Part, Unfinished, look, tidy};
 pub use reading::{Done, Errand, ReadEnding, Reader, Wish, read};
 pub use retry::Policy;
 pub use throttle::Throttle;

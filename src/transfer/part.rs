@@ -65,6 +65,20 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
     Some(Unfinished { recovered, allocated: disk::allocated(&metadata) })
 }
 
+/// Removes what is unfinished of an archive that is here and right: a run that ended just before it
+/// would have done so leaves it. A file of the user's stays.
+///
+/// # Errors
+///
+/// Whatever the disk says.
+pub fn tidy(folder: &Folder, archive: &Archive) -> Result<(), DiskError> {
+    if look(folder, archive).is_some_and(|here| here.recovered.original.is_some()) {
+        return Ok(());
+    }
+    disk::remove(&salvage(&folder.kept(archive, Kept::Part)))?;
+    Kept::UNFINISHED.iter().try_for_each(|&kept| disk::remove(&folder.kept(archive, kept)))
+}
+
 impl Part {
     /// Opens the part of an archive, made if absent, with what is to be kept of it.
     ///

@@ -85,6 +85,28 @@ fn no_clock_decides_anything() {
 }
 
 #[test]
+fn what_was_unfinished_of_an_archive_that_is_here_by_now_is_removed() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    for receipt in [false, true] {
+        server.does(Fault::Status(404).after(2));
+        std::fs::rename(sandbox.data().join(&all[0].name), sandbox.path("away")).ok();
+        sandbox.fetch(&server, &all).args(["-c", "1"]).chunk(50_000).run().exits(3);
+        sandbox.own_file(".part");
+        server.behaves();
+        if receipt {
+            std::fs::rename(sandbox.path("away"), sandbox.data().join(&all[0].name)).unwrap();
+        } else {
+            sandbox.put_archive(&all[0]);
+        }
+        let outcome = sandbox.fetch(&server, &all).run();
+        outcome.exits(0).report().all_ok();
+        let left = sandbox.files("data/.cxr");
+        assert_eq!(left.len(), 2, "the lock and the receipt: {left:?}");
+    }
+}
+
+#[test]
 fn recheck_trusts_no_receipt() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);

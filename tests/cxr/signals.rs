@@ -185,3 +185,20 @@ fn a_full_device_under_the_report_is_told() {
     assert!(!output.status.success(), "a report that was lost is no success");
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panic"));
 }
+
+#[test]
+fn a_check_that_ends_after_the_signal_holds_nothing_up() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    // One is on its way. The other is wrong, and how long it should be is asked for in vain.
+    server.does(Fault::Throttle { rate: 50_000 }.on(&all[0].path()));
+    server.does(Fault::Silence.on(&all[1].path()));
+    sandbox.put(format!("data/{}", all[1].name), all[1].flipped(1000));
+    let mut running = sandbox.fetch(&server, &all).args(["--connect-timeout", "20"]).spawn();
+    let asked = |archive: &crate::support::Archive| !server.hits_on(&archive.path()).is_empty();
+    running.until("both to be asked for", || all.iter().all(asked));
+    running.signal(Signal::INT);
+    let outcome = running.wait_for(Duration::from_secs(10));
+    let report = outcome.exits(130).report();
+    assert_eq!(report.lines().len(), 2, "{}", report.shown());
+}
