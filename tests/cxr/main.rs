@@ -58,6 +58,8 @@ mod sha256;
 mod signals;
 mod sources;
 mod status;
+#[cfg(debug_assertions)]
+mod storm;
 mod transport;
 mod verify;
 mod walker;

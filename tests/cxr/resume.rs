@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives, random};
+use crate::support::{Archive, DAMAGES, Fault, NAMES, Sandbox, Server, archive, archives, random};
 
 /// Bytes of a chunk in these tests.
 const CHUNK: u64 = 128 << 10;
@@ -146,44 +146,6 @@ fn interrupted_it_loses_next_to_nothing() {
     // Neither chunk was whole: each is kept as far as it came.
     assert!(report.only().reused() > all[0].size() / 3, "{}", report.shown());
 }
-
-/// A way to damage a file.
-type Damage = fn(&Path, &mut fastrand::Rng);
-
-const DAMAGES: [(&str, Damage); 8] = [
-    ("deleted", |path, _| fs::remove_file(path).unwrap()),
-    ("emptied", |path, _| fs::write(path, "").unwrap()),
-    ("cut", |path, random| {
-        let length = fs::metadata(path).unwrap().len();
-        let file = fs::File::options().write(true).open(path).unwrap();
-        file.set_len(random.u64(0..=length)).unwrap();
-    }),
-    ("zeroed", |path, _| {
-        let length = fs::metadata(path).unwrap().len();
-        fs::write(path, vec![0; usize::try_from(length).unwrap()]).unwrap();
-    }),
-    ("a bit flipped", |path, random| {
-        let mut bytes = fs::read(path).unwrap();
-        if let Some(at) = (!bytes.is_empty()).then(|| random.usize(0..bytes.len())) {
-            bytes[at] ^= 1 << random.u32(0..8);
-        }
-        fs::write(path, bytes).unwrap();
-    }),
-    ("garbage", |path, random| {
-        let mut bytes = vec![0; 5000];
-        random.fill(&mut bytes);
-        fs::write(path, bytes).unwrap();
-    }),
-    ("longer", |path, random| {
-        let mut bytes = fs::read(path).unwrap();
-        bytes.extend(std::iter::repeat_with(|| random.u8(..)).take(3_000_000));
-        fs::write(path, bytes).unwrap();
-    }),
-    ("a folder in its place", |path, _| {
-        fs::remove_file(path).unwrap();
-        fs::create_dir(path).unwrap();
-    }),
-];
 
 #[test]
 fn whatever_is_damaged_the_result_is_right() {

@@ -2,6 +2,7 @@
 
 mod archive;
 mod authority;
+mod damage;
 mod hole;
 mod mount;
 mod names;
@@ -20,6 +21,7 @@ mod terminal;
 
 pub use archive::{Archive, NAMES, archive, archives, large, stored};
 pub use authority::{Authority, Certificate};
+pub use damage::DAMAGES;
 pub use hole::Hole;
 pub use mount::SmallDisk;
 pub use names::{NameServer, Names};

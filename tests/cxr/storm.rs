@@ -1,0 +1,237 @@
+//! Everything that can go wrong, mixed at random: servers that fail, kills at crash points, between
+//! operations and at any moment, a disk that refuses, restarts, damaged parts and journals. Whatever
+//! comes together, nothing bad is ever under a final name or called `ok`, and in the end every
+//! archive is right.
+//!
+//! `CXR_TESTS_SECONDS` makes it longer, `CXR_TESTS_ROUND` gives one round again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use rustix::process::Signal;
+
+use crate::crash::crash_points;
+use crate::support::{Archive, Cxr, DAMAGES, Fault, Lie, Outcome, Rule, Sandbox, Server};
+use crate::support::{archive, random};
+
+/// How long it lasts by default, at least one round.
+const SECONDS: u64 = 8;
+
+/// What a machine is called: another name is another boot.
+const HOSTS: [&str; 3] = ["", "after-a-restart", "elsewhere"];
+
+fn number(variable: &str) -> Option<u64> {
+    let value = std::env::var(variable).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("no number: {variable}={value}")))
+}
+
+/// One round: some archives, and what befalls them.
+struct Round {
+    random: Rng,
+    sandbox: Sandbox,
+    server: Server,
+    archives: Vec<Archive>,
+    /// By archive, a file of the user's that was under its name.
+    mine: Vec<Option<Vec<u8>>>,
+    table: PathBuf,
+    points: Vec<String>,
+    /// Something in `.cxr` was damaged: what is put back of a file of the user's may be wrong.
+    damaged: bool,
+}
+
+impl Round {
+    fn new(seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let count = random.usize(1..=2);
+        let archives: Vec<_> =
+            (1..=count).map(|number| archive(number, random.usize(1..=3))).collect();
+        let (sandbox, server) = (Sandbox::new(), Server::with(&archives));
+        let mine: Vec<_> = archives.iter().map(|archive| mine(archive, &mut random)).collect();
+        for (archive, mine) in archives.iter().zip(&mine) {
+            if let Some(mine) = mine {
+                sandbox.put(Path::new("data").join(&archive.name), mine);
+            }
+        }
+        let with_sizes: Vec<_> = archives.iter().map(|archive| (archive, "")).collect();
+        let table = if random.bool() {
+            sandbox.table(&archives)
+        } else {
+            sandbox.table_with_sizes(&with_sizes)
+        };
+        let points = crash_points().into_iter().collect();
+        Self { random, sandbox, server, archives, mine, table, points, damaged: false }
+    }
+
+    fn play(&mut self) {
+        for trouble in 0..self.random.usize(1..=6) {
+            self.server.behaves();
+            for _ in 0..self.random.usize(0..=2) {
+                let fault = self.fault();
+                // Not the bytes of another archive.
+                let shown: String = format!("{fault:?}").chars().take(100).collect();
+                eprintln!("{trouble}: the server: {shown}");
+                self.server.does(fault);
+            }
+            let outcome = self.run(trouble);
+            let signal_or_status =
+                outcome.was_killed() || matches!(outcome.status, Some(0 | 1 | 3 | 130 | 143));
+            outcome.expect(signal_or_status, "an end that a user may see");
+            self.is_safe(&outcome);
+            if self.random.u32(..3) == 0 {
+                self.damage(trouble);
+            }
+        }
+        self.server.behaves();
+        let outcome = self.fetch().run();
+        outcome.exits(0).report().all_ok();
+        self.archives.iter().for_each(|archive| self.sandbox.has(archive));
+        let left = self.sandbox.files("data/.cxr");
+        let unfinished = |file: &&PathBuf| {
+            let ending = file.extension().and_then(|ending| ending.to_str());
+            matches!(ending, Some("part" | "journal" | "undo"))
+        };
+        let unfinished: Vec<_> = left.iter().filter(unfinished).collect();
+        outcome.expect(unfinished.is_empty(), format_args!("nothing to be left: {unfinished:?}"));
+    }
+
+    fn fetch(&mut self) -> Cxr {
+        let random = &mut self.random;
+        let mut cxr = self.sandbox.fetch_with(&self.table).args(["--from", &self.server.base()]);
+        cxr = cxr.args(["-c", &random.usize(1..=4).to_string()]).chunk(random.u64(20_000..500_000));
+        for option in ["--keep-corrupt", "--recheck"] {
+            if random.u32(..4) == 0 {
+                cxr = cxr.arg(option);
+            }
+        }
+        cxr.env("CXR_TRIAL_SYNC_MS", random.u64(3..100).to_string())
+            .env("CXR_TRIAL_STILL_MS", "1")
+            .env("CXR_TRIAL_HOST", HOSTS[random.usize(..HOSTS.len())])
+    }
+
+    /// A run to some end.
+    fn run(&mut self, trouble: usize) -> Outcome {
+        let mut cxr = self.fetch();
+        let random = &mut self.random;
+        let count = random.u64(..60);
+        let rule = match random.u32(..6) {
+            0 => {
+                let point = self.points[random.usize(..self.points.len())].clone();
+                eprintln!("{trouble}: dies at {point}");
+                cxr = cxr.dies_at(&point, random.u32(1..4));
+                String::new()
+            }
+            1 => format!("change * die after={count}"),
+            2 => format!("write .part torn after={}", count / 3),
+            3 => {
+                let operation =
+                    ["write", "append", "sync", "rename", "sync-folder", "close", "read"];
+                let error = ["EIO", "ENOSPC", "EDQUOT"][random.usize(..3)];
+                format!("{} * {error} after={count}", operation[random.usize(..7)])
+            }
+            _ => String::new(),
+        };
+        if !rule.is_empty() {
+            eprintln!("{trouble}: {rule}");
+            cxr = cxr.disk(&rule);
+        }
+        let mut running = cxr.spawn();
+        if random.bool() {
+            let signal = if random.bool() { Signal::KILL } else { Signal::INT };
+            let wait = Duration::from_millis(random.u64(..200));
+            eprintln!("{trouble}: {signal:?} after {wait:?}");
+            thread::sleep(wait);
+            if running.is_running() {
+                running.signal(signal);
+            }
+        }
+        running.wait()
+    }
+
+    /// A way for the server to misbehave, for some requests.
+    fn fault(&mut self) -> Rule {
+        let random = &mut self.random;
+        let after = random.u64(..300_000);
+        let fault = match random.u32(..14) {
+            0 => Fault::Reset { after },
+            1 => Fault::Close { after },
+            2 => Fault::Status(503),
+            3 => Fault::Status(404),
+            4 => Fault::Page("<html><title>Sign in</title></html>"),
+            5 => Fault::Empty,
+            6 => Fault::NoRanges,
+            7 => Fault::ShortPart { less: after },
+            8 => Fault::Extra { bytes: after },
+            9 => Fault::Flip { at: after },
+            10 => Fault::NoLength,
+            11 => Fault::ContentRange(Lie::Start(3)),
+            12 => Fault::Other(archive(9, 1).bytes),
+            _ => Fault::Throttle { rate: random.u64(1..8) << 20 },
+        };
+        fault.after(random.u32(..4)).first(random.u32(1..5))
+    }
+
+    /// Nothing but the archive or the user's own file is under a final name, and what was called
+    /// `ok` is right.
+    #[track_caller]
+    fn is_safe(&self, outcome: &Outcome) {
+        for (archive, mine) in self.archives.iter().zip(&self.mine) {
+            let found = fs::read(self.sandbox.data().join(&archive.name)).ok();
+            let is_archive = found.as_ref() == Some(&*archive.bytes);
+            let is_theirs = found.is_none() || found == *mine || mine.is_some() && self.damaged;
+            let name = &archive.name;
+            outcome.expect(is_archive || is_theirs, format_args!("nothing bad under {name}"));
+            if !outcome.stdout.is_empty() {
+                let report = outcome.report();
+                // A run that could not begin has no line for any archive.
+                let lines = report.lines();
+                let line = lines.iter().find(|line| line.value["name"] == *name);
+                let called_ok = line.is_some_and(|line| line.verdict() == "ok");
+                outcome.expect(is_archive || !called_ok, format_args!("{name} not to be ok"));
+            }
+        }
+    }
+
+    /// Damages a file of the program's own.
+    fn damage(&mut self, trouble: usize) {
+        let files = self.sandbox.files("data/.cxr");
+        let Some(file) = self.random.choice(&files) else { return };
+        // A folder in its place is named to the user, who has to move it.
+        let (name, damage) = DAMAGES[self.random.usize(..DAMAGES.len() - 1)];
+        eprintln!("{trouble}: {}: {name}", file.display());
+        damage(&self.sandbox.path("data/.cxr").join(file), &mut self.random);
+        self.damaged = true;
+    }
+}
+
+/// What a user may have under the name of an archive: mostly nothing.
+fn mine(archive: &Archive, random: &mut Rng) -> Option<Vec<u8>> {
+    let at = random.usize(1..archive.bytes.len());
+    match random.u32(..8) {
+        0 => Some(archive.bytes[..at].to_vec()),
+        1 => Some(archive.flipped(at)),
+        2 => Some([&archive.flipped(at)[..], b"and more"].concat()),
+        3 => Some(archive.flipped(at / 2)[..at].to_vec()),
+        4 => Some(b"something else".to_vec()),
+        _ => None,
+    }
+}
+
+#[test]
+fn whatever_comes_together_the_result_is_right() {
+    if let Some(seed) = number("CXR_TESTS_ROUND") {
+        return Round::new(seed).play();
+    }
+    let mut random = random();
+    let lasts = Duration::from_secs(number("CXR_TESTS_SECONDS").unwrap_or(SECONDS));
+    let (begun, mut rounds) = (Instant::now(), 0);
+    while rounds == 0 || begun.elapsed() < lasts {
+        let seed = random.u64(..);
+        eprintln!("round {rounds}: CXR_TESTS_ROUND={seed}");
+        Round::new(seed).play();
+        rounds += 1;
+    }
+    eprintln!("{rounds} rounds");
+}
