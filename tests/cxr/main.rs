@@ -19,6 +19,7 @@ mod checksums;
 mod content;
 #[cfg(debug_assertions)]
 mod crash;
+mod damages;
 mod disk;
 mod environment;
 mod escapes;

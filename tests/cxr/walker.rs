@@ -139,24 +139,10 @@ fn archives_of_python_are_walked() {
     }
 }
 
-/// How wide the ranges are. With `CXR_TESTS_FLIPS` so many bits are flipped in an archive of so
-/// many MiB, `300:64` for one, and the widths are printed.
+/// In an archive of the usual kind.
 #[test]
 fn ranges_are_narrow() {
-    let asked = std::env::var("CXR_TESTS_FLIPS").ok();
-    let asked = asked.as_deref().unwrap_or("40:2");
-    let (flips, mebibytes) = asked.split_once(':').unwrap();
-    let images = mebibytes.parse::<usize>().unwrap() * 5 / 2;
-    let archive = archive(1, images);
-    let widths = assert_walks("images", &archive.bytes, flips.parse().unwrap());
+    let widths = assert_walks("images", &archive(1, 5).bytes, 40);
     let at = |share: usize| widths[(widths.len() - 1) * share / 100];
-    eprintln!(
-        "{} flips in {} bytes: median {}, 95 of 100 {}, widest {}",
-        widths.len(),
-        archive.size(),
-        at(50),
-        at(95),
-        at(100)
-    );
     assert!(at(50) < 10_000 && at(95) < 20_000, "{widths:?}");
 }

@@ -19,7 +19,7 @@ mod schema;
 mod server;
 mod terminal;
 
-pub use archive::{Archive, NAMES, archive, archives, large, stored};
+pub use archive::{Archive, NAMES, archive, archives, large, large_of_noise, stored};
 pub use authority::{Authority, Certificate};
 pub use damage::DAMAGES;
 pub use hole::Hole;
