@@ -10,7 +10,8 @@
 //!   the name of an error (`EIO`), `short` for half of the bytes, `die`, or `torn`: half of the
 //!   bytes, and then it dies.
 //! - `CXR_TRIAL_SYNC_MS=N` is how often parts are synced, `CXR_TRIAL_BEAT_MS=N` how often an owner
-//!   gives a sign of life, `CXR_TRIAL_STILL_MS=N` how long it must give none to be given up.
+//!   gives a sign of life, `CXR_TRIAL_STILL_MS=N` how long it must give none to be given up,
+//!   `CXR_TRIAL_PATIENCE_MS=N` how long a source may be slow.
 //! - `CXR_TRIAL_LOCKS=off` grants every lock of the operating system.
 //! - `CXR_TRIAL_HOST=NAME` makes this another host.
 //! - `CXR_TRIAL_RECORD=FILE` appends a line of JSON for every operation that was done.

@@ -230,7 +230,7 @@ impl<'a> Flight<'a> {
         let at = self.rest.start;
         self.job.part().write(at, &batch)?;
         let mut schedule = lock(&self.transfer.schedule);
-        let rest = schedule.advance(self.lease);
+        let rest = schedule.advance(self.lease, Instant::now());
         let done = schedule.chunks(self.lease.archive).total_done();
         drop(schedule);
         self.rest = rest.ok_or(Trouble::Moot)?;

@@ -61,6 +61,9 @@ use schedule::{Lease, Schedule};
 /// How often parts are put on the disk: what a power cut can cost.
 const SYNC: Duration = Duration::from_secs(5);
 
+/// How long a source may be slow before another one is tried: a connection begins slowly.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How long a run that is being ended waits for its connections to write what they have.
 const LANDING: Duration = Duration::from_millis(1500);
 
@@ -146,6 +149,8 @@ impl<'a> Transfer<'a> {
         if let Some(hold) = hold {
             hold.on_loss(wake());
         }
+        let (chunk, policy) = (options.chunk, options.policy);
+        let patience = disk::pace("CXR_TRIAL_PATIENCE_MS", PATIENCE);
         Self {
             folder,
             hold,
@@ -155,7 +160,7 @@ impl<'a> Transfer<'a> {
             listener,
             cancel,
             throttle: options.throttle(listener),
-            schedule: Mutex::new(Schedule::new(sources.len(), options.chunk, options.policy)),
+            schedule: Mutex::new(Schedule::new(sources.len(), chunk, policy, patience)),
             changed,
             plans: Mutex::default(),
             jobs: Mutex::default(),

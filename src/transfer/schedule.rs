@@ -8,6 +8,7 @@
 mod entry;
 mod failure;
 mod mending;
+mod speed;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use entry::{Entry, State};
+use speed::Speeds;
 
 use super::chunks::Chunks;
 use super::retry::Policy;
@@ -71,6 +73,7 @@ pub(super) enum Reaction {
 pub(super) struct Schedule {
     entries: Vec<Entry>,
     gates: Vec<Gate>,
+    speeds: Speeds,
     policy: Policy,
     chunk: u64,
     leases: u64,
@@ -78,10 +81,12 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule for so many sources and for chunks of so many bytes.
-    pub(super) fn new(sources: usize, chunk: u64, policy: Policy) -> Self {
+    /// A schedule for so many sources and for chunks of so many bytes. A source that is slow is
+    /// borne for so long before another one is tried.
+    pub(super) fn new(sources: usize, chunk: u64, policy: Policy, patience: Duration) -> Self {
         let gates = vec![Gate::default(); sources];
-        Self { entries: Vec::new(), gates, policy, chunk, leases: 0, closed: false }
+        let speeds = Speeds::new(sources, patience);
+        Self { entries: Vec::new(), gates, speeds, policy, chunk, leases: 0, closed: false }
     }
 
     /// Adds an archive of which `done` is here. Its number is how many were added before.
@@ -190,8 +195,8 @@ impl Schedule {
         order
     }
 
-    /// The source that can be asked for the archive first, the preferred among equals; `None` if
-    /// all are given up.
+    /// The source that can be asked for the archive first, the preferred among those that are not
+    /// much slower than others; `None` if all are given up.
     fn source_for(&self, index: usize, now: Instant) -> Option<(usize, Opening)> {
         let entry = &self.entries[index];
         let rank = |opening| match opening {
@@ -200,12 +205,29 @@ impl Schedule {
             Opening::Later => (2, None),
         };
         let asked = entry.open();
-        asked
+        let asked: Vec<(usize, Opening)> = asked
             .filter_map(|source| {
                 let standing = entry.standings[source].opens(now)?;
                 Some((source, standing.and(self.gates[source].opens(now))))
             })
-            .min_by_key(|&(_, opening)| rank(opening))
+            .collect();
+        let open = asked.iter().filter(|(_, opening)| *opening == Opening::Now);
+        match self.speeds.choose(open.map(|(source, _)| *source), now) {
+            Some(source) => Some((source, Opening::Now)),
+            None => asked.into_iter().min_by_key(|&(_, opening)| rank(opening)),
+        }
+    }
+
+    /// Whether a lease is to end here: its source is slow, and another one may do better.
+    fn leaves(&mut self, lease: &Lease, now: Instant) -> bool {
+        let entry = &self.entries[lease.archive];
+        let others: Vec<usize> = entry
+            .open()
+            .filter(|&source| source != lease.source && !entry.standings[source].sends_whole)
+            .filter(|&source| entry.standings[source].opens(now) == Some(Opening::Now))
+            .filter(|&source| self.gates[source].opens(now) == Opening::Now)
+            .collect();
+        self.speeds.leaves(lease.id, others, now)
     }
 
     fn halve(&mut self, id: u64, now: Instant) -> Option<Lease> {
@@ -226,6 +248,7 @@ impl Schedule {
         let id = self.leases;
         self.leases += 1;
         self.gates[source].enter();
+        self.speeds.begin(id, source, now);
         let entry = &self.entries[archive];
         let (size, round) = (entry.chunks.size(), entry.round);
         let suspicious = entry.standings[source].suspicious;
@@ -274,21 +297,29 @@ impl Schedule {
     /// A lease is about to write so many bytes. Gives how many of them are its own by now; `None`
     /// if nobody wants it any more.
     pub(super) fn claim(&mut self, lease: &Lease, bytes: u64) -> Option<u64> {
-        self.current(lease)?.chunks.claim(lease.id, bytes)
+        let own = self.current(lease)?.chunks.claim(lease.id, bytes)?;
+        self.speeds.bring(lease.id, own);
+        Some(own)
     }
 
-    /// What a lease claimed is written. Gives where it goes on and where it ends by now; `None`
-    /// if nobody wants it any more.
-    pub(super) fn advance(&mut self, lease: &Lease) -> Option<Range<u64>> {
+    /// What a lease claimed is written. Gives where it goes on and where it ends by now, which is
+    /// here if its source is too slow; `None` if nobody wants it any more.
+    pub(super) fn advance(&mut self, lease: &Lease, now: Instant) -> Option<Range<u64>> {
         let source = lease.source;
         let entry = self.current(lease)?;
         entry.standings[source].progress();
-        entry.chunks.advance(lease.id)
+        let rest = entry.chunks.advance(lease.id)?;
+        if rest.is_empty() || !self.leaves(lease, now) {
+            return Some(rest);
+        }
+        self.entries[lease.archive].chunks.land(lease.id);
+        Some(rest.start..rest.start)
     }
 
     /// A lease ended without a fault. What it did not bring is free again.
     pub(super) fn finish(&mut self, lease: &Lease, delivered: bool, now: Instant) {
         self.gates[lease.source].leave(delivered, now);
+        self.speeds.end(lease.id, now);
         if let Some(entry) = self.current(lease) {
             entry.chunks.land(lease.id);
         }

@@ -201,6 +201,34 @@ fn a_web_page_is_a_reason_for_the_next_source() {
     sandbox.has(&all[0]);
 }
 
+/// A slow source and another one, in this order, after a fetch of 2 MiB from both.
+fn slow_first(rate: u64, other: Option<u64>) -> (Server, Server) {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let (first, second) = (Server::with(&all), Server::with(&all));
+    first.does(Fault::Throttle { rate });
+    if let Some(rate) = other {
+        second.does(Fault::Throttle { rate });
+    }
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "-c", "4"]);
+    fetch.env("CXR_TRIAL_PATIENCE_MS", "1000").report(0).all_ok();
+    sandbox.has(&all[0]);
+    (first, second)
+}
+
+/// A hundred bytes a second would be a stall. This is a hundred times as much, and would take longer
+/// than a test may.
+#[test]
+fn a_slow_source_is_left_for_a_faster_one_in_the_middle_of_a_chunk() {
+    let (first, second) = slow_first(10_000, None);
+    assert!(second.sent() > first.sent(), "{} and {}", first.sent(), second.sent());
+}
+
+#[test]
+fn a_source_that_is_no_faster_is_tried_and_takes_nothing_over() {
+    let (first, second) = slow_first(200_000, Some(200_000));
+    assert!(first.sent() > second.sent(), "{} and {}", first.sent(), second.sent());
+}
+
 #[test]
 fn a_stalling_source_is_followed_by_the_next() {
     let (sandbox, all) = (Sandbox::new(), archives(1));

@@ -1,6 +1,7 @@
 //! One lease of an archive that is read.
 
 use std::ops::Range;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -172,7 +173,7 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
         }
         let mut schedule = lock(&self.readings.schedule);
         schedule.claim(self.lease, untold);
-        schedule.advance(self.lease);
+        schedule.advance(self.lease, Instant::now());
         let done = schedule.chunks(self.lease.archive).total_done();
         drop(schedule);
         self.readings.tell_position(self.job, done);

@@ -5,6 +5,7 @@ use crate::ranges::RangeSet;
 use crate::source::Fault;
 
 const MIB: u64 = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(10);
 const POLICY: Policy = Policy { attempts: 3, base: Duration::from_secs(1) };
 
 fn work(next: Next) -> Lease {
@@ -20,7 +21,7 @@ fn hand(schedule: &mut Schedule) {
 }
 
 fn schedule(sources: usize, jobs: usize, sizes: &[u64]) -> Schedule {
-    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY);
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, PATIENCE);
     for &size in sizes {
         schedule.add(Some(size), RangeSet::new());
     }
@@ -84,7 +85,7 @@ fn attempts_count_only_while_no_new_byte_comes() {
         let lease = work(schedule.next(now));
         schedule.delivers(&lease);
         schedule.claim(&lease, 10);
-        schedule.advance(&lease);
+        schedule.advance(&lease, now);
         let reaction = schedule.fail(&lease, true, &broken, now, 0.0);
         assert_eq!(reaction, Reaction::Again(Duration::from_millis(500)));
         assert_eq!(schedule.next(now), Next::Wait(Some(now + Duration::from_millis(500))));
@@ -175,7 +176,7 @@ fn after_a_mix_up_caches_are_passed_by() {
 /// Bytes `MIB..2 * MIB` of an archive that is all here are to come anew, not from source 0 if
 /// another one can.
 fn losing(sources: usize) -> Schedule {
-    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY);
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, PATIENCE);
     schedule.add(Some(4 * MIB), RangeSet::from_iter([0..4 * MIB; 1]));
     hand(&mut schedule);
     schedule.lose(0, MIB..2 * MIB, vec![0]);
@@ -216,4 +217,25 @@ fn lost_bytes_are_not_taken_from_a_source_that_sends_whole_files() {
     schedule.begin_again(0, 1, RangeSet::new());
     let lease = work(schedule.next(now));
     assert_eq!((lease.source, schedule.whole(&lease)), (1, Some(4 * MIB)));
+}
+
+#[test]
+fn a_slow_lease_ends_where_it_is_and_the_rest_comes_from_elsewhere() {
+    let now = Instant::now();
+    let mut schedule = schedule(2, 1, &[4 * MIB]);
+    let slow = work(schedule.next(now));
+    let bring = |schedule: &mut Schedule, lease: &Lease, bytes, now| {
+        schedule.claim(lease, bytes);
+        schedule.advance(lease, now).unwrap()
+    };
+    assert_eq!(bring(&mut schedule, &slow, 1000, now + PATIENCE / 2), 1000..4 * MIB);
+    let now = now + PATIENCE;
+    assert_eq!(bring(&mut schedule, &slow, 1000, now), 2000..2000);
+    schedule.finish(&slow, true, now);
+    let fast = work(schedule.next(now));
+    assert_eq!((fast.source, fast.range.clone()), (1, 2000..4 * MIB));
+    // What it brings is not counted twice, and nobody goes back.
+    let later = now + 2 * PATIENCE;
+    assert_eq!(bring(&mut schedule, &fast, 2 * MIB, later), 2000 + 2 * MIB..4 * MIB);
+    assert_eq!(schedule.chunks(0).total_done(), 2000 + 2 * MIB);
 }

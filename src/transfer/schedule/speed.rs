@@ -1,0 +1,198 @@
+//! How fast a connection to each source is, and which source is the one to ask. Pure.
+//!
+//! The order of preference stands, but for a source that is slow: another one is then tried, and
+//! gets the work if it is much faster.
+
+use std::time::{Duration, Instant};
+
+/// A source is left for one that is known to be so many times as fast.
+const FASTER: f64 = 2.0;
+
+/// Bytes a second of one connection. Where there are fewer, a source is tried whose speed nobody
+/// knows: a chunk of 32 MiB takes more than a minute.
+const SLOW: f64 = 512.0 * 1024.0;
+
+/// So many bytes tell a speed, however soon they came.
+const ENOUGH: u64 = 1 << 20;
+
+/// The speeds of all sources.
+#[derive(Debug)]
+pub(super) struct Speeds {
+    /// How old a lease must be before its source may be left.
+    patience: Duration,
+    flights: Vec<Flight>,
+    /// Of each source: what its connections brought that have ended, in bytes a second.
+    known: Vec<Option<f64>>,
+    /// Of each source: when it was last decided to try it.
+    tried: Vec<Option<Instant>>,
+}
+
+/// A lease under way.
+#[derive(Debug)]
+struct Flight {
+    lease: u64,
+    source: usize,
+    begun: Instant,
+    brought: u64,
+}
+
+impl Flight {
+    fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.begun)
+    }
+
+    /// Bytes a second; `None` where it is too soon to say.
+    fn speed(&self, now: Instant, patience: Duration) -> Option<f64> {
+        let tells = self.brought >= ENOUGH || self.age(now) >= patience / 4;
+        tells.then(|| self.brought as f64 / self.age(now).as_secs_f64().max(1e-6))
+    }
+}
+
+impl Speeds {
+    pub(super) fn new(sources: usize, patience: Duration) -> Self {
+        let (known, tried) = (vec![None; sources], vec![None; sources]);
+        Self { patience, flights: Vec::new(), known, tried }
+    }
+
+    /// A lease is given.
+    pub(super) fn begin(&mut self, lease: u64, source: usize, now: Instant) {
+        self.flights.push(Flight { lease, source, begun: now, brought: 0 });
+    }
+
+    /// It has brought so many bytes more.
+    pub(super) fn bring(&mut self, lease: u64, bytes: u64) {
+        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.lease == lease) {
+            flight.brought += bytes;
+        }
+    }
+
+    /// It has ended.
+    pub(super) fn end(&mut self, lease: u64, now: Instant) {
+        let Some(index) = self.flights.iter().position(|flight| flight.lease == lease) else {
+            return;
+        };
+        let flight = self.flights.swap_remove(index);
+        if let Some(speed) = flight.speed(now, self.patience) {
+            let before = &mut self.known[flight.source];
+            *before = Some(before.map_or(speed, |before| f64::midpoint(before, speed)));
+        }
+    }
+
+    /// Bytes a second that a connection to the source brings; `None` while nobody knows.
+    fn of(&self, source: usize, now: Instant) -> Option<f64> {
+        let flights = self.flights.iter().filter(|flight| flight.source == source);
+        let speeds = flights.filter_map(|flight| flight.speed(now, self.patience));
+        let (sum, count) =
+            speeds.fold((0.0, 0.0), |(sum, count), speed| (sum + speed, count + 1.0));
+        if count > 0.0 { Some(sum / count) } else { self.known[source] }
+    }
+
+    fn is_in_use(&self, source: usize) -> bool {
+        self.flights.iter().any(|flight| flight.source == source)
+    }
+
+    /// Which of these sources, the preferred first, is the one to ask.
+    pub(super) fn choose(
+        &self,
+        sources: impl IntoIterator<Item = usize>,
+        now: Instant,
+    ) -> Option<usize> {
+        sources.into_iter().reduce(|best, other| {
+            let is_better = match (self.of(best, now), self.of(other, now)) {
+                (Some(best), Some(other)) => other >= FASTER * best,
+                (Some(best), None) => best < SLOW && !self.is_in_use(other),
+                (None, _) => false,
+            };
+            if is_better { other } else { best }
+        })
+    }
+
+    /// Whether a lease is to end here, since one of these others would bring the rest sooner, or
+    /// might.
+    pub(super) fn leaves(
+        &mut self,
+        lease: u64,
+        others: impl IntoIterator<Item = usize>,
+        now: Instant,
+    ) -> bool {
+        let Some(flight) = self.flights.iter().find(|flight| flight.lease == lease) else {
+            return false;
+        };
+        let own = flight.speed(now, self.patience);
+        let Some(own) = own.filter(|_| flight.age(now) >= self.patience) else { return false };
+        for other in others {
+            match self.of(other, now) {
+                Some(speed) if speed >= FASTER * own => return true,
+                None if own < SLOW && !self.is_in_use(other) && !self.was_tried(other, now) => {
+                    self.tried[other] = Some(now);
+                    return true;
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+
+    /// Whether somebody is on the way to it.
+    fn was_tried(&self, source: usize, now: Instant) -> bool {
+        self.tried[source].is_some_and(|at| now.saturating_duration_since(at) < self.patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const MIB: u64 = 1 << 20;
+
+    /// Leases 0, 1, … of these sources, which have each brought so many bytes in twenty seconds.
+    fn speeds(brought: &[(usize, u64)]) -> (Speeds, Instant) {
+        let begun = Instant::now();
+        let mut speeds = Speeds::new(3, 10 * SECOND);
+        for (lease, &(source, bytes)) in (0..).zip(brought) {
+            speeds.begin(lease, source, begun);
+            speeds.bring(lease, bytes);
+        }
+        (speeds, begun + 20 * SECOND)
+    }
+
+    #[test]
+    fn the_order_stands_while_nobody_is_slow() {
+        let (mut speeds, now) = speeds(&[(0, 20 * MIB)]);
+        assert_eq!(speeds.choose([0, 1, 2], now), Some(0));
+        assert!(!speeds.leaves(0, [1, 2], now));
+        assert_eq!(speeds.choose([], now), None);
+    }
+
+    #[test]
+    fn who_is_slow_is_compared_with_one_other_at_a_time() {
+        let (mut speeds, now) = speeds(&[(0, MIB), (0, MIB)]);
+        assert!(speeds.leaves(0, [1], now));
+        assert!(!speeds.leaves(1, [1], now), "one is enough to find out");
+        speeds.end(0, now);
+        assert_eq!(speeds.choose([0, 1], now), Some(1));
+        speeds.begin(2, 1, now);
+        assert_eq!(speeds.choose([0, 1], now), Some(0));
+        // It turns out to be as slow.
+        speeds.bring(1, MIB);
+        speeds.bring(2, MIB);
+        let now = now + 20 * SECOND;
+        assert!(!speeds.leaves(1, [1], now) && !speeds.leaves(2, [0], now));
+        assert_eq!(speeds.choose([0, 1], now), Some(0));
+        // Or to be faster.
+        speeds.bring(2, 4 * MIB);
+        assert!(speeds.leaves(1, [1], now) && !speeds.leaves(2, [0], now));
+        assert_eq!(speeds.choose([0, 1], now), Some(1));
+        speeds.end(2, now);
+        assert_eq!(speeds.choose([0, 1], now), Some(1), "what it was is remembered");
+    }
+
+    #[test]
+    fn nobody_is_left_before_its_time() {
+        let (mut speeds, now) = speeds(&[(0, MIB), (1, 100 * MIB)]);
+        let soon = now.checked_sub(11 * SECOND).unwrap();
+        assert!(!speeds.leaves(0, [1], soon) && speeds.leaves(0, [1], now));
+        assert!(!speeds.leaves(7, [1], now), "there is no such lease");
+    }
+}
