@@ -67,38 +67,32 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
         Command::Fetch(fetch) => {
             let outputs = fetch.outputs.clone();
             let watch = Watch { command: "fetch", settings: &settings, outputs, resume };
-            let taken = Taken::new(&settings);
-            let request =
-                catalog().and_then(|catalog| fetch.request(catalog).map_err(Failure::usage));
-            let taken = match &request {
-                Ok(request) => taken.by_fetch(request),
-                Err(_) => taken,
-            };
-            watch
-                .run(&taken, |listener, cancel| Ok(cxr::fetch::fetch(&request?, listener, cancel)?))
+            watch.run(
+                || fetch.request(catalog()?).map_err(Failure::usage),
+                Taken::by_fetch,
+                |request, listener, cancel| Ok(cxr::fetch::fetch(&request, listener, cancel)?),
+            )
         }
         Command::Verify(verify) => {
             let outputs = verify.outputs.clone();
             let watch = Watch { command: "verify", settings: &settings, outputs, resume };
-            let (taken, background) = (Taken::new(&settings), verify.background);
-            let request =
-                catalog().and_then(|catalog| verify.request(catalog).map_err(Failure::usage));
-            let taken = match &request {
-                Ok(request) => taken.by_verification(request),
-                Err(_) => taken,
-            };
-            watch.run(&taken, |listener, cancel| {
-                if background {
-                    let given = background::give_way().map_err(anyhow::Error::msg);
-                    given.context("--background is not granted")?;
-                }
-                match request? {
-                    Verification::Here(request) => Ok(verify::verify(&request, listener, cancel)),
-                    Verification::Mirrors(request) => {
-                        Ok(verify::verify_mirrors(&request, listener, cancel)?)
+            let background = verify.background;
+            watch.run(
+                || verify.request(catalog()?).map_err(Failure::usage),
+                Taken::by_verification,
+                |request, listener, cancel| {
+                    if background {
+                        let given = background::give_way().map_err(anyhow::Error::msg);
+                        given.context("--background is not granted")?;
                     }
-                }
-            })
+                    Ok(match request {
+                        Verification::Here(request) => verify::verify(&request, listener, cancel),
+                        Verification::Mirrors(request) => {
+                            verify::verify_mirrors(&request, listener, cancel)?
+                        }
+                    })
+                },
+            )
         }
         Command::Selftest(selftest) => checkup::run(selftest, &settings, resume),
         Command::List(List { dir }) => {

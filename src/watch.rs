@@ -29,22 +29,29 @@ pub(crate) struct Watch<'a> {
 }
 
 impl Watch<'_> {
-    /// Does the work and says everywhere what came of it, but not in the place of what is `taken`.
-    /// A run that cannot begin is reported as well.
-    pub(crate) fn run(
+    /// Does what is requested and says everywhere what came of it, but not in the place of what the
+    /// request needs. A run that cannot begin is reported as well.
+    pub(crate) fn run<R>(
         self,
-        taken: &Taken,
-        work: impl FnOnce(&dyn Listener, &Cancel) -> Result<Report, Failure>,
+        request: impl FnOnce() -> Result<R, Failure>,
+        needs: impl FnOnce(Taken, &R) -> Taken,
+        work: impl FnOnce(R, &dyn Listener, &Cancel) -> Result<Report, Failure>,
     ) -> Result<ExitStatus, Failure> {
         let start = Instant::now();
         let messages = Messages::new(self.settings.verbosity);
         let cancel = Cancel::new();
         let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
-        let mut documents = Documents::default();
-        let result = match documents.open(self.command, &self.outputs, taken) {
-            Ok(()) => self.watched(documents.events(), &cancel, work),
-            Err(error) => Err(Failure::usage(error)),
+        let (request, taken) = (request(), Taken::new(self.settings));
+        let taken = match &request {
+            Ok(request) => needs(taken, request),
+            Err(_) => taken,
         };
+        let mut documents = Documents::default();
+        let opened = documents.open(self.command, &self.outputs, &taken);
+        let result = opened.map_err(Failure::usage).and(request).and_then(|request| {
+            let work = |listener: &dyn Listener| work(request, listener, &cancel);
+            self.watched(documents.events(), work)
+        });
         let mut conclusion = Conclusion { messages, status: ExitStatus::Ok };
         let report = match result {
             Ok(report) => {
@@ -78,13 +85,12 @@ impl Watch<'_> {
     fn watched(
         &self,
         events: Option<&EventLog>,
-        cancel: &Cancel,
-        work: impl FnOnce(&dyn Listener, &Cancel) -> Result<Report, Failure>,
+        work: impl FnOnce(&dyn Listener) -> Result<Report, Failure>,
     ) -> Result<Report, Failure> {
         let progress = Progress::start(self.settings.verbosity, self.settings.progress);
         let mut listeners: Vec<&dyn Listener> = vec![&progress];
         listeners.extend(events.map(|events| events as &dyn Listener));
-        let result = work(&Several(listeners), cancel);
+        let result = work(&Several(listeners));
         progress.finish();
         result
     }

@@ -76,8 +76,11 @@ impl Round {
                 self.server.does(fault);
             }
             let outcome = self.run(trouble);
-            let signal_or_status =
-                outcome.was_killed() || matches!(outcome.status, Some(0 | 1 | 3 | 130 | 143));
+            // A signal may come before the program listens to any.
+            let was_early = outcome.signal == Some(2) && outcome.stderr.is_empty();
+            let signal_or_status = outcome.was_killed()
+                || was_early
+                || matches!(outcome.status, Some(0 | 1 | 3 | 130 | 143));
             outcome.expect(signal_or_status, "an end that a user may see");
             self.is_safe(&outcome);
             if self.random.u32(..3) == 0 {
