@@ -11,7 +11,7 @@ use cxr::selftest::{Check, SelftestReport, SelftestRequest, selftest};
 use cxr::verdict::ExitStatus;
 
 use crate::cli::{Format, Selftest, Settings};
-use crate::commands::Failure;
+use crate::failure::Failure;
 use crate::signals::Signals;
 
 /// Runs every check. `again` is the command line that begins anew after a signal.

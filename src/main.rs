@@ -5,6 +5,7 @@ mod checkup;
 mod cli;
 mod commands;
 mod documents;
+mod failure;
 mod github;
 mod signals;
 mod taken;

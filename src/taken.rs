@@ -8,6 +8,7 @@ use cxr::disk::FileId;
 use cxr::escape;
 use cxr::fetch::FetchRequest;
 use cxr::source::SourceSpec;
+use cxr::transfer::Manners;
 use cxr::verify::{MirrorsRequest, VerifyRequest};
 
 use crate::cli::{LineTarget, Outputs, Settings, Verification};
@@ -40,9 +41,7 @@ impl Taken {
     pub(crate) fn by_fetch(mut self, request: &FetchRequest) -> Self {
         self.add_folder(&request.dir, &request.catalog);
         self.add_sources(&request.sources, &request.catalog);
-        self.add(request.limit_rate_file.as_deref(), "the file of --limit-rate-file");
-        self.add(request.cacert.as_deref(), "the file of --cacert");
-        self
+        self.by_asking(&request.manners)
     }
 
     /// And those of a check.
@@ -66,8 +65,12 @@ impl Taken {
 
     fn by_check_of_mirrors(mut self, request: &MirrorsRequest) -> Self {
         self.add_sources(&request.mirrors, &request.catalog);
-        self.add(request.limit_rate_file.as_deref(), "the file of --limit-rate-file");
-        self.add(request.cacert.as_deref(), "the file of --cacert");
+        self.by_asking(&request.manners)
+    }
+
+    fn by_asking(mut self, manners: &Manners) -> Self {
+        self.add(manners.limit_rate_file.as_deref(), "the file of --limit-rate-file");
+        self.add(manners.cacert.as_deref(), "the file of --cacert");
         self
     }
 

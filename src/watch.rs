@@ -12,8 +12,8 @@ use cxr::report::{self, Exporter, Json, Report, Text};
 use cxr::verdict::ExitStatus;
 
 use crate::cli::{Format, Outputs, Settings};
-use crate::commands::Failure;
 use crate::documents::Documents;
+use crate::failure::Failure;
 use crate::github::Job;
 use crate::signals::Signals;
 use crate::taken::Taken;

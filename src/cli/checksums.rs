@@ -6,7 +6,7 @@ use cxr::catalog::{Catalog, SelectError};
 use cxr::interchange;
 use cxr::source::SourceSpec;
 
-use super::arguments::Format;
+use super::settings::Format;
 use super::values::{self, Sources};
 
 /// What `checksums` was told.

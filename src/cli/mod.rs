@@ -1,11 +1,14 @@
 //! The command line. It is read once, without any input or output, and becomes an [`Invocation`].
 
 mod arguments;
+mod asking;
 mod checksums;
 mod environment;
+mod fetch;
 mod man;
 mod outputs;
 mod quote;
+mod settings;
 mod values;
 mod verify;
 
@@ -16,11 +19,14 @@ use clap::{CommandFactory, FromArgMatches};
 use cxr::escape;
 use cxr::source::without_password;
 
-pub(crate) use arguments::{Command, Format, List, Selftest, Settings};
+pub(crate) use arguments::{Command, List, Selftest};
+pub(crate) use checksums::Checksums;
+pub(crate) use fetch::Fetch;
 pub(crate) use man::manual;
 pub(crate) use outputs::{LineTarget, Outputs};
 pub(crate) use quote::command_line;
-pub(crate) use verify::Verification;
+pub(crate) use settings::{Format, Settings};
+pub(crate) use verify::{Verification, Verify};
 
 use arguments::Arguments;
 

@@ -34,9 +34,12 @@ fn fetch_without_options_has_the_promised_defaults() {
     assert_eq!(request.selected.len(), 12);
     assert_eq!(request.dir, std::path::Path::new("."));
     assert_eq!(request.sources, [cxr::source::SourceSpec::Publisher]);
-    assert_eq!((request.jobs.get(), request.connections.get(), request.retries), (12, 12, 8));
-    assert_eq!(request.stall_timeout.as_secs(), 30);
-    assert_eq!((request.limit_rate, request.cacert), (None, None));
+    assert_eq!(
+        (request.jobs.get(), request.connections.get(), request.manners.retries),
+        (12, 12, 8)
+    );
+    assert_eq!(request.manners.stall_timeout.as_secs(), 30);
+    assert_eq!((request.manners.limit_rate, request.manners.cacert), (None, None));
     let switches =
         [request.recheck, request.keep_corrupt, request.wait, request.fail_fast, request.dry_run];
     assert_eq!(switches, [false; 5]);
@@ -76,11 +79,11 @@ fn fetch_takes_every_option() {
     assert_eq!(request.dir, std::path::Path::new("data"));
     let sources: Vec<String> = request.sources.iter().map(ToString::to_string).collect();
     assert_eq!(sources, ["http://a.org/x", "/mnt"]);
-    assert_eq!((request.jobs.get(), request.connections.get(), request.retries), (2, 3, 0));
-    assert_eq!(request.stall_timeout.as_millis(), 1500);
-    assert_eq!(request.connect_timeout.as_secs(), 2);
-    assert_eq!(request.limit_rate.map(std::num::NonZero::get), Some(10 << 20));
-    assert_eq!(request.cacert.as_deref(), Some(std::path::Path::new("ca.pem")));
+    assert_eq!((request.jobs.get(), request.connections.get(), request.manners.retries), (2, 3, 0));
+    assert_eq!(request.manners.stall_timeout.as_millis(), 1500);
+    assert_eq!(request.manners.connect_timeout.as_secs(), 2);
+    assert_eq!(request.manners.limit_rate.map(std::num::NonZero::get), Some(10 << 20));
+    assert_eq!(request.manners.cacert.as_deref(), Some(std::path::Path::new("ca.pem")));
     let switches =
         [request.recheck, request.keep_corrupt, request.wait, request.fail_fast, request.dry_run];
     assert_eq!(switches, [true; 5]);

@@ -10,9 +10,10 @@ use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Archive, Catalog, SelectError};
 use cxr::escape;
 use cxr::source::SourceSpec;
+use cxr::transfer::Manners;
 use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
 
-use super::arguments::Asking;
+use super::asking::Asking;
 use super::environment;
 use super::outputs::Outputs;
 use super::values::{self, Sources};
@@ -113,13 +114,14 @@ impl Verify {
         if mirrors.is_empty() {
             self.see_that_all_have_sha256(catalog.archives())?;
             let what = self.what.iter().map(PathBuf::from).collect();
+            let Manners { limit_rate, limit_rate_file, .. } = self.asking.manners();
             return Ok(Verification::Here(VerifyRequest {
                 readers: self.readers,
                 quick: self.quick,
                 sha256: self.sha256,
                 locate: !self.no_locate,
-                limit_rate: self.asking.limit_rate,
-                limit_rate_file: self.asking.limit_rate_file,
+                limit_rate,
+                limit_rate_file,
                 notes,
                 ..VerifyRequest::new(catalog, what)
             }));
@@ -134,13 +136,7 @@ impl Verify {
             mirrors,
             jobs: self.jobs,
             readers: self.readers,
-            retries: self.asking.retries,
-            stall_timeout: self.asking.stall_timeout,
-            connect_timeout: self.asking.connect_timeout,
-            limit_rate: self.asking.limit_rate,
-            backoff: self.asking.backoff(),
-            limit_rate_file: self.asking.limit_rate_file,
-            cacert: self.asking.cacert,
+            manners: self.asking.manners(),
             quick: self.quick,
             sha256: self.sha256,
         }))

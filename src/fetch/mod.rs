@@ -13,7 +13,7 @@ mod survey;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
@@ -23,8 +23,8 @@ use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::leftovers::{leftovers, words};
 use crate::report::Report;
-use crate::source::{ClientOptions, Source, SourceSpec};
-use crate::transfer::{Options, Policy};
+use crate::source::{Source, SourceSpec};
+use crate::transfer::{Manners, Options};
 use run::Run;
 
 /// What to fetch, whence, whither and how.
@@ -43,20 +43,8 @@ pub struct FetchRequest {
     pub jobs: NonZeroUsize,
     /// Connections in all.
     pub connections: NonZeroUsize,
-    /// Attempts in a row without a new byte before a source is given up for an archive; at least
-    /// one is made.
-    pub retries: u32,
-    /// How long a connection may bring fewer than 100 bytes a second.
-    pub stall_timeout: Duration,
-    /// How long a connection may take to come about.
-    pub connect_timeout: Duration,
-    /// Bytes a second that all connections together may receive.
-    pub limit_rate: Option<NonZeroU64>,
-    /// A file in which another limit may stand: it is looked at every second, and `limit_rate`
-    /// holds while there is no such file or it says `none`.
-    pub limit_rate_file: Option<PathBuf>,
-    /// A file of PEM certificates to trust beside the platform's.
-    pub cacert: Option<PathBuf>,
+    /// How they are asked.
+    pub manners: Manners,
     /// Hash what is here even where a receipt says that it was verified.
     pub recheck: bool,
     /// Keep what failed its MD5, in `.cxr/corrupt/`.
@@ -69,8 +57,6 @@ pub struct FetchRequest {
     pub dry_run: bool,
     /// Bytes that a connection takes at a time.
     pub chunk: NonZeroU64,
-    /// The wait after the first failed attempt, before jitter; it doubles from one to the next.
-    pub backoff: Duration,
 }
 
 impl FetchRequest {
@@ -86,19 +72,13 @@ impl FetchRequest {
             sources: vec![SourceSpec::Publisher],
             jobs: TWELVE,
             connections: TWELVE,
-            retries: 8,
-            stall_timeout: Duration::from_secs(30),
-            connect_timeout: Duration::from_secs(30),
-            limit_rate: None,
-            limit_rate_file: None,
-            cacert: None,
+            manners: Manners::default(),
             recheck: false,
             keep_corrupt: false,
             wait: false,
             fail_fast: false,
             dry_run: false,
             chunk: CHUNK,
-            backoff: Duration::from_secs(1),
         }
     }
 }
@@ -193,16 +173,8 @@ fn selected(request: &FetchRequest) -> Result<Vec<Archive>, FetchError> {
 }
 
 fn options(request: &FetchRequest) -> Result<Options, FetchError> {
-    let client = ClientOptions::new(request.connect_timeout, request.cacert.as_deref());
-    Ok(Options {
-        jobs: request.jobs,
-        connections: request.connections,
-        chunk: request.chunk.get(),
-        policy: Policy { attempts: request.retries, base: request.backoff },
-        stall_timeout: request.stall_timeout,
-        limit_rate: request.limit_rate,
-        limit_rate_file: request.limit_rate_file.clone(),
-        client: client.map_err(|error| FetchError::Request(error.to_string()))?,
-        keep_corrupt: request.keep_corrupt,
-    })
+    let FetchRequest { manners, jobs, connections, chunk, keep_corrupt, .. } = request;
+    let options = manners.options(*jobs, *connections, chunk.get());
+    let options = options.map_err(|error| FetchError::Request(error.to_string()))?;
+    Ok(Options { keep_corrupt: *keep_corrupt, ..options })
 }

@@ -14,6 +14,7 @@ use crate::event::Listener;
 use crate::fetch::{FetchRequest, fetch};
 use crate::report::Report;
 use crate::source::SourceSpec;
+use crate::transfer::Manners;
 use crate::verdict::Verdict;
 use crate::verify::{VerifyRequest, verify};
 use crate::{escape, units};
@@ -56,11 +57,14 @@ impl Stage<'_> {
             selected: selected.to_vec(),
             sources: vec![source.map_err(|error| Trouble::machine(error.to_string()))?],
             connections: CONNECTIONS,
-            retries: RETRIES,
-            stall_timeout: STALL,
-            connect_timeout: CONNECT,
+            manners: Manners {
+                retries: RETRIES,
+                stall_timeout: STALL,
+                connect_timeout: CONNECT,
+                backoff: BACKOFF,
+                ..Manners::default()
+            },
             chunk: CHUNK,
-            backoff: BACKOFF,
             ..FetchRequest::new(self.catalog.clone(), dir)
         };
         let report = fetch(&request, self.listener, self.cancel);

@@ -17,6 +17,7 @@ mod job;
 mod journal;
 mod keeper;
 mod line;
+mod manners;
 mod mending;
 mod origins;
 mod outcome;
@@ -39,6 +40,7 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 pub use journal::{Original, Recovered};
+pub use manners::Manners;
 pub use mending::{Mending, Why};
 pub use origins::Origins;
 pub use outcome::{Ending, Halt, Outcome, Plan, Returned};

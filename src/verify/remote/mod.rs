@@ -7,11 +7,11 @@ mod glance;
 mod hashing;
 mod words;
 
-use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::{Path, PathBuf};
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use self::glance::Glance;
 use self::hashing::Hashing;
@@ -23,8 +23,8 @@ use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::identify::HEAD;
 use crate::report::{ArchiveReport, Report};
-use crate::source::{ClientError, ClientOptions, Source, SourceSpec};
-use crate::transfer::{self, Errand, Options, Policy, Reader, Throttle};
+use crate::source::{ClientError, Source, SourceSpec};
+use crate::transfer::{self, Errand, Manners, Options, Reader, Throttle};
 
 /// Which mirrors to check, and how.
 #[derive(Debug, Clone)]
@@ -39,23 +39,9 @@ pub struct MirrorsRequest {
     pub jobs: NonZeroUsize,
     /// Files of a local folder that are read at a time; `None`: as many as its disk bears.
     pub readers: Option<NonZeroUsize>,
-    /// Attempts in a row without a new byte before an archive is given up at a mirror; at least one
-    /// is made.
-    pub retries: u32,
-    /// How long a connection may bring fewer than 100 bytes a second.
-    pub stall_timeout: Duration,
-    /// How long a connection may take to come about.
-    pub connect_timeout: Duration,
-    /// Bytes a second that all connections together may receive; and another so many for reading
+    /// How they are asked. Where a rate is given, as many bytes a second again may be read from
     /// local folders.
-    pub limit_rate: Option<NonZeroU64>,
-    /// A file in which another limit may stand: it is looked at every second, and `limit_rate`
-    /// holds while there is no such file or it says `none`.
-    pub limit_rate_file: Option<PathBuf>,
-    /// A file of PEM certificates to trust beside the platform's.
-    pub cacert: Option<PathBuf>,
-    /// The wait after the first failed attempt, before jitter; it doubles from one to the next.
-    pub backoff: Duration,
+    pub manners: Manners,
     /// Ask for presence, size and digest headers only, and read no more than the first bytes: what
     /// seems right is `present`.
     pub quick: bool,
@@ -95,7 +81,9 @@ pub fn verify_mirrors(
     cancel: &Cancel,
 ) -> Result<Report, ClientError> {
     let start = Instant::now();
-    let options = options(request)?;
+    // One request for all that is left of an archive.
+    let chunk = if request.quick { HEAD as u64 } else { u64::MAX };
+    let options = request.manners.options(request.jobs, request.jobs, chunk)?;
     let mirrors: Vec<Source> = request.mirrors.iter().cloned().map(Source::new).collect();
     let names: Vec<String> = mirrors.iter().map(Source::name).collect();
     let engine = Engine::for_this_machine();
@@ -106,21 +94,6 @@ pub fn verify_mirrors(
     check.run(&options);
     let archives = check.reports.into_iter().filter_map(OnceLock::into_inner).collect();
     Ok(Report::new("verify", archives, start.elapsed().as_secs_f64()))
-}
-
-fn options(request: &MirrorsRequest) -> Result<Options, ClientError> {
-    Ok(Options {
-        jobs: request.jobs,
-        connections: request.jobs,
-        // One request for all that is left of an archive.
-        chunk: if request.quick { HEAD as u64 } else { u64::MAX },
-        policy: Policy { attempts: request.retries, base: request.backoff },
-        stall_timeout: request.stall_timeout,
-        limit_rate: request.limit_rate,
-        limit_rate_file: request.limit_rate_file.clone(),
-        client: ClientOptions::new(request.connect_timeout, request.cacert.as_deref())?,
-        keep_corrupt: false,
-    })
 }
 
 impl<'a> Check<'a> {
@@ -223,8 +196,8 @@ impl<'a> Check<'a> {
         let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) =
             places.map(|(index, place)| (index, archive_in(dir, place.archive))).unzip();
         let checker = Checker::new(&request.catalog, engine, listener, cancel);
-        let throttle =
-            Throttle::new(request.limit_rate, request.limit_rate_file.as_deref(), listener);
+        let Manners { limit_rate, limit_rate_file, .. } = &request.manners;
+        let throttle = Throttle::new(*limit_rate, limit_rate_file.as_deref(), listener);
         let checker = checker.at(self.label(mirror)).with_sha256(request.sha256).limited(&throttle);
         check_all(&targets, &checker, request.readers, request.quick, |index, report| {
             self.settle(numbers[index], report);
