@@ -152,7 +152,9 @@ impl<'a> Transfer<'a> {
             hold.on_loss(wake());
         }
         let (chunk, policy) = (options.chunk, options.policy);
-        let patience = disk::pace("CXR_TRIAL_PATIENCE_MS", PATIENCE);
+        // Where the rate is limited, no source is to blame.
+        let is_limited = options.limit_rate.is_some() || options.limit_rate_file.is_some();
+        let patience = (!is_limited).then(|| disk::pace("CXR_TRIAL_PATIENCE_MS", PATIENCE));
         Self {
             folder,
             hold,

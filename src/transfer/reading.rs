@@ -18,7 +18,7 @@ use super::clients::{Clients, letting_go};
 use super::line::Cut;
 use super::schedule::{Lease, Next, Reaction, Schedule};
 use super::throttle::Throttle;
-use super::{LOOK_AGAIN, Options, PATIENCE, lock};
+use super::{LOOK_AGAIN, Options, lock};
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::event::{Activity, Event, Listener};
@@ -163,7 +163,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
         cancel: &'a Cancel,
         done: F,
     ) -> Self {
-        let mut schedule = Schedule::new(sources.len(), options.chunk, options.policy, PATIENCE);
+        let mut schedule = Schedule::new(sources.len(), options.chunk, options.policy, None);
         for errand in &errands {
             schedule.add_reading(errand.source);
         }

@@ -82,8 +82,13 @@ pub(super) struct Schedule {
 
 impl Schedule {
     /// A schedule for so many sources and for chunks of so many bytes. A source that is slow is
-    /// borne for so long before another one is tried.
-    pub(super) fn new(sources: usize, chunk: u64, policy: Policy, patience: Duration) -> Self {
+    /// borne for so long before another one is tried; `None`: for ever.
+    pub(super) fn new(
+        sources: usize,
+        chunk: u64,
+        policy: Policy,
+        patience: Option<Duration>,
+    ) -> Self {
         let gates = vec![Gate::default(); sources];
         let speeds = Speeds::new(sources, patience);
         Self { entries: Vec::new(), gates, speeds, policy, chunk, leases: 0, closed: false }

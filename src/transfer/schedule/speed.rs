@@ -20,6 +20,8 @@ const ENOUGH: u64 = 1 << 20;
 pub(super) struct Speeds {
     /// How old a lease must be before its source may be left.
     patience: Duration,
+    /// Whether anything is measured; else the order stands.
+    measures: bool,
     flights: Vec<Flight>,
     /// Of each source: what its connections brought that have ended, in bytes a second.
     known: Vec<Option<f64>>,
@@ -49,14 +51,19 @@ impl Flight {
 }
 
 impl Speeds {
-    pub(super) fn new(sources: usize, patience: Duration) -> Self {
+    /// Of so many sources. Without any patience the order of preference stands.
+    pub(super) fn new(sources: usize, patience: Option<Duration>) -> Self {
         let (known, tried) = (vec![None; sources], vec![None; sources]);
-        Self { patience, flights: Vec::new(), known, tried }
+        let measures = patience.is_some() && sources > 1;
+        let patience = patience.unwrap_or_default();
+        Self { patience, measures, flights: Vec::new(), known, tried }
     }
 
     /// A lease is given.
     pub(super) fn begin(&mut self, lease: u64, source: usize, now: Instant) {
-        self.flights.push(Flight { lease, source, begun: now, brought: 0 });
+        if self.measures {
+            self.flights.push(Flight { lease, source, begun: now, brought: 0 });
+        }
     }
 
     /// It has brought so many bytes more.
@@ -148,8 +155,12 @@ mod tests {
 
     /// Leases 0, 1, … of these sources, which have each brought so many bytes in twenty seconds.
     fn speeds(brought: &[(usize, u64)]) -> (Speeds, Instant) {
+        measured(brought, Some(10 * SECOND))
+    }
+
+    fn measured(brought: &[(usize, u64)], patience: Option<Duration>) -> (Speeds, Instant) {
         let begun = Instant::now();
-        let mut speeds = Speeds::new(3, 10 * SECOND);
+        let mut speeds = Speeds::new(3, patience);
         for (lease, &(source, bytes)) in (0..).zip(brought) {
             speeds.begin(lease, source, begun);
             speeds.bring(lease, bytes);
@@ -163,6 +174,10 @@ mod tests {
         assert_eq!(speeds.choose([0, 1, 2], now), Some(0));
         assert!(!speeds.leaves(0, [1, 2], now));
         assert_eq!(speeds.choose([], now), None);
+        // Nor is anybody compared where that is not wanted.
+        let (mut speeds, now) = measured(&[(0, 1000), (1, 20 * MIB)], None);
+        assert_eq!(speeds.choose([0, 1, 2], now), Some(0));
+        assert!(!speeds.leaves(0, [1, 2], now));
     }
 
     #[test]

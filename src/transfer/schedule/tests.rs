@@ -21,7 +21,7 @@ fn hand(schedule: &mut Schedule) {
 }
 
 fn schedule(sources: usize, jobs: usize, sizes: &[u64]) -> Schedule {
-    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, PATIENCE);
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, Some(PATIENCE));
     for &size in sizes {
         schedule.add(Some(size), RangeSet::new());
     }
@@ -176,7 +176,7 @@ fn after_a_mix_up_caches_are_passed_by() {
 /// Bytes `MIB..2 * MIB` of an archive that is all here are to come anew, not from source 0 if
 /// another one can.
 fn losing(sources: usize) -> Schedule {
-    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, PATIENCE);
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, Some(PATIENCE));
     schedule.add(Some(4 * MIB), RangeSet::from_iter([0..4 * MIB; 1]));
     hand(&mut schedule);
     schedule.lose(0, MIB..2 * MIB, vec![0]);
