@@ -2,6 +2,14 @@
 //!
 //! It is strict: whatever a stream may not have is a [`Flaw`], also where it would not change what
 //! comes out, such as bits that must be zero.
+//!
+//! It is its own since a walker needs more than bytes: at which bit of the archive each symbol and
+//! block stands, and what may not be as soon as it is. Of the decoders whose state can be copied,
+//! `miniz_oxide` is slower: 331 MB/s on images of which gzip gains 3 %, where the whole walk goes
+//! at 404 MB/s. `zlib-rs` does 402 MB/s and copies its state through `unsafe` alone. On the
+//! original images, which gzip stores as they are, all are fast: 3103, 2706 and 3432 MB/s. (Bytes
+//! of the archive a second of processor time, one core of an AMD EPYC, medians of five turns;
+//! `miniz_oxide` 0.9.1, `zlib-rs` 0.6.8, both with nothing but decompression.)
 
 mod fast;
 mod lengths;
