@@ -116,26 +116,34 @@ impl fmt::Display for SourceSpec {
     }
 }
 
-/// What was typed with `***` in place of the password of each address in it, of which there may
-/// be one on every line. Where an address cannot be read, more is hidden rather than less.
+/// What was typed with `***` in place of the password of each address in it: there may be one on
+/// every line, and one within another. Where an address cannot be read, more is hidden rather than
+/// less.
 pub fn without_password(typed: &str) -> String {
-    typed.split_inclusive('\n').map(|line| hidden(line).unwrap_or_else(|| line.into())).collect()
+    let mut shown = String::with_capacity(typed.len());
+    for mut line in typed.split_inclusive('\n') {
+        while let Some((before, rest)) = line.split_once("://") {
+            let (user, secret) = credentials(before, rest).unwrap_or(("", ""));
+            shown.extend([before, "://", user, if secret.is_empty() { "" } else { ":***" }]);
+            line = &rest[user.len() + secret.len()..];
+        }
+        shown.push_str(line);
+    }
+    shown
 }
 
-/// The line with its password hidden; `None` where it has none.
-fn hidden(line: &str) -> Option<String> {
-    let (before, rest) = line.split_once("://")?;
+/// The user in an address, and the colon and the password behind it; `None` where there is none.
+/// The address is what follows a scheme at the end of `before`, and `://`.
+fn credentials<'a>(before: &str, rest: &'a str) -> Option<(&'a str, &'a str)> {
     let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
-    let scheme = before.trim_end_matches(is_scheme).len();
-    let address = line.get(scheme..)?.replace("{name}", "name");
-    let authority = match Url::parse(&address) {
+    let scheme = &before[before.trim_end_matches(is_scheme).len()..];
+    let authority = match Url::parse(&format!("{scheme}://{rest}").replace("{name}", "name")) {
         Ok(_) => rest.split(['/', '\\', '?', '#']).next()?,
         // As where a password has a `/` in it, which should be `%2F`.
         Err(_) => rest,
     };
-    let (user, _) = authority.rsplit_once('@')?.0.split_once(':')?;
-    let behind = rest.get(authority.rfind('@')?..)?;
-    Some(format!("{before}://{user}:***{behind}"))
+    let (login, _) = authority.rsplit_once('@')?;
+    Some(login.split_at(login.find(':')?))
 }
 
 #[cfg(test)]
@@ -187,6 +195,11 @@ mod tests {
             ),
             ("https://me:pa/ss@m.org/", "https://me:***@m.org/"),
             ("://:@", "://:***@"),
+            (
+                "http://me:pass@m.org/ftp://you:word@n.org/o",
+                "http://me:***@m.org/ftp://you:***@n.org/o",
+            ),
+            ("http://m.org/o/ftp://:pass@n.org/", "http://m.org/o/ftp://:***@n.org/"),
         ] {
             assert_eq!(without_password(typed), shown);
         }

@@ -178,7 +178,7 @@ impl Checker<'_> {
         match found.first() {
             None if report.verdict == Verdict::Corrupt => add(report, SOUND),
             None | Some(Damage { flaw: Flaw::Unreadable, .. }) => {}
-            Some(damage) => add(report, &first(damage, size)),
+            Some(damage) => add(report, &first(damage, size, report.actual_size)),
         }
         report.damage = found;
         report.damage.retain(|damage| damage.flaw != Flaw::NoTar);
@@ -200,12 +200,15 @@ fn add(report: &mut ArchiveReport, words: &str) {
     report.detail = Some(before + words);
 }
 
-/// The first damage of an archive of `size` bytes, in words.
-fn first(damage: &Damage, size: u64) -> String {
+/// The first damage of an archive of `size` bytes, of which so many are here, in words.
+fn first(damage: &Damage, size: u64, here: Option<u64>) -> String {
     let Damage { range: Range { start, end }, flaw, .. } = damage;
     let within = within(damage);
     match flaw {
-        Flaw::Cut => format!("it breaks off at byte {end}{within}, and nothing is wrong before"),
+        Flaw::Cut => {
+            let end = here.unwrap_or(*end);
+            format!("it breaks off at byte {end}{within}, and nothing is wrong before")
+        }
         Flaw::Follows => format!("the archive ends at byte {start}, and something follows it"),
         Flaw::NoTar => "there is no tar in it that could say where".to_owned(),
         _ => {

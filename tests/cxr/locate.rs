@@ -6,7 +6,7 @@ use std::ops::Range;
 use flate2::{Compression, GzBuilder};
 use serde_json::json;
 
-use crate::support::{Archive, NAMES, Report, Sandbox, archive, archives};
+use crate::support::{Archive, NAMES, Report, Sandbox, archive, archives, stored};
 
 /// What `verify` reports of one file under the first name, which is all of the table.
 fn verified(of: &Archive, bytes: &[u8]) -> Report {
@@ -94,6 +94,10 @@ fn of_a_truncated_archive_all_is_right_or_something_before_the_end_is_not() {
     let report = verified(&whole, &whole.bytes[..cut]);
     report.only().is("corrupt").because(&format!("breaks off at byte {cut} (images/"));
     assert!(damage(&report)[0].end == cut, "{:?}", damage(&report));
+    // Nothing is known of what is not a tar, and then the range begins where the file ends.
+    let noise = stored(NAMES[0], 1, 7);
+    let report = verified(&noise, &noise.bytes[..1000]);
+    report.only().is("corrupt").because("breaks off at byte 1000,");
 
     let report = verified_with_size(&whole, &whole.bytes[..cut]);
     report.only().is("incomplete").because("nothing is wrong with what is here").next("continues");
