@@ -97,15 +97,27 @@ pub fn crash_point(name: &'static str) {
     let _ = name;
 }
 
-/// How long something usually takes. A trial can make it shorter by the variable of this name, in
-/// milliseconds.
+/// What is done every so often, or waited for so long.
+#[derive(Debug, Clone, Copy)]
+pub enum Timing {
+    /// Parts are synced.
+    Sync,
+    /// An owner gives a sign of life.
+    Beat,
+    /// An owner that gives none is watched.
+    Still,
+    /// A source is slow before another one is tried.
+    Patience,
+}
+
+/// How long it usually takes. A trial can make it shorter.
 #[inline]
-pub fn pace(variable: &'static str, usual: Duration) -> Duration {
+pub fn pace(timing: Timing, usual: Duration) -> Duration {
     #[cfg(debug_assertions)]
-    return trial::pace(variable).unwrap_or(usual);
+    return trial::pace(timing).unwrap_or(usual);
     #[cfg(not(debug_assertions))]
     {
-        let _ = variable;
+        let _ = timing;
         usual
     }
 }
@@ -114,7 +126,7 @@ pub fn pace(variable: &'static str, usual: Duration) -> Duration {
 /// systems do.
 pub(super) fn locks_are_off() -> bool {
     #[cfg(debug_assertions)]
-    return trial::variable("CXR_TRIAL_LOCKS").is_some();
+    return trial::locks_are_off();
     #[cfg(not(debug_assertions))]
     false
 }
@@ -122,7 +134,7 @@ pub(super) fn locks_are_off() -> bool {
 /// The host that this process is to be taken to be on.
 pub(super) fn pretended_host() -> Option<String> {
     #[cfg(debug_assertions)]
-    return trial::variable("CXR_TRIAL_HOST");
+    return trial::pretended_host();
     #[cfg(not(debug_assertions))]
     None
 }

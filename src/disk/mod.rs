@@ -25,7 +25,7 @@ use rustix::io::Errno;
 
 pub use destination::{Destination, DestinationError};
 pub use device::spins;
-pub use door::{crash_point, pace};
+pub use door::{Timing, crash_point, pace};
 pub use file::File;
 pub use file_id::FileId;
 pub use folder::{Folder, Kept};

@@ -32,7 +32,7 @@ use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 
-use super::door::Operation;
+use super::door::{Operation, Timing};
 
 /// What befalls an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,7 @@ static DEATH: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
 /// How often each crash point was passed.
 static PASSED: LazyLock<Mutex<HashMap<&'static str, u64>>> = LazyLock::new(Mutex::default);
 
-pub(super) fn variable(name: &str) -> Option<String> {
+fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -253,8 +253,24 @@ pub(super) fn crash_point(name: &'static str) {
     }
 }
 
+/// As [`super::door::locks_are_off`].
+pub(super) fn locks_are_off() -> bool {
+    variable("CXR_TRIAL_LOCKS").is_some()
+}
+
+/// As [`super::door::pretended_host`].
+pub(super) fn pretended_host() -> Option<String> {
+    variable("CXR_TRIAL_HOST")
+}
+
 /// As [`super::door::pace`].
-pub(super) fn pace(name: &str) -> Option<Duration> {
+pub(super) fn pace(timing: Timing) -> Option<Duration> {
+    let name = match timing {
+        Timing::Sync => "CXR_TRIAL_SYNC_MS",
+        Timing::Beat => "CXR_TRIAL_BEAT_MS",
+        Timing::Still => "CXR_TRIAL_STILL_MS",
+        Timing::Patience => "CXR_TRIAL_PATIENCE_MS",
+    };
     let value = variable(name)?;
     Some(Duration::from_millis(parsed(&value, name)))
 }

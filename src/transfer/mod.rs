@@ -154,7 +154,7 @@ impl<'a> Transfer<'a> {
         let (chunk, policy) = (options.chunk, options.policy);
         // Where the rate is limited, no source is to blame.
         let is_limited = options.limit_rate.is_some() || options.limit_rate_file.is_some();
-        let patience = (!is_limited).then(|| disk::pace("CXR_TRIAL_PATIENCE_MS", PATIENCE));
+        let patience = (!is_limited).then(|| disk::pace(disk::Timing::Patience, PATIENCE));
         Self {
             folder,
             hold,
@@ -333,7 +333,7 @@ impl<'a> Transfer<'a> {
     /// Syncs all parts every few seconds, and passes on a cancellation to the keepers.
     fn keep_synced(&self) {
         let mut last = Instant::now();
-        let every = disk::pace("CXR_TRIAL_SYNC_MS", SYNC);
+        let every = disk::pace(disk::Timing::Sync, SYNC);
         while !self.finished.load(Ordering::SeqCst) {
             let schedule = lock(&self.schedule);
             drop(self.wait(schedule, Some(every.saturating_sub(last.elapsed()))));

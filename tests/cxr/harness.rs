@@ -1,10 +1,14 @@
 //! The support keeps its own promises.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use crate::support::{Fault, Lie, Refusal, Sandbox, Server, SmallDisk, archive, archives, stored};
+use crate::support::{
+    Fault, Lie, Refusal, Sandbox, Server, SmallDisk, archive, archives, files_under, stored,
+};
 
 /// Asks by hand and reads until the server closes; the head and the body.
 fn ask(server: &Server, request: &str) -> (String, Vec<u8>, std::io::Result<()>) {
@@ -168,4 +172,22 @@ fn a_small_disk_fills_up() {
     disk.remount("size=1m");
     assert!(fill("100000"));
     assert_eq!(disk.read(&sandbox.data().join("file")).len(), 100_000);
+}
+
+/// What tests let happen to the disk is in one file, which a build without debug assertions leaves out:
+/// no release has them.
+#[test]
+fn what_tests_let_happen_is_in_no_release() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (trial, others): (Vec<_>, Vec<_>) =
+        files_under(&source).into_iter().partition(|file| file.ends_with("disk/trial.rs"));
+    let has_switches = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("CXR_TRIAL");
+    assert!(trial.len() == 1 && trial.iter().all(has_switches));
+    let elsewhere: Vec<_> = others.into_iter().filter(has_switches).collect();
+    assert!(elsewhere.is_empty(), "{elsewhere:?}");
+    let room = fs::read_to_string(source.join("disk/mod.rs")).unwrap();
+    let gated = "#[cfg(debug_assertions)]\nmod trial;";
+    assert_eq!((room.matches(gated).count(), room.matches("mod trial").count()), (1, 1));
+    let manifest = fs::read_to_string(source.join("../Cargo.toml")).unwrap();
+    assert!(!manifest.contains("debug-assertions"), "a profile may turn them on");
 }

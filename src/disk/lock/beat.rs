@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 use super::owner::{BEAT, Post};
-use crate::disk::{DiskError, pace};
+use crate::disk::{DiskError, Timing, pace};
 
 /// A thread that touches the owner's file every few seconds, for as long as this value lives.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl Shared {
 }
 
 fn every() -> Duration {
-    pace("CXR_TRIAL_BEAT_MS", BEAT)
+    pace(Timing::Beat, BEAT)
 }
 
 /// The time since the boot, with the time that the machine slept.

@@ -10,7 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::super::{DiskError, File, pace, remove, rename};
+use super::super::{DiskError, File, Timing, pace, remove, rename};
 use super::identity::{Identity, Standing};
 use crate::disk::crash_point;
 
@@ -214,7 +214,7 @@ impl Watch {
         }
         // Between the making of a file and its name there is only a moment.
         let patience = if holder.identity.is_some() { STILL } else { BEAT };
-        if since.elapsed() >= pace("CXR_TRIAL_STILL_MS", patience) {
+        if since.elapsed() >= pace(Timing::Still, patience) {
             return Standing::Ended("which gave no sign of life while it was watched");
         }
         Standing::Unknown
