@@ -302,11 +302,13 @@ impl Part {
                 let error = io::Error::other("it is a file of yours");
                 return Err(DiskError::new(&self.path, "removed")(error));
             }
-            (None, Some(keep)) => disk::rename(&self.path, keep)?,
+            (None, Some(keep)) => {
+                disk::rename(&self.path, keep)?;
+                disk::sync_folder(disk::parent(keep))?;
+            }
             (None, None) => disk::remove(&self.path)?,
         }
         crash_point("part-given-up");
-        disk::sync_folder(disk::parent(keep.unwrap_or(&self.path)))?;
         // Without a part it claims nothing.
         disk::remove(&self.journal_path)?;
         crash_point("journal-given-up");

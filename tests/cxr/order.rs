@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Cxr, NAMES, Sandbox, Server, archive};
+use crate::support::{Cxr, Fault, NAMES, Sandbox, Server, archive};
 
 /// The calls that change something or put it on the disk.
 const CALLS: &str = "trace=write,pwrite64,pwritev,pwritev2,ftruncate,fsync,fdatasync,rename,\
@@ -99,6 +99,21 @@ fn of_a_file_that_is_replaced_and_kept() {
         trace.last("rename", &[&from_name]),
         trace.last("fsync(", &[&corrupt]),
         trace.last("rename", &[".part\""]),
+    ]);
+}
+
+#[test]
+fn of_a_download_that_is_wrong_and_kept() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    server.does(Fault::NoRanges).does(Fault::Flip { at: 1000 }.first(1));
+    let fetch = sandbox.fetch(&server, &all).args(["--keep-corrupt", "-c", "1"]);
+    let Some(trace) = Trace::of(&sandbox, fetch) else { return };
+    let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
+    trace.is_in_order(&[
+        trace.first("rename", &[".part\"", "/corrupt/"]),
+        trace.last("fsync(", &[&corrupt]),
+        trace.first("unlink", &[".journal\""]),
     ]);
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use cxr::catalog::Catalog;
 use cxr::disk::Folder;
 use cxr::ranges::RangeSet;
-use cxr::transfer::look;
+use cxr::transfer::{Recovered, look};
 
 use crate::support::{Archive, Cxr, Disk, Fate, Fault, NAMES, Rule, Sandbox, Server, Step};
 use crate::support::{archive, random};
@@ -121,18 +121,20 @@ impl Scene {
         let mut disk = recorded.disk();
         let mut told = RangeSet::new();
         let server = Server::with([&recorded.archive]);
-        let states = recorded.steps.len() * 4;
+        let mut states = 0;
         for (number, step) in recorded.steps.iter().enumerate() {
             disk.does(step);
             let before = std::mem::take(&mut told);
             told = recorded.told(&disk, step, before);
-            let mixed = [random.fork(), random.fork()].map(Fate::Mixed);
+            let number_mixed = if step.is_of_names() { 10 } else { 2 };
+            let mixed: Vec<_> = (0..number_mixed).map(|_| Fate::Mixed(random.fork())).collect();
             for fate in [Fate::Lost, Fate::Kept].into_iter().chain(mixed) {
+                states += 1;
                 let shown =
                     format!("step {number}, {} {}, {fate:?}", step.operation, step.path.display());
                 let sandbox = restore(&disk.after(fate));
                 recorded.is_safe(&sandbox, &told, &shown);
-                if random.usize(..states) < GONE_ON_FROM {
+                if random.usize(..recorded.steps.len() * 4) < GONE_ON_FROM {
                     eprintln!("going on after {shown}");
                     recorded.goes_on(&sandbox, &server);
                 }
@@ -160,22 +162,28 @@ impl Recorded<'_> {
         Disk::new(Path::new("data"), mine)
     }
 
-    /// What another boot would believe of the part here.
-    fn believed(&self, sandbox: &Sandbox) -> RangeSet {
+    /// What another boot would know of the part here.
+    fn known(&self, sandbox: &Sandbox) -> Recovered {
         let table = format!("{}  {}\n", self.archive.md5, self.archive.name);
         let catalog = Catalog::from_checksums(table.as_bytes()).unwrap();
         let looked = look(&Folder::new(&sandbox.data()), &catalog.archives()[0]);
-        looked.map(|looked| looked.recovered.written).unwrap_or_default()
+        looked.map(|looked| looked.recovered).unwrap_or_default()
+    }
+
+    /// Which bytes of it it would believe.
+    fn believed(&self, sandbox: &Sandbox) -> RangeSet {
+        self.known(sandbox).written
     }
 
     /// What the journal has said to be on the disk, and has been put there itself.
     fn told(&self, disk: &Disk, step: &Step, before: RangeSet) -> RangeSet {
         let is_told = step.is("sync", ".journal") || step.is("sync-folder", ".cxr");
+        // Under its final name an archive has all of it.
+        let is_named = step.target == final_name() && self.scene.status == 0;
         let is_taken_back = step.is("append", ".journal") && step.says("lost")
             || step.is("rename", ".journal.new")
-            || step.is("rename", ".part")
-            || step.is("remove", ".part")
-            || step.is("remove", ".journal");
+            || step.is("rename", ".part") && !is_named
+            || step.is("remove", ".part");
         match (is_told, is_taken_back) {
             (true, _) => self.believed(&restore(&disk.after(Fate::Kept))),
             (_, true) => RangeSet::new(),
@@ -198,7 +206,9 @@ impl Recorded<'_> {
         if is_archive {
             return;
         }
-        let believed = self.believed(sandbox);
+        let Recovered { written: believed, original, .. } = self.known(sandbox);
+        let is_taken_over = self.mine.is_some() && found.is_none() && !self.scene.stays;
+        assert!(!is_taken_over || original.is_some(), "the part is nobody's: {shown}");
         for range in told.iter() {
             let gap = believed.gap_after(range.start, range.end);
             assert!(gap.is_none(), "{gap:?} is forgotten of {range:?}: {shown}");

@@ -89,6 +89,11 @@ impl Step {
 }
 
 impl Step {
+    /// Whether it is about names, and not about bytes.
+    pub fn is_of_names(&self) -> bool {
+        ["create", "rename", "remove", "sync-folder"].contains(&self.operation.as_str())
+    }
+
     /// Whether these words are among the bytes.
     pub fn says(&self, words: &str) -> bool {
         String::from_utf8_lossy(&self.bytes).contains(words)
