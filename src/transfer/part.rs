@@ -315,3 +315,6 @@ impl Part {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -152,6 +152,19 @@ fn others_go_on_where_one_cannot_be_written() {
 }
 
 #[test]
+fn a_check_that_ends_after_the_disk_was_full_holds_nothing_up() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    // How long it should be is asked for in vain, and meanwhile the other one fills the disk.
+    sandbox.put(format!("data/{}", NAMES[1]), all[1].flipped(1000));
+    server.does(Fault::Silence.on(&all[1].path()).first(1));
+    let report = fetch(&sandbox, &server, &all).disk("write .part ENOSPC after=2").report(3);
+    report.line(NAMES[0]).is("error").because("No space left");
+    report.line(NAMES[1]).is("error").because("stopped with the others");
+    sandbox.holds(format!("data/{}", NAMES[1]), &all[1].flipped(1000));
+}
+
+#[test]
 fn a_receipt_that_cannot_be_written_costs_time_only() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);

@@ -52,7 +52,8 @@ fn another_file_that_came_under_the_name_does_not_take_its_place() {
     let (sandbox, server, archive, mine) = taken_over();
     let longer = [&archive.flipped(300_000)[..], b"and more"].concat();
     sandbox.put(final_name(), &longer);
-    server.does(Fault::Status(404));
+    // It tells how long the archive should be, and gives nothing.
+    server.does(Fault::Status(404).after(1));
     sandbox.fetch(&server, std::slice::from_ref(&archive)).run().exits(3);
     let read = |file: PathBuf| fs::read(sandbox.path("data").join(file)).unwrap();
     let files: Vec<_> = sandbox.files("data").into_iter().map(read).collect();

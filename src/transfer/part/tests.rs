@@ -1,0 +1,37 @@
+use super::*;
+
+fn part(dir: &Path) -> Part {
+    let archive = Archive {
+        name: "a.gz".to_owned(),
+        md5: "fe8ed0a6961412fddcbb3603c11b3698".parse().unwrap(),
+        sha256: None,
+        size: Some(20),
+        address: None,
+        alias: None,
+    };
+    let folder = Folder::new(dir);
+    folder.make().unwrap();
+    Part::open(&folder, &archive, Recovered::default()).unwrap()
+}
+
+/// The kernel tells of it once: to whom, where two sync at once, is chance.
+#[test]
+fn after_a_sync_that_failed_no_later_one_is_believed() {
+    let dir = tempfile::tempdir().unwrap();
+    let part = part(dir.path());
+    let write = |range: Range<u64>| {
+        part.write(range.start, &[vec![1; 10].into()]).unwrap();
+        part.record(range, "x").unwrap();
+    };
+    write(0..10);
+    part.sync().unwrap();
+    assert_eq!(part.believed(), None);
+    write(10..20);
+    let fails = |_: &File| Err(DiskError::new(&part.path, "synced")(io::Error::other("once")));
+    part.put_on_disk(fails).unwrap_err();
+    part.sync().unwrap_err();
+    let target = dir.path().join("a.gz");
+    part.become_archive(20, &target).unwrap_err();
+    assert!(!target.exists());
+    assert_eq!(part.believed(), Some(10));
+}
