@@ -7,8 +7,8 @@
 //!   on a path with this ending meets the effect, once N have passed, N times, every Nth time, or
 //!   where it reads or writes this byte, until the byte is written, as with a bad block of a disk.
 //!   `any` stands for all operations, `change` for all but reads, `*` for all paths. An effect is
-//!   the name of an error (`EIO`), `short` for half of the bytes, `die`, or `torn`: half of the
-//!   bytes, and then it dies.
+//!   the name of an error (`EIO`), `short` for half of the bytes, `die`, `torn`: half of the bytes,
+//!   and then it dies, or `stop`: it does it once it is told to go on (`SIGCONT`).
 //! - `CXR_TRIAL_SYNC_MS=N` is how often parts are synced, `CXR_TRIAL_BEAT_MS=N` how often an owner
 //!   gives a sign of life, `CXR_TRIAL_STILL_MS=N` how long it must give none to be given up,
 //!   `CXR_TRIAL_PATIENCE_MS=N` how long a source may be slow.
@@ -41,6 +41,7 @@ enum Effect {
     Short,
     Die,
     Torn,
+    Stop,
 }
 
 #[derive(Debug)]
@@ -152,6 +153,7 @@ impl Effect {
             "short" => return Self::Short,
             "die" => return Self::Die,
             "torn" => return Self::Torn,
+            "stop" => return Self::Stop,
             "EDQUOT" => Errno::DQUOT,
             "EINTR" => Errno::INTR,
             "EIO" => Errno::IO,
@@ -205,6 +207,11 @@ pub(super) fn pass<T>(
     let length = match effect {
         None => operation.length(),
         Some(Effect::Die) => die(),
+        Some(Effect::Stop) => {
+            // It goes on here.
+            let _ = kill_process(getpid(), Signal::STOP);
+            operation.length()
+        }
         Some(Effect::Error(error)) => return Err(error.into()),
         Some(Effect::Short | Effect::Torn) => operation.length().div_ceil(2),
     };

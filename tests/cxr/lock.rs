@@ -1,5 +1,6 @@
 //! Two runs in one folder.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -20,6 +21,18 @@ fn a_second_run_is_told_who_is_at_work() {
     assert!(first.is_running());
     first.signal(Signal::INT);
     first.wait().exits(130);
+}
+
+/// The owner's file would keep a second one out as well.
+#[test]
+fn the_lock_of_the_system_keeps_a_run_out_by_itself() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    let lock = File::open(sandbox.put("data/.cxr/lock", "")).unwrap();
+    lock.lock().unwrap();
+    sandbox.fetch(&server, &all).run().exits(3).says("another cxr is at work in data");
+    lock.unlock().unwrap();
+    sandbox.fetch(&server, &all).run().exits(0);
 }
 
 #[test]

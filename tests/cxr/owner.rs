@@ -216,6 +216,47 @@ fn who_was_taken_for_dead_gives_nothing_a_name() {
     sandbox.has(&all[0]);
 }
 
+/// A run that is stopped just before it takes over from one that was killed.
+fn taking_over(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Running {
+    killed(server, fetch(sandbox, server, all));
+    let taker = fetch(sandbox, server, all).disk("rename owner.next stop times=1").spawn();
+    let state = format!("/proc/{}/stat", taker.id());
+    wait_until("the taker to stop", || fs::read_to_string(&state).unwrap().contains(") T "));
+    taker
+}
+
+#[test]
+fn who_is_taking_over_is_let_do_it() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let second = taking_over(&sandbox, &server, &all);
+    let third = fetch(&sandbox, &server, &all).run();
+    third.exits(3).says(&format!("process {} on {}", second.id(), host()));
+    second.signal(rustix::process::Signal::CONT);
+    let outcome = second.wait();
+    outcome.exits(0);
+    assert_eq!(takers(&[third, outcome]), 1);
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn who_was_stopped_while_it_took_over_gives_way() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let second = taking_over(&sandbox, &server, &all);
+    // It was taken for dead meanwhile, and the third one did what it was about to do.
+    fs::remove_file(sandbox.path("data/.cxr/owner.next")).unwrap();
+    server.forget();
+    let third = under_way(&server, fetch(&sandbox, &server, &all));
+    second.signal(rustix::process::Signal::CONT);
+    let outcome = second.wait();
+    outcome.exits(3).says(&format!("process {} on {}", third.id(), host()));
+    assert_eq!(takers(&[outcome]), 0);
+    server.behaves();
+    third.wait().exits(0);
+    sandbox.has(&all[0]);
+}
+
 #[test]
 fn who_was_taken_for_dead_notices_at_its_next_sign_of_life() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
