@@ -32,9 +32,13 @@ pub(crate) fn addresses(bytes: &[u8]) {
     }
 }
 
-/// Whether an address has the password, and nothing else is the same word.
+/// Whether an address has the password, and nothing else is the same word. `http:/a://b` has its
+/// first `://` in no address: the colon is that of a port.
 fn has_secret(typed: &str) -> bool {
-    let (_, rest) = typed.split_once("://").unwrap_or_default();
+    let (scheme, rest) = typed.split_once("://").unwrap_or_default();
+    if scheme.contains([':', '/']) {
+        return false;
+    }
     let authority = rest.split(['/', '\\', '?', '#']).next().unwrap_or_default();
     authority.contains(&format!(":{SECRET}@")) && typed.matches(SECRET).count() == 1
 }
