@@ -212,6 +212,24 @@ fn a_byte_that_cannot_be_read_is_an_error_that_fetch_mends() {
     assert!(report.downloaded() <= 128 << 10, "{}", report.shown());
 }
 
+#[test]
+fn what_cannot_be_read_of_a_file_that_is_kept_is_a_hole_in_the_copy() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let mine = all[0].flipped(900_000);
+    sandbox.put(format!("data/{}", NAMES[0]), &mine);
+    let rules = "read .tar.gz EIO at=200000; read .part EIO at=200000 until=written";
+    let report = fetch(&sandbox, &server, &all).disk(rules).arg("--keep-corrupt").report(0);
+    report.only().because("mended");
+    sandbox.has(&all[0]);
+    let copies = sandbox.files("data/.cxr/corrupt");
+    assert_eq!(copies.len(), 1, "{copies:?}");
+    let copy = fs::read(sandbox.path("data/.cxr/corrupt").join(&copies[0])).unwrap();
+    assert_eq!(copy.len(), mine.len());
+    let (before, behind) = (200_000 / 4096 * 4096, 300_000);
+    assert!(copy[..before] == mine[..before] && copy[behind..] == mine[behind..]);
+}
+
 /// A fetch that was killed on its way.
 fn half_done(all: &[Archive]) -> (Sandbox, Server) {
     let (sandbox, server) = (Sandbox::new(), Server::with(all));

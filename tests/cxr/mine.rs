@@ -62,6 +62,34 @@ fn another_file_that_came_under_the_name_does_not_take_its_place() {
 }
 
 #[test]
+fn it_stays_where_the_right_archive_came_from_elsewhere() {
+    let (sandbox, server, archive, mine) = taken_over();
+    sandbox.put_archive(&archive);
+    server.forget();
+    sandbox.fetch(&server, std::slice::from_ref(&archive)).report(0).all_ok();
+    assert_eq!(server.sent(), 0);
+    assert!(fs::read(sandbox.own_file(".part")).unwrap() == mine);
+}
+
+#[test]
+fn what_would_be_done_about_it_is_told_and_not_done() {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
+    let server = Server::with([&archive]);
+    let table = sandbox.table_with_sizes(&[(&archive, "")]);
+    let (damaged, beginning) = (archive.flipped(200_000), archive.bytes[..200_000].to_vec());
+    for (mine, verdict, words) in [
+        (damaged, "corrupt", "would look for what is damaged in it and fetch that from"),
+        (beginning, "incomplete", "would fetch "),
+    ] {
+        sandbox.put(final_name(), &mine);
+        let fetch = sandbox.fetch_with(&table).args(["--dry-run", "--from", &server.base()]);
+        fetch.report(1).only().is(verdict).because(words);
+        sandbox.holds(final_name(), &mine);
+        assert_eq!(sandbox.files("data").len(), 1);
+    }
+}
+
+#[test]
 fn killed_before_a_byte_has_changed_it_comes_back() {
     let (sandbox, server, archive, mine) = taken_over();
     comes_back(&sandbox, &server, &archive, &mine);
