@@ -61,8 +61,18 @@ const MENDED: Scene = Scene { mine: |archive| Some(archive.flipped(200_000)), ..
 /// The same, and it is to be kept as it was.
 const MENDED_AND_KEPT: Scene = Scene { options: &["--keep-corrupt"], stays: true, ..MENDED };
 
-/// The same, and its source tells how long it should be and gives nothing.
-const PUT_BACK: Scene = Scene { faults: || vec![Fault::Status(404).after(1)], status: 3, ..MENDED };
+/// Two places are damaged. The source tells how long the file should be, mends one, and gives
+/// nothing more.
+const PUT_BACK: Scene = Scene {
+    mine: |archive| {
+        let mut bytes = archive.flipped(100_000);
+        bytes[300_000] ^= 1;
+        Some(bytes)
+    },
+    faults: || vec![Fault::Status(404).after(2)],
+    status: 3,
+    ..MENDED
+};
 
 /// A source gives a wrong bit once.
 const WRONG_ONCE: Scene = Scene { faults: || vec![Fault::Flip { at: 30_000 }.first(1)], ..PLAIN };
@@ -209,6 +219,9 @@ impl Recorded<'_> {
         let Recovered { written: believed, original, .. } = self.known(sandbox);
         let is_taken_over = self.mine.is_some() && found.is_none() && !self.scene.stays;
         assert!(!is_taken_over || original.is_some(), "the part is nobody's: {shown}");
+        if let Some(mine) = self.mine.as_ref().filter(|_| is_taken_over) {
+            assert!(self.can_be_put_back(sandbox, mine), "the user's file is lost: {shown}");
+        }
         for range in told.iter() {
             let gap = believed.gap_after(range.start, range.end);
             assert!(gap.is_none(), "{gap:?} is forgotten of {range:?}: {shown}");
@@ -226,6 +239,33 @@ impl Recorded<'_> {
                 assert!(alien.is_none(), "byte {alien:?} never came: {shown}");
             }
         }
+    }
+
+    /// Whether the part and what was saved of it make the user's file, or the part is the archive.
+    fn can_be_put_back(&self, sandbox: &Sandbox, mine: &[u8]) -> bool {
+        let mut bytes = fs::read(sandbox.own_file(".part")).unwrap();
+        if bytes == **self.archive.bytes {
+            return true;
+        }
+        let undo = sandbox.own_file(".part").with_extension("undo");
+        let saved = fs::read(undo).unwrap_or_default();
+        let number = |bytes: &[u8]| usize::try_from(u64::from_le_bytes(bytes.try_into().unwrap()));
+        // Behind the name of the format: offset, length, CRC and bytes of each piece.
+        let mut rest = saved.get(11..).unwrap_or_default();
+        while rest.len() >= 20 {
+            let (at, length) = (number(&rest[..8]).unwrap(), number(&rest[8..16]).unwrap());
+            let Some(piece) = rest.get(20..20 + length) else { break };
+            let crc = crc32fast::hash(&[&rest[..16], piece].concat());
+            if rest[16..20] != crc.to_le_bytes() {
+                // It was not whole on the disk, and so nothing was written over.
+                break;
+            }
+            bytes.resize(bytes.len().max(at + length), 0);
+            bytes[at..at + length].copy_from_slice(piece);
+            rest = &rest[20 + length..];
+        }
+        bytes.truncate(mine.len());
+        bytes == mine
     }
 
     /// Whether this byte is one that somebody wrote there: right, wrong as from the source, or the
