@@ -15,9 +15,14 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cxr::locate::Walker;
+use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
-use flate2::{Compression, Crc};
+
+use png::noise;
+
+#[path = "../tests/cxr/support/png.rs"]
+mod png;
 
 const SIZE: usize = 64 << 20;
 
@@ -68,26 +73,6 @@ fn gzip_test(archive: &[u8]) {
 
 fn original(number: u64) -> Vec<u8> {
     IMAGES[usize::try_from(number).unwrap_or(0) % IMAGES.len()].to_vec()
-}
-
-/// A PNG of noise in which some bytes come twice as often, in chunks as long as the originals'.
-fn noise(number: u64) -> Vec<u8> {
-    let mut noise = vec![0; 400_000];
-    fastrand::Rng::with_seed(number).fill(&mut noise);
-    noise.iter_mut().filter(|byte| **byte < 80).for_each(|byte| *byte /= 2);
-    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    png.extend(chunk(*b"IHDR", &[0, 0, 4, 0, 0, 0, 4, 0, 8, 0, 0, 0, 0]));
-    noise.chunks(8192).for_each(|data| png.extend(chunk(*b"IDAT", data)));
-    png.extend(chunk(*b"IEND", &[]));
-    png
-}
-
-fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
-    let body = [&kind[..], data].concat();
-    let mut check = Crc::new();
-    check.update(&body);
-    let length = u32::try_from(data.len()).unwrap_or(0).to_be_bytes();
-    [&length[..], &body, &check.sum().to_be_bytes()].concat()
 }
 
 fn tar(image: fn(u64) -> Vec<u8>) -> Vec<u8> {

@@ -8,6 +8,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use flate2::{Compression, GzBuilder};
 use md5::{Digest, Md5};
 
+use super::png::noise;
+
 const IMAGES: [&[u8]; 3] = [
     include_bytes!("../../data/png/00000013_021.png"),
     include_bytes!("../../data/png/00000032_015.png"),
@@ -89,24 +91,6 @@ pub fn large_of_noise(mebibytes: usize) -> Archive {
         pack_images(1, usize::MAX, Compression::default(), mebibytes << 20, image)
     };
     made.entry(mebibytes).or_insert_with(pack).clone()
-}
-
-/// A PNG of noise in chunks as long as those of the originals.
-fn noise(seed: u64) -> Vec<u8> {
-    let mut noise = vec![0; 400_000];
-    fastrand::Rng::with_seed(seed).fill(&mut noise);
-    noise.iter_mut().filter(|byte| **byte < 80).for_each(|byte| *byte /= 2);
-    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    png.extend(chunk(*b"IHDR", &[0, 0, 4, 0, 0, 0, 4, 0, 8, 0, 0, 0, 0]));
-    noise.chunks(8192).for_each(|data| png.extend(chunk(*b"IDAT", data)));
-    png.extend(chunk(*b"IEND", &[]));
-    png
-}
-
-fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
-    let body = [&kind[..], data].concat();
-    let length = u32::try_from(data.len()).unwrap().to_be_bytes();
-    [&length[..], &body, &crc32fast::hash(&body).to_be_bytes()].concat()
 }
 
 fn build(number: usize, images: usize) -> Archive {

@@ -8,6 +8,7 @@ mod mount;
 mod names;
 mod nginx;
 mod outcome;
+mod png;
 #[cfg(debug_assertions)]
 mod power;
 mod process;
