@@ -285,8 +285,8 @@ impl<'a> Conductor<'a> {
             _ => {
                 let length = report.actual_size.or_else(|| Some(path.metadata().ok()?.len()));
                 let misfit = length.map(|length| (path, length));
-                let mut need = Need { index, misfit, checked: Some(report) };
-                self.transfer_sized(scope, &mut need, size, reports);
+                let need = Need { index, misfit, checked: Some(report) };
+                self.transfer_sized(scope, need, size, reports);
             }
         }
     }
@@ -295,7 +295,7 @@ impl<'a> Conductor<'a> {
     fn transfer_sized<'scope>(
         &mut self,
         scope: &'scope Scope<'scope, '_>,
-        need: &mut Need,
+        mut need: Need,
         size: Option<u64>,
         reports: &mut Reports<'_>,
     ) where
@@ -303,7 +303,7 @@ impl<'a> Conductor<'a> {
     {
         let mut archive = self.run.archives[need.index].clone();
         archive.size = archive.size.or(size);
-        let mendable = matches!(self.run.ground(&archive, need), Ground::Damaged(..));
+        let mendable = matches!(self.run.ground(&archive, &need), Ground::Damaged(..));
         let hopeless = |report: &mut Box<_>| !mendable && is_error(report);
         if let Some(report) = need.checked.take_if(hopeless) {
             reports.settle(need.index, *report);
@@ -311,13 +311,11 @@ impl<'a> Conductor<'a> {
         }
         let others = self.transfer.outstanding();
         if !self.run.request.dry_run
-            && let Some(report) = self.run.no_room(&archive, need, others)
+            && let Some(report) = self.run.no_room(&archive, &need, others)
         {
             reports.settle(need.index, report);
             return;
         }
-        let need =
-            Need { index: need.index, misfit: need.misfit.take(), checked: need.checked.take() };
         self.plan(scope, archive, need, reports);
     }
 
