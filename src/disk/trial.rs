@@ -157,6 +157,7 @@ impl Effect {
             "EDQUOT" => Errno::DQUOT,
             "EINTR" => Errno::INTR,
             "EIO" => Errno::IO,
+            "EMFILE" => Errno::MFILE,
             "ENOSPC" => Errno::NOSPC,
             "EINVAL" => Errno::INVAL,
             "EROFS" => Errno::ROFS,

@@ -105,12 +105,15 @@ pub fn fetch(
     cancel: &Cancel,
 ) -> Result<Report, FetchError> {
     let start = Instant::now();
-    let options = options(request)?;
+    let (options, fewer) = options(request)?.within_open_files();
     let archives = selected(request)?;
     let folder = Folder::new(&request.dir);
     let lock =
         if request.dry_run { None } else { Some(begin(request, &folder, listener, cancel)?) };
     if let Some(message) = words(&leftovers(&request.catalog, &request.dir), &request.dir) {
+        listener.on(Event::Notice { message: &message });
+    }
+    if let Some(message) = fewer.filter(|_| !request.dry_run) {
         listener.on(Event::Notice { message: &message });
     }
     let bytes = archives.iter().filter_map(|archive| archive.size).sum();

@@ -19,6 +19,7 @@ mod keeper;
 mod line;
 mod manners;
 mod mending;
+mod open_files;
 mod origins;
 mod outcome;
 mod part;
@@ -97,6 +98,12 @@ pub struct Options {
 }
 
 impl Options {
+    /// The same with as many archives and connections at a time as files may be open here; words
+    /// where that is fewer. Raises the process's limit of open files as far as it may.
+    pub(crate) fn within_open_files(self) -> (Self, Option<String>) {
+        open_files::fit(self)
+    }
+
     /// What keeps to the rate.
     fn throttle<'a>(&'a self, listener: &'a dyn Listener) -> Throttle<'a> {
         Throttle::new(self.limit_rate, self.limit_rate_file.as_deref(), listener)

@@ -5,6 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Instant;
 
+use rustix::io::Errno;
+
 use super::advice::advice;
 use super::buffers::Buffers;
 use super::judge::{Judgement, Observation, judge};
@@ -290,6 +292,9 @@ pub(super) fn unreadable(
         Trouble::Open(error) if error.kind() == io::ErrorKind::NotFound => {
             "see whether the name is right"
         }
+        Trouble::Open(error) if too_many_open(error) => {
+            "let more files be open (`ulimit -n`), and check again"
+        }
         Trouble::Open(_) => "make it readable and check again",
         Trouble::Read { .. } => "see what the system's log says of the disk, and check again",
         Trouble::Changed => "check again when nothing writes to it",
@@ -311,6 +316,11 @@ pub(super) fn unreadable(
         damage,
         ..blank(path, archive, Verdict::Error)
     }
+}
+
+/// Whether as many files are open as may be, in this process or in all.
+fn too_many_open(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// The file's own name without its folders, or all of a path that has none.

@@ -37,13 +37,40 @@ fn lists_all(sandbox: &Sandbox, fetch: Cxr, words: &str) -> Report {
 
 #[test]
 fn without_files_to_open_every_archive_is_listed() {
+    // The program's own come first; then come those of the connections.
     let (sandbox, server, all) = begun();
-    let few = ["sh", "-c", "ulimit -n 64; exec \"$0\" \"$@\""];
-    let fetch = sandbox.fetch(&server, &all).args(["-c", "64"]).under(few);
+    let fetch = sandbox.fetch(&server, &all).args(["-c", "64"]);
+    let Some(fetch) = refused(fetch, "eventfd2", "EMFILE", 5) else { return };
     lists_all(&sandbox, fetch, "no connection can be made from here: Too many open files");
     assert!(server.hits_on(&all[2].path()).is_empty());
     // What was here stays.
     sandbox.holds(format!("data/{}", NAMES[1]), &all[1].flipped(100_000));
+}
+
+#[test]
+fn where_few_files_may_be_open_there_are_fewer_connections() {
+    let (sandbox, server, all) = begun();
+    let limited = |cxr: Cxr, kind: &str| {
+        let limit = format!("ulimit {kind} 64; exec \"$0\" \"$@\"");
+        cxr.under(["sh", "-c", &limit]).run()
+    };
+    let verify = || sandbox.verify(&all).args(["-j", "64", "--from", &server.base()]);
+    let words = "no more than 64 files may be open here (`ulimit -n`), so that archives at a time \
+                 are 3, and connections 3";
+    limited(verify(), "-n").says(words).report().all_ok();
+    // What may be raised is no limit.
+    let outcome = limited(verify(), "-S -n");
+    outcome.expect(!outcome.stderr().contains("ulimit"), "no word of a limit").report().all_ok();
+    let fetch = sandbox.fetch(&server, &all).args(["-c", "64"]);
+    limited(fetch, "-n").says(words).report().all_ok();
+    assert!(server.connections() > 0);
+}
+
+#[test]
+fn a_file_that_is_one_too_many_is_not_called_unreadable() {
+    let (sandbox, _server, all) = begun();
+    let verify = sandbox.verify(&all).arg("data").disk("open images_001.tar.gz EMFILE");
+    verify.report(1).line(NAMES[0]).is("error").because("Too many open files").next("ulimit");
 }
 
 #[test]

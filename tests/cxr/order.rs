@@ -1,6 +1,7 @@
 //! The order in which things reach the disk, as the kernel sees it: nothing is said of bytes or
 //! names that a power cut could still take.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
@@ -10,8 +11,17 @@ use crate::support::{Cxr, Fault, NAMES, Sandbox, Server, archive};
 const CALLS: &str = "trace=write,pwrite64,pwritev,pwritev2,ftruncate,fsync,fdatasync,rename,\
                      renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
 
-/// What a run did to the disk, a line a call, with the path of every file.
-struct Trace(Vec<String>);
+/// What a run did to the disk, in the order in which it began, with the path of every file.
+#[derive(Debug)]
+struct Trace(Vec<Call>);
+
+/// A call, and the lines of the trace in which it begins and ends.
+#[derive(Debug)]
+struct Call {
+    text: String,
+    begins: usize,
+    ends: usize,
+}
 
 impl Trace {
     /// Of a run that is to end well; `None` to skip.
@@ -19,39 +29,75 @@ impl Trace {
         let trace = sandbox.path("trace");
         let strace = ["strace", "-f", "-y", "-qq", "-e", CALLS, "-o", trace.to_str().unwrap()];
         cxr.under_installed(&strace, "strace")?.run().exits(0);
-        let text = fs::read_to_string(trace).unwrap();
-        Some(Self(text.lines().map(str::to_owned).collect()))
+        Some(Self::parse(&fs::read_to_string(trace).unwrap()))
     }
 
-    /// Where the first such call with these words is.
+    /// A call that another thread's came in between of stands in two lines.
+    fn parse(text: &str) -> Self {
+        let mut calls: Vec<Call> = Vec::new();
+        let mut unfinished = HashMap::new();
+        for (at, line) in text.lines().enumerate() {
+            let (thread, rest) = line.split_once(' ').unwrap();
+            if let Some((_, end)) = rest.split_once(" resumed>") {
+                let call: usize = unfinished.remove(thread).expect("what is resumed has begun");
+                calls[call].text.push_str(end);
+                calls[call].ends = at;
+                continue;
+            }
+            let begun = rest.strip_suffix(" <unfinished ...>");
+            if begun.is_some() {
+                unfinished.insert(thread, calls.len());
+            }
+            let text = begun.unwrap_or(rest).trim_start().to_owned();
+            calls.push(Call { text, begins: at, ends: at });
+        }
+        Self(calls)
+    }
+
+    /// The first such call with these words.
     #[track_caller]
-    fn first(&self, call: &str, words: &[&str]) -> usize {
-        let found = self.0.iter().position(|line| is(line, call, words));
+    fn first(&self, call: &str, words: &[&str]) -> &Call {
+        let found = self.0.iter().find(|made| made.is(call, words));
         found.unwrap_or_else(|| panic!("no {call} {words:?} in {:#?}", self.0))
     }
 
-    /// Where the last one is.
+    /// The last one.
     #[track_caller]
-    fn last(&self, call: &str, words: &[&str]) -> usize {
-        self.last_before(self.0.len(), call, words)
+    fn last(&self, call: &str, words: &[&str]) -> &Call {
+        self.last_before(usize::MAX, call, words)
     }
 
-    /// The same before a line.
+    /// The last that begins before this line.
     #[track_caller]
-    fn last_before(&self, end: usize, call: &str, words: &[&str]) -> usize {
-        let found = self.0[..end].iter().rposition(|line| is(line, call, words));
-        found.unwrap_or_else(|| panic!("no {call} {words:?} in {:#?}", &self.0[..end]))
-    }
-
-    #[track_caller]
-    fn is_in_order(&self, places: &[usize]) {
-        let shown: Vec<_> = places.iter().map(|&place| (place, &self.0[place])).collect();
-        assert!(places.is_sorted(), "{shown:#?}");
+    fn last_before(&self, line: usize, call: &str, words: &[&str]) -> &Call {
+        let found = self.0.iter().rfind(|made| made.begins < line && made.is(call, words));
+        found.unwrap_or_else(|| panic!("no {call} {words:?} before {line} in {:#?}", self.0))
     }
 }
 
-fn is(line: &str, call: &str, words: &[&str]) -> bool {
-    line.contains(&format!(" {call}")) && words.iter().all(|word| line.contains(word))
+impl Call {
+    fn is(&self, call: &str, words: &[&str]) -> bool {
+        self.text.starts_with(call) && words.iter().all(|word| self.text.contains(word))
+    }
+}
+
+/// Each has ended before the next begins.
+#[track_caller]
+fn in_order(calls: &[&Call]) {
+    assert!(calls.is_sorted_by(|one, next| one.ends < next.begins), "{calls:#?}");
+}
+
+#[test]
+fn a_call_in_two_lines_is_one() {
+    let trace = Trace::parse(
+        "7 fsync(3</d> <unfinished ...>\n\
+         8 write(4</e>, \"x\", 1) = 1\n\
+         7 <... fsync resumed>)                    = 0\n\
+         8 unlink(\"f\")                           = 0\n",
+    );
+    let (sync, write) = (trace.first("fsync(", &["</d>)", "= 0"]), trace.last("write(", &["</e>"]));
+    assert_eq!((sync.begins, sync.ends, write.begins), (0, 2, 1));
+    in_order(&[sync, trace.last("unlink", &["\"f\""])]);
 }
 
 #[test]
@@ -63,7 +109,7 @@ fn of_a_fetch_from_the_first_byte_to_the_receipt() {
     let root = sandbox.root().to_string_lossy().into_owned();
     let folder = |name: &str| format!("<{root}{name}>)");
     let to_name = format!(", \"new/data/{}\"", NAMES[0]);
-    trace.is_in_order(&[
+    in_order(&[
         // New folders are in those above them.
         trace.first("mkdir", &["\"new/data/.cxr\""]),
         trace.first("fsync(", &[&folder("/new/data")]),
@@ -82,7 +128,7 @@ fn of_a_fetch_from_the_first_byte_to_the_receipt() {
         trace.last("rename", &[".receipt.new"]),
     ]);
     for new in ["", "/new"] {
-        assert!(trace.first("fsync(", &[&folder(new)]) < trace.first("pwrite", &[".part>"]));
+        in_order(&[trace.first("fsync(", &[&folder(new)]), trace.first("pwrite", &[".part>"])]);
     }
 }
 
@@ -95,7 +141,7 @@ fn of_a_file_that_is_replaced_and_kept() {
     let Some(trace) = Trace::of(&sandbox, fetch) else { return };
     let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
     let from_name = format!("\"data/{}\",", NAMES[0]);
-    trace.is_in_order(&[
+    in_order(&[
         trace.last("rename", &[&from_name]),
         trace.last("fsync(", &[&corrupt]),
         trace.last("rename", &[".part\""]),
@@ -110,7 +156,7 @@ fn of_a_download_that_is_wrong_and_kept() {
     let fetch = sandbox.fetch(&server, &all).args(["--keep-corrupt", "-c", "1"]);
     let Some(trace) = Trace::of(&sandbox, fetch) else { return };
     let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
-    trace.is_in_order(&[
+    in_order(&[
         trace.first("rename", &[".part\"", "/corrupt/"]),
         trace.last("fsync(", &[&corrupt]),
         trace.first("unlink", &[".journal\""]),
@@ -127,10 +173,10 @@ fn of_a_file_that_is_taken_over() {
     let from_name = format!("\"data/{}\",", NAMES[0]);
     let own = format!("<{}/data/.cxr>)", sandbox.root().display());
     let taken_over = trace.first("rename", &[&from_name]);
-    trace.is_in_order(&[
+    in_order(&[
         trace.first("fsync(", &[&name]),
         trace.first("rename", &[".journal.new"]),
-        trace.last_before(taken_over, "fsync(", &[&own]),
+        trace.last_before(taken_over.begins, "fsync(", &[&own]),
         taken_over,
         // What is written over is saved before it is lost, and lost before it is written over.
         trace.first("fdatasync(", &[".undo>"]),
@@ -149,6 +195,6 @@ fn of_what_is_noted_of_files_that_were_here() {
     let verify = sandbox.verify(&all).args(["--resume", "data"]);
     for (cxr, note) in [(fetch, ".receipt.new"), (verify, ".note.new")] {
         let Some(trace) = Trace::of(&sandbox, cxr) else { return };
-        trace.is_in_order(&[trace.first("fsync(", &[&name]), trace.first("rename", &[note])]);
+        in_order(&[trace.first("fsync(", &[&name]), trace.first("rename", &[note])]);
     }
 }

@@ -84,6 +84,10 @@ pub fn verify_mirrors(
     // One request for all that is left of an archive.
     let chunk = if request.quick { HEAD as u64 } else { u64::MAX };
     let options = request.manners.options(request.jobs, request.jobs, chunk)?;
+    let (options, fewer) = options.within_open_files();
+    if let Some(message) = fewer {
+        listener.on(Event::Notice { message: &message });
+    }
     let mirrors: Vec<Source> = request.mirrors.iter().cloned().map(Source::new).collect();
     let names: Vec<String> = mirrors.iter().map(Source::name).collect();
     let engine = Engine::for_this_machine();
