@@ -1,85 +1,27 @@
 //! The order in which things reach the disk, as the kernel sees it: nothing is said of bytes or
 //! names that a power cut could still take.
 
-use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
-use crate::support::{Cxr, Fault, NAMES, Sandbox, Server, archive};
+use crate::support::{Call, Fault, NAMES, Sandbox, Server, Trace, archive};
 
 /// The calls that change something or put it on the disk.
-const CALLS: &str = "trace=write,pwrite64,pwritev,pwritev2,ftruncate,fsync,fdatasync,rename,\
-                     renameat,renameat2,unlink,unlinkat,mkdir,mkdirat";
-
-/// What a run did to the disk, in the order in which it began, with the path of every file.
-#[derive(Debug)]
-struct Trace(Vec<Call>);
-
-/// A call, and the lines of the trace in which it begins and ends.
-#[derive(Debug)]
-struct Call {
-    text: String,
-    begins: usize,
-    ends: usize,
-}
-
-impl Trace {
-    /// Of a run that is to end well; `None` to skip.
-    fn of(sandbox: &Sandbox, cxr: Cxr) -> Option<Self> {
-        let trace = sandbox.path("trace");
-        let strace = ["strace", "-f", "-y", "-qq", "-e", CALLS, "-o", trace.to_str().unwrap()];
-        cxr.under_installed(&strace, "strace")?.run().exits(0);
-        Some(Self::parse(&fs::read_to_string(trace).unwrap()))
-    }
-
-    /// A call that another thread's came in between of stands in two lines.
-    fn parse(text: &str) -> Self {
-        let mut calls: Vec<Call> = Vec::new();
-        let mut unfinished = HashMap::new();
-        for (at, line) in text.lines().enumerate() {
-            let (thread, rest) = line.split_once(' ').unwrap();
-            if let Some((_, end)) = rest.split_once(" resumed>") {
-                let call: usize = unfinished.remove(thread).expect("what is resumed has begun");
-                calls[call].text.push_str(end);
-                calls[call].ends = at;
-                continue;
-            }
-            let begun = rest.strip_suffix(" <unfinished ...>");
-            if begun.is_some() {
-                unfinished.insert(thread, calls.len());
-            }
-            let text = begun.unwrap_or(rest).trim_start().to_owned();
-            calls.push(Call { text, begins: at, ends: at });
-        }
-        Self(calls)
-    }
-
-    /// The first such call with these words.
-    #[track_caller]
-    fn first(&self, call: &str, words: &[&str]) -> &Call {
-        let found = self.0.iter().find(|made| made.is(call, words));
-        found.unwrap_or_else(|| panic!("no {call} {words:?} in {:#?}", self.0))
-    }
-
-    /// The last one.
-    #[track_caller]
-    fn last(&self, call: &str, words: &[&str]) -> &Call {
-        self.last_before(usize::MAX, call, words)
-    }
-
-    /// The last that begins before this line.
-    #[track_caller]
-    fn last_before(&self, line: usize, call: &str, words: &[&str]) -> &Call {
-        let found = self.0.iter().rfind(|made| made.begins < line && made.is(call, words));
-        found.unwrap_or_else(|| panic!("no {call} {words:?} before {line} in {:#?}", self.0))
-    }
-}
-
-impl Call {
-    fn is(&self, call: &str, words: &[&str]) -> bool {
-        self.text.starts_with(call) && words.iter().all(|word| self.text.contains(word))
-    }
-}
+const CALLS: [&str; 14] = [
+    "write",
+    "pwrite64",
+    "pwritev",
+    "pwritev2",
+    "ftruncate",
+    "fsync",
+    "fdatasync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "mkdirat",
+];
 
 /// Each has ended before the next begins.
 #[track_caller]
@@ -88,24 +30,11 @@ fn in_order(calls: &[&Call]) {
 }
 
 #[test]
-fn a_call_in_two_lines_is_one() {
-    let trace = Trace::parse(
-        "7 fsync(3</d> <unfinished ...>\n\
-         8 write(4</e>, \"x\", 1) = 1\n\
-         7 <... fsync resumed>)                    = 0\n\
-         8 unlink(\"f\")                           = 0\n",
-    );
-    let (sync, write) = (trace.first("fsync(", &["</d>)", "= 0"]), trace.last("write(", &["</e>"]));
-    assert_eq!((sync.begins, sync.ends, write.begins), (0, 2, 1));
-    in_order(&[sync, trace.last("unlink", &["\"f\""])]);
-}
-
-#[test]
 fn of_a_fetch_from_the_first_byte_to_the_receipt() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let fetch = sandbox.fetch(&server, &all).args(["--dir", "new/data"]).chunk(100_000);
-    let Some(trace) = Trace::of(&sandbox, fetch) else { return };
+    let Some(trace) = Trace::of(&sandbox, fetch, &CALLS) else { return };
     let root = sandbox.root().to_string_lossy().into_owned();
     let folder = |name: &str| format!("<{root}{name}>)");
     let to_name = format!(", \"new/data/{}\"", NAMES[0]);
@@ -138,7 +67,7 @@ fn of_a_file_that_is_replaced_and_kept() {
     let server = Server::with(&all);
     sandbox.put(Path::new("data").join(NAMES[0]), "something else");
     let fetch = sandbox.fetch(&server, &all).arg("--keep-corrupt");
-    let Some(trace) = Trace::of(&sandbox, fetch) else { return };
+    let Some(trace) = Trace::of(&sandbox, fetch, &CALLS) else { return };
     let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
     let from_name = format!("\"data/{}\",", NAMES[0]);
     in_order(&[
@@ -154,7 +83,7 @@ fn of_a_download_that_is_wrong_and_kept() {
     let server = Server::with(&all);
     server.does(Fault::NoRanges).does(Fault::Flip { at: 1000 }.first(1));
     let fetch = sandbox.fetch(&server, &all).args(["--keep-corrupt", "-c", "1"]);
-    let Some(trace) = Trace::of(&sandbox, fetch) else { return };
+    let Some(trace) = Trace::of(&sandbox, fetch, &CALLS) else { return };
     let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
     in_order(&[
         trace.first("rename", &[".part\"", "/corrupt/"]),
@@ -168,7 +97,7 @@ fn of_a_file_that_is_taken_over() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     sandbox.put(Path::new("data").join(NAMES[0]), all[0].flipped(200_000));
-    let Some(trace) = Trace::of(&sandbox, sandbox.fetch(&server, &all)) else { return };
+    let Some(trace) = Trace::of(&sandbox, sandbox.fetch(&server, &all), &CALLS) else { return };
     let name = format!("/data/{}>)", NAMES[0]);
     let from_name = format!("\"data/{}\",", NAMES[0]);
     let own = format!("<{}/data/.cxr>)", sandbox.root().display());
@@ -194,7 +123,7 @@ fn of_what_is_noted_of_files_that_were_here() {
     let fetch = sandbox.fetch_from("nowhere", &all);
     let verify = sandbox.verify(&all).args(["--resume", "data"]);
     for (cxr, note) in [(fetch, ".receipt.new"), (verify, ".note.new")] {
-        let Some(trace) = Trace::of(&sandbox, cxr) else { return };
+        let Some(trace) = Trace::of(&sandbox, cxr, &CALLS) else { return };
         in_order(&[trace.first("fsync(", &[&name]), trace.first("rename", &[note])]);
     }
 }

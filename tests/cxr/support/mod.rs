@@ -19,6 +19,7 @@ mod sandbox;
 mod schema;
 mod server;
 mod terminal;
+mod trace;
 
 pub use archive::{Archive, NAMES, archive, archives, large, large_of_noise, stored};
 pub use authority::{Authority, Certificate};
@@ -38,14 +39,15 @@ pub use sandbox::{Sandbox, files_under};
 pub use schema::{invalid, invalid_xml, python_with};
 pub use server::{Fault, Hit, Lie, Refusal, Rule, Server};
 pub use terminal::on_a_terminal;
+pub use trace::{Call, Trace};
 
 use std::time::{Duration, Instant};
 
-/// Waits until something is true; fails after ten seconds, saying what it waited for.
+/// Waits until something is true; fails after a minute, saying what it waited for.
 pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_true() {
-        assert!(start.elapsed() < Duration::from_secs(10), "waited ten seconds for {what}");
+        assert!(start.elapsed() < Duration::from_secs(60), "waited a minute for {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
