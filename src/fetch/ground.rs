@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::conclude::blank;
-use super::run::{Need, Run};
+use super::run::Run;
 use super::survey;
 use crate::catalog::Archive;
 use crate::digest::Digest;
@@ -28,26 +28,57 @@ pub(super) enum Ground {
     Damaged(PathBuf, Option<Digest>),
 }
 
+/// An archive that must be transferred.
+#[derive(Debug)]
+pub(super) struct Need {
+    pub(super) index: usize,
+    /// With its size, where a source told it.
+    pub(super) archive: Archive,
+    /// Bytes of the file that stands in its place.
+    length: Option<u64>,
+    /// What a check said of that file.
+    pub(super) checked: Option<Box<ArchiveReport>>,
+    pub(super) ground: Ground,
+}
+
 impl Run<'_> {
+    /// The need of an archive in whose place stands `misfit`, a file and its length in bytes, of
+    /// which a check said `checked`.
+    pub(super) fn need(
+        &self,
+        index: usize,
+        archive: Archive,
+        misfit: Option<(PathBuf, u64)>,
+        checked: Option<Box<ArchiveReport>>,
+    ) -> Need {
+        let length = misfit.as_ref().map(|(_, length)| *length);
+        let ground = self.ground(&archive, misfit, checked.as_deref());
+        Need { index, archive, length, checked, ground }
+    }
+
     /// What can be built on: a file of the user's that has more of the archive than the part, or
     /// else the part.
-    pub(super) fn ground(&self, archive: &Archive, need: &Need) -> Ground {
+    fn ground(
+        &self,
+        archive: &Archive,
+        misfit: Option<(PathBuf, u64)>,
+        checked: Option<&ArchiveReport>,
+    ) -> Ground {
         let part = survey::unfinished(self.folder, archive).unwrap_or_default();
-        let Some((path, length)) = &need.misfit else { return Ground::Part(part) };
+        let Some((path, length)) = misfit else { return Ground::Part(part) };
         let written = part.recovered.written.total();
         // A part that was begun beside the file on purpose is gone on with, and so is one that is a
         // file of the user's itself: it would be lost.
         let stays = part.recovered.beside || part.recovered.original.is_some();
-        if *length <= written || stays || !survey::is_movable(path) {
+        if length <= written || stays || !survey::is_movable(&path) {
             return Ground::Part(part);
         }
-        if survey::is_beginning(archive, path, *length) {
-            return Ground::Beginning(path.clone(), *length);
+        if survey::is_beginning(archive, &path, length) {
+            return Ground::Beginning(path, length);
         }
-        if self.is_damaged(archive, path, *length, need.checked.as_deref()) {
-            let checked = need.checked.as_ref().filter(|_| archive.size == Some(*length));
-            let digest = checked.and_then(|report| report.actual_md5);
-            return Ground::Damaged(path.clone(), digest);
+        if self.is_damaged(archive, &path, length, checked) {
+            let checked = checked.filter(|_| archive.size == Some(length));
+            return Ground::Damaged(path, checked.and_then(|report| report.actual_md5));
         }
         Ground::Part(part)
     }
@@ -74,9 +105,9 @@ impl Run<'_> {
     pub(super) fn take_over(
         &self,
         archive: &Archive,
-        need: &Need,
+        ground: Ground,
     ) -> Result<(Recovered, Option<Digest>), DiskError> {
-        let (path, wrong) = match self.ground(archive, need) {
+        let (path, wrong) = match ground {
             Ground::Part(part) => return Ok((part.recovered, None)),
             Ground::Beginning(path, length) => {
                 let shown = escape::path(&path);
@@ -111,9 +142,9 @@ impl Run<'_> {
     }
 
     /// What `--dry-run` says of an archive that is not right.
-    pub(super) fn would_fetch(&self, archive: &Archive, need: Need) -> ArchiveReport {
+    pub(super) fn would_fetch(&self, need: Need) -> ArchiveReport {
+        let Need { archive, length, checked, ground, .. } = need;
         let source = self.sources.first().map(Source::name).unwrap_or_default();
-        let ground = self.ground(archive, &need);
         let here = match &ground {
             Ground::Part(part) => part.recovered.written.total(),
             Ground::Beginning(_, length) => *length,
@@ -128,11 +159,8 @@ impl Run<'_> {
             }
             (_, None) => format!("would fetch it from {source}"),
         };
-        let mut report = need.checked.map_or_else(
-            || {
-                let length = need.misfit.as_ref().map(|(_, length)| *length);
-                blank(self.folder, archive, verdict(archive, length, here))
-            },
+        let mut report = checked.map_or_else(
+            || blank(self.folder, &archive, verdict(&archive, length, here)),
             |report| *report,
         );
         report.actual_size = report.actual_size.or(Some(here).filter(|&here| here > 0));

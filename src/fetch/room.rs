@@ -1,39 +1,39 @@
 //! Whether there is room for what must be fetched.
 
 use super::conclude;
-use super::ground::Ground;
-use super::run::{Need, Reports, Run};
-use crate::catalog::Archive;
+use super::ground::{Ground, Need};
+use super::run::{Reports, Run};
 use crate::disk;
 use crate::report::ArchiveReport;
 
-impl Run<'_> {
-    /// Bytes of disk that an archive will take beyond what it and the file in its place take now.
-    pub(super) fn needed(&self, archive: &Archive, need: &Need) -> u64 {
-        let size = archive.size.unwrap_or(0);
-        match self.ground(archive, need) {
+impl Need {
+    /// Bytes of disk that the archive will take beyond what it and the file in its place take now.
+    fn bytes(&self) -> u64 {
+        let size = self.archive.size.unwrap_or(0);
+        match &self.ground {
             Ground::Part(part) => size.saturating_sub(part.allocated),
-            Ground::Beginning(_, length) => size.saturating_sub(length),
+            Ground::Beginning(_, length) => size.saturating_sub(*length),
             // What is written over is saved, and that is little.
             Ground::Damaged(..) => 0,
         }
     }
+}
 
+impl Run<'_> {
     /// Refuses all that must be fetched, before the first byte, if there is no room for it.
     pub(super) fn refuse_without_room(&self, needs: &mut Vec<Need>, reports: &mut Reports<'_>) {
         if needs.is_empty() || self.request.dry_run {
             return;
         }
-        let needed = needs.iter().map(|need| self.needed(&self.archives[need.index], need)).sum();
+        let needed = needs.iter().map(Need::bytes).sum();
         let free = disk::available(self.folder.dir());
         if free.as_ref().is_ok_and(|&free| needed <= free) {
             return;
         }
         for need in needs.drain(..) {
-            let archive = &self.archives[need.index];
             let report = match &free {
-                Ok(free) => conclude::no_room(self.folder, archive, needed, *free),
-                Err(error) => self.refused(archive, error),
+                Ok(free) => conclude::no_room(self.folder, &need.archive, needed, *free),
+                Err(error) => self.refused(&need.archive, error),
             };
             reports.settle(need.index, report);
         }
@@ -41,18 +41,13 @@ impl Run<'_> {
 
     /// The same for one archive, when others are under way that take `others` bytes. Its report, if
     /// there is no room.
-    pub(super) fn no_room(
-        &self,
-        archive: &Archive,
-        need: &Need,
-        others: u64,
-    ) -> Option<ArchiveReport> {
-        let needed = self.needed(archive, need) + others;
+    pub(super) fn no_room(&self, need: &Need, others: u64) -> Option<ArchiveReport> {
+        let needed = need.bytes() + others;
         match disk::available(self.folder.dir()) {
             Ok(free) => {
-                (needed > free).then(|| conclude::no_room(self.folder, archive, needed, free))
+                (needed > free).then(|| conclude::no_room(self.folder, &need.archive, needed, free))
             }
-            Err(error) => Some(self.refused(archive, &error)),
+            Err(error) => Some(self.refused(&need.archive, &error)),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, Scope};
 
 use super::conclude::{self, blank};
-use super::ground::Ground;
+use super::ground::{Ground, Need};
 use super::survey::{self, Here};
 use super::{FetchRequest, probe, receipt};
 use crate::cancel::Cancel;
@@ -47,14 +47,6 @@ impl From<Outcome> for Message {
     fn from(outcome: Outcome) -> Self {
         Self::Transferred(Box::new(outcome))
     }
-}
-
-/// An archive that must be transferred, and the file that stands in its place.
-pub(super) struct Need {
-    pub(super) index: usize,
-    pub(super) misfit: Option<(PathBuf, u64)>,
-    /// What a check said of that file.
-    pub(super) checked: Option<Box<ArchiveReport>>,
 }
 
 /// The reports as they come in.
@@ -101,7 +93,7 @@ impl Run<'_> {
                 Here::Misfit { path, size } => Some((path, size)),
                 Here::Absent => None,
             };
-            needs.push(Need { index, misfit, checked: None });
+            needs.push(self.need(index, archive.clone(), misfit, None));
         }
         self.refuse_without_room(&mut needs, &mut reports);
         self.work(&checks, needs, &mut reports);
@@ -283,40 +275,42 @@ impl<'a> Conductor<'a> {
                 reports.settle(index, ArchiveReport { next, ..*report });
             }
             _ => {
+                let mut archive = run.archives[index].clone();
+                archive.size = archive.size.or(size);
                 let length = report.actual_size.or_else(|| Some(path.metadata().ok()?.len()));
                 let misfit = length.map(|length| (path, length));
-                let need = Need { index, misfit, checked: Some(report) };
-                self.transfer_sized(scope, need, size, reports);
+                self.transfer_checked(
+                    scope,
+                    run.need(index, archive, misfit, Some(report)),
+                    reports,
+                );
             }
         }
     }
 
     /// Transfers an archive whose file turned out wrong, if there is room for it.
-    fn transfer_sized<'scope>(
+    fn transfer_checked<'scope>(
         &mut self,
         scope: &'scope Scope<'scope, '_>,
         mut need: Need,
-        size: Option<u64>,
         reports: &mut Reports<'_>,
     ) where
         'a: 'scope,
     {
-        let mut archive = self.run.archives[need.index].clone();
-        archive.size = archive.size.or(size);
-        let mendable = matches!(self.run.ground(&archive, &need), Ground::Damaged(..));
-        let hopeless = |report: &mut Box<_>| !mendable && is_error(report);
+        let is_mendable = matches!(need.ground, Ground::Damaged(..));
+        let hopeless = |report: &mut Box<_>| !is_mendable && is_error(report);
         if let Some(report) = need.checked.take_if(hopeless) {
             reports.settle(need.index, *report);
             return;
         }
         let others = self.transfer.outstanding();
         if !self.run.request.dry_run
-            && let Some(report) = self.run.no_room(&archive, &need, others)
+            && let Some(report) = self.run.no_room(&need, others)
         {
             reports.settle(need.index, report);
             return;
         }
-        self.plan(scope, archive, need, reports);
+        self.transfer(scope, need, reports);
     }
 
     fn transfer<'scope>(
@@ -327,37 +321,23 @@ impl<'a> Conductor<'a> {
     ) where
         'a: 'scope,
     {
-        let archive = self.run.archives[need.index].clone();
-        self.plan(scope, archive, need, reports);
-    }
-
-    fn plan<'scope>(
-        &mut self,
-        scope: &'scope Scope<'scope, '_>,
-        archive: Archive,
-        need: Need,
-        reports: &mut Reports<'_>,
-    ) where
-        'a: 'scope,
-    {
         if self.run.request.dry_run {
-            reports.settle(need.index, self.run.would_fetch(&archive, need));
+            reports.settle(need.index, self.run.would_fetch(need));
             return;
         }
         let start = || self.transfer.start(scope, &self.sender);
         if let Err(error) = self.started.get_or_insert_with(start) {
-            reports.settle(need.index, self.run.unconnected(&archive, error));
+            reports.settle(need.index, self.run.unconnected(&need.archive, error));
             return;
         }
-        let (kept, wrong) = match self.run.take_over(&archive, &need) {
-            Ok(taken) => taken,
-            Err(error) => {
-                reports.settle(need.index, self.run.refused(&archive, &error));
-                return;
+        let Need { index, archive, ground, .. } = need;
+        match self.run.take_over(&archive, ground) {
+            Ok((kept, wrong)) => {
+                self.pending.transfers += 1;
+                self.transfer.add(Plan { index, archive, kept, wrong });
             }
-        };
-        self.pending.transfers += 1;
-        self.transfer.add(Plan { index: need.index, archive, kept, wrong });
+            Err(error) => reports.settle(index, self.run.refused(&archive, &error)),
+        }
     }
 
     fn transferred(&self, outcome: &Outcome, reports: &mut Reports<'_>) {
