@@ -151,6 +151,8 @@ impl Table {
         entry.waiting -= job.blocks.iter().map(Bytes::len).sum::<usize>();
         let is_done = entry.is_ending && entry.waiting == 0;
         if is_done || (entry.is_blocked && !entry.is_much()) {
+            // Told once: who waits says so again if there is still no room.
+            entry.is_blocked = false;
             entry.progress.notify_all();
         }
     }
