@@ -7,9 +7,10 @@
 //!
 //! `fuzz/README.md` says how to run them and how to add one.
 
+pub(crate) mod promises;
 mod words;
 
-use crate::{catalog, escape, fetch, hash, locate, source, transfer};
+use crate::{catalog, fetch, hash, locate, source, transfer};
 
 /// Panics where the bytes make it break a promise.
 pub type Target = fn(&[u8]);
@@ -33,10 +34,6 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("walker", locate::fuzz::walker),
 ];
 
-/// The longest message about anything, in bytes: some hundred characters of what was found, each
-/// of which may take ten when it is escaped, and the words around it.
-const LONGEST_MESSAGE: usize = 8192;
-
 /// Takes the bytes to the target of this name.
 ///
 /// # Panics
@@ -46,17 +43,6 @@ pub fn check(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|(known, _)| *known == name);
     let (_, target) = target.unwrap_or_else(|| panic!("there is no target {name}"));
     target(bytes);
-}
-
-/// The text is fit for a terminal and a log: nothing in it but what can be seen.
-pub(crate) fn assert_visible(text: &str) {
-    assert!(!text.contains(escape::is_unsafe), "unescaped: {text:?}");
-}
-
-/// The same of a message, which is not long, whatever it speaks of.
-pub(crate) fn assert_message(text: &str) {
-    assert_visible(text);
-    assert!(text.len() <= LONGEST_MESSAGE, "{} bytes: {text}", text.len());
 }
 
 #[cfg(test)]

@@ -8,59 +8,9 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use super::operation::{Operation, Timing};
 #[cfg(debug_assertions)]
 use super::trial;
-
-/// What is done to a file or a folder.
-#[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(debug_assertions), allow(dead_code, reason = "only a trial looks at it"))]
-pub(super) enum Operation<'a> {
-    /// A file that is there is opened.
-    Open,
-    /// A file is opened, and made if it is not there.
-    Create,
-    /// A file is made, or emptied.
-    Empty,
-    Read {
-        at: u64,
-        length: usize,
-    },
-    Write {
-        at: u64,
-        bytes: &'a [u8],
-    },
-    /// A write to the end.
-    Append {
-        bytes: &'a [u8],
-    },
-    /// What was written goes to the disk.
-    Sync,
-    Resize {
-        to: u64,
-    },
-    Close,
-    /// Its time of change is set.
-    Touch,
-    Rename {
-        to: &'a Path,
-    },
-    Remove,
-    /// A folder is made.
-    Make,
-    /// The names in a folder go to the disk.
-    SyncFolder,
-}
-
-impl Operation<'_> {
-    /// Bytes that are to be read or written.
-    pub(super) const fn length(&self) -> usize {
-        match self {
-            Self::Read { length, .. } => *length,
-            Self::Write { bytes, .. } | Self::Append { bytes } => bytes.len(),
-            _ => 0,
-        }
-    }
-}
 
 /// Lets an operation on the path pass. `act` does it, for so many bytes at most as it is given.
 pub(super) fn pass<T>(
@@ -95,19 +45,6 @@ pub fn crash_point(name: &'static str) {
     trial::crash_point(name);
     #[cfg(not(debug_assertions))]
     let _ = name;
-}
-
-/// What is done every so often, or waited for so long.
-#[derive(Debug, Clone, Copy)]
-pub enum Timing {
-    /// Parts are synced.
-    Sync,
-    /// An owner gives a sign of life.
-    Beat,
-    /// An owner that gives none is watched.
-    Still,
-    /// A source is slow before another one is tried.
-    Patience,
 }
 
 /// How long it usually takes. A trial can make it shorter.

@@ -10,6 +10,7 @@ mod file;
 mod file_id;
 mod folder;
 mod lock;
+mod operation;
 mod scratch;
 mod space;
 mod stamp;
@@ -25,17 +26,19 @@ use rustix::io::Errno;
 
 pub use destination::{Destination, DestinationError};
 pub use device::spins;
-pub use door::{Timing, crash_point, pace};
+pub use door::{crash_point, pace};
 pub use file::File;
 pub use file_id::FileId;
 pub use folder::{Folder, Kept};
 pub use lock::{Lock, LockError, Waiting, boot};
+pub use operation::Timing;
 pub use scratch::Scratch;
 pub use space::{allocated, available};
 pub use stamp::Stamp;
 
 use crate::escape;
-use door::{Operation, again, pass};
+use door::{again, pass};
+use operation::Operation;
 
 /// The disk refused.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +73,7 @@ impl DiskError {
             io::ErrorKind::CrossesDevices => {
                 "let the archive's folder be on the file system that .cxr is on"
             }
+            _ if are_too_many_open(&self.source) => "let more files be open (`ulimit -n`)",
             _ => "see what the system's log says of the disk",
         }
     }
@@ -81,6 +85,11 @@ impl DiskError {
         self.action == "read"
             && known.iter().any(|errno| self.source.raw_os_error() == Some(errno.raw_os_error()))
     }
+}
+
+/// Whether as many files are open as may be, in this process or on the whole system.
+pub fn are_too_many_open(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Reads the beginning of a file: so many bytes, or all it has.

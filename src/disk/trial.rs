@@ -32,7 +32,7 @@ use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 
-use super::door::{Operation, Timing};
+use super::operation::{Operation, Timing};
 
 /// What befalls an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

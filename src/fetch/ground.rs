@@ -11,7 +11,7 @@ use crate::disk::{DiskError, Lock};
 use crate::escape;
 use crate::event::Event;
 use crate::report::ArchiveReport;
-use crate::source::{ClientError, Source};
+use crate::source::Source;
 use crate::transfer::{Part, Recovered, Unfinished};
 use crate::units;
 use crate::verdict::Verdict;
@@ -120,25 +120,6 @@ impl Run<'_> {
         };
         self.hold.map_or(Ok(()), Lock::insist)?;
         Ok((Part::adopt(self.folder, archive, &path)?, wrong))
-    }
-
-    pub(super) fn refused(&self, archive: &Archive, error: &DiskError) -> ArchiveReport {
-        ArchiveReport {
-            detail: Some(error.to_string()),
-            next: Some(format!("{}; the same command goes on", error.remedy())),
-            ..blank(self.folder, archive, Verdict::Error)
-        }
-    }
-
-    /// The report of an archive that this machine gives no connections for.
-    pub(super) fn unconnected(&self, archive: &Archive, error: &ClientError) -> ArchiveReport {
-        ArchiveReport {
-            detail: Some(error.to_string()),
-            next: Some(
-                "see to that, or ask for fewer with -c and -j; the same command goes on".to_owned(),
-            ),
-            ..blank(self.folder, archive, Verdict::Error)
-        }
     }
 
     /// What `--dry-run` says of an archive that is not right.

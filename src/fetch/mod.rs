@@ -1,12 +1,15 @@
 //! Downloads what is not here yet or not right, verifying as it streams.
 
 mod conclude;
+mod conductor;
+mod course;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod ground;
 mod mended;
 mod probe;
 mod receipt;
+mod reports;
 mod room;
 mod run;
 mod survey;

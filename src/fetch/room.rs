@@ -2,7 +2,8 @@
 
 use super::conclude;
 use super::ground::{Ground, Need};
-use super::run::{Reports, Run};
+use super::reports::Reports;
+use super::run::Run;
 use crate::disk;
 use crate::report::ArchiveReport;
 

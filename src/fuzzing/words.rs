@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::{assert_message, assert_visible};
+use super::promises::{assert_message, assert_visible};
 use crate::identify::{self, HEAD};
 use crate::report::write_json;
 use crate::{escape, shell};

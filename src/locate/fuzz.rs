@@ -8,7 +8,7 @@ use super::bits::Bits;
 use super::gzip::MAGIC;
 use super::inflate::{AT_MOST, Inflate, Stop};
 use super::{Damage, Walker};
-use crate::fuzzing::assert_visible;
+use crate::fuzzing::promises::assert_visible;
 
 /// So many bytes behind the pushed ones a range may end: a symbol was looked for in them.
 const AHEAD: u64 = 6;

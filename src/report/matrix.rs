@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::text::{COLUMN, column};
+use super::line::{COLUMN, column};
 use super::{ArchiveReport, Report};
 use crate::escape;
 use crate::verdict::Verdict;

@@ -5,6 +5,7 @@ mod annotations;
 mod color;
 mod json;
 mod junit;
+mod line;
 mod markdown;
 mod matrix;
 mod stdout;

@@ -6,7 +6,8 @@ use tokio::runtime::Runtime;
 
 use super::clients::{Clients, letting_go};
 use super::flight::{Flight, Trouble};
-use super::schedule::{Lease, Next, Reaction};
+use super::retry::Reaction;
+use super::schedule::{Lease, Next};
 use super::{Job, Transfer, lock};
 use crate::escape;
 use crate::event::Event;

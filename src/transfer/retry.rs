@@ -26,6 +26,17 @@ pub enum Decision {
     GiveUp,
 }
 
+/// What follows a failed lease, for the listener and for the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reaction {
+    /// The source will be asked again for this archive after so long.
+    Again(Duration),
+    /// The source is given up for this archive: why, in words.
+    GivenUp(String),
+    /// The archive is no longer of interest.
+    Moot,
+}
+
 impl Policy {
     /// What follows the `failures`-th attempt in a row (from 1) without a new byte. `retry_after`
     /// is what the server asked for, and `jitter` a random number from 0 to 1: without it,

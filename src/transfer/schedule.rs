@@ -57,17 +57,6 @@ pub(super) enum Next {
     Done,
 }
 
-/// What follows a failed lease, for the listener and for the archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reaction {
-    /// The source will be asked again for this archive after so long.
-    Again(Duration),
-    /// The source is given up for this archive: why, in words.
-    GivenUp(String),
-    /// The archive is no longer of interest.
-    Moot,
-}
-
 /// All archives under way.
 #[derive(Debug)]
 pub(super) struct Schedule {

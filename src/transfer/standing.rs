@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::schedule::Reaction;
+use super::retry::Reaction;
 
 /// How long a source that had too much to do is left with fewer connections before more are tried.
 const EASE: Duration = Duration::from_secs(15);

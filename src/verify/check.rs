@@ -1,21 +1,18 @@
 //! One file, from its path to its report.
 
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::Instant;
-
-use rustix::io::Errno;
+use std::time::{Duration, Instant};
 
 use super::advice::advice;
 use super::buffers::Buffers;
 use super::judge::{Judgement, Observation, judge};
 use super::names::{Named, named};
 use super::read::{Opened, Trouble};
-use super::turns::{self, Pace, Task};
 use super::view::View;
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
+use crate::disk;
 use crate::escape;
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
@@ -106,17 +103,6 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Checks many files side by side, `files` at a time where that is given, else as many as the
-    /// disk bears. Each report goes to `settle`, with the number of its file, when it is there.
-    pub(crate) fn check_all(
-        &self,
-        tasks: &[Task<'_, 'a>],
-        files: Option<NonZeroUsize>,
-        settle: impl Fn(usize, ArchiveReport) + Sync,
-    ) {
-        turns::check_all(self, tasks, files, settle);
-    }
-
     /// Opens the file, to be read block by block; or the report, where that is the end of it.
     pub(super) fn begin<'c>(
         &'c self,
@@ -178,6 +164,13 @@ impl<'a> Checker<'a> {
         let archive = named.archive().or_else(of_this_size);
         archive.map_or_else(|| own_name(path), |archive| archive.name.clone())
     }
+}
+
+/// How fast bytes come from the disk.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Pace {
+    pub(super) bytes: u64,
+    pub(super) time: Duration,
 }
 
 /// A file that is being checked, block by block.
@@ -292,7 +285,7 @@ pub(super) fn unreadable(
         Trouble::Open(error) if error.kind() == io::ErrorKind::NotFound => {
             "see whether the name is right"
         }
-        Trouble::Open(error) if too_many_open(error) => {
+        Trouble::Open(error) if disk::are_too_many_open(error) => {
             "let more files be open (`ulimit -n`), and check again"
         }
         Trouble::Open(_) => "make it readable and check again",
@@ -316,11 +309,6 @@ pub(super) fn unreadable(
         damage,
         ..blank(path, archive, Verdict::Error)
     }
-}
-
-/// Whether as many files are open as may be, in this process or in all.
-fn too_many_open(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// The file's own name without its folders, or all of a path that has none.

@@ -36,7 +36,7 @@ use self::check::unreadable;
 use self::notes::{Before, Belief, Notes};
 use self::read::Trouble;
 use self::targets::{Target, targets};
-use self::turns::Task;
+pub(crate) use self::turns::{Task, check_in_turns};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
@@ -187,7 +187,7 @@ fn check_all<'a>(
         }
     }
     let (numbers, tasks): (Vec<usize>, Vec<Task<'_, 'a>>) = files.into_iter().unzip();
-    checker.check_all(&tasks, readers, |file, report| settle(numbers[file], report));
+    check_in_turns(checker, &tasks, readers, |file, report| settle(numbers[file], report));
 }
 
 impl Target<'_> {

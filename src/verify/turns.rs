@@ -12,9 +12,8 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Scope};
-use std::time::Duration;
 
-use super::check::{Check, Checker};
+use super::check::{Check, Checker, Pace};
 use crate::catalog::Archive;
 use crate::report::ArchiveReport;
 
@@ -55,16 +54,9 @@ struct Turns<'c, 'a, S> {
     pace: Mutex<Pace>,
 }
 
-/// How fast bytes come from the disk.
-#[derive(Debug, Default, Clone, Copy)]
-pub(super) struct Pace {
-    pub(super) bytes: u64,
-    pub(super) time: Duration,
-}
-
-/// Checks all files, at most `files` at a time where that is given; this thread helps. Each report
-/// goes to `settle` with the number of its file as soon as it is there.
-pub(super) fn check_all<'a>(
+/// Checks all files, at most `files` at a time where that is given, else as many as the disk bears;
+/// this thread helps. Each report goes to `settle` with the number of its file as soon as it is there.
+pub(crate) fn check_in_turns<'a>(
     checker: &Checker<'a>,
     tasks: &[Task<'_, 'a>],
     files: Option<NonZeroUsize>,
@@ -181,6 +173,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

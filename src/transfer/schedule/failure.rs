@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::retry::{Decision, PATIENCE, Policy};
-use super::{Lease, Reaction, Schedule};
+use super::super::retry::{Decision, PATIENCE, Policy, Reaction};
+use super::{Lease, Schedule};
 use crate::source::{Fault, Meaning};
 use crate::units;
 

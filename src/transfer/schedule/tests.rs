@@ -1,5 +1,6 @@
 //! The schedule by itself, without a clock and without a byte.
 
+use super::super::retry::Reaction;
 use super::*;
 use crate::ranges::RangeSet;
 use crate::source::Fault;
