@@ -2,15 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use reqwest::Url;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{Certificate, Url};
 
-use super::Fault;
+use super::{Fault, Tls};
 use crate::escape;
 
 /// How many redirects are followed: NIH's addresses need three.
@@ -27,17 +26,13 @@ const IDLE: Duration = Duration::from_secs(4);
 /// How often the system asks whether the other end of a silent connection still lives.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Certificates to trust beside the platform's, read once for all connections.
-#[derive(Debug, Clone, Default)]
-pub struct TlsRoots(Vec<Certificate>);
-
 /// What a client needs to know.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
     /// How long a connection may take to come about.
     pub connect_timeout: Duration,
-    /// Certificates to trust beside the platform's.
-    pub roots: TlsRoots,
+    /// Whom to trust.
+    pub tls: Tls,
 }
 
 /// Makes requests. Its connections belong to the runtime of the thread that made it.
@@ -63,24 +58,6 @@ pub enum ClientError {
     System(#[from] std::io::Error),
 }
 
-impl TlsRoots {
-    /// Reads a file of PEM certificates.
-    ///
-    /// # Errors
-    ///
-    /// A file that cannot be read or that holds no certificate.
-    pub fn read(path: &Path) -> Result<Self, ClientError> {
-        let wrong = |cause: String| ClientError::Roots { path: path.to_owned(), cause };
-        let pem = fs::read(path).map_err(|error| wrong(error.to_string()))?;
-        let certificates =
-            Certificate::from_pem_bundle(&pem).map_err(|error| wrong(chain(&error)))?;
-        if certificates.is_empty() {
-            return Err(wrong("holds no PEM certificate".to_owned()));
-        }
-        Ok(Self(certificates))
-    }
-}
-
 impl ClientOptions {
     /// Options with the certificates of a file, if one is given.
     ///
@@ -88,8 +65,8 @@ impl ClientOptions {
     ///
     /// A file that cannot be read or that holds no certificate.
     pub fn new(connect_timeout: Duration, cacert: Option<&Path>) -> Result<Self, ClientError> {
-        let roots = cacert.map_or_else(|| Ok(TlsRoots::default()), TlsRoots::read)?;
-        Ok(Self { connect_timeout, roots })
+        let tls = cacert.map_or_else(|| Ok(Tls::default()), Tls::trusting)?;
+        Ok(Self { connect_timeout, tls })
     }
 }
 
@@ -102,7 +79,8 @@ impl Client {
     pub fn new(options: &ClientOptions) -> Result<Self, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let mut builder = reqwest::Client::builder()
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(options.tls.config()?)
             .http1_only()
             .user_agent(USER_AGENT)
             .default_headers(headers)
@@ -113,9 +91,6 @@ impl Client {
             .referer(false)
             // Whether to try again is decided in one place, and not here.
             .retry(reqwest::retry::never());
-        if !options.roots.0.is_empty() {
-            builder = builder.tls_certs_merge(options.roots.0.iter().cloned());
-        }
         builder.build().map(Self).map_err(|error| ClientError::Tls(chain(&error)))
     }
 

@@ -14,15 +14,17 @@ mod headers;
 mod http;
 mod mishap;
 mod spec;
+mod tls;
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
 pub use claims::{Claim, Claimed, Scope};
-pub use client::{Client, ClientError, ClientOptions, TlsRoots};
+pub use client::{Client, ClientError, ClientOptions};
 pub use fault::{Fault, Meaning};
 pub use spec::{Place, SourceSpec, SpecError, without_password};
+pub use tls::Tls;
 
 use crate::catalog::Archive;
 
