@@ -12,14 +12,6 @@ fn begun() -> (Sandbox, Server, Vec<Archive>) {
     (sandbox, server, all)
 }
 
-/// `cxr` on a system that refuses its calls from a certain one on; `None` to skip.
-fn refused(cxr: Cxr, call: &str, error: &str, from: u32) -> Option<Cxr> {
-    let (trace, inject) =
-        (format!("trace={call}"), format!("inject={call}:error={error}:when={from}+"));
-    let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
-    cxr.under_installed(&strace, "strace")
-}
-
 /// What is here is right, for the others there is a reason; in the files as well.
 #[track_caller]
 fn lists_all(sandbox: &Sandbox, fetch: Cxr, words: &str) -> Report {
@@ -40,7 +32,7 @@ fn without_files_to_open_every_archive_is_listed() {
     // The program's own come first; then come those of the connections.
     let (sandbox, server, all) = begun();
     let fetch = sandbox.fetch(&server, &all).args(["-c", "64"]);
-    let Some(fetch) = refused(fetch, "eventfd2", "EMFILE", 5) else { return };
+    let Some(fetch) = fetch.refused("eventfd2", "EMFILE", 5) else { return };
     lists_all(&sandbox, fetch, "no connection can be made from here: Too many open files");
     assert!(server.hits_on(&all[2].path()).is_empty());
     // What was here stays.
@@ -79,10 +71,10 @@ fn without_threads_every_archive_is_listed() {
     for from in [4, 6, 20] {
         let (sandbox, server, all) = begun();
         let fetch = sandbox.fetch(&server, &all);
-        let Some(fetch) = refused(fetch, "clone3", "EAGAIN", from) else { return };
+        let Some(fetch) = fetch.refused("clone3", "EAGAIN", from) else { return };
         lists_all(&sandbox, fetch, "no connection can be made from here: Resource temporarily");
         let mirrors = sandbox.verify(&all).args(["--from", &server.base(), "--from", "data"]);
-        let Some(mirrors) = refused(mirrors, "clone3", "EAGAIN", 3) else { return };
+        let Some(mirrors) = mirrors.refused("clone3", "EAGAIN", 3) else { return };
         let report = mirrors.report(1);
         let words = ["error", "ok", "error", "corrupt", "error", "missing"];
         assert_eq!(report.verdicts(), words, "{}", report.shown());
@@ -94,7 +86,7 @@ fn without_threads_every_archive_is_listed() {
 fn where_the_free_space_cannot_be_measured_every_archive_is_listed() {
     let (sandbox, server, all) = begun();
     let fetch = sandbox.fetch(&server, &all);
-    let Some(fetch) = refused(fetch, "statfs", "ESTALE", 1) else { return };
+    let Some(fetch) = fetch.refused("statfs", "ESTALE", 1) else { return };
     let report = lists_all(&sandbox, fetch, "data could not be measured: Stale file handle");
     report.line(NAMES[2]).next("see what the system's log says of the disk");
     assert!(server.hits_on(&all[2].path()).is_empty());

@@ -49,6 +49,36 @@ fn takers(outcomes: &[Outcome]) -> usize {
     outcomes.iter().filter(|outcome| outcome.stderr().contains("taking data over")).count()
 }
 
+/// Lustre without `-o flock`, NFS without a lock manager.
+#[test]
+fn where_the_file_system_knows_no_locks_the_owners_file_does() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    let first = under_way(&server, fetch(&sandbox, &server, &all));
+    for error in ["ENOSYS", "ENOLCK", "EOPNOTSUPP"] {
+        let second = sandbox.fetch(&server, &all).refused("flock", error, 1);
+        let Some(second) = second else { return };
+        second
+            .run()
+            .exits(3)
+            .says(&format!("another cxr is at work in data: process {}", first.id()));
+    }
+    first.kill();
+    server.behaves();
+    // That it has ended can be seen from here.
+    let Some(third) = sandbox.fetch(&server, &all).refused("flock", "ENOLCK", 1) else { return };
+    third.report(0).all_ok();
+}
+
+#[test]
+fn a_lock_that_fails_otherwise_ends_the_run() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
+    let server = Server::with(&all);
+    let Some(fetch) = sandbox.fetch(&server, &all).refused("flock", "EIO", 1) else { return };
+    fetch.run().exits(3).says("data/.cxr/lock could not be locked: Input/output error");
+    assert!(server.hits().is_empty());
+}
+
 #[test]
 fn a_second_run_is_told_who_is_at_work_and_where() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);

@@ -82,6 +82,14 @@ impl Cxr {
         Some(self.under(before))
     }
 
+    /// On a system that refuses a call from the `from`th on; `None` to skip.
+    pub fn refused(self, call: &str, error: &str, from: u32) -> Option<Self> {
+        let (trace, inject) =
+            (format!("trace={call}"), format!("inject={call}:error={error}:when={from}+"));
+        let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+        self.under_installed(&strace, "strace")
+    }
+
     /// Root may read and write everything; in a name space where it is nobody, it may not.
     /// Others are held back by permissions anyway.
     pub fn unprivileged(self) -> Self {
