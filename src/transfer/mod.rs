@@ -20,6 +20,7 @@ mod line;
 mod manners;
 mod mending;
 mod open_files;
+mod options;
 mod origins;
 mod outcome;
 mod part;
@@ -28,21 +29,19 @@ mod retry;
 mod rounds;
 mod schedule;
 mod standing;
+mod threads;
 mod throttle;
 mod undo;
 mod watch;
 
-use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 pub use journal::{Original, Recovered};
 pub use manners::Manners;
 pub use mending::{Mending, Why};
+pub use options::Options;
 pub use origins::Origins;
 pub use outcome::{Ending, Halt, Outcome, Plan, Returned};
 pub use part::{Part, Unfinished, look, tidy};
@@ -54,15 +53,10 @@ use crate::cancel::Cancel;
 use crate::disk::{self, DiskError, Folder, Lock};
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
-use crate::source::{ClientError, ClientOptions, Source};
-use connection::Connection;
+use crate::source::Source;
 use front::End;
 use job::Job;
-use keeper::Keeper;
 use schedule::{Lease, Schedule};
-
-/// How often parts are put on the disk: what a power cut can cost.
-const SYNC: Duration = Duration::from_secs(5);
 
 /// How long a source may be slow before another one is tried: a connection begins slowly.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -73,42 +67,6 @@ const LANDING: Duration = Duration::from_millis(1500);
 /// A cancellation may come just before somebody begins to wait: whoever waits looks again after so
 /// long.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
-
-/// How to transfer.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Archives in hand at a time.
-    pub jobs: NonZeroUsize,
-    /// Connections in all.
-    pub connections: NonZeroUsize,
-    /// Bytes that a connection takes at a time.
-    pub chunk: u64,
-    /// When to try again.
-    pub policy: Policy,
-    /// How long a connection may bring hardly a byte.
-    pub stall_timeout: Duration,
-    /// Bytes a second for all connections together.
-    pub limit_rate: Option<NonZeroU64>,
-    /// A file in which another limit may stand, looked at while the run goes on.
-    pub limit_rate_file: Option<PathBuf>,
-    /// How to connect.
-    pub client: ClientOptions,
-    /// Keep bytes that failed their MD5.
-    pub keep_corrupt: bool,
-}
-
-impl Options {
-    /// The same with as many archives and connections at a time as files may be open here; words
-    /// where that is fewer. Raises the process's limit of open files as far as it may.
-    pub(crate) fn within_open_files(self) -> (Self, Option<String>) {
-        open_files::fit(self)
-    }
-
-    /// What keeps to the rate.
-    fn throttle<'a>(&'a self, listener: &'a dyn Listener) -> Throttle<'a> {
-        Throttle::new(self.limit_rate, self.limit_rate_file.as_deref(), listener)
-    }
-}
 
 /// A transfer: what all its threads share.
 pub struct Transfer<'a> {
@@ -200,36 +158,6 @@ impl<'a> Transfer<'a> {
     pub fn close(&self) {
         lock(&self.schedule).close();
         self.changed.notify_all();
-    }
-
-    /// Starts the threads. The outcome of every archive is sent, also of those that are added later.
-    ///
-    /// # Errors
-    ///
-    /// If this machine can make no client, no runtime or no thread. Nothing is to be added then.
-    pub fn start<'scope, T: From<Outcome> + Send + 'scope>(
-        &'scope self,
-        scope: &'scope Scope<'scope, '_>,
-        outcomes: &Sender<T>,
-    ) -> Result<(), ClientError> {
-        let mut connections = Vec::new();
-        for _ in 0..self.options.connections.get() {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            connections.push(Connection::new(self, runtime));
-        }
-        if let Some(first) = connections.first().filter(|_| !self.is_local()) {
-            // What is wrong with the trust store is told now, and once.
-            first.client()?;
-        }
-        for _ in 0..self.options.jobs.get() {
-            let keeper = Keeper::new(self, outcomes.clone());
-            thread::Builder::new().spawn_scoped(scope, move || keeper.run())?;
-        }
-        for connection in connections {
-            thread::Builder::new().spawn_scoped(scope, move || connection.run())?;
-        }
-        thread::Builder::new().spawn_scoped(scope, move || self.keep_synced())?;
-        Ok(())
     }
 
     /// All outcomes are out: the thread that syncs has nothing more to do.
@@ -334,36 +262,6 @@ impl<'a> Transfer<'a> {
         let mut schedule = lock(&self.schedule);
         while schedule.chunks(archive).flights() > 0 && begun.elapsed() < LANDING {
             schedule = self.wait(schedule, Some(LANDING.saturating_sub(begun.elapsed())));
-        }
-    }
-
-    /// Syncs all parts every few seconds, and passes on a cancellation to the keepers.
-    fn keep_synced(&self) {
-        let mut last = Instant::now();
-        let every = disk::pace(disk::Timing::Sync, SYNC);
-        while !self.finished.load(Ordering::SeqCst) {
-            let schedule = lock(&self.schedule);
-            drop(self.wait(schedule, Some(every.saturating_sub(last.elapsed()))));
-            self.heed(self.hold.and_then(Lock::lost));
-            if self.is_over() {
-                self.stop_all();
-                return;
-            }
-            if last.elapsed() >= every {
-                self.sync_all();
-                last = Instant::now();
-            }
-        }
-    }
-
-    fn sync_all(&self) {
-        let jobs = lock(&self.jobs).clone();
-        for (archive, job) in jobs.iter().enumerate() {
-            let Some(job) = job else { continue };
-            let synced = job.part().sync();
-            if let Err(error) = synced {
-                self.disk_failed(archive, job, error);
-            }
         }
     }
 

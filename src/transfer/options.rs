@@ -1,0 +1,47 @@
+//! How to transfer.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::open_files;
+use super::retry::Policy;
+use super::throttle::Throttle;
+use crate::event::Listener;
+use crate::source::ClientOptions;
+
+/// How to transfer.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Archives in hand at a time.
+    pub jobs: NonZeroUsize,
+    /// Connections in all.
+    pub connections: NonZeroUsize,
+    /// Bytes that a connection takes at a time.
+    pub chunk: u64,
+    /// When to try again.
+    pub policy: Policy,
+    /// How long a connection may bring hardly a byte.
+    pub stall_timeout: Duration,
+    /// Bytes a second for all connections together.
+    pub limit_rate: Option<NonZeroU64>,
+    /// A file in which another limit may stand, looked at while the run goes on.
+    pub limit_rate_file: Option<PathBuf>,
+    /// How to connect.
+    pub client: ClientOptions,
+    /// Keep bytes that failed their MD5.
+    pub keep_corrupt: bool,
+}
+
+impl Options {
+    /// The same with as many archives and connections at a time as files may be open here; words
+    /// where that is fewer. Raises the process's limit of open files as far as it may.
+    pub(crate) fn within_open_files(self) -> (Self, Option<String>) {
+        open_files::fit(self)
+    }
+
+    /// What keeps to the rate.
+    pub(super) fn throttle<'a>(&'a self, listener: &'a dyn Listener) -> Throttle<'a> {
+        Throttle::new(self.limit_rate, self.limit_rate_file.as_deref(), listener)
+    }
+}
