@@ -111,19 +111,17 @@ impl Chunks {
         }
     }
 
-    /// Bytes left of the largest flight that may be halved; 0 if there is none.
-    pub(super) fn largest_flight(&self) -> u64 {
-        let left = self.flights.iter().map(Flight::left).max().unwrap_or(0);
+    /// The largest flight, and the bytes that are left of it, if it may be halved.
+    pub(super) fn largest_flight(&self) -> Option<(u64, u64)> {
         let alone = self.whole || self.in_order || self.size.is_none();
-        if alone || left < 2 * HALF { 0 } else { left }
+        let flight = self.flights.iter().filter(|_| !alone).max_by_key(|flight| flight.left())?;
+        (flight.left() >= 2 * HALF).then(|| (flight.id, flight.left()))
     }
 
     /// Takes the second half of the largest flight.
     pub(super) fn halve(&mut self, id: u64) -> Option<Range<u64>> {
-        if self.largest_flight() == 0 {
-            return None;
-        }
-        let flight = self.flights.iter_mut().max_by_key(|f| f.left())?;
+        let (largest, _) = self.largest_flight()?;
+        let flight = self.flights.iter_mut().find(|flight| flight.id == largest)?;
         let middle = flight.writing + flight.left() / 2;
         let half = middle..flight.end;
         flight.end = middle;

@@ -3,7 +3,8 @@
 //! A connection asks for a [`Lease`]: some bytes of one of the archives in hand, from one source.
 //! It goes to the archive that has the fewest connections, so that all are hashed side by side
 //! and close behind what arrives; among equals, in the order of the catalogue. When nothing is
-//! free, the largest flight is halved, so that all end together.
+//! free, the largest flight is halved, so that all end together, unless what is left of it will be
+//! here in a moment.
 
 mod entry;
 mod failure;
@@ -225,15 +226,17 @@ impl Schedule {
     }
 
     fn halve(&mut self, id: u64, now: Instant) -> Option<Lease> {
-        let (index, source) = self
-            .by_flights()
-            .into_iter()
-            .filter(|&index| self.entries[index].chunks.largest_flight() > 0)
-            .filter_map(|index| match self.source_for(index, now)? {
-                (source, Opening::Now) => Some((index, source)),
+        let candidates = self.by_flights().into_iter().filter_map(|index| {
+            let (largest, left) = self.entries[index].chunks.largest_flight()?;
+            if self.speeds.brings_soon(largest, left, now) {
+                return None;
+            }
+            match self.source_for(index, now)? {
+                (source, Opening::Now) => Some((left, index, source)),
                 _ => None,
-            })
-            .max_by_key(|&(index, _)| self.entries[index].chunks.largest_flight())?;
+            }
+        });
+        let (_, index, source) = candidates.max_by_key(|&(left, ..)| left)?;
         let range = self.entries[index].chunks.halve(id)?;
         Some(self.lease(index, source, range, now))
     }

@@ -15,13 +15,20 @@ const SLOW: f64 = 512.0 * 1024.0;
 /// So many bytes tell a speed, however soon they came.
 const ENOUGH: u64 = 1 << 20;
 
+/// What comes within so long needs no help: another connection would have to ask first, and the
+/// server would go on sending what is no longer wanted of the first.
+const MOMENT: Duration = Duration::from_millis(200);
+
+/// How old a lease must be to tell a speed by its age where nobody is left for being slow.
+const USUAL_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The speeds of all sources.
 #[derive(Debug)]
 pub(super) struct Speeds {
     /// How old a lease must be before its source may be left.
     patience: Duration,
-    /// Whether anything is measured; else the order stands.
-    measures: bool,
+    /// Whether sources are compared; else the order stands.
+    compares: bool,
     flights: Vec<Flight>,
     /// Of each source: what its connections brought that have ended, in bytes a second.
     known: Vec<Option<f64>>,
@@ -54,16 +61,14 @@ impl Speeds {
     /// Of so many sources. Without any patience the order of preference stands.
     pub(super) fn new(sources: usize, patience: Option<Duration>) -> Self {
         let (known, tried) = (vec![None; sources], vec![None; sources]);
-        let measures = patience.is_some() && sources > 1;
-        let patience = patience.unwrap_or_default();
-        Self { patience, measures, flights: Vec::new(), known, tried }
+        let compares = patience.is_some() && sources > 1;
+        let patience = patience.unwrap_or(USUAL_PATIENCE);
+        Self { patience, compares, flights: Vec::new(), known, tried }
     }
 
     /// A lease is given.
     pub(super) fn begin(&mut self, lease: u64, source: usize, now: Instant) {
-        if self.measures {
-            self.flights.push(Flight { lease, source, begun: now, brought: 0 });
-        }
+        self.flights.push(Flight { lease, source, begun: now, brought: 0 });
     }
 
     /// It has brought so many bytes more.
@@ -94,6 +99,15 @@ impl Speeds {
         if count > 0.0 { Some(sum / count) } else { self.known[source] }
     }
 
+    /// Whether a lease will have brought so many bytes more in a moment.
+    pub(super) fn brings_soon(&self, lease: u64, bytes: u64, now: Instant) -> bool {
+        let Some(flight) = self.flights.iter().find(|flight| flight.lease == lease) else {
+            return false;
+        };
+        let speed = flight.speed(now, self.patience).or_else(|| self.of(flight.source, now));
+        speed.is_some_and(|speed| (bytes as f64) < speed * MOMENT.as_secs_f64())
+    }
+
     fn is_in_use(&self, source: usize) -> bool {
         self.flights.iter().any(|flight| flight.source == source)
     }
@@ -104,7 +118,11 @@ impl Speeds {
         sources: impl IntoIterator<Item = usize>,
         now: Instant,
     ) -> Option<usize> {
-        sources.into_iter().reduce(|best, other| {
+        let mut sources = sources.into_iter();
+        if !self.compares {
+            return sources.next();
+        }
+        sources.reduce(|best, other| {
             let is_better = match (self.of(best, now), self.of(other, now)) {
                 (Some(best), Some(other)) => other >= FASTER * best,
                 (Some(best), None) => best < SLOW && !self.is_in_use(other),
@@ -122,9 +140,8 @@ impl Speeds {
         others: impl IntoIterator<Item = usize>,
         now: Instant,
     ) -> bool {
-        let Some(flight) = self.flights.iter().find(|flight| flight.lease == lease) else {
-            return false;
-        };
+        let flight = self.flights.iter().find(|flight| flight.lease == lease);
+        let Some(flight) = flight.filter(|_| self.compares) else { return false };
         let own = flight.speed(now, self.patience);
         let Some(own) = own.filter(|_| flight.age(now) >= self.patience) else { return false };
         for other in others {
@@ -201,6 +218,29 @@ mod tests {
         assert_eq!(speeds.choose([0, 1], now), Some(1));
         speeds.end(2, now);
         assert_eq!(speeds.choose([0, 1], now), Some(1), "what it was is remembered");
+    }
+
+    #[test]
+    fn what_comes_soon_is_told_from_what_does_not() {
+        for patience in [Some(10 * SECOND), None] {
+            // A mebibyte a second, but for the last, of which nothing is known yet.
+            let (mut speeds, now) = measured(&[(0, 20 * MIB), (1, 20 * 1000)], patience);
+            let fifth = MIB / 5;
+            speeds.begin(2, 0, now);
+            for (lease, bytes, is_soon) in [
+                (0, fifth - 1, true),
+                (0, fifth + 1, false),
+                (1, 201, false),
+                (1, 199, true),
+                (2, fifth - 1, true),
+                (2, fifth + 1, false),
+                (7, 1, false),
+            ] {
+                assert_eq!(speeds.brings_soon(lease, bytes, now), is_soon, "{lease}: {bytes}");
+            }
+            speeds.begin(3, 2, now);
+            assert!(!speeds.brings_soon(3, 1, now), "nobody knows the source");
+        }
     }
 
     #[test]

@@ -60,6 +60,22 @@ fn connections_spread_over_the_archives_in_hand_and_then_help() {
     assert_eq!(work(schedule.next(now)).archive, 2);
 }
 
+/// The other connection would have to ask first, and of the old answer more would come than is
+/// wanted.
+#[test]
+fn what_will_be_here_in_a_moment_is_not_halved() {
+    let begun = Instant::now();
+    let mut schedule = schedule(1, 1, &[4 * MIB]);
+    let lease = work(schedule.next(begun));
+    schedule.claim(&lease, MIB);
+    let soon = begun + Duration::from_millis(60);
+    schedule.advance(&lease, soon);
+    assert_eq!(schedule.next(soon), Next::Wait(None));
+    // It came to a halt: three mebibytes would take 0.21 s at what is its speed by now.
+    let later = begun + Duration::from_millis(70);
+    assert_eq!(work(schedule.next(later)).range, 5 * MIB / 2..4 * MIB);
+}
+
 #[test]
 fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any() {
     let now = Instant::now();
