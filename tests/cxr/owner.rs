@@ -52,9 +52,9 @@ fn takers(outcomes: &[Outcome]) -> usize {
 /// Lustre without `-o flock`, NFS without a lock manager.
 #[test]
 fn where_the_file_system_knows_no_locks_the_owners_file_does() {
-    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 12)]);
     let server = Server::with(&all);
-    let first = under_way(&server, fetch(&sandbox, &server, &all));
+    let first = under_way(&server, fetch(&sandbox, &server, &all).args(["-c", "1"]));
     for error in ["ENOSYS", "ENOLCK", "EOPNOTSUPP"] {
         let second = sandbox.fetch(&server, &all).refused("flock", error, 1);
         let Some(second) = second else { return };
