@@ -33,7 +33,8 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
         Command::Cite => print(|out| out.write_all(CITATION.as_bytes())),
         Command::Completions { shell } => print(|out| {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut cli::command(), "cxr", &mut script);
+            let mut command = cli::shown(&cli::command());
+            clap_complete::generate(shell, &mut command, "cxr", &mut script);
             out.write_all(&script)
         }),
         Command::Man => print(cli::manual),

@@ -37,7 +37,7 @@ fn run(arguments: &[OsString]) -> ExitStatus {
         }
     };
     commands::run(invocation, &cli::command_line(arguments)).unwrap_or_else(|failure| {
-        messages.error(format_args!("{:#}", failure.error));
+        messages.error(failure::words(&failure.error));
         failure.status
     })
 }

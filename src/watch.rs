@@ -13,7 +13,7 @@ use cxr::verdict::ExitStatus;
 
 use crate::cli::{Format, Outputs, Settings};
 use crate::documents::Documents;
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 use crate::github::Job;
 use crate::signals::Signals;
 use crate::taken::Taken;
@@ -59,7 +59,7 @@ impl Watch<'_> {
                 report
             }
             Err(failure) => {
-                let error = format!("{:#}", failure.error);
+                let error = failure::words(&failure.error);
                 messages.error(&error);
                 conclusion.status = failure.status;
                 Report::failed(self.command, error, start.elapsed().as_secs_f64())
@@ -119,7 +119,7 @@ struct Conclusion {
 impl Conclusion {
     fn note(&mut self, result: anyhow::Result<()>) {
         let Err(error) = result else { return };
-        self.messages.error(format_args!("{error:#}"));
+        self.messages.error(failure::words(&error));
         if self.status == ExitStatus::Ok {
             self.status = ExitStatus::Failed;
         }

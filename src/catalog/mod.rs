@@ -135,6 +135,12 @@ impl Catalog {
         &self.archives
     }
 
+    /// Whether it says the same of the archive's content: its MD5 and its size.
+    pub(crate) fn has_as_it_is(&self, archive: &Archive) -> bool {
+        let known = self.by_md5(&archive.md5).and_then(|index| self.archives.get(index));
+        known.is_some_and(|known| known.size == archive.size)
+    }
+
     /// A catalogue of the archives with these indices, in this order; an index of none is left out.
     #[must_use]
     pub fn only(&self, indices: &[usize]) -> Self {

@@ -15,7 +15,7 @@ pub(super) struct Asking {
     /// Attempts in a row without a new byte before a source is given up
     #[arg(long, default_value_t = 8, value_name = "N")]
     retries: u32,
-    /// How long a connection may bring no byte
+    /// How long a connection may bring hardly a byte, less than 100 bytes a second
     #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = values::seconds)]
     stall_timeout: Duration,
     /// How long a connection may take to come about

@@ -50,11 +50,11 @@ pub(crate) struct Fetch {
     /// Say what would be done, and do nothing
     #[arg(long, value_parser = BoolishValueParser::new())]
     dry_run: bool,
-    #[command(flatten)]
-    pub(crate) outputs: Outputs,
     /// Bytes that a connection takes at a time
     #[arg(long, hide = true, default_value = "32M", value_name = "SIZE", value_parser = values::rate)]
     chunk: NonZeroU64,
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
 }
 
 impl Fetch {

@@ -12,7 +12,7 @@ const MORE: &str = r"
 A verified archive, or a file that you put there.
 .TP
 \fIDIR\fR/.cxr/
-Everything unfinished, and notes of what was verified. It may be removed at any time; what was downloaded so far is then lost.
+Everything unfinished, and notes of what was verified. It may be removed while no cxr is at work; what was downloaded so far is then lost, and so is a file of yours that was being mended.
 .TP
 \fI$XDG_STATE_HOME\fR/cxr/
 Notes of \fBverify\fR on folders that cannot be written to.
@@ -67,7 +67,7 @@ fn section(command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     let title = format!("cxr {}", command.get_name());
     // The global options stand at the top of the page.
     let own = command.clone().bin_name(title.clone()).mut_args(|argument| {
-        let hidden = argument.is_global_set() || is_standard(&argument);
+        let hidden = argument.is_hide_set() || argument.is_global_set() || is_standard(&argument);
         argument.hide(hidden)
     });
     let has_options = own.get_arguments().any(|argument| !argument.is_hide_set());

@@ -55,9 +55,19 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, Stop> {
     arguments.resolve(&matches).map_err(Stop::Wrong)
 }
 
-/// The grammar, for completions and the manual as well.
+/// The grammar, for the manual as well.
 pub(crate) fn command() -> clap::Command {
     environment::attach(Arguments::command())
+}
+
+/// The grammar without what is hidden, for completions.
+pub(crate) fn shown(command: &clap::Command) -> clap::Command {
+    let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned();
+    let about = command.get_about().cloned().unwrap_or_default();
+    clap::Command::new(command.get_name().to_owned())
+        .about(about)
+        .args(arguments)
+        .subcommands(command.get_subcommands().map(shown))
 }
 
 fn stop(mut error: clap::Error) -> Stop {

@@ -41,8 +41,8 @@ pub(crate) struct Verify {
     /// Check SHA-256s too, beside the MD5s and in the same pass; every archive of the table needs one
     #[arg(long, value_parser = BoolishValueParser::new())]
     sha256: bool,
-    /// Go on with a check of folders that was interrupted: what it has read is not read again while
-    /// it is unchanged. Keeps notes in the folder's `.cxr`
+    /// Go on with a check of folders that was interrupted: what it has read to the end is not read
+    /// again while it is unchanged. Keeps notes in the folder's `.cxr`
     #[arg(long, value_parser = BoolishValueParser::new())]
     resume: bool,
     /// Read in folders only what was last found right longer ago than this: `12h`, `7d`. Keeps notes
@@ -54,8 +54,6 @@ pub(crate) struct Verify {
     pub(crate) background: bool,
     #[command(flatten)]
     asking: Asking,
-    #[command(flatten)]
-    pub(crate) outputs: Outputs,
     /// Files here that are read at a time, 1 to 64. Without it: sixteen, but one on a disk that
     /// spins
     #[arg(long, value_name = "N", value_parser = values::count)]
@@ -63,6 +61,8 @@ pub(crate) struct Verify {
     /// Do not find out where an archive is broken, which takes another reading of it
     #[arg(long, value_parser = BoolishValueParser::new())]
     no_locate: bool,
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
 }
 
 /// What is to be verified.

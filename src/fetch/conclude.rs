@@ -4,7 +4,7 @@ use super::mended;
 use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::report::ArchiveReport;
-use crate::transfer::{Ending, Halt, Outcome};
+use crate::transfer::{Ending, HERE, Halt, Outcome};
 use crate::verdict::Verdict;
 use crate::{escape, shell, units};
 
@@ -30,7 +30,7 @@ pub(super) fn report(
     let mut report = ArchiveReport {
         expected_size: size,
         source: (outcome.downloaded > 0 || outcome.here > outcome.reused)
-            .then(|| outcome.sources.join(", "))
+            .then(|| sources(outcome))
             .filter(|sources| !sources.is_empty()),
         bytes_downloaded: outcome.downloaded,
         bytes_reused: outcome.reused,
@@ -43,7 +43,7 @@ pub(super) fn report(
         Ending::Verified(digest) => {
             report.actual_md5 = Some(*digest);
             report.actual_size = size;
-            report.detail = mended::words(&outcome.mending);
+            report.detail = mended::words(&outcome.mending, true);
             return report;
         }
         Ending::Corrupt { digest, detail, kept } => {
@@ -99,11 +99,17 @@ pub(super) fn report(
     }
     let here = outcome.returned.as_ref().map_or(outcome.here, |returned| returned.length);
     report.actual_size = Some(here).filter(|&here| here > 0);
-    report.detail = match (report.detail, mended::words(&outcome.mending)) {
+    report.detail = match (report.detail, mended::words(&outcome.mending, false)) {
         (Some(detail), Some(words)) => Some(format!("{detail}; {words}")),
         (detail, words) => detail.or(words),
     };
     report
+}
+
+/// The sources that gave bytes; a file that was here is none.
+fn sources(outcome: &Outcome) -> String {
+    let sources = outcome.sources.iter().map(String::as_str);
+    sources.filter(|&source| source != HERE).collect::<Vec<_>>().join(", ")
 }
 
 /// The verdict on what was stopped on its way.
@@ -136,15 +142,21 @@ fn kept(outcome: &Outcome, size: Option<u64>) -> String {
     }
 }
 
+/// How much room there is, and how much is needed, in words.
+pub(super) fn too_little_room(folder: &Folder, needed: u64, free: u64) -> String {
+    format!(
+        "not enough space in {}: {} more are needed ({needed} bytes), {} are free ({free} bytes)",
+        shell::path(folder.dir()),
+        units::bytes(needed),
+        units::bytes(free),
+    )
+}
+
 /// The report of an archive for which there is no room.
 pub(super) fn no_room(folder: &Folder, archive: &Archive, needed: u64, free: u64) -> ArchiveReport {
-    let dir = shell::path(folder.dir());
+    let too_little = too_little_room(folder, needed, free);
     ArchiveReport {
-        detail: Some(format!(
-            "not enough space in {dir}: {} more are needed ({needed} bytes), {} are free ({free} bytes); nothing was fetched",
-            units::bytes(needed),
-            units::bytes(free),
-        )),
+        detail: Some(format!("{too_little}; nothing was fetched")),
         next: Some(format!(
             "free {}, or fetch fewer archives",
             units::bytes(needed - free.min(needed))

@@ -10,7 +10,7 @@ use super::probe;
 use super::reports::Reports;
 use super::run::Run;
 use super::survey::{self, Here};
-use crate::catalog::Archive;
+use crate::catalog::{Archive, Catalog};
 use crate::report::ArchiveReport;
 use crate::transfer::Transfer;
 use crate::verdict::Verdict;
@@ -22,8 +22,10 @@ impl Run<'_> {
         let mut reports = Reports::none_of(self.archives.len(), self.listener);
         let mut checks = Vec::new();
         let mut needs = Vec::new();
+        let published = Catalog::nih();
         for (index, archive) in self.archives.iter().enumerate() {
-            let misfit = match survey::look(self.folder, archive, !self.request.recheck) {
+            let certain = published.has_as_it_is(archive);
+            let misfit = match survey::look(self.folder, archive, certain, !self.request.recheck) {
                 Here::Verified { path, size } => {
                     self.tidy(archive);
                     reports.settle(index, self.verified_before(archive, path, size));

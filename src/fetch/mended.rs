@@ -6,9 +6,10 @@ use crate::transfer::{Mending, Why};
 use crate::units;
 
 /// What was mended, or why nothing was, and who had given what was wrong; nothing where nothing had
-/// to be done.
-pub(super) fn words(mending: &Mending) -> Option<String> {
-    let words = [done(mending), blame(mending)].into_iter().flatten().collect::<Vec<_>>();
+/// to be done. Whether the archive `is_right` by now decides what is known of the damage.
+pub(super) fn words(mending: &Mending, is_right: bool) -> Option<String> {
+    let done = if is_right { done(mending) } else { left(mending) };
+    let words = [done, blame(mending)].into_iter().flatten().collect::<Vec<_>>();
     Some(words.join("; ")).filter(|words| !words.is_empty())
 }
 
@@ -18,32 +19,53 @@ fn blame(mending: &Mending) -> Option<String> {
     (!names.is_empty()).then(|| format!("wrong bytes came from {names}"))
 }
 
+/// Of an archive that is right.
 fn done(mending: &Mending) -> Option<String> {
-    match &mending.failed {
-        None if mending.fetched + mending.compared == 0 => None,
-        None => Some(format!("mended: {}", work(mending))),
-        // Where nothing was tried there is nothing to tell.
-        Some(Why::Vague) => None,
-        Some(why) if mending.fetched + mending.compared == 0 => {
-            Some(format!("could not be mended, for {why}"))
-        }
-        Some(why) => Some(format!("could not be mended, for {why}: {}", work(mending))),
+    let work = work(mending);
+    match (&mending.failed, work.is_empty()) {
+        // Where nothing was tried there is nothing to tell, and what helped in the end was not wrong.
+        (None | Some(Why::Helpless(_)), true) | (Some(Why::Vague), _) => None,
+        (None, false) => Some(format!("mended: {work}")),
+        (Some(Why::Helpless(_)), false) => Some(format!("could not be mended: {work}")),
+        (Some(why), true) => Some(format!("could not be mended, for {why}")),
+        (Some(why), false) => Some(format!("could not be mended, for {why}: {work}")),
+    }
+}
+
+/// Of an archive that is not right.
+fn left(mending: &Mending) -> Option<String> {
+    let places = places(mending).map(|places| format!("{places}, and not mended"));
+    let why = mending.failed.as_ref().filter(|why| **why != Why::Vague);
+    match (places, why) {
+        (Some(places), Some(why)) => Some(format!("{places}, for {why}")),
+        (None, Some(why)) => Some(format!("could not be mended, for {why}")),
+        (places, None) => places,
     }
 }
 
 /// How much was fetched, and where the damage was.
 fn work(mending: &Mending) -> String {
-    let fetched = units::bytes(mending.fetched);
-    let found = match &mending.damages[..] {
-        [] => String::new(),
-        [only] => format!("{fetched} fetched anew, {}", place(only)),
-        [first, ..] => format!("{fetched} fetched anew, {}, and at other places", place(first)),
-    };
-    let compared = match mending.compared {
-        0 => String::new(),
-        bytes => format!("{} compared with what a source has", units::bytes(bytes)),
-    };
-    [found, compared].into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join("; ")
+    let fetched = (mending.fetched > 0)
+        .then(|| format!("{} fetched anew", units::bytes(mending.fetched)))
+        .into_iter()
+        .chain(places(mending).filter(|_| mending.fetched > 0));
+    let compared = (mending.compared > 0)
+        .then(|| format!("{} compared with what a source has", units::bytes(mending.compared)));
+    let fetched = fetched.collect::<Vec<_>>().join(", ");
+    [Some(fetched).filter(|words| !words.is_empty()), compared]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// Where the damages are that were found.
+fn places(mending: &Mending) -> Option<String> {
+    match &mending.damages[..] {
+        [] => None,
+        [only] => Some(place(only)),
+        [first, ..] => Some(format!("{}, and at other places", place(first))),
+    }
 }
 
 /// Where a damage is.

@@ -5,6 +5,7 @@ use super::ground::{Ground, Need};
 use super::reports::Reports;
 use super::run::Run;
 use crate::disk;
+use crate::event::Event;
 use crate::report::ArchiveReport;
 
 impl Need {
@@ -23,12 +24,19 @@ impl Need {
 impl Run<'_> {
     /// Refuses all that must be fetched, before the first byte, if there is no room for it.
     pub(super) fn refuse_without_room(&self, needs: &mut Vec<Need>, reports: &mut Reports<'_>) {
-        if needs.is_empty() || self.request.dry_run {
+        if needs.is_empty() {
             return;
         }
         let needed = needs.iter().map(Need::bytes).sum();
         let free = disk::available(self.folder.dir());
         if free.as_ref().is_ok_and(|&free| needed <= free) {
+            return;
+        }
+        if self.request.dry_run {
+            if let Ok(free) = free {
+                let message = conclude::too_little_room(self.folder, needed, free);
+                self.listener.on(Event::Notice { message: &message });
+            }
             return;
         }
         for need in needs.drain(..) {

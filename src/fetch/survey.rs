@@ -24,7 +24,7 @@ pub(super) enum Here {
     },
     /// A file that may be the archive: only its MD5 can tell.
     Candidate(PathBuf),
-    /// A file under the archive's name that is too short or too long to be it.
+    /// A file under the archive's name that is too short to be it.
     Misfit {
         /// Where.
         path: PathBuf,
@@ -37,15 +37,21 @@ pub(super) enum Here {
     Blocked(String),
 }
 
-/// Looks at the archive's own name, then at the other name under which people have it.
-pub(super) fn look(folder: &Folder, archive: &Archive, trust_receipts: bool) -> Here {
+/// Looks at the archive's own name, then at the other name under which people have it. Where the
+/// size is `certain`, a shorter file is not taken for the archive.
+pub(super) fn look(
+    folder: &Folder,
+    archive: &Archive,
+    certain: bool,
+    trust_receipts: bool,
+) -> Here {
     let own = folder.archive(archive);
     let candidate = |path: &Path| {
         let metadata = path.metadata().ok().filter(std::fs::Metadata::is_file)?;
-        let fits = archive.size.is_none_or(|size| size == metadata.len());
-        if trust_receipts && fits && receipt::holds(folder, archive, &metadata) {
+        if trust_receipts && receipt::holds(folder, archive, &metadata) {
             return Some(Here::Verified { path: path.to_owned(), size: metadata.len() });
         }
+        let fits = archive.size.is_none_or(|size| size == metadata.len());
         fits.then(|| Here::Candidate(path.to_owned()))
     };
     if let Some(here) = candidate(&own) {
@@ -55,7 +61,15 @@ pub(super) fn look(folder: &Folder, archive: &Archive, trust_receipts: bool) -> 
     match (&own.symlink_metadata(), other.and_then(|other| candidate(&other))) {
         (Err(_), Some(here)) => here,
         (Err(_), None) => Here::Absent,
-        (Ok(metadata), _) if metadata.is_file() => Here::Misfit { path: own, size: metadata.len() },
+        (Ok(metadata), _) if metadata.is_file() => {
+            // A longer one may be another archive, and a table may err.
+            let is_short = archive.size.is_some_and(|size| metadata.len() < size);
+            if certain && is_short {
+                Here::Misfit { path: own, size: metadata.len() }
+            } else {
+                Here::Candidate(own)
+            }
+        }
         (Ok(metadata), _) => Here::Blocked(blocked(&own, metadata)),
     }
 }

@@ -32,7 +32,7 @@ pub use self::gzip::Flaw as GzipFlaw;
 pub use self::inflate::Flaw as InflateFlaw;
 pub use self::png::Flaw as PngFlaw;
 pub use self::tar::Flaw as TarFlaw;
-pub use self::walk::{Cancelled, ReadAt, unreadable, walk};
+pub use self::walk::{Cancelled, ReadAt, Walked, unreadable, walk};
 pub use self::walker::Walker;
 
 /// Where an archive is broken.

@@ -36,9 +36,17 @@ impl ReadAt for File {
 #[error("interrupted")]
 pub struct Cancelled;
 
-/// Walks through an archive of `size` bytes until something is wrong, and says what; there may be
-/// more behind it. Bytes that cannot be read are a damage. `None` where all that can be checked is
-/// right. `listen` hears how many bytes are done.
+/// What a walk has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walked {
+    /// What is wrong, where something is; there may be more behind it.
+    pub damage: Option<Damage>,
+    /// Whether there is a tar in it; `None` where that was not to be told.
+    pub is_tar: Option<bool>,
+}
+
+/// Walks through an archive of `size` bytes until something is wrong, or to its end. Bytes that
+/// cannot be read are a damage. `listen` hears how many bytes are done.
 ///
 /// # Errors
 ///
@@ -47,9 +55,20 @@ pub fn walk(
     source: &impl ReadAt,
     size: u64,
     cancel: &Cancel,
+    listen: impl FnMut(u64),
+) -> Result<Walked, Cancelled> {
+    let mut walker = Walker::new(Some(size));
+    let damage = go(&mut walker, source, size, cancel, listen)?;
+    Ok(Walked { damage, is_tar: walker.is_tar() })
+}
+
+fn go(
+    walker: &mut Walker,
+    source: &impl ReadAt,
+    size: u64,
+    cancel: &Cancel,
     mut listen: impl FnMut(u64),
 ) -> Result<Option<Damage>, Cancelled> {
-    let mut walker = Walker::new(Some(size));
     let mut buffer = vec![0; BLOCK];
     while walker.position() < size {
         if cancel.is_cancelled() {

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 
 use super::{Body, Fault, Opened, Question};
+use crate::catalog::Archive;
 use crate::disk::File;
 use crate::escape;
 
@@ -18,6 +19,14 @@ const BLOCK: usize = 256 * 1024;
 pub struct FileBody {
     file: File,
     rest: Range<u64>,
+}
+
+/// Where a folder has the archive: under its name, or else under the other one that people give it.
+pub(super) fn found(path: &Path, archive: &Archive) -> PathBuf {
+    let root = path.ancestors().nth(Path::new(&archive.name).components().count());
+    let other = root.zip(archive.alias.as_ref()).map(|(root, alias)| root.join(alias));
+    let other = other.filter(|other| path.symlink_metadata().is_err() && other.is_file());
+    other.unwrap_or_else(|| path.to_owned())
 }
 
 /// Opens a file for a range.

@@ -105,7 +105,7 @@ impl Source {
     pub async fn open(&self, client: &Client, question: &Question<'_>) -> Result<Opened, Fault> {
         match self.spec.place(question.archive).ok_or(Fault::NoPlace)? {
             Place::Address(address) => http::open(client, &self.targets, &address, question).await,
-            Place::File(path) => folder::open(&path, question),
+            Place::File(path) => folder::open(&folder::found(&path, question.archive), question),
         }
     }
 }

@@ -44,6 +44,7 @@ pub use mending::{Mending, Why};
 pub use options::Options;
 pub use origins::Origins;
 pub use outcome::{Ending, Halt, Outcome, Plan, Returned};
+pub(crate) use part::HERE;
 pub use part::{Part, Unfinished, look, tidy};
 pub use reading::{Done, Errand, ReadEnding, Reader, Wish, read};
 pub use retry::Policy;

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use self::copy::salvage;
-pub(super) use self::original::HERE;
+pub(crate) use self::original::HERE;
 use super::journal::{self, Journal, Recovered};
 use super::undo::Undo;
 use crate::catalog::Archive;
@@ -54,13 +54,13 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
     let metadata = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
     let limit = archive.size.unwrap_or(u64::MAX).min(metadata.len());
     let recovered = match journal::read(&folder.kept(archive, Kept::Journal), &archive.md5) {
-        Some(told)
-            if archive.size.is_none() || told.size.is_none_or(|s| Some(s) == archive.size) =>
-        {
-            told.before(limit)
+        Some(told) => {
+            // The MD5 is the archive's: of two sizes, one is an error, and the bytes are good.
+            let size = told.size.filter(|_| archive.size.is_none());
+            Recovered { size, ..told.before(limit) }
         }
         // Where nobody says which bytes are on the disk, none of them counts.
-        _ => Recovered::default(),
+        None => Recovered::default(),
     };
     Some(Unfinished { recovered, allocated: disk::allocated(&metadata) })
 }

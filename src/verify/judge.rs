@@ -186,7 +186,7 @@ fn blemish(archive: &Archive, seen: &Observation) -> Option<String> {
         return None;
     }
     match identify::kind(&seen.head) {
-        _ if seen.zeros_at_end == seen.size => Some("all of them are zeros".to_owned()),
+        _ if seen.zeros_at_end == seen.size => Some("all bytes are zeros".to_owned()),
         Kind::Gzip if seen.zeros_at_end < NEVER_WRITTEN => None,
         Kind::Gzip => Some(format!("the last {} are zeros", count(seen.zeros_at_end))),
         Kind::Zeros => Some("it begins with zeros".to_owned()),

@@ -1,5 +1,6 @@
 //! Where the files that are broken are broken: a second reading of them.
 
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
@@ -9,10 +10,10 @@ use std::time::Instant;
 
 use super::advice::advice;
 use super::check::Checker;
-use super::judge::Remedy;
+use super::judge::{Remedy, part_of};
 use super::read::{Opened, Trouble};
 use crate::event::{Activity, Event};
-use crate::locate::{Cancelled, Damage, Flaw, unreadable, walk};
+use crate::locate::{Cancelled, Damage, Flaw, Walked, unreadable, walk};
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
 use crate::{disk, escape, identify, units};
@@ -95,8 +96,8 @@ impl Checker<'_> {
         report
     }
 
-    /// The first damage, or all that cannot be read.
-    fn find(&self, report: &ArchiveReport, path: &Path) -> Result<Vec<Damage>, Trouble> {
+    /// The first damage, or all that cannot be read; and whether there is a tar in it.
+    fn find(&self, report: &ArchiveReport, path: &Path) -> Result<Found, Trouble> {
         if self.cancel.is_cancelled() {
             return Err(Trouble::Cancelled);
         }
@@ -120,13 +121,14 @@ impl Checker<'_> {
             }
         };
         if report.verdict == Verdict::Error {
-            return self.find_unreadable(report, &opened, listen);
+            let damages = self.find_unreadable(report, &opened, listen)?;
+            return Ok(Found { damages, is_tar: None });
         }
-        let found = walk(opened.file(), size, self.cancel, listen)?;
+        let Walked { damage, is_tar } = walk(opened.file(), size, self.cancel, listen)?;
         if !opened.is_as_it_was(path) || Some(size) != report.actual_size {
             return Err(Trouble::Changed);
         }
-        Ok(found.into_iter().collect())
+        Ok(Found { damages: damage.into_iter().collect(), is_tar })
     }
 
     /// All that cannot be read, and the member in which the first of it lies. Nothing is known of
@@ -140,7 +142,7 @@ impl Checker<'_> {
         let size = opened.size();
         let start = report.damage.first().map_or(0, |damage| damage.range.start);
         let first = if identify::expects_gzip(&report.name) {
-            walk(opened.file(), size, self.cancel, &mut listen)?
+            walk(opened.file(), size, self.cancel, &mut listen)?.damage
         } else {
             None
         };
@@ -154,21 +156,38 @@ impl Checker<'_> {
         Ok(broken.into_iter().chain(ranges.into_iter().map(damage)).collect())
     }
 
+    fn advice(&self, remedy: Remedy<'_>, report: &ArchiveReport, path: &Path) -> Option<String> {
+        let mut archives = self.catalog.archives().iter();
+        advice(remedy, archives.find(|archive| archive.name == report.name), path)
+    }
+
     /// Says in the report where it is broken.
-    fn tell_of(&self, report: &mut ArchiveReport, path: &Path, found: Vec<Damage>) {
+    fn tell_of(&self, report: &mut ArchiveReport, path: &Path, found: Found) {
         let size = report.expected_size.or(report.actual_size).unwrap_or(0);
+        let Found { damages: found, is_tar } = found;
         match (report.verdict, found.first()) {
-            (Verdict::Incomplete, None | Some(Damage { flaw: Flaw::Cut, .. })) => {
-                add(report, "nothing is wrong with what is here");
+            // Nothing but the end of the gzip could say more of it.
+            (Verdict::Incomplete, Some(Damage { flaw: Flaw::Cut, .. }))
+                if is_tar == Some(false) =>
+            {
+                return;
+            }
+            (Verdict::Incomplete, Some(Damage { flaw: Flaw::Cut, .. })) => {
+                add(report, "nothing is known to be wrong with what is here");
+                return;
+            }
+            (Verdict::Incomplete, None) => {
+                report.verdict = Verdict::Foreign;
+                let here = part_of(report.actual_size.unwrap_or(0), size);
+                report.detail = Some(format!("{here}, and whole by itself: it is something else"));
+                report.next = self.advice(Remedy::Replace, report, path);
                 return;
             }
             // Where not even the beginning is right, it may be no such archive at all, and right.
             (Verdict::Incomplete, Some(damage)) if damage.range.start == 0 => return,
             (Verdict::Incomplete, Some(_)) => {
                 report.verdict = Verdict::Corrupt;
-                let archives = self.catalog.archives();
-                let archive = archives.iter().find(|archive| archive.name == report.name);
-                report.next = advice(Remedy::Repair, archive, path);
+                report.next = self.advice(Remedy::Repair, report, path);
             }
             _ => {}
         }
@@ -176,13 +195,23 @@ impl Checker<'_> {
             add(report, &lost(&found));
         }
         match found.first() {
+            None if report.verdict == Verdict::Corrupt && is_tar == Some(false) => {
+                add(report, OTHER);
+            }
             None if report.verdict == Verdict::Corrupt => add(report, SOUND),
             None | Some(Damage { flaw: Flaw::Unreadable, .. }) => {}
-            Some(damage) => add(report, &first(damage, size, report.actual_size)),
+            Some(damage) => add(report, &first(damage, report.expected_size, report.actual_size)),
         }
         report.damage = found;
         report.damage.retain(|damage| damage.flaw != Flaw::NoTar);
     }
+}
+
+/// What was found in a file.
+struct Found {
+    damages: Vec<Damage>,
+    /// Whether there is a tar in it, where that is known.
+    is_tar: Option<bool>,
 }
 
 impl From<Cancelled> for Trouble {
@@ -194,25 +223,31 @@ impl From<Cancelled> for Trouble {
 const SOUND: &str = "every image in it is whole: the bytes that differ are of no consequence to \
                      them, as those of the gzip header";
 
+const OTHER: &str = "it is whole by itself, and there is no tar in it: packed once more, or something \
+                     else";
+
 /// Adds to the detail.
 fn add(report: &mut ArchiveReport, words: &str) {
     let before = report.detail.take().map_or_else(String::new, |detail| detail + "; ");
     report.detail = Some(before + words);
 }
 
-/// The first damage of an archive of `size` bytes, of which so many are here, in words.
-fn first(damage: &Damage, size: u64, here: Option<u64>) -> String {
+/// The first damage of an archive of `size` bytes, if that is known, of which so many are here, in
+/// words.
+fn first(damage: &Damage, size: Option<u64>, here: Option<u64>) -> String {
     let Damage { range: Range { start, end }, flaw, .. } = damage;
     let within = within(damage);
     match flaw {
-        Flaw::Cut => {
+        Flaw::Cut if size.is_none_or(|size| here < Some(size)) => {
             let end = here.unwrap_or(*end);
             format!("it breaks off at byte {end}{within}, and nothing is wrong before")
         }
         Flaw::Follows => format!("the archive ends at byte {start}, and something follows it"),
         Flaw::NoTar => "there is no tar in it that could say where".to_owned(),
         _ => {
-            let fetched = units::bytes(damage.to_fetch(size));
+            let fetched = units::bytes(damage.to_fetch(size.or(here).unwrap_or(0)));
+            let flaw =
+                if *flaw == Flaw::Cut { &"no proper end" as &dyn fmt::Display } else { flaw };
             format!(
                 "there is {flaw} at bytes {start} to {end}{within}; {fetched} to fetch for a try \
                  to mend it; there may be more behind it"

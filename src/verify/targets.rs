@@ -87,16 +87,17 @@ pub(super) fn archive_in<'a>(dir: &Path, archive: &'a Archive) -> Target<'a> {
 fn missing(dir: &Path, archive: &Archive) -> ArchiveReport {
     let path = join(dir, &archive.name);
     let is_begun = Folder::new(dir).kept(archive, Kept::Part).is_file();
-    let (detail, does) = if is_begun {
-        ("an unfinished download of it is here", "continues it")
+    let (detail, next) = if is_begun {
+        ("what is unfinished of it is here", fetch(archive, dir, "continues it"))
     } else if fs::symlink_metadata(&path).is_ok() {
-        ("its symbolic link leads to nothing", "fetches it")
+        let fetches = fetch(archive, dir, "then fetches it");
+        ("its symbolic link leads to nothing", format!("remove the link; {fetches}"))
     } else {
-        ("not here", "fetches it")
+        ("not here", fetch(archive, dir, "fetches it"))
     };
     ArchiveReport {
         detail: Some(detail.to_owned()),
-        next: Some(fetch(archive, dir, does)),
+        next: Some(next),
         ..blank(&path, Some(archive), Verdict::Missing)
     }
 }

@@ -148,7 +148,7 @@ fn an_unfinished_download_is_mentioned() {
     fs::write(place.kept(&archives.archives()[1], Kept::Part), b"").unwrap();
     let reports = check(&[dir.path()]);
     assert_eq!(detail(&reports[0]), "not here");
-    assert_eq!(detail(&reports[1]), "an unfinished download of it is here");
+    assert_eq!(detail(&reports[1]), "what is unfinished of it is here");
     assert!(reports[1].next.as_deref().unwrap().ends_with("continues it"));
 }
 

@@ -14,6 +14,7 @@ mod support;
 // The support's own behaviour: a server that lies about lying proves nothing.
 mod harness;
 
+mod amiss;
 mod causes;
 mod checksums;
 mod content;

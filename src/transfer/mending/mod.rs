@@ -211,8 +211,11 @@ impl<'a> Mender<'a> {
             damage: &damage,
             bytes: range.end - range.start,
         });
-        self.done.found(damage, range.end - range.start);
-        self.fetch(range)
+        self.done.found(damage);
+        let bytes = range.end - range.start;
+        self.fetch(range)?;
+        self.done.fetched += bytes;
+        Ok(())
     }
 
     /// Whether all that follows is shifted, and too much to be fetched.
@@ -298,8 +301,8 @@ impl<'a> Mender<'a> {
             left = rest;
             self.gave.clear();
             let before = self.sum(range.clone())?;
-            self.done.compared += length;
             self.fetch(range.clone())?;
+            self.done.compared += length;
             if self.sum(range)? == before {
                 continue;
             }

@@ -47,12 +47,11 @@ pub enum Why {
 }
 
 impl Mending {
-    /// A damage was found, and so many bytes are fetched for it.
-    pub(super) fn found(&mut self, damage: Damage, bytes: u64) {
+    /// A damage was found.
+    pub(super) fn found(&mut self, damage: Damage) {
         if self.damages.len() < REMEMBERED {
             self.damages.push(damage);
         }
-        self.fetched += bytes;
     }
 
     /// Adds what was done later.

@@ -12,7 +12,7 @@ use crate::transfer::journal::{Journal, Original, Recovered};
 use crate::transfer::undo::Undo;
 
 /// Who gave the bytes of a file that was here.
-pub(in crate::transfer) const HERE: &str = "a file that was here";
+pub(crate) const HERE: &str = "a file that was here";
 
 impl Part {
     /// Takes over a file of the user's, of which nothing but its length has to fit: what of it is

@@ -102,7 +102,7 @@ fn a_short_file_is_incomplete_unless_something_is_wrong_with_it() {
             FIRST,
             vec![0; 30],
             Corrupt,
-            "30 of 3001 bytes (0.9 %), and all of them are zeros".into(),
+            "30 of 3001 bytes (0.9 %), and all bytes are zeros".into(),
         ),
     ]);
 }
@@ -117,7 +117,7 @@ fn a_file_of_the_right_size_shows_both_md5s() {
     check([
         with(flipped(1500), ""),
         with(flipped(0), "; it does not begin as gzip does"),
-        with(vec![0; 3001], "; all of them are zeros"),
+        with(vec![0; 3001], "; all bytes are zeros"),
         // So few may be right.
         with(joined(&content(1)[..100], &[0; 2901]), ""),
         with(padded, "; it is a web page: Sign in"),

@@ -197,6 +197,12 @@ impl<'a> Check<'a> {
     fn check_folder(&self, mirror: usize, dir: &Path) {
         let Self { request, engine, listener, cancel, .. } = *self;
         let places = self.places.iter().enumerate().filter(|(_, place)| place.mirror == mirror);
+        if let Err(error) = dir.metadata() {
+            for (index, place) in places {
+                self.settle(index, words::no_folder(place.archive, dir, &error));
+            }
+            return;
+        }
         let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) =
             places.map(|(index, place)| (index, archive_in(dir, place.archive))).unzip();
         let checker = Checker::new(&request.catalog, engine, listener, cancel);

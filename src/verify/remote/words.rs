@@ -1,9 +1,11 @@
 //! From what a mirror gave to its report. Pure.
 
+use std::io;
 use std::path::Path;
 
 use super::hashing::Hashing;
 use crate::catalog::{Archive, Catalog};
+use crate::escape;
 use crate::report::ArchiveReport;
 use crate::source::{ClientError, Fault};
 use crate::transfer::{Done, ReadEnding};
@@ -90,6 +92,15 @@ pub(super) fn unasked(archive: &Archive, error: &ClientError) -> ArchiveReport {
     ArchiveReport {
         detail: Some(error.to_string()),
         next: Some("see to that, or ask for fewer with -j, and check again".to_owned()),
+        ..blank(archive, Verdict::Error)
+    }
+}
+
+/// There is no such folder, or it cannot be looked into.
+pub(super) fn no_folder(archive: &Archive, dir: &Path, error: &io::Error) -> ArchiveReport {
+    ArchiveReport {
+        detail: Some(format!("{} cannot be opened: {error}", escape::path(dir))),
+        next: Some("see whether the name is right, and whether it is mounted".to_owned()),
         ..blank(archive, Verdict::Error)
     }
 }

@@ -1,0 +1,130 @@
+//! What is amiss with a table, or with what stands in an archive's place, and is not what it seems.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
+
+fn final_name() -> PathBuf {
+    Path::new("data").join(NAMES[0])
+}
+
+/// A table that says these sizes, right or not.
+fn sized(sandbox: &Sandbox, archives: &[(&Archive, u64)]) -> PathBuf {
+    let mut lines = String::from("name\tsize\tmd5\n");
+    for (Archive { name, md5, .. }, size) in archives {
+        writeln!(lines, "{name}\t{size}\t{md5}").unwrap();
+    }
+    sandbox.put("table.tsv", lines)
+}
+
+/// The MD5 decides, and not the size beside it.
+#[test]
+fn a_right_archive_stays_where_the_table_errs_about_its_size() {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
+    let server = Server::with([&archive]);
+    server.does(Fault::Status(404));
+    sandbox.put_archive(&archive);
+    for size in [archive.size() + 1, archive.size() - 1, 99] {
+        let table = sized(&sandbox, &[(&archive, size)]);
+        let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
+        fetch().arg("--recheck").report(0).all_ok();
+        fetch().report(0).only().because("verified before");
+        fetch().arg("--dry-run").report(0).all_ok();
+        sandbox.has(&archive);
+    }
+    assert!(server.hits().is_empty());
+}
+
+#[test]
+fn what_was_fetched_under_another_size_is_gone_on_with() {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
+    let server = Server::with([&archive]);
+    sandbox.put(final_name(), &archive.bytes[..400_000]);
+    let table = sized(&sandbox, &[(&archive, archive.size() + 1)]);
+    let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    fetch().report(3).only().is("unreachable").because("where the table says");
+    sized(&sandbox, &[(&archive, archive.size())]);
+    let report = fetch().report(0);
+    assert_eq!(report.all_ok().downloaded(), archive.size() - 400_000, "{}", report.shown());
+}
+
+#[test]
+fn another_archive_in_the_place_is_replaced_and_nobody_is_blamed() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    sandbox.put(final_name(), &*all[1].bytes);
+    let table = sized(&sandbox, &[(&all[0], all[0].size()), (&all[1], all[1].size())]);
+    let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base(), NAMES[0]]);
+    fetch().arg("--dry-run").report(1).only().is("foreign").because(NAMES[1]);
+    let report = fetch().report(0);
+    assert_eq!(report.downloaded(), all[0].size(), "{}", report.shown());
+    assert_eq!(report.only().detail(), "", "{}", report.shown());
+    sandbox.has(&all[0]);
+}
+
+#[test]
+fn what_could_not_be_fetched_is_not_called_mended() {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
+    let server = Server::with([&archive]);
+    let mine = archive.flipped(200_000);
+    sandbox.put(final_name(), &mine);
+    server.does(Fault::Status(403));
+    let table = sized(&sandbox, &[(&archive, archive.size())]);
+    let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    let report = fetch().report(3);
+    report.only().is("unreachable").because("damaged at bytes ").because("not mended");
+    assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
+    sandbox.holds(final_name(), &mine);
+    // A source without ranges gives all or nothing.
+    server.behaves();
+    server.does(Fault::NoRanges);
+    let report = fetch().report(0);
+    report.only().because("no source gives single parts of it");
+    assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
+}
+
+/// A common accident: what was packed already is packed once more.
+#[test]
+fn an_archive_that_was_packed_twice_is_told_from_a_damaged_one() {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
+    for (level, verdict) in [(0, "corrupt"), (6, "foreign")] {
+        let mut twice = GzEncoder::new(Vec::new(), Compression::new(level));
+        twice.write_all(&archive.bytes).unwrap();
+        let twice = twice.finish().unwrap();
+        let size = if level == 0 { archive.size() } else { twice.len() as u64 + 1000 };
+        let table = sized(&sandbox, &[(&archive, size)]);
+        sandbox.put(final_name(), &twice);
+        let verify = sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table);
+        let report = verify.report(1);
+        report.only().is(verdict).because("whole by itself");
+        assert!(!report.only().detail().contains("truncated"), "{}", report.shown());
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_no_mirror_without_archives() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let verify = sandbox.verify(&all).args(["--from", "unmounted"]);
+    let report = verify.report(3);
+    assert_eq!(report.verdicts(), ["error", "error"]);
+    report.lines()[0].because("unmounted cannot be opened").next("mounted");
+}
+
+/// NIH's script gives its own names.
+#[test]
+fn a_folder_may_have_an_archive_under_its_other_name() {
+    let (sandbox, archive) = (Sandbox::new(), archive(3, 1));
+    sandbox.put("disk/images_03.tar.gz", &*archive.bytes);
+    let table = sandbox.put(
+        "names.tsv",
+        format!("name\tmd5\tscript_name\n{}\t{}\timages_03.tar.gz\n", archive.name, archive.md5),
+    );
+    let fetch = sandbox.fetch_with(&table).args(["--from", "disk"]);
+    fetch.report(0).all_ok();
+    sandbox.has(&archive);
+}
