@@ -40,8 +40,9 @@ impl Watch<'_> {
         let start = Instant::now();
         let messages = Messages::new(self.settings.verbosity);
         let cancel = Cancel::new();
-        let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
+        // A signal ends it at once meanwhile: a table may come through a pipe that nobody writes to.
         let (request, taken) = (request(), Taken::new(self.settings));
+        let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
         let taken = match &request {
             Ok(request) => needs(taken, request),
             Err(_) => taken,

@@ -70,6 +70,9 @@ impl DiskError {
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
                 "make the folder writable"
             }
+            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
+                "move out of the way what is no folder"
+            }
             io::ErrorKind::CrossesDevices => {
                 "let the archive's folder be on the file system that .cxr is on"
             }

@@ -59,8 +59,9 @@ pub(super) fn report(
             let content = other.map_or_else(String::new, |other| {
                 format!("its content is {}: ", escape::text(&other.name))
             });
+            let answers = if detail.is_empty() { String::new() } else { format!(": {detail}") };
             report.detail = Some(format!(
-                "{content}the servers' copies differ from the table, which says MD5 {expected}: {detail}; {kept}"
+                "{content}the servers' copies differ from the table, which says MD5 {expected}{answers}; {kept}"
             ));
             report.next = Some("name another source with --from".to_owned());
         }
@@ -96,6 +97,9 @@ pub(super) fn report(
             report.detail = Some(format!("interrupted; {here}"));
             report.next = Some(again("goes on"));
         }
+    }
+    if outcome.returned.is_some() {
+        report.damage.clone_from(&outcome.mending.damages);
     }
     let here = outcome.returned.as_ref().map_or(outcome.here, |returned| returned.length);
     report.actual_size = Some(here).filter(|&here| here > 0);

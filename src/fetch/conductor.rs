@@ -7,7 +7,7 @@ use std::thread::Scope;
 use super::ground::{Ground, Need};
 use super::reports::Reports;
 use super::run::Run;
-use super::{FetchRequest, conclude, receipt};
+use super::{FetchRequest, conclude, receipt, survey};
 use crate::catalog::Archive;
 use crate::report::ArchiveReport;
 use crate::source::ClientError;
@@ -114,6 +114,7 @@ impl<'a> Conductor<'a> {
     {
         let run = self.run;
         let path = report.path.clone().unwrap_or_default();
+        let link = survey::link(&run.folder.archive(&run.archives[index]));
         match report.verdict {
             Verdict::Ok => {
                 self.keep_receipt(&run.archives[index], &path);
@@ -121,6 +122,10 @@ impl<'a> Conductor<'a> {
                 reports.settle(index, *report);
             }
             Verdict::Error if report.damage.is_empty() => reports.settle(index, *report),
+            _ if link.is_some() => {
+                let why = link.unwrap_or_default();
+                reports.settle(index, run.blocked(&run.archives[index], why));
+            }
             _ if run.cancel.is_cancelled() => {
                 let next = Some("the same command goes on".to_owned());
                 reports.settle(index, ArchiveReport { next, ..*report });

@@ -9,7 +9,9 @@ use crate::units;
 /// to be done. Whether the archive `is_right` by now decides what is known of the damage.
 pub(super) fn words(mending: &Mending, is_right: bool) -> Option<String> {
     let done = if is_right { done(mending) } else { left(mending) };
-    let words = [done, blame(mending)].into_iter().flatten().collect::<Vec<_>>();
+    let cut = (mending.cut > 0)
+        .then(|| format!("{} that followed the archive are cut off", units::bytes(mending.cut)));
+    let words = [done, cut, blame(mending)].into_iter().flatten().collect::<Vec<_>>();
     Some(words.join("; ")).filter(|words| !words.is_empty())
 }
 

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
-use crate::disk::{Folder, Lock, LockError, Waiting};
+use crate::disk::{DiskError, Folder, Lock, LockError, Waiting};
 use crate::escape;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
@@ -145,7 +145,8 @@ fn begin(
     listener: &dyn Listener,
     cancel: &Cancel,
 ) -> Result<Lock, FetchError> {
-    folder.make().map_err(|error| FetchError::Machine(error.to_string()))?;
+    let refused = |error: DiskError| FetchError::Machine(format!("{error}; {}", error.remedy()));
+    folder.make().map_err(refused)?;
     let dir = escape::path(folder.dir());
     let tell = |waiting: Waiting<'_>| {
         let message = match waiting {

@@ -86,6 +86,12 @@ pub(super) fn blocked(path: &Path, metadata: &std::fs::Metadata) -> String {
     format!("{} is {what}", escape::path(path))
 }
 
+/// Why nothing can be put at the path, if a symbolic link is there.
+pub(super) fn link(path: &Path) -> Option<String> {
+    let metadata = path.symlink_metadata().ok()?;
+    metadata.is_symlink().then(|| blocked(path, &metadata))
+}
+
 /// Whether a file under the archive's name can be its beginning, as wget, curl and browsers leave
 /// it: shorter, and not positively something else.
 pub(super) fn is_beginning(archive: &Archive, path: &Path, length: u64) -> bool {

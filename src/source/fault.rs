@@ -59,6 +59,27 @@ pub enum Fault {
         /// Bytes that the archive has.
         expected: u64,
     },
+    /// The archive there has another size than an earlier answer told, and the table tells none.
+    #[error("offers {offered} bytes where an earlier answer said {told}")]
+    OtherSize {
+        /// Bytes that the source has.
+        offered: u64,
+        /// Bytes that the archive was said to have.
+        told: u64,
+    },
+    /// It is compressed on its way: so many bytes come of it.
+    #[error(
+        "sends it compressed once more ({encoding}), {offered} bytes for {expected}: that is a \
+             setting of the server, or of what stands before it"
+    )]
+    Encoded {
+        /// Bytes that come.
+        offered: u64,
+        /// Bytes that the archive has.
+        expected: u64,
+        /// How, as the server calls it, escaped.
+        encoding: String,
+    },
     /// The archive there goes on behind its end, and nobody knows how far.
     #[error("has more than the {expected} bytes that the table says")]
     TooLong {
@@ -117,6 +138,8 @@ impl Fault {
             | Self::NameNotFound(_)
             | Self::Certificate(_)
             | Self::WrongSize { .. }
+            | Self::OtherSize { .. }
+            | Self::Encoded { .. }
             | Self::TooLong { .. }
             | Self::RedirectLoop(_)
             | Self::Downgrade(_)
@@ -129,6 +152,19 @@ impl Fault {
     /// data: then the next question passes them by.
     pub const fn is_suspicious(&self) -> bool {
         matches!(self, Self::Foreign(_) | Self::Protocol(_))
+    }
+
+    /// A size of the archive that cannot be, as the table says, or else an earlier answer.
+    pub const fn size(offered: u64, expected: u64, table: Option<u64>) -> Self {
+        match table {
+            Some(_) => Self::WrongSize { offered, expected },
+            None => Self::OtherSize { offered, told: expected },
+        }
+    }
+
+    /// Whether the source was taken at its word about a size, or another one was.
+    pub const fn is_of_size(&self) -> bool {
+        matches!(self, Self::WrongSize { .. } | Self::OtherSize { .. } | Self::TooLong { .. })
     }
 
     /// How long the server asks to be left alone.

@@ -40,7 +40,7 @@ pub(super) fn open(path: &Path, question: &Question<'_>) -> Result<Opened, Fault
     let file = File::open(path).map_err(|error| fault(&error))?;
     let total = metadata.len();
     if let Some(expected) = question.size.filter(|&expected| expected != total) {
-        return Err(Fault::WrongSize { offered: total, expected });
+        return Err(Fault::size(total, expected, question.archive.size));
     }
     let range = question.range.start..question.range.end.min(total);
     let body = FileBody { file, rest: range.clone() };

@@ -83,12 +83,13 @@ pub(crate) fn retry_after(bytes: &[u8]) {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(u32::from_le_bytes(*now).into());
     let value = String::from_utf8_lossy(value);
     let Some(wait) = headers::retry_after(&value, now) else { return };
-    let Ok(seconds) = value.trim().parse::<u64>() else {
-        let date = httpdate::parse_http_date(value.trim()).expect("a date, since no number");
+    let value = value.trim();
+    if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        assert_eq!(wait, Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
+    } else {
+        let date = httpdate::parse_http_date(value).expect("a date, since no number");
         assert_eq!(now + wait, date.max(now));
-        return;
-    };
-    assert_eq!(wait, Duration::from_secs(seconds));
+    }
 }
 
 /// A wait that `RateLimit` asks for stands in it, and so does what asks for it; and it is the

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use reqwest::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName, RANGE, RETRY_AFTER,
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
+    RANGE, RETRY_AFTER,
 };
 use reqwest::{Response, StatusCode, Url};
 
@@ -79,7 +80,9 @@ pub(super) async fn open(
             targets.remember(address, &target);
             Ok(opened)
         }
-        Err(size @ Fault::WrongSize { .. }) if question.range.start > 0 => {
+        Err(size @ (Fault::WrongSize { .. } | Fault::OtherSize { .. }))
+            if question.range.start > 0 =>
+        {
             Err(other_document(client, address, question).await.unwrap_or(size))
         }
         Err(fault) => Err(fault),
@@ -170,13 +173,13 @@ fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened,
         .and_then(|range| range.total);
     match (total, question.size) {
         (Some(offered), Some(expected)) if offered != expected => {
-            Err(Fault::WrongSize { offered, expected })
+            Err(Fault::size(offered, expected, question.archive.size))
         }
         // All of it is here already, or it is empty.
         (Some(total), _) if total == start => Ok(ends_at(start)),
         (None, size) if start > 0 && size.is_none_or(|size| size == start) => Ok(ends_at(start)),
         (Some(total), None) if total < start => {
-            Err(Fault::WrongSize { offered: total, expected: start })
+            Err(Fault::size(total, start, question.archive.size))
         }
         _ => {
             Err(Fault::Protocol(format!("416 to a range from {start}, which lies in the archive")))
@@ -245,11 +248,21 @@ impl HttpBody {
             self.look(total, question).await?;
         }
         match (total, question.size) {
-            (Some(offered), Some(expected)) if offered != expected => {
-                Err(Fault::WrongSize { offered, expected })
-            }
+            (Some(offered), Some(expected)) if offered != expected => Err(match self.encoding() {
+                Some(encoding) => Fault::Encoded { offered, expected, encoding },
+                None => Fault::size(offered, expected, question.archive.size),
+            }),
             _ => Ok(()),
         }
+    }
+
+    /// How the server says that it has packed the bytes, though nobody asked for that. Some say so
+    /// of an archive as it is stored.
+    fn encoding(&self) -> Option<String> {
+        let encoding = header(&self.response, &CONTENT_ENCODING)?;
+        let shown: String = encoding.chars().take(60).collect();
+        (!encoding.eq_ignore_ascii_case("identity"))
+            .then(|| format!("Content-Encoding: {}", escape::text(&shown)))
     }
 
     /// Looks at the first bytes and refuses another document in the archive's place.

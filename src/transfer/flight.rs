@@ -131,7 +131,7 @@ impl<'a> Flight<'a> {
         let news = schedule.chunks(self.lease.archive).size().is_none();
         schedule
             .learn_size(self.lease, total)
-            .map_err(|expected| Fault::WrongSize { offered: total, expected })?;
+            .map_err(|expected| Fault::size(total, expected, self.job.archive.size))?;
         drop(schedule);
         self.rest.end = self.rest.end.min(total);
         if news {

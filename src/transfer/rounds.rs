@@ -26,7 +26,8 @@ pub(super) struct Rounds<'a> {
     /// Bytes that were here before and are still part of it.
     reused: RangeSet,
     wrong: Vec<Wrong>,
-    doubted: bool,
+    /// Sources that were begun from though another had told another size.
+    doubted: Vec<usize>,
     /// It was begun anew because it could not be read.
     replaced: bool,
     mending: Mending,
@@ -68,7 +69,7 @@ impl<'a> Rounds<'a> {
             job,
             reused,
             wrong: Vec::new(),
-            doubted: false,
+            doubted: Vec::new(),
             replaced: false,
             mending: Mending::default(),
             exchanged: Exchanged::default(),
@@ -190,6 +191,12 @@ impl<'a> Rounds<'a> {
             disk::sync_folder(disk::parent(&kept))?;
             disk::crash_point("old-file-kept");
         }
+        let original = self.job.part().original().map_or(0, |original| original.length);
+        self.mending.cut = original.saturating_sub(size);
+        if self.mending.cut > 0 && self.copy.is_none() && self.transfer.options.keep_corrupt {
+            let kept = self.transfer.folder.corrupt(&self.job.archive)?;
+            self.job.part().copy_to(&kept)?;
+        }
         self.job.part().become_archive(size, &target)?;
         Ok(Ending::Verified(digest))
     }
@@ -226,11 +233,12 @@ impl<'a> Rounds<'a> {
     }
 
     /// A source to begin again from, where all were given up over a size that the table does not
-    /// say. Once, and only where something was built on that size.
+    /// say. Each once.
     fn doubtful(&mut self) -> Option<usize> {
-        let source = lock(&self.transfer.schedule).doubtful(self.archive)?;
-        let first = !std::mem::replace(&mut self.doubted, true);
-        (first && !self.reused.is_empty()).then_some(source)
+        let doubtful = lock(&self.transfer.schedule).doubtful(self.archive);
+        let source = doubtful.into_iter().find(|source| !self.doubted.contains(source))?;
+        self.doubted.push(source);
+        Some(source)
     }
 
     /// A source to begin again from, where what is here cannot be read and not be mended either.

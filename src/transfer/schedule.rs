@@ -371,12 +371,13 @@ impl Schedule {
         standing.given_up.is_none() || (standing.by_size && entry.published.is_none())
     }
 
-    /// A source that was given up over a size that only another source, or an earlier run, had
-    /// told: with nothing built on that size, it may be right.
-    pub(super) fn doubtful(&self, archive: usize) -> Option<usize> {
+    /// The sources that were given up over a size that only another source, or an earlier run, had
+    /// told: with nothing built on that size, each may be right.
+    pub(super) fn doubtful(&self, archive: usize) -> Vec<usize> {
         let entry = &self.entries[archive];
-        let doubtful = entry.standings.iter().position(|standing| standing.by_size);
-        doubtful.filter(|_| entry.published.is_none())
+        let all = 0..entry.standings.len();
+        let doubtful = all.filter(|&source| entry.standings[source].by_size);
+        doubtful.filter(|_| entry.published.is_none()).collect()
     }
 
     /// What each source that was given up answered: its number, and why in words.

@@ -67,6 +67,81 @@ fn another_archive_in_the_place_is_replaced_and_nobody_is_blamed() {
     sandbox.has(&all[0]);
 }
 
+/// What it leads to may be anybody's.
+#[test]
+fn a_link_under_the_name_stays_whatever_it_leads_to() {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
+    let server = Server::with([&archive]);
+    let link = sandbox.data().join(NAMES[0]);
+    std::os::unix::fs::symlink("../target", &link).unwrap();
+    for size in [Some(archive.size()), None] {
+        let table = match size {
+            Some(size) => sized(&sandbox, &[(&archive, size)]),
+            None => sandbox.table(std::slice::from_ref(&archive)),
+        };
+        for target in [archive.flipped(1000), archive.bytes[..1000].to_vec(), vec![0; 200_000]] {
+            sandbox.put("target", &target);
+            let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
+            fetch.report(3).only().is("error").because("a symbolic link").next("move it away");
+            assert!(link.is_symlink());
+            sandbox.holds("target", &target);
+        }
+    }
+}
+
+/// A source that told another size, and then nothing more, does not decide for the others.
+#[test]
+fn a_size_that_one_source_told_is_doubted_where_no_other_has_it() {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
+    let (stale, good) = (Server::new(), Server::with([&archive]));
+    let longer = std::sync::Arc::new([&archive.bytes[..], b"more"].concat());
+    stale.serve(&archive.path(), &longer);
+    stale.does(Fault::Reset { after: 100_000 }.first(1));
+    stale.does(Fault::Status(503).after(1));
+    let table = sandbox.table(std::slice::from_ref(&archive));
+    let fetch = sandbox.fetch_with(&table).args(["--from", &stale.base(), "--from", &good.base()]);
+    let outcome = fetch.args(["-c", "1"]).run();
+    outcome.exits(0).says("where an earlier answer said").report().all_ok();
+    sandbox.has(&archive);
+}
+
+#[test]
+fn what_follows_an_archive_is_told_of_and_kept_where_that_is_wanted() {
+    for keeps in [false, true] {
+        let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
+        let server = Server::with([&archive]);
+        let longer = [&archive.bytes[..], &[7; 4000]].concat();
+        sandbox.put(final_name(), &longer);
+        let table = sized(&sandbox, &[(&archive, archive.size())]);
+        let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
+        let fetch = if keeps { fetch.arg("--keep-corrupt") } else { fetch };
+        let report = fetch.report(0);
+        report.only().because("3.91 KiB that followed the archive are cut off");
+        sandbox.has(&archive);
+        let kept = sandbox.files("data/.cxr/corrupt");
+        let kept: Vec<_> =
+            kept.into_iter().map(|name| Path::new("data/.cxr/corrupt").join(name)).collect();
+        assert_eq!(kept.len(), usize::from(keeps));
+        for path in kept {
+            sandbox.holds(path, &longer);
+        }
+    }
+}
+
+#[test]
+fn a_server_that_compresses_on_the_way_is_told_so() {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
+    let server = Server::new();
+    server.serve(&archive.path(), &std::sync::Arc::new(vec![7; 100_000]));
+    server.does(Fault::GzipLabel);
+    let table = sized(&sandbox, &[(&archive, archive.size())]);
+    let words = "compressed once more (Content-Encoding: gzip)";
+    let source = ["--from", &server.base()];
+    sandbox.fetch_with(&table).args(source).report(3).only().is("unreachable").because(words);
+    let verify = sandbox.cxr(["verify", "--format", "json", "--checksums"]).arg(table);
+    verify.args(source).report(3).only().is("unreachable").because(words);
+}
+
 #[test]
 fn what_could_not_be_fetched_is_not_called_mended() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));

@@ -16,6 +16,8 @@ pub struct Mending {
     pub fetched: u64,
     /// Bytes that were fetched to compare, since no damage was to be found.
     pub compared: u64,
+    /// Bytes that followed the archive in a file of the user's, and do no more.
+    pub cut: u64,
     /// Why it came to nothing, if it did.
     pub failed: Option<Why>,
     /// The sources whose bytes were wrong, by their names, where there are several and the archive
@@ -56,11 +58,12 @@ impl Mending {
 
     /// Adds what was done later.
     pub(in crate::transfer) fn add(&mut self, later: Self) {
-        let Self { damages, fetched, compared, failed, wrong } = later;
+        let Self { damages, fetched, compared, cut, failed, wrong } = later;
         let room = REMEMBERED.saturating_sub(self.damages.len());
         self.damages.extend(damages.into_iter().take(room));
         self.fetched += fetched;
         self.compared += compared;
+        self.cut += cut;
         self.failed = failed;
         self.wrong.extend(wrong);
     }

@@ -55,7 +55,8 @@ impl Rounds<'_> {
         let free = disk::available(self.transfer.folder.dir())?;
         if self.job.archive.size.is_some_and(|size| size > free) {
             let target = self.transfer.folder.archive(&self.job.archive);
-            let error = io::Error::other("there is no room for another copy of it");
+            let why = "there is no room for another copy of it";
+            let error = io::Error::new(io::ErrorKind::StorageFull, why);
             return Err(DiskError::new(&target, "fetched anew")(error));
         }
         Ok(())

@@ -43,7 +43,7 @@ impl Schedule {
                 Reaction::Again(wait)
             }
             Meaning::Permanent => {
-                standing.by_size = matches!(fault, Fault::WrongSize { .. } | Fault::TooLong { .. });
+                standing.by_size = fault.is_of_size();
                 standing.give_up(fault.to_string())
             }
             Meaning::Busy | Meaning::Transient => self.try_again(lease, fault, now, jitter),

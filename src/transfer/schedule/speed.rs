@@ -32,6 +32,8 @@ pub(super) struct Speeds {
     flights: Vec<Flight>,
     /// Of each source: what its connections brought that have ended, in bytes a second.
     known: Vec<Option<f64>>,
+    /// Of each source: what leases brought that were too short to tell a speed, and in how long.
+    short: Vec<(u64, Duration)>,
     /// Of each source: when it was last decided to try it.
     tried: Vec<Option<Instant>>,
 }
@@ -52,9 +54,14 @@ impl Flight {
 
     /// Bytes a second; `None` where it is too soon to say.
     fn speed(&self, now: Instant, patience: Duration) -> Option<f64> {
-        let tells = self.brought >= ENOUGH || self.age(now) >= patience / 4;
-        tells.then(|| self.brought as f64 / self.age(now).as_secs_f64().max(1e-6))
+        speed(self.brought, self.age(now), patience)
     }
+}
+
+/// Bytes a second; `None` where these are too few, in too short a time, to say.
+fn speed(brought: u64, age: Duration, patience: Duration) -> Option<f64> {
+    let tells = brought >= ENOUGH || age >= patience / 4;
+    tells.then(|| brought as f64 / age.as_secs_f64().max(1e-6))
 }
 
 impl Speeds {
@@ -63,7 +70,8 @@ impl Speeds {
         let (known, tried) = (vec![None; sources], vec![None; sources]);
         let compares = patience.is_some() && sources > 1;
         let patience = patience.unwrap_or(USUAL_PATIENCE);
-        Self { patience, compares, flights: Vec::new(), known, tried }
+        let short = vec![(0, Duration::ZERO); sources];
+        Self { patience, compares, flights: Vec::new(), known, short, tried }
     }
 
     /// A lease is given.
@@ -84,7 +92,11 @@ impl Speeds {
             return;
         };
         let flight = self.flights.swap_remove(index);
-        if let Some(speed) = flight.speed(now, self.patience) {
+        let (brought, age) = &mut self.short[flight.source];
+        *brought += flight.brought;
+        *age += flight.age(now);
+        if let Some(speed) = speed(*brought, *age, self.patience) {
+            (*brought, *age) = (0, Duration::ZERO);
             let before = &mut self.known[flight.source];
             *before = Some(before.map_or(speed, |before| f64::midpoint(before, speed)));
         }
@@ -240,6 +252,19 @@ mod tests {
             }
             speeds.begin(3, 2, now);
             assert!(!speeds.brings_soon(3, 1, now), "nobody knows the source");
+        }
+    }
+
+    #[test]
+    fn many_short_leases_tell_a_speed_together() {
+        let mut now = Instant::now();
+        let mut speeds = Speeds::new(2, Some(10 * SECOND));
+        for lease in 0..6 {
+            assert_eq!(speeds.choose([0, 1], now), Some(usize::from(lease == 5)), "{lease}");
+            speeds.begin(lease, 0, now);
+            now += SECOND / 2;
+            speeds.bring(lease, 4000);
+            speeds.end(lease, now);
         }
     }
 
