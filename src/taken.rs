@@ -14,9 +14,14 @@ use cxr::verify::{MirrorsRequest, VerifyRequest};
 use crate::cli::{LineTarget, Outputs, Settings, Verification};
 use crate::github::Job;
 
-/// The files, by what each is.
+/// What is taken.
 #[derive(Debug, Default)]
-pub(crate) struct Taken(Vec<(PathBuf, String)>);
+pub(crate) struct Taken {
+    /// The files, by what each is.
+    files: Vec<(PathBuf, String)>,
+    /// The folders that are the program's own.
+    own: Vec<PathBuf>,
+}
 
 /// A document would take the place of a file, or of another document.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +80,7 @@ impl Taken {
     }
 
     fn add(&mut self, path: Option<&Path>, what: &str) {
-        self.0.extend(path.map(|path| (path.to_owned(), what.to_owned())));
+        self.files.extend(path.map(|path| (path.to_owned(), what.to_owned())));
     }
 
     fn add_sources(&mut self, sources: &[SourceSpec], catalog: &Catalog) {
@@ -84,12 +89,21 @@ impl Taken {
         }
     }
 
-    /// The place of every archive in the folder, whether it is there or not.
+    /// The place of every archive in the folder, whether it is there or not, and all of `.cxr`.
     fn add_folder(&mut self, dir: &Path, catalog: &Catalog) {
+        self.own.push(dir.join(".cxr"));
         let names = |archive: &'_ Archive| [Some(archive.name.clone()), archive.alias.clone()];
         for name in catalog.archives().iter().flat_map(names).flatten() {
-            self.0.push((dir.join(&name), format!("the place of {}", escape::text(&name))));
+            self.files.push((dir.join(&name), format!("the place of {}", escape::text(&name))));
         }
+    }
+
+    /// Whether a document would lie in a folder of the program's own.
+    fn is_in_own(&self, path: &Path) -> bool {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let Ok(folder) = folder.unwrap_or(Path::new(".")).canonicalize() else { return false };
+        let mut own = self.own.iter().filter_map(|own| own.canonicalize().ok());
+        own.any(|own| folder.starts_with(own))
     }
 
     /// Sees to it that each document has a file of its own.
@@ -106,10 +120,14 @@ impl Taken {
             (FileId::of_open(io::stdout()), "where standard output goes".to_owned()),
             (FileId::of_open(io::stderr()), "where standard error goes".to_owned()),
         ];
-        let files = self.0.iter().map(|(path, what)| (FileId::of(path), what.clone()));
+        let files = self.files.iter().map(|(path, what)| (FileId::of(path), what.clone()));
         let known = streams.into_iter().chain(files);
         let mut known: Vec<_> = known.filter_map(|(id, what)| Some((id?, what))).collect();
         for (option, path) in documents {
+            if self.is_in_own(path) {
+                let what = "in `.cxr`, where cxr keeps its own files".to_owned();
+                return Err(Clash { option, path: path.to_owned(), what });
+            }
             let Some(id) = FileId::of(path) else { continue };
             if let Some((_, what)) = known.iter().find(|(other, _)| *other == id) {
                 return Err(Clash { option, path: path.to_owned(), what: what.clone() });

@@ -15,8 +15,14 @@ pub(super) fn size(
 ) -> Option<u64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let client = Client::new(options).ok()?;
-    let question =
-        Question { archive, range: 0..1, size: None, fresh: false, wants_digests: false };
+    let question = Question {
+        archive,
+        range: 0..1,
+        size: None,
+        fresh: false,
+        plain: false,
+        wants_digests: false,
+    };
     let ask = async |source: &Source| {
         let patience = options.connect_timeout * 2;
         let opened = tokio::time::timeout(patience, source.open(&client, &question)).await;

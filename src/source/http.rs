@@ -108,7 +108,10 @@ async fn ask(
     address: &Url,
     question: &Question<'_>,
 ) -> Result<(Url, Opened), Fault> {
-    let mut request = client.get(address.clone()).header(RANGE, range(&question.range));
+    let mut request = client.get(address.clone());
+    if !question.plain {
+        request = request.header(RANGE, range(&question.range));
+    }
     if question.fresh {
         // RFC 9111, section 5.2.1: neither out of a store nor unpacked on the way. And the
         // connection is not used again: something on it may mix answers up.

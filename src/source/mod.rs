@@ -47,6 +47,8 @@ pub struct Question<'a> {
     pub size: Option<u64>,
     /// Ask caches on the way not to answer from their store.
     pub fresh: bool,
+    /// Ask for the whole and take what is wanted of it: ranges are not understood there.
+    pub plain: bool,
     /// Ask for the digests that the source knows.
     pub wants_digests: bool,
 }

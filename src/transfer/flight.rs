@@ -113,6 +113,7 @@ impl<'a> Flight<'a> {
             range: self.lease.range.clone(),
             size: self.lease.size,
             fresh: self.lease.fresh,
+            plain: self.lease.plain,
             wants_digests: false,
         };
         Ok(self.line().open(client, &question).await?)

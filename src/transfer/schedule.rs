@@ -24,6 +24,10 @@ use super::retry::Policy;
 use super::standing::{Gate, Opening, Standing, Tags};
 use crate::ranges::RangeSet;
 
+/// After so many answers in a row that do not fit a question for a range, the next one is for the
+/// whole: some servers, and what stands before them, take no range at all.
+const MISUNDERSTOOD: u32 = 2;
+
 /// Bytes of an archive that one connection is to bring from one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Lease {
@@ -39,6 +43,8 @@ pub(super) struct Lease {
     pub size: Option<u64>,
     /// Caches on the way are to be passed by: what came so far was wrong.
     pub fresh: bool,
+    /// Ranges were not understood there, again and again: the whole is to be asked for.
+    pub plain: bool,
     /// When it was given.
     pub begun: Instant,
     /// Which round of the archive it belongs to; a later round begins from nothing.
@@ -248,9 +254,10 @@ impl Schedule {
         self.speeds.begin(id, source, now);
         let entry = &self.entries[archive];
         let (size, round) = (entry.chunks.size(), entry.round);
-        let suspicious = entry.standings[source].suspicious;
+        let Standing { suspicious, failures, .. } = entry.standings[source];
         let fresh = round > 0 || suspicious || entry.mending.is_some();
-        Lease { id, archive, source, range, size, fresh, begun: now, round }
+        let plain = suspicious && failures >= MISUNDERSTOOD;
+        Lease { id, archive, source, range, size, fresh, plain, begun: now, round }
     }
 
     fn current(&mut self, lease: &Lease) -> Option<&mut Entry> {

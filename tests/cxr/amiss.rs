@@ -203,3 +203,16 @@ fn a_folder_may_have_an_archive_under_its_other_name() {
     fetch.report(0).all_ok();
     sandbox.has(&archive);
 }
+
+/// Some servers, and what stands before them, answer every range with 416.
+#[test]
+fn a_server_that_refuses_every_range_is_asked_for_the_whole() {
+    let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
+    let server = Server::with([&archive]);
+    server.does(Fault::RefusesRanges);
+    let all = std::slice::from_ref(&archive);
+    let report = sandbox.fetch(&server, all).chunk(100_000).report(0);
+    assert_eq!(report.all_ok().downloaded(), archive.size());
+    sandbox.has(&archive);
+    sandbox.verify(all).args(["--from", &server.base()]).report(0).all_ok();
+}

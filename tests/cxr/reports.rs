@@ -164,6 +164,9 @@ fn no_document_takes_the_place_of_what_the_run_needs() {
     is_refused(&sandbox, into(sandbox.fetch(&server, &all).args(slow), "./empty"), words);
     let table = sandbox.cxr(["verify", "--format", "json", "--checksums", "empty"]);
     is_refused(&sandbox, into(table, "./empty"), "./empty is the table");
+    sandbox.put("data/.cxr/lock", "");
+    let own = into(sandbox.fetch(&server, &all), "folder/.cxr/lock");
+    is_refused(&sandbox, own, "folder/.cxr/lock is in `.cxr`, where cxr keeps its own files");
     let roots = sandbox.fetch(&server, &all).args(["--cacert", "empty"]);
     is_refused(&sandbox, into(roots, "./empty"), "./empty is the file of --cacert");
     let job = verify("data").env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "empty");

@@ -45,6 +45,7 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
             range: self.lease.range.clone(),
             size: self.expected(),
             fresh: self.lease.fresh,
+            plain: self.lease.plain,
             wants_digests: R::WANTS_DIGESTS,
         };
         let opened = self.line().open(client, &question).await?;

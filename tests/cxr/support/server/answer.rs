@@ -191,6 +191,9 @@ impl Answer {
             }
             Fault::Page(text) => self.turn_into(Self::page(200, text)),
             Fault::Empty => self.turn_into(Self::plain(200, Arc::default())),
+            Fault::RefusesRanges if self.status == 206 => {
+                self.turn_into(Self::page(416, "<html>Range Not Satisfiable</html>\n"));
+            }
             Fault::Unasked206 => self.claim_part(),
             Fault::ContentRange(lie) => self.lie(lie),
             Fault::ShortPart { less } => self.shorten(less),
@@ -215,7 +218,7 @@ impl Answer {
                 self.turn_into(Self::page(404, "<html>Not Found</html>\n"));
             }
             Fault::NoKeepAlive => self.keep_alive = false,
-            Fault::NoRanges | Fault::Other(_) | Fault::NoHead => {}
+            Fault::RefusesRanges | Fault::NoRanges | Fault::Other(_) | Fault::NoHead => {}
         }
     }
 

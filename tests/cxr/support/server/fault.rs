@@ -28,6 +28,8 @@ pub enum Fault {
     Empty,
     /// `Range` is not heard: 200 and the whole.
     NoRanges,
+    /// Every `Range` is answered with 416, and no total.
+    RefusesRanges,
     /// 206 although nobody asked for a part.
     Unasked206,
     /// 206 with a `Content-Range` that is wrong.
