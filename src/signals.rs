@@ -1,5 +1,6 @@
-//! SIGINT and SIGTERM: the first ends the run in good order, the second at once.
+//! SIGINT, SIGTERM and SIGHUP: the first ends the run in good order, the second at once.
 
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use cxr::cancel::Cancel;
 use cxr::verdict::ExitStatus;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals as Arriving;
 
@@ -23,14 +24,16 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on, SIGINT and SIGTERM ask `cancel` to stop the run.
+    /// From now on, SIGINT and SIGTERM ask `cancel` to stop the run; SIGHUP too, unless it is
+    /// ignored, as under `nohup`.
     pub(crate) fn listen(cancel: Cancel) -> io::Result<Self> {
         let signals = Self::default();
         let again = Arc::new(AtomicBool::new(false));
-        for (signal, status) in [(SIGINT, 130), (SIGTERM, 143)] {
-            flag::register_conditional_shutdown(signal, status, Arc::clone(&again))?;
+        let heeded: Vec<i32> = [SIGINT, SIGTERM].into_iter().chain(hang_up()).collect();
+        for &signal in &heeded {
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
         }
-        let mut arriving = Arriving::new([SIGINT, SIGTERM])?;
+        let mut arriving = Arriving::new(heeded)?;
         let first = Arc::clone(&signals.first);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             if let Some(signal) = arriving.forever().next() {
@@ -50,4 +53,12 @@ impl Signals {
             .filter(|signal| *signal > 0)
             .map(ExitStatus::Signal)
     }
+}
+
+/// SIGHUP, unless it is ignored; nothing where that cannot be told.
+fn hang_up() -> Option<i32> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    let ignored = u64::from_str_radix(mask.trim(), 16).ok()?;
+    (ignored & (1 << (SIGHUP - 1)) == 0).then_some(SIGHUP)
 }

@@ -82,7 +82,8 @@ pub enum ExitStatus {
     Usage,
     /// 3: none of the former, but some archive is `unreachable` or `error`, or the folder is busy.
     Failed,
-    /// 128 and the number of the signal that ended the run (130 for SIGINT, 143 for SIGTERM).
+    /// 128 and the number of the signal that ended the run: 129 for SIGHUP, 130 for SIGINT, 143 for
+    /// SIGTERM.
     Signal(u8),
 }
 

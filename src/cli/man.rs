@@ -40,8 +40,8 @@ The command line or a table of checksums is wrong.
 3
 None of these, but an archive is unreachable, this machine failed, or another cxr is at work in the folder.
 .TP
-130, 143
-Ended by SIGINT, by SIGTERM. The same command goes on where it ended.
+129, 130, 143
+Ended by SIGHUP, by SIGINT, by SIGTERM. The same command goes on where it ended.
 ";
 
 /// Writes the page in roff.

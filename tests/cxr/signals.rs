@@ -17,8 +17,23 @@ fn under_way(sandbox: &Sandbox, server: &Server, all: &[crate::support::Archive]
 }
 
 #[test]
+fn who_is_not_to_hear_of_a_closed_terminal_does_not() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
+    let server = Server::with(&all);
+    server.does(Fault::Throttle { rate: 200_000 });
+    let deaf = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""];
+    let mut running = sandbox.fetch(&server, &all).args(["-c", "1"]).under(deaf).spawn();
+    running.until("some bytes", || server.sent() > 50_000);
+    running.signal(Signal::HUP);
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(running.is_running());
+    running.signal(Signal::TERM);
+    running.wait().exits(143);
+}
+
+#[test]
 fn an_interrupted_fetch_leaves_in_good_order_and_says_how_to_go_on() {
-    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
         let server = Server::with(&all);
         let running = under_way(&sandbox, &server, &all);
