@@ -72,7 +72,8 @@ fn a_disk_that_is_full_waits_for_no_connection_that_hangs() {
     outcome.exits(3).expect(outcome.elapsed.as_secs() < 10, "a quick end");
     let report = outcome.report();
     report.line(NAMES[0]).is("error").because("space");
-    report.line(NAMES[1]).is("error").because("stopped with the others").next("free some space");
+    // Stopped with the others, or full itself when it writes the little that had come.
+    report.line(NAMES[1]).is("error").because("No space left").next("free some space");
 }
 
 #[test]
