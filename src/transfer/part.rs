@@ -56,7 +56,7 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
     let recovered = match journal::read(&folder.kept(archive, Kept::Journal), &archive.md5) {
         Some(told) => {
             // The MD5 is the archive's: of two sizes, one is an error, and the bytes are good.
-            let size = told.size.filter(|_| archive.size.is_none());
+            let size = told.size.filter(|told| archive.size.is_none_or(|size| size == *told));
             Recovered { size, ..told.before(limit) }
         }
         // Where nobody says which bytes are on the disk, none of them counts.
