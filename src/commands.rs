@@ -1,8 +1,6 @@
 //! What each command does, from its arguments to its exit status.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
-use std::path::Path;
+use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
 use cxr::catalog::{Catalog, MAX_CHECKSUMS_BYTES};
@@ -10,7 +8,7 @@ use cxr::cite::CITATION;
 use cxr::leftovers::{self, leftovers};
 use cxr::progress::Messages;
 use cxr::verdict::ExitStatus;
-use cxr::{escape, interchange, report};
+use cxr::{disk, escape, interchange, report};
 
 use crate::background;
 use crate::checkup;
@@ -100,16 +98,10 @@ fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus, Fa
 fn catalog(settings: &Settings) -> Result<Catalog, Failure> {
     let Some(path) = &settings.checksums else { return Ok(Catalog::nih()) };
     let shown = escape::path(path);
-    let bytes = read(path).with_context(|| shown.clone()).map_err(Failure::usage)?;
+    let bytes = disk::read_through(path, MAX_CHECKSUMS_BYTES)
+        .with_context(|| shown.clone())
+        .map_err(Failure::usage)?;
     Catalog::from_checksums(&bytes).with_context(|| shown).map_err(Failure::usage)
-}
-
-/// Reads no more than tells that the file is too large.
-#[expect(clippy::disallowed_methods, reason = "a table may come through a pipe")]
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_CHECKSUMS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitStatus, Failure> {

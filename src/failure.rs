@@ -11,18 +11,6 @@ pub(crate) struct Failure {
     pub(crate) error: anyhow::Error,
 }
 
-/// An error and its causes on one line. One that has named its cause itself does so once.
-pub(crate) fn words(error: &anyhow::Error) -> String {
-    let mut causes = error.chain().map(ToString::to_string);
-    let first = causes.next().unwrap_or_default();
-    causes.fold(
-        first,
-        |words, cause| {
-            if words.contains(&cause) { words } else { format!("{words}: {cause}") }
-        },
-    )
-}
-
 impl Failure {
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self { status: ExitStatus::Usage, error: error.into() }

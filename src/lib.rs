@@ -38,6 +38,7 @@
 
 pub mod cancel;
 pub mod catalog;
+pub mod causes;
 pub mod cite;
 pub mod digest;
 pub mod disk;

@@ -15,6 +15,7 @@ use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use cxr::causes;
 use cxr::progress::{Messages, Verbosity};
 use cxr::report;
 use cxr::verdict::ExitStatus;
@@ -37,7 +38,7 @@ fn run(arguments: &[OsString]) -> ExitStatus {
         }
     };
     commands::run(invocation, &cli::command_line(arguments)).unwrap_or_else(|failure| {
-        messages.error(failure::words(&failure.error));
+        messages.error(causes::words(failure.error.as_ref()));
         failure.status
     })
 }

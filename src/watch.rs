@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use cxr::cancel::Cancel;
+use cxr::causes;
 use cxr::event::{Listener, Several};
 use cxr::event_log::EventLog;
 use cxr::progress::{Messages, Progress};
@@ -13,7 +14,7 @@ use cxr::verdict::ExitStatus;
 
 use crate::cli::{Format, Outputs, Settings};
 use crate::documents::Documents;
-use crate::failure::{self, Failure};
+use crate::failure::Failure;
 use crate::github::Job;
 use crate::signals::Signals;
 use crate::taken::Taken;
@@ -60,7 +61,7 @@ impl Watch<'_> {
                 report
             }
             Err(failure) => {
-                let error = failure::words(&failure.error);
+                let error = causes::words(failure.error.as_ref());
                 messages.error(&error);
                 conclusion.status = failure.status;
                 Report::failed(self.command, error, start.elapsed().as_secs_f64())
@@ -120,7 +121,7 @@ struct Conclusion {
 impl Conclusion {
     fn note(&mut self, result: anyhow::Result<()>) {
         let Err(error) = result else { return };
-        self.messages.error(failure::words(&error));
+        self.messages.error(causes::words(error.as_ref()));
         if self.status == ExitStatus::Ok {
             self.status = ExitStatus::Failed;
         }

@@ -18,7 +18,7 @@ mod stamp;
 mod trial;
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -102,6 +102,19 @@ pub fn are_too_many_open(error: &io::Error) -> bool {
 /// Whatever the operating system says.
 pub fn read(path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
     File::open(path)?.read(at_most)
+}
+
+/// Reads a file that may be a pipe: all it has, but no more than so many bytes and one, which tells
+/// that it is too long.
+///
+/// # Errors
+///
+/// Whatever the operating system says.
+#[expect(clippy::disallowed_methods, reason = "a pipe is read from where it is")]
+pub fn read_through(path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(at_most as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Removes what is no file where one of the program's own belongs; of directories, empty ones.

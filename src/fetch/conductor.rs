@@ -114,7 +114,6 @@ impl<'a> Conductor<'a> {
     {
         let run = self.run;
         let path = report.path.clone().unwrap_or_default();
-        let link = survey::link(&run.folder.archive(&run.archives[index]));
         match report.verdict {
             Verdict::Ok => {
                 self.keep_receipt(&run.archives[index], &path);
@@ -122,8 +121,7 @@ impl<'a> Conductor<'a> {
                 reports.settle(index, *report);
             }
             Verdict::Error if report.damage.is_empty() => reports.settle(index, *report),
-            _ if link.is_some() => {
-                let why = link.unwrap_or_default();
+            _ if let Some(why) = survey::link(&run.folder.archive(&run.archives[index])) => {
                 reports.settle(index, run.blocked(&run.archives[index], why));
             }
             _ if run.cancel.is_cancelled() => {

@@ -23,14 +23,13 @@ fn blame(mending: &Mending) -> Option<String> {
 
 /// Of an archive that is right.
 fn done(mending: &Mending) -> Option<String> {
-    let work = work(mending);
-    match (&mending.failed, work.is_empty()) {
+    match (&mending.failed, work(mending)) {
         // Where nothing was tried there is nothing to tell, and what helped in the end was not wrong.
-        (None | Some(Why::Helpless(_)), true) | (Some(Why::Vague), _) => None,
-        (None, false) => Some(format!("mended: {work}")),
-        (Some(Why::Helpless(_)), false) => Some(format!("could not be mended: {work}")),
-        (Some(why), true) => Some(format!("could not be mended, for {why}")),
-        (Some(why), false) => Some(format!("could not be mended, for {why}: {work}")),
+        (None | Some(Why::Helpless(_)), None) | (Some(Why::Vague), _) => None,
+        (None, Some(work)) => Some(format!("mended: {work}")),
+        (Some(Why::Helpless(_)), Some(work)) => Some(format!("could not be mended: {work}")),
+        (Some(why), None) => Some(format!("could not be mended, for {why}")),
+        (Some(why), Some(work)) => Some(format!("could not be mended, for {why}: {work}")),
     }
 }
 
@@ -45,20 +44,17 @@ fn left(mending: &Mending) -> Option<String> {
     }
 }
 
-/// How much was fetched, and where the damage was.
-fn work(mending: &Mending) -> String {
-    let fetched = (mending.fetched > 0)
-        .then(|| format!("{} fetched anew", units::bytes(mending.fetched)))
-        .into_iter()
-        .chain(places(mending).filter(|_| mending.fetched > 0));
-    let compared = (mending.compared > 0)
-        .then(|| format!("{} compared with what a source has", units::bytes(mending.compared)));
-    let fetched = fetched.collect::<Vec<_>>().join(", ");
-    [Some(fetched).filter(|words| !words.is_empty()), compared]
-        .into_iter()
-        .flatten()
-        .collect::<Vec<_>>()
-        .join("; ")
+/// How much was fetched, and where the damage was; nothing where nothing was fetched.
+fn work(mending: &Mending) -> Option<String> {
+    let Mending { fetched, compared, .. } = *mending;
+    let anew = (fetched > 0).then(|| {
+        let place = places(mending).map_or_else(String::new, |places| format!(", {places}"));
+        format!("{} fetched anew{place}", units::bytes(fetched))
+    });
+    let compared = (compared > 0)
+        .then(|| format!("{} compared with what a source has", units::bytes(compared)));
+    let words: Vec<String> = [anew, compared].into_iter().flatten().collect();
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 /// Where the damages are that were found.

@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 
 use super::{Fault, Tls};
-use crate::escape;
+use crate::{causes, escape};
 
 /// How many redirects are followed: NIH's addresses need three.
 const REDIRECTS: usize = 10;
@@ -145,16 +145,7 @@ pub(super) fn may_follow(previous: &[Url], next: &Url) -> Result<(), Refused> {
     Ok(())
 }
 
-/// An error and all its causes on one line, safe to show, the repetitions left out.
+/// An error and all its causes on one line, safe to show.
 pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !words.contains(&more) {
-            words = format!("{words}: {more}");
-        }
-        cause = error.source();
-    }
-    escape::text(&words).into_owned()
+    escape::text(&causes::words(error)).into_owned()
 }

@@ -86,13 +86,16 @@ fn without_names(value: &str) -> String {
 
 /// Digits only: `u64::from_str` would take a sign.
 fn number(digits: &str) -> Option<u64> {
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
+    is_number(digits).then(|| digits.parse().ok())?
 }
 
 /// Seconds; more than can be told apart are the most that can.
 fn seconds(digits: &str) -> Option<u64> {
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
+    is_number(digits).then(|| digits.parse().unwrap_or(u64::MAX))
+}
+
+fn is_number(digits: &str) -> bool {
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

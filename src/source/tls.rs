@@ -1,7 +1,5 @@
 //! TLS as all connections of a run have it.
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -12,11 +10,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
 use super::client::ClientError;
-use crate::escape;
+use crate::{disk, escape};
 
 /// The most bytes that a file of certificates may have: those of all known authorities take some
 /// hundred thousand.
-const LONGEST: u64 = 16 << 20;
+const LONGEST: usize = 16 << 20;
 
 /// Whom to trust: the platform's certificates, and more. They are read when the first connection
 /// needs them, which takes some milliseconds, and once for all.
@@ -34,7 +32,10 @@ impl Tls {
     /// A file that cannot be read or that holds no certificate.
     pub fn trusting(path: &Path) -> Result<Self, ClientError> {
         let wrong = |cause: String| ClientError::Roots { path: path.to_owned(), cause };
-        let pem = read(path).map_err(|error| wrong(error.to_string()))?;
+        let pem = disk::read_through(path, LONGEST).map_err(|error| wrong(error.to_string()))?;
+        if pem.len() > LONGEST {
+            return Err(wrong(format!("longer than {LONGEST} bytes")));
+        }
         let more: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         let more = more.map_err(|error| wrong(escape::text(&error.to_string()).into_owned()))?;
         if more.is_empty() {
@@ -53,15 +54,6 @@ impl Tls {
         let config = self.config.get_or_init(|| configure(&self.more)).clone();
         config.map_err(|error| ClientError::Tls(escape::text(&error.to_string()).into_owned()))
     }
-}
-
-/// The file, if it is no longer than any file of certificates.
-#[expect(clippy::disallowed_methods, reason = "certificates may come through a pipe")]
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut pem = Vec::new();
-    File::open(path)?.take(LONGEST + 1).read_to_end(&mut pem)?;
-    let fits = pem.len() as u64 <= LONGEST;
-    if fits { Ok(pem) } else { Err(io::Error::other(format!("longer than {LONGEST} bytes"))) }
 }
 
 fn configure(more: &[CertificateDer<'static>]) -> Result<ClientConfig, rustls::Error> {

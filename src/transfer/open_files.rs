@@ -16,21 +16,22 @@ const PER_ARCHIVE: u64 = 4;
 /// All else: standard streams, locks, reports, signals, files that are checked meanwhile.
 const ELSE: u64 = 32;
 
-/// Makes room for the open files that the transfer needs. Where the system's hard limit is below
-/// that, the transfer gets along with fewer archives and connections at a time, at least one of
-/// each, and there are words for it.
-pub(super) fn fit(options: Options) -> (Options, Option<String>) {
-    let Options { jobs, connections, .. } = options;
-    let limit = raised_to(needed(jobs, connections));
-    let (few_jobs, few_connections) = within(limit, jobs, connections);
-    if (few_jobs, few_connections) == (jobs, connections) {
-        return (options, None);
+impl Options {
+    /// Makes room for the open files that the transfer needs. Where the system's hard limit is
+    /// below that, the transfer gets along with fewer archives and connections at a time, at least
+    /// one of each, and there are words for it.
+    pub(crate) fn within_open_files(self) -> (Self, Option<String>) {
+        let limit = raised_to(needed(self.jobs, self.connections));
+        let (jobs, connections) = within(limit, self.jobs, self.connections);
+        if (jobs, connections) == (self.jobs, self.connections) {
+            return (self, None);
+        }
+        let words = format!(
+            "no more than {limit} files may be open here (`ulimit -n`), so that archives at a time \
+             are {jobs}, and connections {connections}"
+        );
+        (Self { jobs, connections, ..self }, Some(words))
     }
-    let words = format!(
-        "no more than {limit} files may be open here (`ulimit -n`), so that archives at a time are \
-         {few_jobs}, and connections {few_connections}"
-    );
-    (Options { jobs: few_jobs, connections: few_connections, ..options }, Some(words))
 }
 
 const fn needed(jobs: NonZeroUsize, connections: NonZeroUsize) -> u64 {

@@ -4,7 +4,6 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::open_files;
 use super::retry::Policy;
 use super::throttle::Throttle;
 use crate::event::Listener;
@@ -34,12 +33,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// The same with as many archives and connections at a time as files may be open here; words
-    /// where that is fewer. Raises the process's limit of open files as far as it may.
-    pub(crate) fn within_open_files(self) -> (Self, Option<String>) {
-        open_files::fit(self)
-    }
-
     /// What keeps to the rate.
     pub(super) fn throttle<'a>(&'a self, listener: &'a dyn Listener) -> Throttle<'a> {
         Throttle::new(self.limit_rate, self.limit_rate_file.as_deref(), listener)

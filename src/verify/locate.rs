@@ -1,6 +1,5 @@
 //! Where the files that are broken are broken: a second reading of them.
 
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
@@ -166,14 +165,11 @@ impl Checker<'_> {
         let size = report.expected_size.or(report.actual_size).unwrap_or(0);
         let Found { damages: found, is_tar } = found;
         match (report.verdict, found.first()) {
-            // Nothing but the end of the gzip could say more of it.
-            (Verdict::Incomplete, Some(Damage { flaw: Flaw::Cut, .. }))
-                if is_tar == Some(false) =>
-            {
-                return;
-            }
             (Verdict::Incomplete, Some(Damage { flaw: Flaw::Cut, .. })) => {
-                add(report, "nothing is known to be wrong with what is here");
+                // Of what is no tar nothing but the end of the gzip could tell.
+                if is_tar != Some(false) {
+                    add(report, "nothing is known to be wrong with what is here");
+                }
                 return;
             }
             (Verdict::Incomplete, None) => {
@@ -195,10 +191,9 @@ impl Checker<'_> {
             add(report, &lost(&found));
         }
         match found.first() {
-            None if report.verdict == Verdict::Corrupt && is_tar == Some(false) => {
-                add(report, OTHER);
+            None if report.verdict == Verdict::Corrupt => {
+                add(report, if is_tar == Some(false) { OTHER } else { SOUND });
             }
-            None if report.verdict == Verdict::Corrupt => add(report, SOUND),
             None | Some(Damage { flaw: Flaw::Unreadable, .. }) => {}
             Some(damage) => add(report, &first(damage, report.expected_size, report.actual_size)),
         }
@@ -246,8 +241,10 @@ fn first(damage: &Damage, size: Option<u64>, here: Option<u64>) -> String {
         Flaw::NoTar => "there is no tar in it that could say where".to_owned(),
         _ => {
             let fetched = units::bytes(damage.to_fetch(size.or(here).unwrap_or(0)));
-            let flaw =
-                if *flaw == Flaw::Cut { &"no proper end" as &dyn fmt::Display } else { flaw };
+            let flaw = match flaw {
+                Flaw::Cut => "no proper end".to_owned(),
+                _ => flaw.to_string(),
+            };
             format!(
                 "there is {flaw} at bytes {start} to {end}{within}; {fetched} to fetch for a try \
                  to mend it; there may be more behind it"
