@@ -1,124 +1,79 @@
-//! Sets of byte offsets, kept as disjoint ranges: what has been written, what is proven.
+//! Sets of byte offsets, kept as disjoint ranges: the bytes that are written, or lost, or saved.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A set of byte offsets. Ranges that touch become one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RangeSet {
-    /// Start to end, disjoint and not touching.
-    ends: BTreeMap<u64, u64>,
-}
+pub struct RangeSet(rangemap::RangeSet<u64>);
 
 impl RangeSet {
     /// The empty set.
-    pub const fn new() -> Self {
-        Self { ends: BTreeMap::new() }
+    pub fn new() -> Self {
+        Self::default()
     }
 
     /// Adds a range. An empty one adds nothing.
     pub fn insert(&mut self, range: Range<u64>) {
-        let Range { mut start, mut end } = range;
-        if start >= end {
-            return;
+        if !range.is_empty() {
+            self.0.insert(range);
         }
-        while let Some((&before, &until)) = self.ends.range(..=end).next_back() {
-            if until < start {
-                break;
-            }
-            self.ends.remove(&before);
-            start = start.min(before);
-            end = end.max(until);
-        }
-        self.ends.insert(start, end);
     }
 
-    /// Takes a range out. What of it is not in the set stays out.
+    /// Removes a range, as far as it is in the set.
     pub fn remove(&mut self, range: Range<u64>) {
-        if range.is_empty() {
-            return;
-        }
-        while let Some((&start, &end)) = self.ends.range(..range.end).next_back() {
-            if end <= range.start {
-                break;
-            }
-            self.ends.remove(&start);
-            if end > range.end {
-                self.ends.insert(range.end, end);
-            }
-            if start < range.start {
-                self.ends.insert(start, range.start);
-            }
+        if !range.is_empty() {
+            self.0.remove(range);
         }
     }
 
     /// The part of the set that lies in a range.
     #[must_use]
     pub fn within(&self, range: Range<u64>) -> Self {
-        let mut clipped = self.before(range.end);
-        clipped.remove(0..range.start);
-        clipped
-    }
-
-    /// What of a range is not in the set.
-    pub fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
-        let mut gaps = Vec::new();
-        let mut from = range.start;
-        while let Some(gap) = self.gap_after(from, range.end) {
-            from = gap.end;
-            gaps.push(gap);
-        }
-        gaps
-    }
-
-    /// The end of the run of bytes that begins at or before `offset` and holds it; `offset` itself
-    /// if it is not in the set.
-    pub fn run_end(&self, offset: u64) -> u64 {
-        match self.ends.range(..=offset).next_back() {
-            Some((_, &end)) if end > offset => end,
-            _ => offset,
-        }
-    }
-
-    /// The first gap at or after `offset` and before `limit`; `None` if there is none.
-    pub fn gap_after(&self, offset: u64, limit: u64) -> Option<Range<u64>> {
-        let start = self.run_end(offset);
-        let end = self.ends.range(start..).next().map_or(limit, |(&next, _)| next.min(limit));
-        (start < end).then_some(start..end)
-    }
-
-    /// How many offsets are in the set.
-    pub fn total(&self) -> u64 {
-        self.ends.iter().map(|(start, end)| end - start).sum()
-    }
-
-    /// Whether nothing is in the set.
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// The ranges, in order.
-    pub fn iter(&self) -> impl Iterator<Item = Range<u64>> + '_ {
-        self.ends.iter().map(|(&start, &end)| start..end)
+        let overlapping = self.0.overlapping(&range);
+        overlapping.map(|found| found.start.max(range.start)..found.end.min(range.end)).collect()
     }
 
     /// The part of the set that lies before `limit`.
     #[must_use]
     pub fn before(&self, limit: u64) -> Self {
-        let mut clipped = Self::new();
-        for range in self.iter() {
-            clipped.insert(range.start.min(limit)..range.end.min(limit));
-        }
-        clipped
+        self.within(0..limit)
+    }
+
+    /// The parts of a range that are not in the set.
+    pub fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        self.0.gaps(&range).collect()
+    }
+
+    /// The end of the stored range that contains `offset`; `offset` itself if none does.
+    pub fn run_end(&self, offset: u64) -> u64 {
+        self.0.get(&offset).map_or(offset, |range| range.end)
+    }
+
+    /// The first gap at or after `offset` and before `limit`; `None` if there is none.
+    pub fn gap_after(&self, offset: u64, limit: u64) -> Option<Range<u64>> {
+        self.0.gaps(&(offset..limit)).next()
+    }
+
+    /// The number of offsets in the set.
+    pub fn total(&self) -> u64 {
+        self.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// True if nothing is in the set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The ranges, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.0.iter().cloned()
     }
 }
 
 impl FromIterator<Range<u64>> for RangeSet {
     fn from_iter<I: IntoIterator<Item = Range<u64>>>(ranges: I) -> Self {
         let mut set = Self::new();
-        for range in ranges {
-            set.insert(range);
-        }
+        ranges.into_iter().for_each(|range| set.insert(range));
         set
     }
 }

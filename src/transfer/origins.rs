@@ -1,81 +1,60 @@
-//! Who gave which bytes of a part. Pure.
+//! The source of each byte range of a partial download. Pure.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// More than anybody names; of more, the first are remembered.
-const NAMES: usize = 64;
+use rangemap::RangeMap;
 
-/// Byte ranges with the name of who gave them. A later giver takes the place of an earlier one.
+/// Sources that are remembered by name; later ones are not.
+const MAX_NAMES: usize = 64;
+
+/// Byte ranges with the name of the source that sent them. A later source replaces an earlier one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origins {
-    /// Start to end and giver, disjoint.
-    spans: BTreeMap<u64, (u64, usize)>,
-    /// Everyone who ever gave something, in the order of appearance.
+    /// Each range with the index of its name.
+    sources: RangeMap<u64, usize>,
+    /// All sources that ever sent something, in the order of appearance.
     names: Vec<String>,
 }
 
 impl Origins {
-    /// Notes that these bytes were given by `name`.
+    /// Notes that these bytes came from the source `name`.
     pub fn insert(&mut self, range: Range<u64>, name: &str) {
-        self.remove(range.clone());
-        let Range { mut start, mut end } = range;
-        let Some(giver) = self.number(name).filter(|_| start < end) else { return };
-        if let Some((&before, &(until, same))) = self.spans.range(..start).next_back()
-            && until == start
-            && same == giver
-        {
-            start = before;
-        }
-        if let Some(&(until, same)) = self.spans.get(&end)
-            && same == giver
-        {
-            self.spans.remove(&end);
-            end = until;
-        }
-        self.spans.insert(start, (end, giver));
-    }
-
-    fn number(&mut self, name: &str) -> Option<usize> {
-        let known = self.names.iter().position(|known| known == name);
-        known.or_else(|| {
-            let number = self.names.len();
-            self.names.push((number < NAMES).then(|| name.to_owned())?);
-            Some(number)
-        })
-    }
-
-    /// Nobody has given these bytes any more.
-    pub fn remove(&mut self, range: Range<u64>) {
         if range.is_empty() {
             return;
         }
-        while let Some((&start, &(end, giver))) = self.spans.range(..range.end).next_back() {
-            if end <= range.start {
-                break;
-            }
-            self.spans.remove(&start);
-            if end > range.end {
-                self.spans.insert(range.end, (end, giver));
-            }
-            if start < range.start {
-                self.spans.insert(start, (range.start, giver));
-            }
+        match self.index(name) {
+            Some(index) => self.sources.insert(range, index),
+            None => self.sources.remove(range),
         }
     }
 
-    /// Who gave bytes of a range, and which; in order.
+    fn index(&mut self, name: &str) -> Option<usize> {
+        let known = self.names.iter().position(|known| known == name);
+        known.or_else(|| {
+            let index = self.names.len();
+            self.names.push((index < MAX_NAMES).then(|| name.to_owned())?);
+            Some(index)
+        })
+    }
+
+    /// Forgets the source of these bytes.
+    pub fn remove(&mut self, range: Range<u64>) {
+        if !range.is_empty() {
+            self.sources.remove(range);
+        }
+    }
+
+    /// The parts of a range whose source is known, in order, each with its source.
     pub fn within(&self, range: Range<u64>) -> Vec<(Range<u64>, &str)> {
-        let first = self.spans.range(..=range.start).next_back().map_or(0, |(&start, _)| start);
-        self.spans
-            .range(first..range.end.max(first))
-            .map(|(&start, &(end, giver))| (start.max(range.start)..end.min(range.end), giver))
+        let overlapping = self.sources.overlapping(&range);
+        overlapping
+            .map(|(found, &index)| (found.start.max(range.start)..found.end.min(range.end), index))
             .filter(|(part, _)| !part.is_empty())
-            .map(|(part, giver)| (part, self.names[giver].as_str()))
+            .map(|(part, index)| (part, self.names[index].as_str()))
             .collect()
     }
 
-    /// Everyone who ever gave something, in the order of appearance.
+    /// All sources that ever sent something, in the order of appearance.
     pub fn names(&self) -> &[String] {
         &self.names
     }
