@@ -1,4 +1,4 @@
-//! The checks of what a transfer stands on: the hash, the folder, the proxy.
+//! The checks of what a transfer needs from this machine: the folder and the proxy.
 
 use std::path::{Path, PathBuf};
 
@@ -7,66 +7,9 @@ use hyper_util::client::proxy::matcher::Matcher;
 use super::server::Server;
 use super::{Found, Trouble};
 use crate::cancel::Cancel;
-use crate::digest::Digest;
 use crate::disk::{self, Folder, Lock, LockError, Scratch};
-use crate::hash::{Chain, Feed, Lanes, Platform};
 use crate::verdict::Verdict;
 use crate::{escape, units};
-
-/// Messages and their MD5s (RFC 1321, appendix A.5).
-const KNOWN: [(&str, &str); 7] = [
-    ("", "d41d8cd98f00b204e9800998ecf8427e"),
-    ("a", "0cc175b9c0f1b6a831c399e269772661"),
-    ("abc", "900150983cd24fb0d6963f7d28e17f72"),
-    ("message digest", "f96b697d7cb7938d525a2f31aaf161d0"),
-    ("abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
-    (
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
-        "d174ab98d277d9f5a5611c2c9f419d9f",
-    ),
-    (
-        "12345678901234567890123456789012345678901234567890123456789012345678901234567890",
-        "57edf4a22be3c955ac49da2e2107b67a",
-    ),
-];
-
-/// The MD5 of a thousand times the letter a, as `md5sum` says it: lanes take whole blocks, and the
-/// messages above have one at the most.
-const THOUSAND: &str = "cabe45dcc9ae5b66ba86600cca6b8ba8";
-
-/// Every set of lanes of this machine agrees with known answers, in every lane.
-pub(super) fn md5(sabotaged: bool) -> Found {
-    let thousand = vec![b'a'; 1000 - usize::from(sabotaged)];
-    let platforms = Platform::available();
-    for platform in &platforms {
-        let lanes = Lanes::on(*platform);
-        let mut messages: Vec<(&[u8], &str)> =
-            KNOWN.iter().map(|(message, md5)| (message.as_bytes(), *md5)).collect();
-        messages.resize(KNOWN.len() + lanes.width(), (&thousand, THOUSAND));
-        let mut chains = vec![Chain::new(); messages.len()];
-        let blocks: Vec<[&[u8]; 1]> = messages.iter().map(|(message, _)| [*message]).collect();
-        let feeds = chains.iter_mut().zip(&blocks).map(|(chain, block)| Feed::new(chain, block));
-        lanes.update(feeds.collect());
-        for (chain, (message, expected)) in chains.into_iter().zip(messages) {
-            let actual = chain.finish();
-            if expected.parse::<Digest>() != Ok(actual) {
-                let (name, length) = (platform.name(), message.len());
-                return Err(Trouble::corrupt(format!(
-                    "{name} says MD5 {actual} of {length} bytes where {expected} is right"
-                )));
-            }
-        }
-    }
-    let named = |platform: &Platform| format!("{} × {}", platform.name(), platform.lanes());
-    let mut names = platforms.iter().map(named);
-    let used = names.next().unwrap_or_default();
-    let others: Vec<String> = names.collect();
-    let others = match others.as_slice() {
-        [] => String::new(),
-        others => format!("; so are {}", others.join(", ")),
-    };
-    Ok(format!("lanes in use: {used}, right against known answers{others}"))
-}
 
 /// What is done to a folder: files are written, synced, renamed and locked in it.
 pub(super) fn folder(dir: &Path) -> Result<(Scratch, String), Trouble> {

@@ -18,7 +18,7 @@ const CHECKS: [&str; 12] = [
 
 /// What each check that is made to fail says, and what that makes the exit status.
 const SABOTAGE: [(&str, &str, &[&str], i32); 9] = [
-    ("md5", "corrupt", &["says MD5", "cabe45dcc9ae5b66ba86600cca6b8ba8 is right"], 1),
+    ("md5", "corrupt", &["computes a wrong MD5", "expected cabe45dcc9ae5b66ba86600cca6b8ba8"], 1),
     ("fetch", "corrupt", &["sample_1.tar.gz: ", "twice"], 1),
     ("resets", "unreachable", &["sample_1.tar.gz: ", "connection broke"], 3),
     ("stall", "unreachable", &["sample_1.tar.gz: ", "stalled"], 3),

@@ -64,6 +64,11 @@ impl Platform {
         self.kernels
     }
 
+    /// Two streams, of which the second comes out wrong.
+    #[cfg(test)]
+    pub(crate) const WRONG: Self =
+        Self { name: "wrong", kernels: &[portable::ONE, super::tests::WRONG] };
+
     /// Plain words, two streams at once. Every processor has it.
     const PORTABLE: Self = Self { name: "portable", kernels: &[portable::ONE, portable::TWO] };
 

@@ -4,6 +4,15 @@ use md5::block_api::compress;
 
 use super::{BLOCK, INITIAL, Kernel, Platform, State};
 
+/// Two streams, of which the second comes out wrong.
+pub(super) const WRONG: Kernel = Kernel { lanes: 2, compress: wrong };
+
+unsafe fn wrong(states: &mut [State], rows: &[*const u8], blocks: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { (super::portable::TWO.compress)(states, rows, blocks) }
+    states[1..].iter_mut().for_each(|state| state[0] ^= 1);
+}
+
 /// Bytes whose period no block or lane shares, so that what is swapped cannot cancel out.
 fn bytes(seed: usize, length: usize) -> Vec<u8> {
     (0..=250).cycle().skip(seed * 17 % 251).take(length).collect()

@@ -1,0 +1,137 @@
+//! The check of the hash: every set of lanes that this processor has, against known answers and
+//! against the `md-5` crate on random input.
+
+use md5::{Digest as _, Md5};
+
+use super::{Found, Trouble};
+use crate::digest::{Digest, ParseDigestError};
+use crate::hash::{Chain, Feed, Lanes, Platform};
+
+/// Messages and their MD5s (RFC 1321, appendix A.5).
+const KNOWN: [(&str, &str); 7] = [
+    ("", "d41d8cd98f00b204e9800998ecf8427e"),
+    ("a", "0cc175b9c0f1b6a831c399e269772661"),
+    ("abc", "900150983cd24fb0d6963f7d28e17f72"),
+    ("message digest", "f96b697d7cb7938d525a2f31aaf161d0"),
+    ("abcdefghijklmnopqrstuvwxyz", "c3fcd3d76192e4007dfb496cca67e13b"),
+    (
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+        "d174ab98d277d9f5a5611c2c9f419d9f",
+    ),
+    (
+        "12345678901234567890123456789012345678901234567890123456789012345678901234567890",
+        "57edf4a22be3c955ac49da2e2107b67a",
+    ),
+];
+
+/// The MD5 of a thousand times the letter a, as `md5sum` prints it. Lanes take whole blocks, and
+/// the messages above have at most one.
+const THOUSAND: &str = "cabe45dcc9ae5b66ba86600cca6b8ba8";
+
+/// Rounds of random streams for each set of lanes.
+const ROUNDS: usize = 8;
+
+/// The longest random stream, in blocks of MD5.
+const MAX_BLOCKS: usize = 128;
+
+/// Bytes in a block (RFC 1321, section 3.4).
+const BLOCK: usize = 64;
+
+/// Lengths beyond a whole number of blocks at which the padding or the room for the length begins
+/// or ends.
+const EDGES: [usize; 6] = [0, 1, 55, 56, 57, 63];
+
+/// A stream that the lanes hash side by side with others, and its digest.
+type Sample<'a> = (&'a [u8], Digest);
+
+/// Checks the lanes of all platforms, of which the first is in use. `seed` selects the random
+/// input.
+pub(super) fn check(platforms: &[Platform], seed: u64, sabotaged: bool) -> Found {
+    let thousand = vec![b'a'; 1000 - usize::from(sabotaged)];
+    for platform in platforms {
+        known_answers(*platform, &thousand)?;
+        random_input(*platform, seed)?;
+    }
+    let named = |platform: &Platform| format!("{} × {}", platform.name(), platform.lanes());
+    let names: Vec<_> = platforms.iter().map(named).collect();
+    let used = names.first().map_or("", String::as_str);
+    let others = match names.get(1..).unwrap_or_default() {
+        [] => String::new(),
+        others => format!("; so do {}", others.join(", ")),
+    };
+    Ok(format!(
+        "lanes in use: {used}; they agree with known answers, and with the md-5 crate on random input{others}"
+    ))
+}
+
+fn known_answers(platform: Platform, thousand: &[u8]) -> Result<(), Trouble> {
+    let known = KNOWN.iter().map(|(message, md5)| (message.as_bytes(), *md5));
+    let thousands = std::iter::repeat_n((thousand, THOUSAND), platform.lanes());
+    let samples: Result<Vec<Sample<'_>>, ParseDigestError> =
+        known.chain(thousands).map(|(message, md5)| Ok((message, md5.parse()?))).collect();
+    let samples = samples.map_err(|error| Trouble::corrupt(error.to_string()))?;
+    compare(platform, &samples, <[u8]>::len, "a known answer")
+}
+
+/// Random bytes in streams of random lengths: enough of them to fill the lanes twice, and one more.
+/// About half of them end at the edge of a block, and each comes in two pieces.
+fn random_input(platform: Platform, seed: u64) -> Result<(), Trouble> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut pool = vec![0; 2 * MAX_BLOCKS * BLOCK];
+    random.fill(&mut pool);
+    for _ in 0..ROUNDS {
+        let mut sample = || {
+            let rest = random.choice(EDGES).filter(|_| random.bool());
+            let length = random.usize(..MAX_BLOCKS) * BLOCK + rest.unwrap_or(random.usize(..BLOCK));
+            let bytes = &pool[random.usize(..MAX_BLOCKS * BLOCK)..][..length];
+            (bytes, Digest::new(Md5::digest(bytes).into()))
+        };
+        let samples: Vec<Sample<'_>> = (0..=2 * platform.lanes()).map(|_| sample()).collect();
+        let source = format!("from the md-5 crate, random seed {seed}");
+        compare(platform, &samples, |bytes| random.usize(..=bytes.len()), &source)?;
+    }
+    Ok(())
+}
+
+/// Hashes the samples side by side, each cut where `cut` says, and compares their digests.
+fn compare(
+    platform: Platform,
+    samples: &[Sample<'_>],
+    mut cut: impl FnMut(&[u8]) -> usize,
+    source: &str,
+) -> Result<(), Trouble> {
+    let mut chains = vec![Chain::new(); samples.len()];
+    let pieces: Vec<[&[u8]; 2]> =
+        samples.iter().map(|(bytes, _)| bytes.split_at(cut(bytes)).into()).collect();
+    let feeds = chains.iter_mut().zip(&pieces).map(|(chain, pieces)| Feed::new(chain, pieces));
+    Lanes::on(platform).update(feeds.collect());
+    for (chain, (bytes, expected)) in chains.into_iter().zip(samples) {
+        let actual = chain.finish();
+        if actual != *expected {
+            let (name, length) = (platform.name(), bytes.len());
+            return Err(Trouble::corrupt(format!(
+                "{name} computes a wrong MD5 for {length} bytes: expected {expected} ({source}), found {actual}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_lanes_agree_with_the_md5_crate() {
+        let seed = std::env::var("CXR_TESTS_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = seed.unwrap_or_else(|| fastrand::u64(..));
+        check(&Platform::available(), seed, false).unwrap();
+    }
+
+    #[test]
+    fn one_wrong_lane_is_found_and_the_seed_is_printed() {
+        let detail = random_input(Platform::WRONG, 7).unwrap_err().detail;
+        assert!(detail.starts_with("wrong computes a wrong MD5 for "), "{detail}");
+        assert!(detail.contains("(from the md-5 crate, random seed 7)"), "{detail}");
+    }
+}
