@@ -38,31 +38,31 @@
 
 pub mod cancel;
 pub mod catalog;
-pub mod causes;
-pub mod cite;
-pub mod digest;
 pub mod disk;
-pub mod escape;
 pub mod event;
-pub mod event_log;
 pub mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod hash;
-pub mod identify;
 pub mod interchange;
-pub mod leftovers;
 pub mod list;
 pub mod locate;
 pub mod progress;
 pub mod ranges;
+mod rate;
 pub mod report;
+mod schedule;
 pub mod selftest;
-pub mod shell;
+pub mod session;
 pub mod source;
-mod tally;
+pub mod text;
 pub mod transfer;
-pub mod units;
 pub mod verdict;
 pub mod verify;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

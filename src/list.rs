@@ -7,11 +7,12 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::catalog::{Archive, Catalog};
-use crate::digest::{Digest, Sha256};
 use crate::disk::Folder;
-use crate::leftovers::Leftover;
+use crate::disk::leftovers::Leftover;
+use crate::hash::digest::{Digest, Sha256};
 use crate::report::write_json;
-use crate::{escape, transfer, units};
+use crate::text::{escape, units};
+use crate::transfer;
 
 const SCHEMA: &str = "cxr.list/1";
 

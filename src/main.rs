@@ -1,25 +1,18 @@
 //! The `cxr` program: reads the command line, runs the library, ends with its exit status.
 
-mod background;
-mod checkup;
+mod app;
 mod cli;
-mod commands;
-mod documents;
-mod failure;
-mod github;
-mod signals;
-mod taken;
-mod watch;
 
 use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use cxr::causes;
 use cxr::progress::{Messages, Verbosity};
 use cxr::report;
+use cxr::text::error_chain;
 use cxr::verdict::ExitStatus;
 
+use app::commands;
 use cli::Stop;
 
 fn main() -> ExitCode {
@@ -38,7 +31,7 @@ fn run(arguments: &[OsString]) -> ExitStatus {
         }
     };
     commands::run(invocation, &cli::command_line(arguments)).unwrap_or_else(|failure| {
-        messages.error(causes::words(failure.error.as_ref()));
+        messages.error(error_chain::words(failure.error.as_ref()));
         failure.status
     })
 }

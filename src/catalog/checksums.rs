@@ -57,7 +57,7 @@ pub enum ChecksumsError {
         error: CatalogError,
     },
     /// A name stands on two lines.
-    #[error("line {line}: `{}` is there already, on line {earlier}", crate::escape::brief(.name))]
+    #[error("line {line}: `{}` is there already, on line {earlier}", crate::text::escape::brief(.name))]
     Repeated {
         /// The later line, counted from 1.
         line: usize,

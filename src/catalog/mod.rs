@@ -5,6 +5,7 @@
 //! understands how archives are called on the command line.
 
 mod checksums;
+pub mod cite;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod name;
@@ -17,8 +18,8 @@ pub use checksums::{ChecksumsError, LineError, MAX_CHECKSUMS_BYTES, RowError};
 pub use name::NameError;
 pub use select::SelectError;
 
-use crate::digest::{Digest, Sha256};
-use crate::escape;
+use crate::hash::digest::{Digest, Sha256};
+use crate::text::escape;
 
 /// One archive as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,7 +28,7 @@ fn row(line: &str) -> Option<Archive> {
         size: Some(columns.next()?.parse().ok()?),
         sha256: Some(columns.next()?.parse().ok()?),
         address: Some(columns.next()?),
-        md5: crate::digest::Digest::new([0; 16]),
+        md5: crate::hash::digest::Digest::new([0; 16]),
     })
 }
 

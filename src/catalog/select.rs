@@ -2,7 +2,7 @@
 //! lists and ranges such as `1,3,7-9`.
 
 use super::{Archive, Catalog};
-use crate::escape;
+use crate::text::escape;
 
 /// Why a word calls no archive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use cxr::transfer::Manners;
+use cxr::session::Manners;
 
 use super::values;
 

@@ -16,8 +16,8 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
-use cxr::escape;
 use cxr::source::without_password;
+use cxr::text::escape;
 
 pub(crate) use arguments::{Command, List, Selftest};
 pub(crate) use checksums::Checksums;

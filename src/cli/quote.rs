@@ -2,8 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 
-use cxr::shell::quote;
 use cxr::source::without_password;
+use cxr::text::shell::quote;
 
 /// `cxr` and the arguments, quoted where a shell needs it; passwords in addresses become `***`.
 pub(crate) fn command_line(arguments: &[OsString]) -> String {

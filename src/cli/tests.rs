@@ -144,7 +144,7 @@ fn what_was_typed_is_shown_escaped() {
         &["cxr", "--format", "\u{1b}[2J", "list"],
     ] {
         let text = wrong(words).replace('\n', "");
-        assert!(!text.contains(cxr::escape::is_unsafe), "{words:?}: {text:?}");
+        assert!(!text.contains(cxr::text::escape::is_unsafe), "{words:?}: {text:?}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use cxr::source::{SourceSpec, SpecError};
-use cxr::units;
+use cxr::text::units;
 
 /// The most archives or connections at a time: beyond it, servers only refuse.
 const MOST: usize = 64;

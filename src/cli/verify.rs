@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Archive, Catalog, SelectError};
-use cxr::escape;
+use cxr::session::Manners;
 use cxr::source::SourceSpec;
-use cxr::transfer::Manners;
+use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
 
 use super::asking::Asking;

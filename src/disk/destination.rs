@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::DiskError;
 use super::file_id::behind_links;
-use crate::escape;
+use crate::text::escape;
 
 /// Names beside a document that are tried for its draft.
 const DRAFTS: u32 = 100;

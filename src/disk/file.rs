@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
-use super::door::{again, crash_point, locks_are_off, pass};
 use super::operation::Operation;
+use super::syscalls::{again, crash_point, locks_are_off, pass};
 use super::{DiskError, clear};
 
 /// An open file that knows its path.

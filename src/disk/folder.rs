@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::DiskError;
 use crate::catalog::Archive;
-use crate::escape;
+use crate::text::escape;
 
 /// The name of the folder in the user's folder that belongs to the program.
 const OWN: &str = ".cxr";

@@ -5,17 +5,18 @@
 
 mod destination;
 mod device;
-mod door;
+#[cfg(debug_assertions)]
+mod fault_injection;
 mod file;
 mod file_id;
 mod folder;
+pub mod leftovers;
 mod lock;
 mod operation;
 mod scratch;
 mod space;
 mod stamp;
-#[cfg(debug_assertions)]
-mod trial;
+mod syscalls;
 
 use std::fs;
 use std::io::{self, Read};
@@ -26,7 +27,6 @@ use rustix::io::Errno;
 
 pub use destination::{Destination, DestinationError};
 pub use device::spins;
-pub use door::{crash_point, pace};
 pub use file::File;
 pub use file_id::FileId;
 pub use folder::{Folder, Kept};
@@ -35,10 +35,11 @@ pub use operation::Timing;
 pub use scratch::Scratch;
 pub use space::{allocated, available};
 pub use stamp::Stamp;
+pub use syscalls::{crash_point, pace};
 
-use crate::escape;
-use door::{again, pass};
+use crate::text::escape;
 use operation::Operation;
+use syscalls::{again, pass};
 
 /// The disk refused.
 #[derive(Debug, thiserror::Error)]

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use super::conductor::{Conductor, Message};
-use super::ground::Need;
-use super::probe;
+use super::coordinator::{Conductor, Message};
 use super::reports::Reports;
 use super::run::Run;
+use super::size_probe;
+use super::start_point::Need;
 use super::survey::{self, Here};
 use crate::catalog::{Archive, Catalog};
 use crate::report::ArchiveReport;
@@ -94,7 +94,7 @@ impl Run<'_> {
             let unknown = (wrong || !report.damage.is_empty())
                 && archive.size.is_none()
                 && !self.request.dry_run;
-            let ask = || probe::size(archive, self.sources, &self.options.client, self.cancel);
+            let ask = || size_probe::size(archive, self.sources, &self.options.client, self.cancel);
             let size = unknown.then(ask).flatten();
             // The receiver lives as long as it expects messages.
             let _ = messages.send(Message::Checked(index, Box::new(report), size));

@@ -1,17 +1,17 @@
 //! Downloads what is not here yet or not right, verifying as it streams.
 
-mod conclude;
-mod conductor;
+mod coordinator;
 mod course;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
-mod ground;
-mod mended;
-mod probe;
+mod outcome;
 mod receipt;
+mod repair_text;
 mod reports;
-mod room;
 mod run;
+mod size_probe;
+mod space;
+mod start_point;
 mod survey;
 
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -20,14 +20,14 @@ use std::time::Instant;
 
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
+use crate::disk::leftovers::{leftovers, words};
 use crate::disk::{DiskError, Folder, Lock, LockError, Waiting};
-use crate::escape;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
-use crate::leftovers::{leftovers, words};
 use crate::report::Report;
+use crate::session::{Manners, Options};
 use crate::source::{Source, SourceSpec};
-use crate::transfer::{Manners, Options};
+use crate::text::escape;
 use run::Run;
 
 /// What to fetch, whence, whither and how.

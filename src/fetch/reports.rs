@@ -1,8 +1,8 @@
 //! The reports as they come in.
 
-use crate::escape;
 use crate::event::{Event, Listener};
 use crate::report::ArchiveReport;
+use crate::text::escape;
 use crate::verdict::Verdict;
 
 /// One for each archive, some of them not there yet.

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use super::FetchRequest;
-use super::conclude::blank;
+use super::outcome::blank;
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Folder, Lock};
 use crate::event::Listener;
 use crate::hash::Engine;
 use crate::report::ArchiveReport;
+use crate::session::Options;
 use crate::source::{ClientError, Source};
-use crate::transfer::{self, Options};
+use crate::transfer;
 use crate::verdict::Verdict;
 
 /// What a run works with.

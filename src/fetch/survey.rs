@@ -8,8 +8,8 @@ use rustix::fs::Access;
 use super::receipt;
 use crate::catalog::Archive;
 use crate::disk::{self, Folder};
-use crate::escape;
-use crate::identify::{self, HEAD, Kind};
+use crate::locate::identify::{self, HEAD, Kind};
+use crate::text::escape;
 use crate::transfer::{self, Unfinished};
 
 /// What is here of an archive.

@@ -1,6 +1,6 @@
 //! What is promised of every text and message, as assertions.
 
-use crate::escape;
+use crate::text::escape;
 
 /// The longest message about anything, in bytes: some hundred characters of what was found, each
 /// of which may take ten when it is escaped, and the words around it.

@@ -5,9 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::promises::{assert_message, assert_visible};
-use crate::identify::{self, HEAD};
+use crate::locate::identify::{self, HEAD};
 use crate::report::write_json;
-use crate::{escape, shell};
+use crate::text::{escape, shell};
 
 /// Whatever the bytes are, as text, as a path, as a word for a shell and in JSON they can only be
 /// seen; the shell and JSON give them back.

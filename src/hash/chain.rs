@@ -1,7 +1,7 @@
 //! One stream's MD5 on its way.
 
+use super::digest::Digest;
 use super::md5::{BLOCK, INITIAL, Kernel, State};
-use crate::digest::Digest;
 
 /// The MD5 of the bytes so far, which further bytes can still be added to.
 #[derive(Debug, Clone)]

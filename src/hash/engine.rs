@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::digest::Digest;
 use super::lanes::{Feed, Lanes};
 use super::table::{Job, Table, Width};
-use crate::digest::Digest;
 
 /// How long a source may stand still while a thread waits for other streams to fill its lanes: a
 /// set takes as long for one as for eight. Where processors are short, the others fill meanwhile.

@@ -101,7 +101,7 @@ mod tests {
     use md5::{Digest as _, Md5};
 
     use super::*;
-    use crate::digest::Digest;
+    use crate::hash::digest::Digest;
 
     /// Every length at which a block, the padding or the room for the length begins or ends.
     const LENGTHS: [usize; 26] = [

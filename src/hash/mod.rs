@@ -11,6 +11,7 @@
 //! at once, with the widest vectors of the [`Platform`].
 
 mod chain;
+pub mod digest;
 mod engine;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use bytes::Bytes;
 use sha2::Digest as _;
 
-use crate::digest::Sha256;
+use super::digest::Sha256;
 
 /// Blocks that wait for a stream's thread; `push` waits while there are more.
 const QUEUE: usize = 4;

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::{Entry, InterchangeError, Writer};
-use crate::digest::{Digest, Sha256};
+use crate::hash::digest::{Digest, Sha256};
 use crate::report::write_json;
 
 /// The first member of the document. Members may be added to it; none changes its meaning.

@@ -11,8 +11,8 @@ mod metalink;
 use std::io::{self, Write};
 
 use crate::catalog::{Archive, Catalog};
-use crate::escape;
 use crate::source::{Place, SourceSpec};
+use crate::text::escape;
 
 /// The forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

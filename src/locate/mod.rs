@@ -14,6 +14,7 @@ mod core;
 pub(crate) mod fuzz;
 mod gzip;
 mod header;
+pub mod identify;
 mod inflate;
 mod png;
 mod records;

@@ -6,10 +6,10 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::meter::{Meter, time_left};
-use super::{Display, words};
+use super::state::{Active, Snapshot};
+use super::{Display, wording};
 use crate::report::label;
-use crate::tally::{Active, Snapshot};
-use crate::{escape, units};
+use crate::text::{escape, units};
 
 /// How often the terminal is drawn anew, at most, in a second.
 pub(super) const HERTZ: u8 = 10;
@@ -65,7 +65,7 @@ impl Bars {
     fn show(&mut self, now: Instant, archive: &Active) {
         let (multi, all) = (&self.multi, &self.all);
         let bar = self.archives.entry(archive.number).or_insert_with(|| {
-            let activity = words::activity(archive.activity);
+            let activity = wording::activity(archive.activity);
             let label = label(&archive.archive, archive.source.as_deref());
             let prefix = format!("{activity:<6} {}", escape::text(&label));
             Bar::new(archive.size, prefix, |bar| match all {
@@ -146,8 +146,8 @@ mod tests {
 
     use super::*;
     use crate::event::Activity;
+    use crate::progress::state::Tally;
     use crate::report::ArchiveReport;
-    use crate::tally::Tally;
     use crate::verdict::Verdict;
 
     const MIB: u64 = 1 << 20;

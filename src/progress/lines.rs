@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::meter::Meter;
-use super::{Display, words};
-use crate::tally::Snapshot;
+use super::state::Snapshot;
+use super::{Display, wording};
 
 /// Writes lines, and says from time to time how far the run is.
 pub(super) struct Lines<W> {
@@ -37,7 +37,7 @@ impl<W: FnMut(&str) + Send> Display for Lines<W> {
         if snapshot.whole.is_none() && snapshot.active.is_empty() {
             return;
         }
-        (self.write)(&words::position(snapshot.done, snapshot.whole, rate));
+        (self.write)(&wording::position(snapshot.done, snapshot.whole, rate));
     }
 
     fn finish(&mut self) {}

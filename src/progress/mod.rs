@@ -4,10 +4,12 @@
 //! terminal that is held up holds up nobody else.
 
 mod bars;
+pub mod event_log;
 mod lines;
 mod messages;
 mod meter;
-mod words;
+mod state;
+mod wording;
 
 use std::collections::HashSet;
 use std::env;
@@ -23,10 +25,10 @@ pub use messages::Messages;
 use bars::Bars;
 use lines::Lines;
 
-use crate::escape;
+use self::state::{Snapshot, Tally};
 use crate::event::{Event, Listener};
 use crate::report::label;
-use crate::tally::{Snapshot, Tally};
+use crate::text::escape;
 
 /// How long a run without a terminal may say nothing.
 const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -166,7 +168,7 @@ impl Listener for Progress {
                 self.tally.begin(archive, source, activity, size);
                 let archive = &label(archive, source);
                 if self.verbosity == Verbosity::Verbose {
-                    self.line(format!("{} {}", words::activity(activity), escape::text(archive)));
+                    self.line(format!("{} {}", wording::activity(activity), escape::text(archive)));
                 }
             }
             Event::Position { archive, source, done } => {
@@ -175,12 +177,12 @@ impl Listener for Progress {
             Event::Retrying { archive, source, reason, wait } => {
                 let archive = &label(archive, source);
                 if self.tells(&self.retried, archive) {
-                    self.line(words::retrying(archive, reason, wait));
+                    self.line(wording::retrying(archive, reason, wait));
                 }
             }
             Event::Damaged { archive, damage, bytes } => {
                 if self.tells(&self.damaged, archive) {
-                    self.line(words::damaged(archive, damage, bytes));
+                    self.line(wording::damaged(archive, damage, bytes));
                 }
             }
             Event::Notice { message } => self.line(escape::text(message).into_owned()),

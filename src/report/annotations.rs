@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::{ArchiveReport, Exporter, Report};
-use crate::escape;
+use crate::text::escape;
 
 /// So many errors and so many warnings of a step are shown; GitHub drops the rest without a word
 /// (docs/problem-matchers.md of its toolkit).

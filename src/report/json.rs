@@ -7,8 +7,8 @@ use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
 use super::{ArchiveReport, Exporter, Report};
-use crate::escape;
 use crate::locate::Damage;
+use crate::text::escape;
 
 /// The first member of the document. Members may be added to it; none changes its meaning.
 const SCHEMA: &str = "cxr.report/1";

@@ -9,7 +9,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::{ArchiveReport, Exporter, Report};
-use crate::escape;
+use crate::text::escape;
 use crate::verdict::Verdict;
 
 /// The report as JUnit XML. An archive that is wrong is a `failure`, one that could not be judged
@@ -101,7 +101,8 @@ fn outcome(xml: &mut Xml, element: &str, kind: &str, message: &str, facts: &str)
 /// What is known of an archive, a line each, for whoever opens the test case.
 fn facts(archive: &ArchiveReport) -> String {
     let number = |size: Option<u64>| size.map(|size| size.to_string());
-    let digest = |digest: Option<crate::digest::Digest>| digest.map(|digest| digest.to_string());
+    let digest =
+        |digest: Option<crate::hash::digest::Digest>| digest.map(|digest| digest.to_string());
     let path = archive.path.as_ref().map(|path| path.to_string_lossy().into_owned());
     let facts = [
         ("next", archive.next.clone()),

@@ -1,8 +1,8 @@
 //! An archive in one line: the verdict in a column of its own, the name, and why and what next.
 
 use super::ArchiveReport;
+use crate::text::{escape, units};
 use crate::verdict::Verdict;
-use crate::{escape, units};
 
 /// The longest of the seven words, `unreachable`, and the gap behind it.
 pub(super) const COLUMN: usize = 13;

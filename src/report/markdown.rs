@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use super::{ArchiveReport, Exporter, Report};
+use crate::text::{escape, units};
 use crate::verdict::Verdict;
-use crate::{escape, units};
 
 /// Characters of a cell that are kept.
 const LONGEST: usize = 500;

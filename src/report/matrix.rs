@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::line::{COLUMN, column};
 use super::{ArchiveReport, Report};
-use crate::escape;
+use crate::text::escape;
 use crate::verdict::Verdict;
 
 impl Report {

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use crate::digest::{Digest, Sha256};
+use crate::hash::digest::{Digest, Sha256};
 use crate::locate::Damage;
 use crate::verdict::{ExitStatus, Verdict};
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::{Exporter, Report, matrix};
-use crate::units;
+use crate::text::units;
 use crate::verdict::Verdict;
 
 /// The report as one line an archive, or as a table where several mirrors were checked.

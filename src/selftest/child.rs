@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::Trouble;
 use super::stage::{CHUNK, Stage};
 use crate::disk::{self, Folder};
-use crate::escape;
+use crate::text::escape;
 use crate::transfer;
 
 /// How long the child may take until it has noted what it has: on a busy machine, that of a

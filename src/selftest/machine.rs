@@ -8,8 +8,8 @@ use super::server::Server;
 use super::{Found, Trouble};
 use crate::cancel::Cancel;
 use crate::disk::{self, Folder, Lock, LockError, Scratch};
+use crate::text::{escape, units};
 use crate::verdict::Verdict;
-use crate::{escape, units};
 
 /// What is done to a folder: files are written, synced, renamed and locked in it.
 pub(super) fn folder(dir: &Path) -> Result<(Scratch, String), Trouble> {

@@ -4,7 +4,7 @@
 use md5::{Digest as _, Md5};
 
 use super::{Found, Trouble};
-use crate::digest::{Digest, ParseDigestError};
+use crate::hash::digest::{Digest, ParseDigestError};
 use crate::hash::{Chain, Feed, Lanes, Platform};
 
 /// Messages and their MD5s (RFC 1321, appendix A.5).

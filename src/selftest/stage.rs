@@ -13,11 +13,11 @@ use crate::disk;
 use crate::event::Listener;
 use crate::fetch::{FetchRequest, fetch};
 use crate::report::Report;
+use crate::session::Manners;
 use crate::source::SourceSpec;
-use crate::transfer::Manners;
+use crate::text::{escape, units};
 use crate::verdict::Verdict;
 use crate::verify::{VerifyRequest, verify};
-use crate::{escape, units};
 
 /// Bytes that a connection takes at a time: a sample has eight chunks.
 pub(super) const CHUNK: NonZeroU64 = NonZeroU64::new(64 << 10).unwrap();

@@ -7,7 +7,7 @@ use super::server::Mishap;
 use super::stage::{CHUNK, Stage, again, all_ok};
 use super::{Found, Trouble};
 use crate::disk::{DiskError, File};
-use crate::units;
+use crate::text::units;
 use crate::verdict::Verdict;
 
 /// A check by its name, and the one whose files it uses.

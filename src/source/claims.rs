@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderMap;
 
-use crate::digest::{Digest, DigestOf, Sha256};
+use crate::hash::digest::{Digest, DigestOf, Sha256};
 
 /// Asks for the digests that we compare, the preferred one first (RFC 9530, section 4).
 pub(super) const WANTED: &str = "md5=10, sha-256=5";

@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 
 use super::{Fault, Tls};
-use crate::{causes, escape};
+use crate::text::{error_chain, escape};
 
 /// How many redirects are followed: NIH's addresses need three.
 const REDIRECTS: usize = 10;
@@ -147,5 +147,5 @@ pub(super) fn may_follow(previous: &[Url], next: &Url) -> Result<(), Refused> {
 
 /// An error and all its causes on one line, safe to show.
 pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    escape::text(&causes::words(error)).into_owned()
+    escape::text(&error_chain::words(error)).into_owned()
 }

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use super::{Body, Fault, Opened, Question};
 use crate::catalog::Archive;
 use crate::disk::File;
-use crate::escape;
+use crate::text::escape;
 
 /// Bytes read at a time.
 const BLOCK: usize = 256 * 1024;

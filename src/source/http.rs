@@ -13,13 +13,13 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode, Url};
 
 use super::claims::{WANTED, claims};
+use super::classify_error::{not_received, not_sent};
 use super::client::Client;
 use super::headers::{ContentRange, rate_limit, retry_after};
-use super::mishap::{not_received, not_sent};
 use super::{Body, Fault, Opened, Question};
-use crate::digest::Digest;
-use crate::escape;
-use crate::identify::{self, HEAD};
+use crate::hash::digest::Digest;
+use crate::locate::identify::{self, HEAD};
+use crate::text::escape;
 
 /// What is left of a quota (draft-ietf-httpapi-ratelimit-headers, section 4).
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");

@@ -5,14 +5,14 @@
 //! for one thing: a remembered redirect that no longer works is asked for anew at once.
 
 mod claims;
+mod classify_error;
 mod client;
-mod fault;
+mod error;
 mod folder;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod headers;
 mod http;
-mod mishap;
 mod spec;
 mod tls;
 
@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 pub use claims::{Claim, Claimed, Scope};
 pub use client::{Client, ClientError, ClientOptions};
-pub use fault::{Fault, Meaning};
+pub use error::{Fault, Meaning};
 pub use spec::{Place, SourceSpec, SpecError, without_password};
 pub use tls::Tls;
 

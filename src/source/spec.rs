@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 
 use crate::catalog::Archive;
-use crate::escape;
+use crate::text::escape;
 
 /// What a name keeps as it is in an address: the unreserved characters of RFC 3986, section 2.3,
 /// and the `/` between folders.

@@ -10,7 +10,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
 use super::client::ClientError;
-use crate::{disk, escape};
+use crate::disk;
+use crate::text::escape;
 
 /// The most bytes that a file of certificates may have: those of all known authorities take some
 /// hundred thousand.

@@ -4,14 +4,15 @@ use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
-use super::clients::{Clients, letting_go};
-use super::flight::{Flight, Trouble};
-use super::retry::Reaction;
-use super::schedule::{Lease, Next};
-use super::{Job, Transfer, lock};
-use crate::escape;
+use super::download::{Flight, Trouble};
+use super::{Job, Transfer};
 use crate::event::Event;
+use crate::lock;
+use crate::schedule::Reaction;
+use crate::schedule::{Lease, Next};
+use crate::session::{Clients, letting_go};
 use crate::source::{Client, ClientError, Fault};
+use crate::text::escape;
 
 /// One of the connections.
 pub(super) struct Connection<'a> {
@@ -66,7 +67,7 @@ impl<'a> Connection<'a> {
                 Next::Done => return None,
                 Next::Stranded(archive) => {
                     if let Some(job) = self.transfer.job(archive) {
-                        job.front.stop(super::front::End::Stranded);
+                        job.front.stop(super::hash_cursor::End::Stranded);
                     }
                     continue;
                 }

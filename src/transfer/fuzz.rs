@@ -1,7 +1,7 @@
 //! What holds of every journal, however damaged.
 
 use super::journal::{self, Recovered};
-use crate::digest::Digest;
+use crate::hash::digest::Digest;
 
 const MD5: Digest = Digest::EMPTY;
 

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::front::Front;
+use super::hash_cursor::Front;
 use super::part::Part;
 use crate::catalog::Archive;
 use crate::event::{Event, Listener};

@@ -4,60 +4,44 @@
 //! one for each archive in hand, which read back, compare digests and rename; and one that syncs
 //! parts every few seconds, so that a power cut costs little.
 
-mod blame;
-mod chunks;
-mod clients;
+mod attempts;
 mod connection;
-mod dial;
-mod flight;
-mod front;
+mod download;
+mod finisher;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod hash_cursor;
 mod job;
 mod journal;
-mod keeper;
-mod line;
-mod manners;
-mod mending;
-mod open_files;
-mod options;
 mod origins;
 mod outcome;
 mod part;
-mod reading;
-mod retry;
-mod rounds;
-mod schedule;
-mod standing;
+mod repair;
 mod threads;
-mod throttle;
-mod undo;
-mod watch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use journal::{Original, Recovered};
-pub use manners::Manners;
-pub use mending::{Mending, Why};
-pub use options::Options;
 pub use origins::Origins;
-pub use outcome::{Ending, Halt, Outcome, Plan, Returned};
+pub(crate) use outcome::{Ending, Halt, Outcome, Plan, Returned};
 pub(crate) use part::HERE;
-pub use part::{Part, Unfinished, look, tidy};
-pub use reading::{Done, Errand, ReadEnding, Reader, Wish, read};
-pub use retry::Policy;
-pub use throttle::Throttle;
+pub(crate) use part::{Part, tidy};
+pub use part::{Unfinished, look};
+pub(crate) use repair::{Mending, Why};
 
 use crate::cancel::Cancel;
 use crate::disk::{self, DiskError, Folder, Lock};
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
+use crate::lock;
+use crate::rate::Throttle;
+use crate::schedule::{Lease, Schedule};
+use crate::session::{LOOK_AGAIN, Options};
 use crate::source::Source;
-use front::End;
+use hash_cursor::End;
 use job::Job;
-use schedule::{Lease, Schedule};
 
 /// How long a source may be slow before another one is tried: a connection begins slowly.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -65,12 +49,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a run that is being ended waits for its connections to write what they have.
 const LANDING: Duration = Duration::from_millis(1500);
 
-/// A cancellation may come just before somebody begins to wait: whoever waits looks again after so
-/// long.
-const LOOK_AGAIN: Duration = Duration::from_millis(500);
-
 /// A transfer: what all its threads share.
-pub struct Transfer<'a> {
+pub(crate) struct Transfer<'a> {
     folder: &'a Folder,
     /// What keeps the folder ours; nothing where nothing is to be written.
     hold: Option<&'a Lock>,
@@ -92,13 +72,9 @@ pub struct Transfer<'a> {
     finished: AtomicBool,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl<'a> Transfer<'a> {
     /// A transfer into a folder that `hold` keeps ours, from sources in order of preference.
-    pub fn new(
+    pub(crate) fn new(
         folder: &'a Folder,
         sources: &'a [Source],
         options: &'a Options,
@@ -140,7 +116,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Adds an archive; it is taken in hand when there is room.
-    pub fn add(&self, plan: Plan) {
+    pub(crate) fn add(&self, plan: Plan) {
         let (size, written) = (plan.archive.size, plan.kept.written.clone());
         let whole = plan.kept.whole_size();
         let mut schedule = lock(&self.schedule);
@@ -156,13 +132,13 @@ impl<'a> Transfer<'a> {
     }
 
     /// No archive will be added any more.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         lock(&self.schedule).close();
         self.changed.notify_all();
     }
 
     /// All outcomes are out: the thread that syncs has nothing more to do.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.finished.store(true, Ordering::SeqCst);
         self.changed.notify_all();
     }
@@ -224,7 +200,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Stops all archives; what came so far is kept. The first reason stands.
-    pub fn halt(&self, why: Halt) {
+    pub(crate) fn halt(&self, why: Halt) {
         lock(&self.halted).get_or_insert(why);
         self.cancel.cancel();
         self.stop_all();
@@ -267,7 +243,7 @@ impl<'a> Transfer<'a> {
     }
 
     /// Bytes that all archives under way have still to write, as far as their sizes are known.
-    pub fn outstanding(&self) -> u64 {
+    pub(crate) fn outstanding(&self) -> u64 {
         let schedule = lock(&self.schedule);
         let archives = 0..lock(&self.plans).len();
         archives.map(|archive| schedule.left(archive)).sum()

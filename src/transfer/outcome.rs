@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::journal::Recovered;
-use super::mending::Mending;
+use super::repair::Mending;
 use crate::catalog::Archive;
-use crate::digest::Digest;
 use crate::disk::DiskError;
+use crate::hash::digest::Digest;
 
 /// An archive to be transferred.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Whatever the caller knows it by.
     pub index: usize,
     /// The archive.
@@ -24,7 +24,7 @@ pub struct Plan {
 
 /// What became of an archive.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// As in the plan.
     pub index: usize,
     /// How it ended.
@@ -51,7 +51,7 @@ pub struct Outcome {
 
 /// A file of the user's that was to be built on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Returned {
+pub(crate) struct Returned {
     /// Where it is again.
     pub path: PathBuf,
     /// Its length in bytes.
@@ -85,7 +85,7 @@ impl Outcome {
 
 /// How the transfer of an archive ended.
 #[derive(Debug)]
-pub enum Ending {
+pub(crate) enum Ending {
     /// It is under its final name, and its MD5 is this one, the right one.
     Verified(Digest),
     /// Every source gave wrong bytes.
@@ -109,7 +109,7 @@ pub enum Ending {
 
 /// Why all archives are stopped.
 #[derive(Debug, Clone)]
-pub enum Halt {
+pub(crate) enum Halt {
     /// The disk takes no more: why, in words.
     DiskFull(String),
     /// One has failed, in words, and the others were not to go on then.

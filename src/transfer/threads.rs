@@ -6,9 +6,10 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-use super::keeper::Keeper;
-use super::{Outcome, Transfer, lock};
+use super::finisher::Keeper;
+use super::{Outcome, Transfer};
 use crate::disk::{self, Lock};
+use crate::lock;
 use crate::source::ClientError;
 
 /// How often parts are put on the disk: what a power cut can cost.
@@ -20,7 +21,7 @@ impl Transfer<'_> {
     /// # Errors
     ///
     /// If this machine can make no client, no runtime or no thread. Nothing is to be added then.
-    pub fn start<'scope, T: From<Outcome> + Send + 'scope>(
+    pub(crate) fn start<'scope, T: From<Outcome> + Send + 'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         outcomes: &Sender<T>,

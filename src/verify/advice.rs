@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::judge::Remedy;
 use crate::catalog::Archive;
-use crate::shell;
+use crate::text::shell;
 
 /// What to do about the file at `path` that ought to be `archive`; nothing where it is right.
 pub(super) fn advice(remedy: Remedy<'_>, archive: Option<&Archive>, path: &Path) -> Option<String> {

@@ -13,12 +13,12 @@ use super::view::View;
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::disk;
-use crate::escape;
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
 use crate::locate::{Damage, Flaw};
+use crate::rate::Throttle;
 use crate::report::ArchiveReport;
-use crate::transfer::Throttle;
+use crate::text::escape;
 use crate::verdict::Verdict;
 
 /// Positions are told when so many bytes more are done.
@@ -26,7 +26,7 @@ const STEP: u64 = 1 << 20;
 
 /// Checks files, from several threads if wanted.
 #[derive(Clone)]
-pub struct Checker<'a> {
+pub(crate) struct Checker<'a> {
     pub(super) catalog: &'a Catalog,
     engine: &'a Engine,
     pub(super) listener: &'a dyn Listener,
@@ -42,7 +42,7 @@ pub struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     /// A checker that recognises the archives of the catalogue.
-    pub fn new(
+    pub(crate) fn new(
         catalog: &'a Catalog,
         engine: &'a Engine,
         listener: &'a dyn Listener,
@@ -68,42 +68,29 @@ impl<'a> Checker<'a> {
 
     /// The same for the folder that events call so; `None` where there is only one.
     #[must_use]
-    pub fn at(self, source: Option<&'a str>) -> Self {
+    pub(crate) fn at(self, source: Option<&'a str>) -> Self {
         Self { source, ..self }
     }
 
     /// The same, reading no faster than that.
     #[must_use]
-    pub fn limited(self, throttle: &'a Throttle<'a>) -> Self {
+    pub(crate) fn limited(self, throttle: &'a Throttle<'a>) -> Self {
         Self { throttle: Some(throttle), ..self }
     }
 
     /// The same, with SHA-256s where that is `wanted`: a file is then `ok` only where its SHA-256 is
     /// right too, if the catalogue has one.
     #[must_use]
-    pub fn with_sha256(self, wanted: bool) -> Self {
+    pub(crate) fn with_sha256(self, wanted: bool) -> Self {
         Self { sha256: wanted, ..self }
     }
 
-    /// Reads the file to its end and says what it is. It ought to be the `expected` archive;
-    /// where that is `None`, its name and its content tell which archive it is. Tells the listener
-    /// of the beginning and of positions, not of the verdict.
+    /// Opens the file, to be read block by block; or the report, where that is the end of it. It ought
+    /// to be the `expected` archive; where that is `None`, its name and its content tell which archive
+    /// it is.
     ///
-    /// A file that could not be read to its end, or that changed meanwhile, is an `error` and
-    /// never anything else; so is one whose check was cancelled.
-    pub fn check(&self, path: &Path, expected: Option<&'a Archive>) -> ArchiveReport {
-        let mut check = match self.begin(path, expected) {
-            Ok(check) => check,
-            Err(report) => return *report,
-        };
-        loop {
-            if let Some(report) = check.step() {
-                return report;
-            }
-        }
-    }
-
-    /// Opens the file, to be read block by block; or the report, where that is the end of it.
+    /// A file that could not be read to its end, or that changed meanwhile, is an `error` and never
+    /// anything else; so is one whose check was cancelled.
     pub(super) fn begin<'c>(
         &'c self,
         path: &'c Path,

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use super::names::Named;
 use crate::catalog::{Archive, Catalog};
-use crate::digest::{Digest, Sha256};
-use crate::escape;
-use crate::identify::{self, Kind};
+use crate::hash::digest::{Digest, Sha256};
+use crate::locate::identify::{self, Kind};
+use crate::text::escape;
 use crate::verdict::Verdict;
 
 /// What was seen of a file while all of it was read.

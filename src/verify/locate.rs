@@ -11,11 +11,13 @@ use super::advice::advice;
 use super::check::Checker;
 use super::judge::{Remedy, part_of};
 use super::read::{Opened, Trouble};
+use crate::disk;
 use crate::event::{Activity, Event};
+use crate::locate::identify;
 use crate::locate::{Cancelled, Damage, Flaw, Walked, unreadable, walk};
 use crate::report::ArchiveReport;
+use crate::text::{escape, units};
 use crate::verdict::Verdict;
-use crate::{disk, escape, identify, units};
 
 /// Positions are told when so many bytes more are done.
 const STEP: u64 = 4 << 20;

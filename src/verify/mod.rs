@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
-pub use check::Checker;
+pub(crate) use check::Checker;
 pub use notes::NotesRequest;
 pub use remote::{MirrorsRequest, verify_mirrors};
 
@@ -41,8 +41,8 @@ use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
+use crate::rate::Throttle;
 use crate::report::{ArchiveReport, Report};
-use crate::transfer::Throttle;
 use crate::verdict::Verdict;
 
 /// What to check.

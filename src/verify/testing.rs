@@ -3,7 +3,7 @@
 use md5::{Digest as _, Md5};
 
 use crate::catalog::{Archive, Catalog};
-use crate::digest::Digest;
+use crate::hash::digest::Digest;
 
 pub(super) fn md5(content: &[u8]) -> Digest {
     Digest::new(Md5::digest(content).into())

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::judge::Observation;
 use crate::hash::{Engine, Sha256Stream, Stream};
-use crate::identify::HEAD;
+use crate::locate::identify::HEAD;
 
 /// What is gathered of a file block by block.
 pub(super) struct View {

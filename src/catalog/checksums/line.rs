@@ -1,7 +1,7 @@
 //! One line of a checksum file.
 
-use crate::digest::Digest;
-use crate::escape;
+use crate::hash::digest::Digest;
+use crate::text::escape;
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use reqwest::Url;
 
 use crate::catalog::Archive;
 use crate::catalog::name::plain;
-use crate::digest::{Digest, Sha256};
-use crate::escape;
+use crate::hash::digest::{Digest, Sha256};
+use crate::text::escape;
 
 /// What can stand in a table, as its first line calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

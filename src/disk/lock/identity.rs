@@ -7,8 +7,8 @@ use rustix::io::Errno;
 use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::super::door;
-use crate::escape;
+use crate::disk::syscalls;
+use crate::text::escape;
 
 /// A process and the machine it runs on. What the system does not tell is `None`, and decides
 /// nothing.
@@ -69,7 +69,7 @@ impl Identity {
             space: space(),
             token,
         };
-        match door::pretended_host() {
+        match syscalls::pretended_host() {
             Some(host) => own.elsewhere(&host),
             None => own,
         }
@@ -134,7 +134,7 @@ impl fmt::Display for Identity {
 /// What tells this boot of the machine from every other; `None` where the system does not say, and
 /// then nothing that was not synced is to be believed.
 pub fn boot() -> Option<String> {
-    door::pretended_host().or_else(|| line("/proc/sys/kernel/random/boot_id"))
+    syscalls::pretended_host().or_else(|| line("/proc/sys/kernel/random/boot_id"))
 }
 
 fn line(path: &str) -> Option<String> {

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::{DiskError, File, Folder, crash_point};
 use crate::cancel::Cancel;
-use crate::escape;
+use crate::text::escape;
 use beat::Beat;
 pub use identity::boot;
 use owner::{Attempt, Post};

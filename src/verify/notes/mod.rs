@@ -23,7 +23,7 @@ use crate::disk::{self, DiskError, Folder, Stamp};
 use crate::event::{Event, Listener};
 use crate::hash::Chain;
 use crate::report::ArchiveReport;
-use crate::units;
+use crate::text::units;
 use crate::verdict::Verdict;
 
 /// Which notes are believed, and where else they may be kept.

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Archive, Catalog};
-use crate::digest::Sha256;
 use crate::disk::{self, DiskError, Folder, Kept, Stamp};
+use crate::hash::digest::Sha256;
 use crate::locate::{Damage, Flaw};
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;

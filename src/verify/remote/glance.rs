@@ -3,14 +3,14 @@
 
 use bytes::Bytes;
 
-use super::words::blank;
+use super::detail::blank;
+use super::stream::{Reader, Wish};
 use crate::catalog::Archive;
-use crate::digest::Digest;
 use crate::hash::Chain;
-use crate::identify::{self, HEAD, Kind};
+use crate::hash::digest::Digest;
+use crate::locate::identify::{self, HEAD, Kind};
 use crate::report::ArchiveReport;
 use crate::source::{Claim, Claimed, Opened, Scope};
-use crate::transfer::{Reader, Wish};
 use crate::verdict::Verdict;
 
 /// What a glance saw.

@@ -2,11 +2,11 @@
 
 use bytes::Bytes;
 
+use super::stream::{Reader, Wish};
 use crate::catalog::Archive;
-use crate::digest::Digest;
 use crate::hash::Engine;
+use crate::hash::digest::Digest;
 use crate::source::Opened;
-use crate::transfer::{Reader, Wish};
 use crate::verify::judge::Observation;
 use crate::verify::view::View;
 

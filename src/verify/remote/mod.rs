@@ -3,9 +3,10 @@
 //! Servers are read as a transfer reads them, with the same rules for trying again. A mirror that
 //! is a local folder is checked as any folder is.
 
+mod detail;
 mod glance;
 mod hashing;
-mod words;
+mod stream;
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -15,16 +16,18 @@ use std::time::Instant;
 
 use self::glance::Glance;
 use self::hashing::Hashing;
+use self::stream::{Errand, Reader};
 use super::targets::{Target, archive_in};
 use super::{Checker, check_all};
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
-use crate::identify::HEAD;
+use crate::locate::identify::HEAD;
+use crate::rate::Throttle;
 use crate::report::{ArchiveReport, Report};
+use crate::session::{Manners, Options};
 use crate::source::{ClientError, Source, SourceSpec};
-use crate::transfer::{self, Errand, Manners, Options, Reader, Throttle};
 
 /// Which mirrors to check, and how.
 #[derive(Debug, Clone)]
@@ -130,7 +133,7 @@ impl<'a> Check<'a> {
             }
             if let Err(error) = self.read_servers(options) {
                 for (index, place) in self.at_servers() {
-                    self.settle(index, words::unasked(place.archive, &error));
+                    self.settle(index, detail::unasked(place.archive, &error));
                 }
             }
             // A thread that ended early leaves its places without a report.
@@ -138,7 +141,7 @@ impl<'a> Check<'a> {
         });
         for (index, place) in self.places.iter().enumerate() {
             if self.reports[index].get().is_none() {
-                self.settle(index, words::interrupted(place.archive));
+                self.settle(index, detail::interrupted(place.archive));
             }
         }
     }
@@ -160,7 +163,7 @@ impl<'a> Check<'a> {
         let sha256 = self.request.sha256;
         let hashing = |archive| Hashing::new(self.engine, archive, sha256);
         let catalog = &self.request.catalog;
-        self.read_with(options, hashing, |archive, reader| words::read(archive, catalog, reader))
+        self.read_with(options, hashing, |archive, reader| detail::read(archive, catalog, reader))
     }
 
     /// Reads with such readers, and has from each what is said of its archive.
@@ -179,9 +182,9 @@ impl<'a> Check<'a> {
         };
         let errands = places.iter().map(errand).collect();
         let Self { mirrors, listener, cancel, .. } = *self;
-        transfer::read(errands, mirrors, options, listener, cancel, |number, done| {
+        stream::read(errands, mirrors, options, listener, cancel, |number, done| {
             let (index, Place { archive, .. }) = places[number];
-            self.settle(index, words::report(archive, &done, |reader| seen(archive, reader)));
+            self.settle(index, detail::report(archive, &done, |reader| seen(archive, reader)));
         })
     }
 
@@ -199,7 +202,7 @@ impl<'a> Check<'a> {
         let places = self.places.iter().enumerate().filter(|(_, place)| place.mirror == mirror);
         if let Err(error) = dir.metadata() {
             for (index, place) in places {
-                self.settle(index, words::no_folder(place.archive, dir, &error));
+                self.settle(index, detail::no_folder(place.archive, dir, &error));
             }
             return;
         }

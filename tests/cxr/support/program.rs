@@ -62,7 +62,7 @@ impl Cxr {
         self.env("CXR_TRIAL_DIE", format!("{point}:{number}"))
     }
 
-    /// The disk misbehaves by these rules, as `src/disk/trial.rs` has them.
+    /// The disk misbehaves by these rules, as `src/disk/fault_injection.rs` has them.
     pub fn disk(self, rules: &str) -> Self {
         self.env("CXR_TRIAL_DISK", rules)
     }

@@ -1,0 +1,111 @@
+//! What each command does, from its arguments to its exit status.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context;
+use cxr::catalog::cite::CITATION;
+use cxr::catalog::{Catalog, MAX_CHECKSUMS_BYTES};
+use cxr::disk::leftovers::{self, leftovers};
+use cxr::progress::Messages;
+use cxr::text::escape;
+use cxr::verdict::ExitStatus;
+use cxr::{disk, interchange, report};
+
+use super::background;
+use super::command_run::Watch;
+use super::failure::Failure;
+use super::protected_paths::Taken;
+use super::selftest_command;
+use crate::cli::{
+    self, Checksums, Command, Fetch, Format, Invocation, List, Settings, Verification, Verify,
+};
+
+/// Does what was asked for. `resume` is the command line that continues it after a signal.
+pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Failure> {
+    let Invocation { settings, command } = invocation;
+    match command {
+        Command::Fetch(command) => fetch(command, &settings, resume),
+        Command::Verify(command) => verify(command, &settings, resume),
+        Command::Selftest(command) => selftest_command::run(command, &settings, resume),
+        Command::List(command) => list(&command, &settings),
+        Command::Checksums(command) => checksums(command, &settings),
+        Command::Cite => print(|out| out.write_all(CITATION.as_bytes())),
+        Command::Completions { shell } => print(|out| {
+            let mut script = Vec::new();
+            let mut command = cli::shown(&cli::command());
+            clap_complete::generate(shell, &mut command, "cxr", &mut script);
+            out.write_all(&script)
+        }),
+        Command::Man => print(cli::manual),
+    }
+}
+
+fn fetch(fetch: Fetch, settings: &Settings, resume: &str) -> Result<ExitStatus, Failure> {
+    let outputs = fetch.outputs.clone();
+    Watch { command: "fetch", settings, outputs, resume }.run(
+        || fetch.request(catalog(settings)?).map_err(Failure::usage),
+        Taken::by_fetch,
+        |request, listener, cancel| Ok(cxr::fetch::fetch(&request, listener, cancel)?),
+    )
+}
+
+fn verify(verify: Verify, settings: &Settings, resume: &str) -> Result<ExitStatus, Failure> {
+    let (outputs, background) = (verify.outputs.clone(), verify.background);
+    Watch { command: "verify", settings, outputs, resume }.run(
+        || verify.request(catalog(settings)?).map_err(Failure::usage),
+        Taken::by_verification,
+        |request, listener, cancel| {
+            if background {
+                let given = background::give_way().map_err(anyhow::Error::msg);
+                given.context("--background is not granted")?;
+            }
+            Ok(match request {
+                Verification::Here(request) => cxr::verify::verify(&request, listener, cancel),
+                Verification::Mirrors(request) => {
+                    cxr::verify::verify_mirrors(&request, listener, cancel)?
+                }
+            })
+        },
+    )
+}
+
+fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus, Failure> {
+    let catalog = catalog(settings)?;
+    let (rows, leftovers) = (cxr::list::rows(&catalog, dir), leftovers(&catalog, dir));
+    let status = print(|out| match settings.format {
+        Format::Text => cxr::list::write_text(&rows, out),
+        Format::Json => cxr::list::write_document(&rows, &leftovers, out),
+    })?;
+    if let Some(words) = leftovers::words(&leftovers, dir) {
+        Messages::new(settings.verbosity).note(words);
+    }
+    Ok(status)
+}
+
+fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus, Failure> {
+    let resolved = checksums.resolve(&catalog(settings)?, settings.format);
+    let (catalog, form, sources) = resolved.map_err(Failure::usage)?;
+    let mut table = Vec::new();
+    interchange::write(&catalog, &sources, form, &mut table).map_err(Failure::usage)?;
+    // A program gets the names as they are; a terminal would obey what is in them.
+    if io::stdout().is_terminal() {
+        table = escape::lines(&String::from_utf8_lossy(&table)).into_owned().into_bytes();
+    }
+    print(|out| out.write_all(&table))
+}
+
+/// The built-in table, or the one in the file. Read only where it is needed: a bad table keeps
+/// nobody from citing.
+fn catalog(settings: &Settings) -> Result<Catalog, Failure> {
+    let Some(path) = &settings.checksums else { return Ok(Catalog::nih()) };
+    let shown = escape::path(path);
+    let bytes = disk::read_through(path, MAX_CHECKSUMS_BYTES)
+        .with_context(|| shown.clone())
+        .map_err(Failure::usage)?;
+    Catalog::from_checksums(&bytes).with_context(|| shown).map_err(Failure::usage)
+}
+
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitStatus, Failure> {
+    report::print(write).context("cannot write to standard output")?;
+    Ok(ExitStatus::Ok)
+}

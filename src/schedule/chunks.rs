@@ -1,0 +1,270 @@
+//! The bytes of one archive: which are done, which are in flight, which are free to take. Pure.
+
+use std::ops::Range;
+
+use crate::ranges::RangeSet;
+
+/// A flight is not halved if less than this would be left to each half.
+const HALF: u64 = 512 * 1024;
+
+/// Where an archive whose size nobody has told yet is taken to end.
+pub(crate) const UNKNOWN: u64 = u64::MAX;
+
+/// The bytes of one archive.
+#[derive(Debug)]
+pub(crate) struct Chunks {
+    size: Option<u64>,
+    chunk: u64,
+    done: RangeSet,
+    flights: Vec<Flight>,
+    /// The source sends whole files only: one flight at a time, as long as can be.
+    whole: bool,
+    /// The bytes are wanted in their order: one flight at a time.
+    in_order: bool,
+}
+
+#[derive(Debug)]
+struct Flight {
+    id: u64,
+    /// Where the bytes end that it has brought.
+    at: u64,
+    /// Where those end that it is writing: nobody else may take these.
+    writing: u64,
+    end: u64,
+}
+
+impl Flight {
+    const fn left(&self) -> u64 {
+        self.end.saturating_sub(self.writing)
+    }
+}
+
+impl Chunks {
+    /// An archive of which `done` is here already, to be taken in pieces of at most `chunk` bytes.
+    pub(crate) fn new(size: Option<u64>, chunk: u64, done: RangeSet) -> Self {
+        Self { size, chunk: chunk.max(1), done, flights: Vec::new(), whole: false, in_order: false }
+    }
+
+    /// The size of the archive in bytes, if known.
+    pub(crate) const fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// Bytes done.
+    pub(crate) fn total_done(&self) -> u64 {
+        self.done.total()
+    }
+
+    /// How many connections are at it.
+    pub(crate) fn flights(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// Whether every byte is done.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.size.is_some_and(|size| self.done.gap_after(0, size).is_none())
+    }
+
+    /// Says what the size is. Flights end there.
+    pub(crate) fn learn_size(&mut self, size: u64) {
+        self.size = Some(size);
+        for flight in &mut self.flights {
+            flight.end = flight.end.min(size);
+        }
+    }
+
+    /// From now on one flight at a time, and none is halved.
+    pub(crate) const fn take_whole(&mut self) {
+        self.whole = true;
+    }
+
+    /// From now on one flight at a time: the bytes are wanted in their order.
+    pub(crate) const fn take_in_order(&mut self) {
+        self.in_order = true;
+    }
+
+    /// Takes the next free bytes.
+    pub(crate) fn take(&mut self, id: u64) -> Option<Range<u64>> {
+        let alone = self.whole || self.in_order || self.size.is_none();
+        if alone && !self.flights.is_empty() {
+            return None;
+        }
+        let free = self.first_free(0)?;
+        let end =
+            if self.whole { free.end } else { free.end.min(free.start.saturating_add(self.chunk)) };
+        self.flights.push(Flight { id, at: free.start, writing: free.start, end });
+        Some(free.start..end)
+    }
+
+    fn first_free(&self, from: u64) -> Option<Range<u64>> {
+        let limit = self.size.unwrap_or(UNKNOWN);
+        let mut from = from;
+        loop {
+            let gap = self.done.gap_after(from, limit)?;
+            let covering = self.flights.iter().find(|f| f.at <= gap.start && gap.start < f.end);
+            if let Some(flight) = covering {
+                from = flight.end;
+                continue;
+            }
+            let next = self.flights.iter().map(|f| f.at).filter(|&at| at > gap.start).min();
+            return Some(gap.start..gap.end.min(next.unwrap_or(limit)));
+        }
+    }
+
+    /// The largest flight, and the bytes that are left of it, if it may be halved.
+    pub(crate) fn largest_flight(&self) -> Option<(u64, u64)> {
+        let alone = self.whole || self.in_order || self.size.is_none();
+        let flight = self.flights.iter().filter(|_| !alone).max_by_key(|flight| flight.left())?;
+        (flight.left() >= 2 * HALF).then(|| (flight.id, flight.left()))
+    }
+
+    /// Takes the second half of the largest flight.
+    pub(crate) fn halve(&mut self, id: u64) -> Option<Range<u64>> {
+        let (largest, _) = self.largest_flight()?;
+        let flight = self.flights.iter_mut().find(|flight| flight.id == largest)?;
+        let middle = flight.writing + flight.left() / 2;
+        let half = middle..flight.end;
+        flight.end = middle;
+        self.flights.push(Flight { id, at: half.start, writing: half.start, end: half.end });
+        Some(half)
+    }
+
+    /// Lets a flight run on to the end of the free bytes, as the source sends all of them anyway.
+    /// Others give way, unless one is nearer to the beginning: then it is `None`.
+    pub(crate) fn extend(&mut self, id: u64) -> Option<u64> {
+        let limit = self.size.unwrap_or(UNKNOWN);
+        let first = self.flights.iter().min_by_key(|flight| flight.at)?.id;
+        if first != id {
+            return None;
+        }
+        self.flights.retain(|flight| flight.id == id);
+        let flight = self.flights.first_mut()?;
+        flight.end = self.done.gap_after(flight.at, limit).map_or(flight.at, |gap| gap.end);
+        Some(flight.end)
+    }
+
+    /// A flight is about to write so many bytes. Gives how many of them are its own: others may
+    /// have taken the rest.
+    pub(crate) fn claim(&mut self, id: u64, bytes: u64) -> Option<u64> {
+        let flight = self.flights.iter_mut().find(|f| f.id == id)?;
+        flight.writing = flight.at.saturating_add(bytes).min(flight.end);
+        Some(flight.writing.saturating_sub(flight.at))
+    }
+
+    /// What a flight claimed is written. Gives what it may still bring.
+    pub(crate) fn advance(&mut self, id: u64) -> Option<Range<u64>> {
+        let flight = self.flights.iter_mut().find(|f| f.id == id)?;
+        self.done.insert(flight.at..flight.writing);
+        flight.at = flight.writing.max(flight.at);
+        Some(flight.at..flight.end)
+    }
+
+    /// The connection is no longer at it; what it did not bring is free again.
+    pub(crate) fn land(&mut self, id: u64) {
+        self.flights.retain(|f| f.id != id);
+    }
+
+    /// These bytes are not done any more.
+    pub(crate) fn lose(&mut self, range: Range<u64>) {
+        self.done.remove(range);
+    }
+
+    /// No more than this is done any more, nothing in flight counts; the size is what it was at
+    /// first.
+    pub(crate) fn reset(&mut self, size: Option<u64>, done: RangeSet) {
+        self.size = size;
+        self.done = done;
+        self.flights.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn bring(chunks: &mut Chunks, id: u64, bytes: u64) -> Option<Range<u64>> {
+        chunks.claim(id, bytes)?;
+        chunks.advance(id)
+    }
+
+    #[test]
+    fn chunks_are_taken_in_order_around_what_is_done() {
+        let done = RangeSet::from_iter([0..5, 20..25]);
+        let mut chunks = Chunks::new(Some(32), 10, done);
+        assert_eq!(chunks.take(1), Some(5..15));
+        assert_eq!(chunks.take(2), Some(15..20));
+        assert_eq!(chunks.take(3), Some(25..32));
+        assert_eq!(chunks.take(4), None);
+        assert_eq!(bring(&mut chunks, 1, 4), Some(9..15));
+        chunks.land(1);
+        assert_eq!(chunks.take(5), Some(9..15));
+        for (id, bytes) in [(5, 6), (2, 5), (3, 7)] {
+            bring(&mut chunks, id, bytes);
+            chunks.land(id);
+        }
+        assert!(chunks.is_complete());
+    }
+
+    #[test]
+    fn the_largest_flight_is_halved_and_keeps_to_its_half() {
+        let mut chunks = Chunks::new(Some(8 * MIB), 8 * MIB, RangeSet::new());
+        chunks.take(1);
+        bring(&mut chunks, 1, 2 * MIB);
+        assert_eq!(chunks.halve(2), Some(5 * MIB..8 * MIB));
+        assert_eq!(bring(&mut chunks, 1, 9 * MIB), Some(5 * MIB..5 * MIB));
+        assert_eq!(chunks.total_done(), 5 * MIB);
+        assert_eq!(chunks.halve(3), Some(5 * MIB + 3 * MIB / 2..8 * MIB));
+        bring(&mut chunks, 3, 3 * MIB / 2);
+        chunks.land(3);
+        bring(&mut chunks, 2, MIB);
+        assert_eq!(chunks.halve(4), None);
+    }
+
+    #[test]
+    fn bytes_that_are_wanted_in_their_order_are_one_flight_at_a_time() {
+        let mut chunks = Chunks::new(Some(8 * MIB), u64::MAX, RangeSet::new());
+        chunks.take_in_order();
+        assert_eq!(chunks.take(1), Some(0..8 * MIB));
+        assert_eq!((chunks.take(2), chunks.halve(2)), (None, None));
+        bring(&mut chunks, 1, 3 * MIB);
+        chunks.land(1);
+        assert_eq!(chunks.take(2), Some(3 * MIB..8 * MIB));
+        let mut chunks = Chunks::new(None, u64::MAX, RangeSet::new());
+        assert_eq!(chunks.take(1), Some(0..UNKNOWN));
+    }
+
+    #[test]
+    fn an_unknown_size_or_a_source_without_ranges_is_one_flight_at_a_time() {
+        let mut chunks = Chunks::new(None, 10, RangeSet::new());
+        assert_eq!(chunks.take(1), Some(0..10));
+        assert_eq!(chunks.take(2), None);
+        chunks.take_whole();
+        assert_eq!(chunks.extend(1), Some(UNKNOWN));
+        bring(&mut chunks, 1, 25);
+        chunks.learn_size(25);
+        chunks.land(1);
+        assert!(chunks.is_complete());
+    }
+
+    #[test]
+    fn the_flight_nearest_to_the_beginning_takes_all_where_there_are_no_ranges() {
+        let mut chunks = Chunks::new(Some(30), 10, RangeSet::new());
+        for id in 1..=3 {
+            chunks.take(id);
+        }
+        chunks.take_whole();
+        assert_eq!(chunks.extend(2), None);
+        assert_eq!(chunks.extend(1), Some(30));
+        assert_eq!(bring(&mut chunks, 2, 5), None);
+        assert_eq!(bring(&mut chunks, 1, 30), Some(30..30));
+        assert!(chunks.is_complete());
+    }
+
+    #[test]
+    fn an_empty_archive_is_complete_at_once() {
+        assert!(Chunks::new(Some(0), 10, RangeSet::new()).is_complete());
+        assert!(!Chunks::new(None, 10, RangeSet::new()).is_complete());
+    }
+}

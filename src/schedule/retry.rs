@@ -1,0 +1,97 @@
+//! When to try again. Pure: it says how long to wait and never waits itself.
+
+use std::time::Duration;
+
+/// The longest wait that a server may ask for; one that asks for more is given up for this run.
+pub(crate) const PATIENCE: Duration = Duration::from_hours(1);
+
+/// The longest wait that this side imposes by itself.
+const CAP: Duration = Duration::from_secs(30);
+
+/// How often, and how far apart.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Policy {
+    /// Attempts in a row without a new byte before a source is given up.
+    pub attempts: u32,
+    /// The wait after the first of them, before jitter; it doubles from one to the next.
+    pub base: Duration,
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Again after so long.
+    Again(Duration),
+    /// No more from this source.
+    GiveUp,
+}
+
+/// What follows a failed lease, for the listener and for the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Reaction {
+    /// The source will be asked again for this archive after so long.
+    Again(Duration),
+    /// The source is given up for this archive: why, in words.
+    GivenUp(String),
+    /// The archive is no longer of interest.
+    Moot,
+}
+
+impl Policy {
+    /// What follows the `failures`-th attempt in a row (from 1) without a new byte. `retry_after`
+    /// is what the server asked for, and `jitter` a random number from 0 to 1: without it,
+    /// connections that failed together would come back together.
+    pub(crate) fn decide(
+        &self,
+        failures: u32,
+        retry_after: Option<Duration>,
+        jitter: f64,
+    ) -> Decision {
+        if failures >= self.attempts.max(1) {
+            return Decision::GiveUp;
+        }
+        match retry_after {
+            Some(asked) if asked > PATIENCE => Decision::GiveUp,
+            Some(asked) => Decision::Again(asked.max(self.backoff(failures, jitter))),
+            None => Decision::Again(self.backoff(failures, jitter)),
+        }
+    }
+
+    /// Half of the doubled base, and up to as much again by chance.
+    pub(crate) fn backoff(&self, failures: u32, jitter: f64) -> Duration {
+        let doubled = self.base.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(CAP);
+        doubled.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: Policy = Policy { attempts: 8, base: Duration::from_secs(1) };
+
+    #[test]
+    fn waits_double_up_to_a_cap_and_then_it_is_given_up() {
+        let waits: Vec<_> = (1..=8).map(|failures| POLICY.decide(failures, None, 1.0)).collect();
+        let mut expected: Vec<_> =
+            [1, 2, 4, 8, 16, 30, 30].map(|s| Decision::Again(Duration::from_secs(s))).to_vec();
+        expected.push(Decision::GiveUp);
+        assert_eq!(waits, expected);
+        assert_eq!(POLICY.backoff(1, 0.0), Duration::from_millis(500));
+        assert_eq!(POLICY.backoff(u32::MAX, 1.0), CAP);
+    }
+
+    #[test]
+    fn the_server_decides_the_wait_within_patience() {
+        assert_eq!(
+            POLICY.decide(1, Some(Duration::from_secs(7)), 1.0),
+            Decision::Again(Duration::from_secs(7))
+        );
+        assert_eq!(
+            POLICY.decide(1, Some(Duration::from_secs(0)), 1.0),
+            Decision::Again(Duration::from_secs(1))
+        );
+        assert_eq!(POLICY.decide(1, Some(Duration::from_hours(24)), 1.0), Decision::GiveUp);
+        assert_eq!(POLICY.decide(8, Some(Duration::from_secs(7)), 1.0), Decision::GiveUp);
+    }
+}

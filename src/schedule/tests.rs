@@ -1,0 +1,258 @@
+//! The schedule by itself, without a clock and without a byte.
+
+use super::retry::Reaction;
+use super::*;
+use crate::ranges::RangeSet;
+use crate::source::Fault;
+
+const MIB: u64 = 1 << 20;
+const PATIENCE: Duration = Duration::from_secs(10);
+const POLICY: Policy = Policy { attempts: 3, base: Duration::from_secs(1) };
+
+fn work(next: Next) -> Lease {
+    match next {
+        Next::Work(lease) => lease,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn hand(schedule: &mut Schedule) {
+    let archive = schedule.keep().unwrap();
+    schedule.take_in_hand(archive);
+}
+
+fn schedule(sources: usize, jobs: usize, sizes: &[u64]) -> Schedule {
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, Some(PATIENCE));
+    for &size in sizes {
+        schedule.add(Some(size), RangeSet::new());
+    }
+    schedule.close();
+    for _ in 0..jobs {
+        hand(&mut schedule);
+    }
+    schedule
+}
+
+#[test]
+fn an_archive_that_is_being_opened_gets_the_next_connection() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 1, &[8 * MIB, 8 * MIB]);
+    assert_eq!(work(schedule.next(now)).archive, 0);
+    let second = schedule.keep().unwrap();
+    assert_eq!(schedule.next(now), Next::Wait(None));
+    schedule.take_in_hand(second);
+    assert_eq!(work(schedule.next(now)).archive, 1);
+}
+
+#[test]
+fn connections_spread_over_the_archives_in_hand_and_then_help() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 2, &[8 * MIB, 8 * MIB, 8 * MIB]);
+    let leases: Vec<_> = (0..4).map(|_| work(schedule.next(now))).collect();
+    let places: Vec<_> =
+        leases.iter().map(|lease| (lease.archive, lease.range.start / MIB)).collect();
+    assert_eq!(places, [(0, 0), (1, 0), (0, 4), (1, 4)]);
+    let half = work(schedule.next(now));
+    assert_eq!(half.range.end - half.range.start, 2 * MIB);
+    schedule.settle(0);
+    hand(&mut schedule);
+    assert_eq!(schedule.keep(), Err(true));
+    assert_eq!(work(schedule.next(now)).archive, 2);
+}
+
+/// The other connection would have to ask first, and of the old answer more would come than is
+/// wanted.
+#[test]
+fn what_will_be_here_in_a_moment_is_not_halved() {
+    let begun = Instant::now();
+    let mut schedule = schedule(1, 1, &[4 * MIB]);
+    let lease = work(schedule.next(begun));
+    schedule.claim(&lease, MIB);
+    let soon = begun + Duration::from_millis(60);
+    schedule.advance(&lease, soon);
+    assert_eq!(schedule.next(soon), Next::Wait(None));
+    // It came to a halt: three mebibytes would take 0.21 s at what is its speed by now.
+    let later = begun + Duration::from_millis(70);
+    assert_eq!(work(schedule.next(later)).range, 5 * MIB / 2..4 * MIB);
+}
+
+#[test]
+fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any() {
+    let now = Instant::now();
+    let mut schedule = schedule(2, 1, &[MIB]);
+    let missing = Fault::Status { code: 404, retry_after: None };
+    for source in 0..2 {
+        let lease = work(schedule.next(now));
+        assert_eq!(lease.source, source);
+        let reaction = schedule.fail(&lease, false, &missing, now, 0.0);
+        assert_eq!(reaction, Reaction::GivenUp("answered 404 Not Found".to_owned()));
+    }
+    assert_eq!(schedule.next(now), Next::Stranded(0));
+    assert_eq!(schedule.answers(0)[1].1, "answered 404 Not Found");
+    schedule.settle(0);
+    assert_eq!(schedule.next(now), Next::Done);
+}
+
+#[test]
+fn attempts_count_only_while_no_new_byte_comes() {
+    let mut now = Instant::now();
+    let mut schedule = schedule(1, 1, &[MIB]);
+    let broken = Fault::Broken("reset".to_owned());
+    for _ in 0..10 {
+        let lease = work(schedule.next(now));
+        schedule.delivers(&lease);
+        schedule.claim(&lease, 10);
+        schedule.advance(&lease, now);
+        let reaction = schedule.fail(&lease, true, &broken, now, 0.0);
+        assert_eq!(reaction, Reaction::Again(Duration::from_millis(500)));
+        assert_eq!(schedule.next(now), Next::Wait(Some(now + Duration::from_millis(500))));
+        now += Duration::from_secs(1);
+    }
+    // The failure that ended the last of those was the first in its row.
+    for last in [false, true] {
+        let lease = work(schedule.next(now));
+        let reaction = schedule.fail(&lease, false, &broken, now, 0.0);
+        assert_eq!(matches!(reaction, Reaction::GivenUp(_)), last);
+        now += Duration::from_secs(61);
+    }
+    assert_eq!(schedule.next(now), Next::Stranded(0));
+}
+
+#[test]
+fn all_connections_wait_when_a_source_asks() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 2, &[MIB, MIB]);
+    let lease = work(schedule.next(now));
+    let seven = Duration::from_secs(7);
+    let busy = Fault::Status { code: 429, retry_after: Some(seven) };
+    assert_eq!(schedule.fail(&lease, false, &busy, now, 0.0), Reaction::Again(seven));
+    assert_eq!(schedule.next(now), Next::Wait(Some(now + seven)));
+    assert!(matches!(schedule.next(now + seven), Next::Work(_)));
+}
+
+#[test]
+fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot() {
+    let now = Instant::now();
+    let mut schedule = schedule(2, 1, &[MIB]);
+    let old = work(schedule.next(now));
+    schedule.begin_again(0, 1, RangeSet::new());
+    assert_eq!(schedule.claim(&old, 10), None);
+    let broken = Fault::Broken("reset".to_owned());
+    assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), Reaction::Moot);
+    let lease = work(schedule.next(now));
+    assert_eq!((lease.source, lease.fresh, lease.range), (1, true, 0..MIB));
+}
+
+#[test]
+fn a_source_found_dead_has_one_attempt_at_the_next_archive_if_there_is_another() {
+    let mut now = Instant::now();
+    let mut schedule = schedule(2, 1, &[MIB, MIB]);
+    let dead = Fault::NoConnection("refused".to_owned());
+    for _ in 0..3 {
+        let lease = work(schedule.next(now));
+        assert_eq!(lease.source, 0);
+        schedule.fail(&lease, false, &dead, now, 0.0);
+        // The other source is busy until the first has had all its attempts.
+        schedule.gates[1].pause(now + Duration::from_mins(1));
+        now += Duration::from_secs(30);
+    }
+    assert!(!schedule.is_open(0, 0));
+    schedule.settle(0);
+    hand(&mut schedule);
+    let lease = work(schedule.next(now));
+    assert_eq!((lease.archive, lease.source), (1, 0));
+    let reaction = schedule.fail(&lease, false, &dead, now, 0.0);
+    assert!(matches!(reaction, Reaction::GivenUp(_)), "{reaction:?}");
+}
+
+#[test]
+fn another_tag_in_mid_download_is_remembered_until_the_next_round() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 1, &[8 * MIB]);
+    let leases = [work(schedule.next(now)), work(schedule.next(now))];
+    let changed = |schedule: &Schedule| schedule.changed_at(0).next();
+    schedule.saw_tag(&leases[0], "\"a\"");
+    schedule.saw_tag(&leases[1], "\"a\"");
+    assert_eq!(changed(&schedule), None);
+    schedule.saw_tag(&leases[1], "\"b\"");
+    assert_eq!(changed(&schedule), Some(0));
+    schedule.begin_again(0, 0, RangeSet::new());
+    assert_eq!(changed(&schedule), None);
+}
+
+#[test]
+fn after_a_mix_up_caches_are_passed_by() {
+    let now = Instant::now();
+    let mut schedule = schedule(1, 1, &[MIB]);
+    let lease = work(schedule.next(now));
+    assert!(!lease.fresh);
+    schedule.fail(&lease, false, &Fault::Protocol("206 to another range".to_owned()), now, 0.0);
+    assert!(work(schedule.next(now + Duration::from_mins(1))).fresh);
+}
+
+/// Bytes `MIB..2 * MIB` of an archive that is all here are to come anew, not from source 0 if
+/// another one can.
+fn losing(sources: usize) -> Schedule {
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, Some(PATIENCE));
+    schedule.add(Some(4 * MIB), RangeSet::from_iter([0..4 * MIB; 1]));
+    hand(&mut schedule);
+    schedule.lose(0, MIB..2 * MIB, vec![0]);
+    schedule
+}
+
+#[test]
+fn lost_bytes_are_asked_past_caches_of_a_source_that_did_not_give_them() {
+    let now = Instant::now();
+    let mut schedule = losing(3);
+    let lease = work(schedule.next(now));
+    assert_eq!((lease.source, lease.range.clone(), lease.fresh), (1, MIB..2 * MIB, true));
+    let missing = Fault::Status { code: 404, retry_after: None };
+    schedule.fail(&lease, false, &missing, now, 0.0);
+    let lease = work(schedule.next(now));
+    assert_eq!(lease.source, 2);
+    schedule.fail(&lease, false, &missing, now, 0.0);
+    // Nobody else is left.
+    assert!(!schedule.has_ranges_beside(0, &[0]));
+    assert_eq!(work(schedule.next(now)).source, 0);
+}
+
+#[test]
+fn lost_bytes_are_not_taken_from_a_source_that_sends_whole_files() {
+    let now = Instant::now();
+    let mut schedule = losing(2);
+    for source in [1, 0] {
+        assert!(schedule.has_ranges(0));
+        let lease = work(schedule.next(now));
+        assert_eq!(lease.source, source);
+        assert_eq!(schedule.whole(&lease), None);
+        let reaction = schedule.fail(&lease, false, &Fault::NoRanges, now, 0.0);
+        assert_eq!(reaction, Reaction::Again(Duration::ZERO));
+    }
+    assert_eq!(schedule.next(now), Next::Stranded(0));
+    assert!(!schedule.has_ranges(0));
+    // For a whole archive it is good enough.
+    schedule.begin_again(0, 1, RangeSet::new());
+    let lease = work(schedule.next(now));
+    assert_eq!((lease.source, schedule.whole(&lease)), (1, Some(4 * MIB)));
+}
+
+#[test]
+fn a_slow_lease_ends_where_it_is_and_the_rest_comes_from_elsewhere() {
+    let now = Instant::now();
+    let mut schedule = schedule(2, 1, &[4 * MIB]);
+    let slow = work(schedule.next(now));
+    let bring = |schedule: &mut Schedule, lease: &Lease, bytes, now| {
+        schedule.claim(lease, bytes);
+        schedule.advance(lease, now).unwrap()
+    };
+    assert_eq!(bring(&mut schedule, &slow, 1000, now + PATIENCE / 2), 1000..4 * MIB);
+    let now = now + PATIENCE;
+    assert_eq!(bring(&mut schedule, &slow, 1000, now), 2000..2000);
+    schedule.finish(&slow, true, now);
+    let fast = work(schedule.next(now));
+    assert_eq!((fast.source, fast.range.clone()), (1, 2000..4 * MIB));
+    // What it brings is not counted twice, and nobody goes back.
+    let later = now + 2 * PATIENCE;
+    assert_eq!(bring(&mut schedule, &fast, 2 * MIB, later), 2000 + 2 * MIB..4 * MIB);
+    assert_eq!(schedule.chunks(0).total_done(), 2000 + 2 * MIB);
+}

@@ -1,0 +1,119 @@
+//! A keeper: a thread that takes one archive in hand and stays with it to its outcome.
+
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, RwLock};
+use std::time::Instant;
+
+use super::attempts::{Remains, Rounds};
+use super::hash_cursor::{End, Front};
+use super::journal::Recovered;
+use super::part::Part;
+use super::{Ending, Job, Outcome, Plan, Transfer};
+use crate::catalog::Archive;
+use crate::disk::DiskError;
+use crate::event::{Activity, Event};
+use crate::lock;
+
+/// One of the keepers.
+pub(super) struct Keeper<'a, T> {
+    transfer: &'a Transfer<'a>,
+    outcomes: Sender<T>,
+}
+
+impl<'a, T: From<Outcome>> Keeper<'a, T> {
+    pub(super) const fn new(transfer: &'a Transfer<'a>, outcomes: Sender<T>) -> Self {
+        Self { transfer, outcomes }
+    }
+
+    /// Works until no archive is left or the run is being ended.
+    pub(super) fn run(&self) {
+        while let Some(archive) = self.next() {
+            let plan = lock(&self.transfer.plans)[archive].clone();
+            let outcome = self.keep(archive, plan);
+            // The receiver lives as long as it expects outcomes.
+            let _ = self.outcomes.send(outcome.into());
+        }
+    }
+
+    /// Waits for an archive that nobody keeps; `None` at the end. A run that is being ended may
+    /// still add some, which get their outcomes too.
+    fn next(&self) -> Option<usize> {
+        let mut schedule = lock(&self.transfer.schedule);
+        loop {
+            match schedule.keep() {
+                Ok(archive) => return Some(archive),
+                Err(closed) if closed => return None,
+                Err(_) => schedule = self.transfer.wait(schedule, None),
+            }
+        }
+    }
+
+    fn keep(&self, archive: usize, plan: Plan) -> Outcome {
+        let begun = Instant::now();
+        let Plan { index, archive: wanted, kept, wrong } = plan;
+        let mut outcome = Outcome::stopped(index, &wanted, &kept, self.transfer.stopped());
+        if self.transfer.is_over() {
+            lock(&self.transfer.schedule).settle(archive);
+            return outcome;
+        }
+        let reused = kept.written.clone();
+        match self.take_in_hand(archive, wanted, kept) {
+            Ok(job) => {
+                let mut rounds = Rounds::new(self.transfer, archive, &job, reused);
+                outcome.ending = rounds.run(wrong);
+                self.conclude(archive, &job, rounds.remains(), &mut outcome);
+            }
+            Err(error) => {
+                lock(&self.transfer.schedule).settle(archive);
+                self.transfer.changed.notify_all();
+                (outcome.here, outcome.reused) = (0, 0);
+                outcome.ending = Ending::Error(error);
+            }
+        }
+        outcome.time = begun.elapsed();
+        outcome
+    }
+
+    /// Opens the part, and lets connections take leases of the archive.
+    fn take_in_hand(
+        &self,
+        archive: usize,
+        wanted: Archive,
+        kept: Recovered,
+    ) -> Result<Arc<Job>, DiskError> {
+        let (size, done) = (wanted.size.or(kept.whole_size()), kept.written.total());
+        let (name, activity) = (&wanted.name, Activity::Fetch);
+        self.transfer.listener.on(Event::Begun { archive: name, source: None, activity, size });
+        self.transfer.listener.on(Event::Position { archive: name, source: None, done });
+        let front = Front::new(self.transfer.engine, size, kept.written.clone());
+        let part = RwLock::new(Part::open(self.transfer.folder, &wanted, kept)?);
+        let job = Arc::new(Job::new(wanted, front, part));
+        lock(&self.transfer.jobs)[archive] = Some(Arc::clone(&job));
+        if self.transfer.is_over() {
+            // The word may have gone round before this job could hear it.
+            job.front.stop(End::Cancelled);
+        }
+        lock(&self.transfer.schedule).take_in_hand(archive);
+        self.transfer.changed.notify_all();
+        Ok(job)
+    }
+
+    fn conclude(&self, archive: usize, job: &Job, remains: Remains, outcome: &mut Outcome) {
+        let mut schedule = lock(&self.transfer.schedule);
+        schedule.settle(archive);
+        outcome.size = schedule.chunks(archive).size();
+        outcome.here = schedule.chunks(archive).total_done();
+        drop(schedule);
+        let believed = job.part().believed().unwrap_or(outcome.here);
+        outcome.here = outcome.here.min(believed);
+        lock(&self.transfer.jobs)[archive] = None;
+        self.transfer.changed.notify_all();
+        outcome.downloaded = job.downloaded.load(Ordering::Relaxed);
+        outcome.attempts = job.attempts.load(Ordering::Relaxed);
+        outcome.sources = job.part().sources();
+        outcome.reused = remains.reused.min(outcome.here);
+        outcome.mending = remains.mending;
+        outcome.returned = remains.returned;
+    }
+}

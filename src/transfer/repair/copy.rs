@@ -1,0 +1,116 @@
+//! How a part is read back, also from a disk that does not give all of it back.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::disk::{self, DiskError, File, crash_point};
+use crate::transfer::part::Part;
+
+/// A page of memory, which is what a system reads at least.
+const PAGE: u64 = 4096;
+
+/// What cannot be read is looked for up to the next multiple of this.
+const MARGIN: u64 = 64 * 1024;
+
+/// Bytes copied at a time.
+const COPIED: usize = 1 << 20;
+
+impl Part {
+    /// Reads up to `length` bytes at an offset: as far as they can be read.
+    ///
+    /// # Errors
+    ///
+    /// A disk that does not give back the page at the offset; a part that someone has cut short.
+    pub(crate) fn read(&self, offset: u64, length: usize) -> Result<Bytes, DiskError> {
+        let mut block = BytesMut::zeroed(length);
+        let mut end = offset + length as u64;
+        loop {
+            let wanted = usize::try_from(end - offset).unwrap_or(length).min(length);
+            let read = match self.file.read_at(&mut block[..wanted], offset) {
+                Ok(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                other => other,
+            };
+            match read.map_err(DiskError::new(&self.path, "read")) {
+                Ok(read) => {
+                    block.truncate(read);
+                    return Ok(block.freeze());
+                }
+                // What comes before the bad page may be had without it.
+                Err(error) if error.is_unreadable() && end > next_page(offset) => {
+                    end = next_page(offset + (end - offset) / 2 - 1).min(end - 1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The bytes from this offset on that cannot be read, if those at the offset cannot: as far as
+    /// they are looked for. In whole pages, since a part of one cannot be written over without
+    /// reading the rest.
+    pub(crate) fn unreadable(&self, offset: u64) -> Range<u64> {
+        let start = offset / MARGIN * MARGIN;
+        let mut end = next_page(offset);
+        while end < start + MARGIN && self.file.read_at(&mut [0], end).is_err() {
+            end += PAGE;
+        }
+        start..end
+    }
+
+    /// Copies the part to a path, as long as it is. What cannot be read is a hole there.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says; there is nothing at the path then.
+    pub(crate) fn copy_to(&self, path: &Path) -> Result<(), DiskError> {
+        let metadata = self.file.metadata().map_err(DiskError::new(&self.path, "looked at"))?;
+        let beside = salvage(path);
+        copy(self, metadata.len(), &beside)?;
+        disk::rename(&beside, path)?;
+        disk::sync_folder(disk::parent(path))?;
+        crash_point("old-file-kept");
+        Ok(())
+    }
+
+    /// Copies the first bytes to where [`Part::begin_again`] finds them.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the disk says.
+    pub(crate) fn salvage(&self, length: u64) -> Result<(), DiskError> {
+        copy(self, length, &salvage(&self.path))
+    }
+}
+
+/// Where the page ends in which this byte lies.
+const fn next_page(offset: u64) -> u64 {
+    (offset / PAGE + 1) * PAGE
+}
+
+/// Where a copy lies that is not whole yet.
+pub(crate) fn salvage(path: &Path) -> PathBuf {
+    path.with_added_extension("new")
+}
+
+/// Copies so many bytes of a part. What cannot be read is a hole in the copy.
+fn copy(part: &Part, length: u64, to: &Path) -> Result<(), DiskError> {
+    disk::remove(to)?;
+    let copy = File::in_place(to)?;
+    copy.resize(length)?;
+    let mut at = 0;
+    while at < length {
+        let wanted = usize::try_from(length - at).unwrap_or(COPIED).min(COPIED);
+        match part.read(at, wanted) {
+            Ok(block) => {
+                let end = at + block.len() as u64;
+                copy.write_at(at, &[block])?;
+                at = end;
+            }
+            Err(error) if error.is_unreadable() => at = next_page(at),
+            Err(error) => return Err(error),
+        }
+    }
+    copy.sync_all()
+}

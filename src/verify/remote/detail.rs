@@ -1,0 +1,111 @@
+//! From what a mirror gave to its report. Pure.
+
+use std::io;
+use std::path::Path;
+
+use super::hashing::Hashing;
+use super::stream::{Done, ReadEnding};
+use crate::catalog::{Archive, Catalog};
+use crate::report::ArchiveReport;
+use crate::source::{ClientError, Fault};
+use crate::text::escape;
+use crate::verdict::Verdict;
+use crate::verify::judge::judge;
+use crate::verify::names::Named;
+
+/// What is said of an archive that was asked for; `seen` says it where its reader has seen enough.
+pub(super) fn report<R>(
+    archive: &Archive,
+    done: &Done<R>,
+    seen: impl FnOnce(&R) -> ArchiveReport,
+) -> ArchiveReport {
+    let report = match &done.ending {
+        ReadEnding::Read => seen(&done.reader),
+        ReadEnding::GivenUp(fault, why) => given_up(archive, fault, why),
+        ReadEnding::Cancelled => interrupted(archive),
+    };
+    ArchiveReport {
+        bytes_downloaded: done.received,
+        attempts: done.attempts,
+        seconds: done.time.as_secs_f64(),
+        ..report
+    }
+}
+
+/// A report that knows what is published of the archive.
+pub(super) fn blank(archive: &Archive, verdict: Verdict) -> ArchiveReport {
+    ArchiveReport {
+        expected_md5: Some(archive.md5),
+        expected_sha256: archive.sha256,
+        expected_size: archive.size,
+        next: next(verdict).map(str::to_owned),
+        ..ArchiveReport::new(archive.name.clone(), verdict)
+    }
+}
+
+const fn next(verdict: Verdict) -> Option<&'static str> {
+    match verdict {
+        Verdict::Ok | Verdict::Present => None,
+        Verdict::Missing => Some("put it there, and check again"),
+        Verdict::Incomplete | Verdict::Corrupt | Verdict::Foreign => {
+            Some("put the right one in its place there, and check again")
+        }
+        Verdict::Unreachable => Some("try again later"),
+        Verdict::Error => Some("check again"),
+    }
+}
+
+/// What is said of an archive that was read.
+pub(super) fn read(archive: &Archive, catalog: &Catalog, reader: &Hashing<'_>) -> ArchiveReport {
+    let Some(seen) = &reader.seen else { return interrupted(archive) };
+    let judgement = judge(Path::new(&archive.name), Named::Exactly(archive), catalog, seen);
+    let before = reader.patchwork.map(|digest| {
+        format!("read again, for a first reading with interruptions had the MD5 {digest}")
+    });
+    let detail: Vec<String> = [judgement.detail, before].into_iter().flatten().collect();
+    ArchiveReport {
+        actual_md5: Some(seen.digest),
+        actual_sha256: seen.sha256,
+        actual_size: Some(seen.size),
+        detail: Some(detail.join("; ")).filter(|detail| !detail.is_empty()),
+        ..blank(archive, judgement.verdict)
+    }
+}
+
+/// The mirror was given up for the archive.
+fn given_up(archive: &Archive, fault: &Fault, why: &str) -> ArchiveReport {
+    let (verdict, size) = match *fault {
+        Fault::Status { code: 404 | 410, .. } => (Verdict::Missing, None),
+        Fault::WrongSize { offered, expected } if offered < expected => {
+            (Verdict::Incomplete, Some(offered))
+        }
+        Fault::WrongSize { offered, .. } => (Verdict::Corrupt, Some(offered)),
+        Fault::TooLong { .. } => (Verdict::Corrupt, None),
+        Fault::Foreign(_) => (Verdict::Foreign, None),
+        _ => (Verdict::Unreachable, None),
+    };
+    ArchiveReport { actual_size: size, detail: Some(why.to_owned()), ..blank(archive, verdict) }
+}
+
+/// This machine could not ask for it.
+pub(super) fn unasked(archive: &Archive, error: &ClientError) -> ArchiveReport {
+    ArchiveReport {
+        detail: Some(error.to_string()),
+        next: Some("see to that, or ask for fewer with -j, and check again".to_owned()),
+        ..blank(archive, Verdict::Error)
+    }
+}
+
+/// There is no such folder, or it cannot be looked into.
+pub(super) fn no_folder(archive: &Archive, dir: &Path, error: &io::Error) -> ArchiveReport {
+    ArchiveReport {
+        detail: Some(format!("{} cannot be opened: {error}", escape::path(dir))),
+        next: Some("see whether the name is right, and whether it is mounted".to_owned()),
+        ..blank(archive, Verdict::Error)
+    }
+}
+
+/// The run ended before all of it was read.
+pub(super) fn interrupted(archive: &Archive) -> ArchiveReport {
+    ArchiveReport { detail: Some("interrupted".to_owned()), ..blank(archive, Verdict::Error) }
+}
