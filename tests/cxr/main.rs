@@ -14,43 +14,43 @@ mod support;
 // The support's own behaviour: a server that lies about lying proves nothing.
 mod harness;
 
-mod amiss;
-mod causes;
 mod checksums;
 mod content;
 #[cfg(debug_assertions)]
 mod crash;
-mod damages;
+mod damage_kinds;
+mod damage_walker;
 mod disk;
 mod environment;
 mod escapes;
 mod events;
 mod examples;
+mod existing_files;
 mod fail_fast;
-mod faults;
 #[cfg(debug_assertions)]
-mod faulty;
+mod failing_disk;
+mod failure_reasons;
+mod fault_table;
 mod fetch;
 mod github;
 mod interchange;
 mod leftovers;
+mod limited_machine;
 mod locate;
 mod lock;
-mod machine;
-mod mending;
 #[cfg(debug_assertions)]
-mod mine;
-mod mirror;
+mod lock_takeover;
+mod misleading_content;
 mod network;
-mod order;
 mod output;
 #[cfg(debug_assertions)]
-mod owner;
-#[cfg(debug_assertions)]
-mod power;
-mod present;
+mod power_cut;
 mod quick;
+#[cfg(debug_assertions)]
+mod random_faults;
 mod read_only;
+mod remote;
+mod repair;
 mod reports;
 mod resume;
 mod scheduled;
@@ -60,8 +60,8 @@ mod sha256;
 mod signals;
 mod sources;
 mod status;
-#[cfg(debug_assertions)]
-mod storm;
+mod sync_order;
 mod transport;
+#[cfg(debug_assertions)]
+mod user_files;
 mod verify;
-mod walker;

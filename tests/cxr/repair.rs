@@ -1,5 +1,5 @@
 //! What came wrong, cannot be read, or was left in the middle of mending is fetched anew, and
-//! nothing else. `damages.rs` has what befalls files.
+//! nothing else. `damage_kinds.rs` has what befalls files.
 
 use crate::support::{Archive, Fault, Sandbox, Server, large};
 
