@@ -1,5 +1,5 @@
-//! The variables that the program reads, as the C library hears of them, and those that the README
-//! and the manual page name.
+//! The variables that the program reads, as the C library hears of them, and those that
+//! `docs/environment.md` and the manual page name.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -61,31 +61,39 @@ fn runs(sandbox: &Sandbox, all: &[Archive]) -> Vec<Cxr> {
     vec![job, fetch(&empty.base()), fetch("https://localhost:9"), sandbox.cxr(["selftest"])]
 }
 
-/// The variables that options have, as the help of each command names them.
+/// The variables of all options, which are named after them.
 fn of_options(sandbox: &Sandbox) -> BTreeSet<String> {
     let commands = ["fetch", "verify", "list", "checksums", "selftest", "cite", "man"];
     let mut names = BTreeSet::new();
     for command in commands {
         let help = sandbox.cxr([command, "--help"]).run().exits(0).stdout();
-        let parts = help.split("[env: ").skip(1);
-        names.extend(parts.map(|part| part.split(['=', ']']).next().unwrap().to_owned()));
+        let lines = help.lines().map(str::trim_start);
+        // `--name` alone, or behind `-n, `.
+        let options = lines.filter_map(|line| {
+            line.strip_prefix("--").or_else(|| line.get(2..)?.strip_prefix(", --"))
+        });
+        let options = options.map(|rest| rest.split([' ', '=', '[']).next().unwrap());
+        let options = options.filter(|option| !["help", "version"].contains(option));
+        names.extend(options.map(|name| format!("CXR_{}", name.replace('-', "_").to_uppercase())));
     }
     assert!(names.len() > 20, "{names:?}");
     names
 }
 
-/// The variables in the table of the README: what stands between backticks in its first column.
-fn of_readme() -> BTreeSet<String> {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
-    let (_, section) = readme.split_once("\n## Environment\n").unwrap();
-    let (section, _) = section.split_once("\n## ").unwrap();
-    let cells = section.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+/// The variables in a section of `docs/environment.md`: the names between backticks in the first
+/// column of its table.
+fn documented(section: &str) -> BTreeSet<String> {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/environment.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, rest) = page.split_once(&format!("\n## {section}\n")).unwrap();
+    let text = rest.split("\n## ").next().unwrap();
+    let cells = text.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
     let names = cells.flat_map(|cell| cell.split("`, `"));
     names.map(|name| name.trim_end_matches('`').split('=').next().unwrap().to_owned()).collect()
 }
 
 #[test]
-fn every_variable_that_is_read_is_in_the_readme_and_the_other_way_round() {
+fn every_variable_that_is_read_is_documented_and_the_other_way_round() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     spy(&sandbox);
@@ -103,14 +111,15 @@ fn every_variable_that_is_read_is_in_the_readme_and_the_other_way_round() {
         None => name.to_owned(),
     };
     let asked: BTreeSet<String> = asked.lines().filter(is_own).map(small).collect();
-    assert_eq!(asked, of_readme());
+    assert_eq!(asked, documented("Other variables"));
+    assert_eq!(options, documented("Options"));
 }
 
 #[test]
-fn the_manual_page_names_every_variable_of_the_readme() {
+fn the_manual_page_names_every_variable_that_is_documented() {
     let page = Sandbox::new().cxr(["man"]).run().exits(0).stdout();
     let (_, section) = page.split_once(".SH ENVIRONMENT").unwrap();
-    for name in of_readme() {
+    for name in documented("Other variables") {
         assert!(section.contains(&format!("\\fB{name}")), "{name} in {section}");
     }
 }

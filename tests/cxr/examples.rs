@@ -294,10 +294,11 @@ fn of_kubernetes_pods_one_fetches_for_all() {
 }
 
 #[test]
-fn the_readme_names_every_example() {
-    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+fn the_documentation_names_every_example() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/scheduled-checks.md");
+    let page = fs::read_to_string(page).unwrap();
     let names = fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap().file_name());
     for name in names.map(|name| name.into_string().unwrap()) {
-        assert!(readme.contains(&format!("(docs/examples/{name})")), "{name}");
+        assert!(page.contains(&format!("(examples/{name})")), "{name}");
     }
 }

@@ -21,6 +21,7 @@ mod crash;
 mod damage_kinds;
 mod damage_walker;
 mod disk;
+mod documentation;
 mod environment;
 mod escapes;
 mod events;
