@@ -23,7 +23,7 @@ pub enum State {
     /// Nothing.
     Missing,
     /// No file, but the program has some of it.
-    Unfinished,
+    PartialDownload,
     /// A file that is too short.
     Incomplete,
     /// A file, and of the right size where the size is known.
@@ -89,7 +89,7 @@ fn unfinished(archive: &Archive, dir: &Path) -> (State, Option<u64>) {
     let written = transfer::look(&Folder::new(dir), archive)
         .map(|part| part.recovered.written.total())
         .filter(|&written| written > 0);
-    (written.map_or(State::Missing, |_| State::Unfinished), written)
+    (written.map_or(State::Missing, |_| State::PartialDownload), written)
 }
 
 /// What the file at the path is for the archive, and its size.
@@ -136,7 +136,7 @@ pub fn write_document(rows: &[Row], leftovers: &[Leftover], out: &mut dyn Write)
 impl Row {
     fn words(&self) -> String {
         let words = match (self.state, self.actual_size, self.size) {
-            (State::Incomplete | State::Unfinished, Some(actual), Some(size)) => {
+            (State::Incomplete | State::PartialDownload, Some(actual), Some(size)) => {
                 format!("{} {} %", self.state.word(), units::percent(actual, size))
             }
             (state, ..) => state.word().to_owned(),
@@ -152,7 +152,7 @@ impl State {
     const fn word(self) -> &'static str {
         match self {
             Self::Missing => "missing",
-            Self::Unfinished => "unfinished",
+            Self::PartialDownload => "unfinished",
             Self::Incomplete => "incomplete",
             Self::Here => "here",
             Self::TooLong => "too long",
@@ -164,7 +164,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::transfer::{Part, Recovered};
+    use crate::transfer::{JournalState, Part};
 
     fn archive(name: &str, size: Option<u64>, alias: Option<&str>) -> Archive {
         Archive {
@@ -206,7 +206,7 @@ mod tests {
         let own = Folder::new(dir.path());
         own.make().unwrap();
         let begun = archive("begun", Some(100), None);
-        let part = Part::open(&own, &begun, Recovered::default()).unwrap();
+        let part = Part::open(&own, &begun, JournalState::default()).unwrap();
         part.write(0, &[vec![1; 30].into()]).unwrap();
         part.record(0..30, "x").unwrap();
         dir

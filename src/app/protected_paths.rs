@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use cxr::catalog::{Archive, Catalog};
 use cxr::disk::FileId;
 use cxr::fetch::FetchRequest;
-use cxr::session::Manners;
+use cxr::session::NetworkOptions;
 use cxr::source::SourceSpec;
 use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, VerifyRequest};
@@ -73,7 +73,7 @@ impl Taken {
         self.by_asking(&request.manners)
     }
 
-    fn by_asking(mut self, manners: &Manners) -> Self {
+    fn by_asking(mut self, manners: &NetworkOptions) -> Self {
         self.add(manners.limit_rate_file.as_deref(), "the file of --limit-rate-file");
         self.add(manners.cacert.as_deref(), "the file of --cacert");
         self

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use cxr::session::Manners;
+use cxr::session::NetworkOptions;
 
 use super::values;
 
@@ -37,8 +37,8 @@ pub(super) struct Asking {
 }
 
 impl Asking {
-    pub(super) fn manners(self) -> Manners {
-        Manners {
+    pub(super) fn manners(self) -> NetworkOptions {
+        NetworkOptions {
             retries: self.retries,
             stall_timeout: self.stall_timeout,
             connect_timeout: self.connect_timeout,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Archive, Catalog, SelectError};
-use cxr::session::Manners;
+use cxr::session::NetworkOptions;
 use cxr::source::SourceSpec;
 use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
@@ -114,7 +114,7 @@ impl Verify {
         if mirrors.is_empty() {
             self.see_that_all_have_sha256(catalog.archives())?;
             let what = self.what.iter().map(PathBuf::from).collect();
-            let Manners { limit_rate, limit_rate_file, .. } = self.asking.manners();
+            let NetworkOptions { limit_rate, limit_rate_file, .. } = self.asking.manners();
             return Ok(Verification::Here(VerifyRequest {
                 readers: self.readers,
                 quick: self.quick,

@@ -6,12 +6,12 @@ use std::thread::Scope;
 
 use super::reports::Reports;
 use super::run::Run;
-use super::start_point::{Ground, Need};
+use super::start_point::{Need, StartPoint};
 use super::{FetchRequest, outcome, receipt, survey};
 use crate::catalog::Archive;
 use crate::report::ArchiveReport;
 use crate::source::ClientError;
-use crate::transfer::{Ending, Halt, Outcome, Plan, Transfer};
+use crate::transfer::{Ending, Outcome, Plan, StopReason, Transfer};
 use crate::verdict::Verdict;
 
 /// What the threads of a run tell the one that keeps the reports.
@@ -39,7 +39,7 @@ struct Pending {
 }
 
 /// Keeps the reports, and passes on what must be transferred.
-pub(super) struct Conductor<'a> {
+pub(super) struct Coordinator<'a> {
     run: &'a Run<'a>,
     transfer: &'a Transfer<'a>,
     sender: Sender<Message>,
@@ -48,7 +48,7 @@ pub(super) struct Conductor<'a> {
     started: Option<Result<(), ClientError>>,
 }
 
-impl<'a> Conductor<'a> {
+impl<'a> Coordinator<'a> {
     /// One for a run in which so many files are being checked.
     pub(super) fn new(
         run: &'a Run<'a>,
@@ -97,7 +97,7 @@ impl<'a> Conductor<'a> {
     fn heed(&self, reports: &Reports<'_>) {
         let FetchRequest { fail_fast, dry_run, .. } = *self.run.request;
         if let Some(failed) = reports.failed.as_ref().filter(|_| fail_fast && !dry_run) {
-            self.transfer.halt(Halt::Failed(format!("{failed} (--fail-fast)")));
+            self.transfer.halt(StopReason::Failed(format!("{failed} (--fail-fast)")));
             self.run.cancel.cancel();
         }
     }
@@ -151,7 +151,7 @@ impl<'a> Conductor<'a> {
     ) where
         'a: 'scope,
     {
-        let is_mendable = matches!(need.ground, Ground::Damaged(..));
+        let is_mendable = matches!(need.ground, StartPoint::Damaged(..));
         let hopeless = |report: &mut Box<_>| !is_mendable && is_error(report);
         if let Some(report) = need.checked.take_if(hopeless) {
             reports.settle(need.index, *report);

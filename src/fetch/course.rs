@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 
-use super::coordinator::{Conductor, Message};
+use super::coordinator::{Coordinator, Message};
 use super::reports::Reports;
 use super::run::Run;
 use super::size_probe;
@@ -39,7 +39,7 @@ impl Run<'_> {
                     checks.push((index, path));
                     continue;
                 }
-                Here::Misfit { path, size } => Some((path, size)),
+                Here::WrongLength { path, size } => Some((path, size)),
                 Here::Absent => None,
             };
             needs.push(self.need(index, archive.clone(), misfit, None));
@@ -72,7 +72,7 @@ impl Run<'_> {
                     self.check(checks, &sender);
                 }
             }
-            let mut conductor = Conductor::new(self, &transfer, sender, checks.len());
+            let mut conductor = Coordinator::new(self, &transfer, sender, checks.len());
             conductor.conduct(scope, needs, &messages, reports);
             transfer.close();
             transfer.finish();

@@ -25,7 +25,7 @@ use crate::disk::{DiskError, Folder, Lock, LockError, Waiting};
 use crate::event::{Event, Listener};
 use crate::hash::Engine;
 use crate::report::Report;
-use crate::session::{Manners, Options};
+use crate::session::{NetworkOptions, Options};
 use crate::source::{Source, SourceSpec};
 use crate::text::escape;
 use run::Run;
@@ -47,7 +47,7 @@ pub struct FetchRequest {
     /// Connections in all.
     pub connections: NonZeroUsize,
     /// How they are asked.
-    pub manners: Manners,
+    pub manners: NetworkOptions,
     /// Hash what is here even where a receipt says that it was verified.
     pub recheck: bool,
     /// Keep what failed its MD5, in `.cxr/corrupt/`.
@@ -75,7 +75,7 @@ impl FetchRequest {
             sources: vec![SourceSpec::Publisher],
             jobs: TWELVE,
             connections: TWELVE,
-            manners: Manners::default(),
+            manners: NetworkOptions::default(),
             recheck: false,
             keep_corrupt: false,
             wait: false,

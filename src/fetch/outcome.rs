@@ -5,7 +5,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::report::ArchiveReport;
 use crate::text::{escape, shell, units};
-use crate::transfer::{Ending, HERE, Halt, Outcome};
+use crate::transfer::{Ending, HERE, Outcome, StopReason};
 use crate::verdict::Verdict;
 
 /// A report that knows what is published of the archive.
@@ -75,17 +75,17 @@ pub(super) fn report(
             report.detail = Some(format!("{error}; {here}"));
             report.next = Some(format!("{}; {}", error.remedy(), again("goes on")));
         }
-        Ending::Stopped(Halt::DiskFull(why)) => {
+        Ending::Stopped(StopReason::DiskFull(why)) => {
             report.verdict = Verdict::Error;
             report.detail = Some(format!("stopped with the others: {why}; {here}"));
             report.next = Some(format!("free some space; {}", again("goes on")));
         }
-        Ending::Stopped(Halt::Failed(why)) => {
+        Ending::Stopped(StopReason::Failed(why)) => {
             report.verdict = not_whole(outcome);
             report.detail = Some(format!("stopped, since {why}; {here}"));
             report.next = Some(again("goes on"));
         }
-        Ending::Stopped(Halt::TakenOver(taker)) => {
+        Ending::Stopped(StopReason::TakenOver(taker)) => {
             report.verdict = Verdict::Error;
             report.detail = Some(format!(
                 "stopped: another cxr took the folder over while this one gave no sign of life, {taker}"

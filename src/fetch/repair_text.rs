@@ -3,11 +3,11 @@
 use crate::locate::Damage;
 use crate::text::escape;
 use crate::text::units;
-use crate::transfer::{Mending, Why};
+use crate::transfer::{RepairSummary, Why};
 
 /// What was mended, or why nothing was, and who had given what was wrong; nothing where nothing had
 /// to be done. Whether the archive `is_right` by now decides what is known of the damage.
-pub(super) fn words(mending: &Mending, is_right: bool) -> Option<String> {
+pub(super) fn words(mending: &RepairSummary, is_right: bool) -> Option<String> {
     let done = if is_right { done(mending) } else { left(mending) };
     let cut = (mending.cut > 0)
         .then(|| format!("{} that followed the archive are cut off", units::bytes(mending.cut)));
@@ -16,13 +16,13 @@ pub(super) fn words(mending: &Mending, is_right: bool) -> Option<String> {
 }
 
 /// Who had given what was wrong.
-fn blame(mending: &Mending) -> Option<String> {
+fn blame(mending: &RepairSummary) -> Option<String> {
     let names = mending.wrong.join(" and ");
     (!names.is_empty()).then(|| format!("wrong bytes came from {names}"))
 }
 
 /// Of an archive that is right.
-fn done(mending: &Mending) -> Option<String> {
+fn done(mending: &RepairSummary) -> Option<String> {
     match (&mending.failed, work(mending)) {
         // Where nothing was tried there is nothing to tell, and what helped in the end was not wrong.
         (None | Some(Why::Helpless(_)), None) | (Some(Why::Vague), _) => None,
@@ -34,7 +34,7 @@ fn done(mending: &Mending) -> Option<String> {
 }
 
 /// Of an archive that is not right.
-fn left(mending: &Mending) -> Option<String> {
+fn left(mending: &RepairSummary) -> Option<String> {
     let places = places(mending).map(|places| format!("{places}, and not mended"));
     let why = mending.failed.as_ref().filter(|why| **why != Why::Vague);
     match (places, why) {
@@ -45,8 +45,8 @@ fn left(mending: &Mending) -> Option<String> {
 }
 
 /// How much was fetched, and where the damage was; nothing where nothing was fetched.
-fn work(mending: &Mending) -> Option<String> {
-    let Mending { fetched, compared, .. } = *mending;
+fn work(mending: &RepairSummary) -> Option<String> {
+    let RepairSummary { fetched, compared, .. } = *mending;
     let anew = (fetched > 0).then(|| {
         let place = places(mending).map_or_else(String::new, |places| format!(", {places}"));
         format!("{} fetched anew{place}", units::bytes(fetched))
@@ -58,7 +58,7 @@ fn work(mending: &Mending) -> Option<String> {
 }
 
 /// Where the damages are that were found.
-fn places(mending: &Mending) -> Option<String> {
+fn places(mending: &RepairSummary) -> Option<String> {
     match &mending.damages[..] {
         [] => None,
         [only] => Some(place(only)),

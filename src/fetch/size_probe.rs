@@ -3,7 +3,7 @@
 
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
-use crate::source::{Client, ClientOptions, Question, Source};
+use crate::source::{Client, ClientOptions, Source, SourceRequest};
 
 /// The size in bytes that the first source that tells one tells. A run that is being ended does not
 /// wait for it.
@@ -15,7 +15,7 @@ pub(super) fn size(
 ) -> Option<u64> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let client = Client::new(options).ok()?;
-    let question = Question {
+    let question = SourceRequest {
         archive,
         range: 0..1,
         size: None,

@@ -3,7 +3,7 @@
 use super::outcome;
 use super::reports::Reports;
 use super::run::Run;
-use super::start_point::{Ground, Need};
+use super::start_point::{Need, StartPoint};
 use crate::disk;
 use crate::event::Event;
 use crate::report::ArchiveReport;
@@ -13,10 +13,10 @@ impl Need {
     fn bytes(&self) -> u64 {
         let size = self.archive.size.unwrap_or(0);
         match &self.ground {
-            Ground::Part(part) => size.saturating_sub(part.allocated),
-            Ground::Beginning(_, length) => size.saturating_sub(*length),
+            StartPoint::Part(part) => size.saturating_sub(part.allocated),
+            StartPoint::Beginning(_, length) => size.saturating_sub(*length),
             // What is written over is saved, and that is little.
-            Ground::Damaged(..) => 0,
+            StartPoint::Damaged(..) => 0,
         }
     }
 }

@@ -13,14 +13,14 @@ use crate::report::ArchiveReport;
 use crate::source::Source;
 use crate::text::escape;
 use crate::text::units;
-use crate::transfer::{Part, Recovered, Unfinished};
+use crate::transfer::{JournalState, Part, PartialDownload};
 use crate::verdict::Verdict;
 
 /// What a transfer is built on.
 #[derive(Debug)]
-pub(super) enum Ground {
+pub(super) enum StartPoint {
     /// What is unfinished; perhaps nothing.
-    Part(Unfinished),
+    Part(PartialDownload),
     /// A file of the user's that is the beginning of the archive, and its length in bytes.
     Beginning(PathBuf, u64),
     /// A file of the user's that is damaged and can be mended, and its digest, where it is as long
@@ -38,7 +38,7 @@ pub(super) struct Need {
     length: Option<u64>,
     /// What a check said of that file.
     pub(super) checked: Option<Box<ArchiveReport>>,
-    pub(super) ground: Ground,
+    pub(super) ground: StartPoint,
 }
 
 impl Run<'_> {
@@ -63,24 +63,24 @@ impl Run<'_> {
         archive: &Archive,
         misfit: Option<(PathBuf, u64)>,
         checked: Option<&ArchiveReport>,
-    ) -> Ground {
+    ) -> StartPoint {
         let part = survey::unfinished(self.folder, archive).unwrap_or_default();
-        let Some((path, length)) = misfit else { return Ground::Part(part) };
+        let Some((path, length)) = misfit else { return StartPoint::Part(part) };
         let written = part.recovered.written.total();
         // A part that was begun beside the file on purpose is gone on with, and so is one that is a
         // file of the user's itself: it would be lost.
         let stays = part.recovered.beside || part.recovered.original.is_some();
         if length <= written || stays || !survey::is_movable(&path) {
-            return Ground::Part(part);
+            return StartPoint::Part(part);
         }
         if survey::is_beginning(archive, &path, length) {
-            return Ground::Beginning(path, length);
+            return StartPoint::Beginning(path, length);
         }
         if self.is_damaged(archive, &path, length, checked) {
             let checked = checked.filter(|_| archive.size == Some(length));
-            return Ground::Damaged(path, checked.and_then(|report| report.actual_md5));
+            return StartPoint::Damaged(path, checked.and_then(|report| report.actual_md5));
         }
-        Ground::Part(part)
+        StartPoint::Part(part)
     }
 
     /// Whether a file is the archive, with something wrong in it or behind it.
@@ -105,18 +105,18 @@ impl Run<'_> {
     pub(super) fn take_over(
         &self,
         archive: &Archive,
-        ground: Ground,
-    ) -> Result<(Recovered, Option<Digest>), DiskError> {
+        ground: StartPoint,
+    ) -> Result<(JournalState, Option<Digest>), DiskError> {
         let (path, wrong) = match ground {
-            Ground::Part(part) => return Ok((part.recovered, None)),
-            Ground::Beginning(path, length) => {
+            StartPoint::Part(part) => return Ok((part.recovered, None)),
+            StartPoint::Beginning(path, length) => {
                 let shown = escape::path(&path);
                 let message =
                     format!("{shown}: taking over the {} that are here", units::bytes(length));
                 self.listener.on(Event::Notice { message: &message });
                 (path, None)
             }
-            Ground::Damaged(path, wrong) => (path, wrong),
+            StartPoint::Damaged(path, wrong) => (path, wrong),
         };
         self.hold.map_or(Ok(()), Lock::insist)?;
         Ok((Part::adopt(self.folder, archive, &path)?, wrong))
@@ -127,12 +127,12 @@ impl Run<'_> {
         let Need { archive, length, checked, ground, .. } = need;
         let source = self.sources.first().map(Source::name).unwrap_or_default();
         let here = match &ground {
-            Ground::Part(part) => part.recovered.written.total(),
-            Ground::Beginning(_, length) => *length,
-            Ground::Damaged(..) => 0,
+            StartPoint::Part(part) => part.recovered.written.total(),
+            StartPoint::Beginning(_, length) => *length,
+            StartPoint::Damaged(..) => 0,
         };
         let would = match (&ground, archive.size) {
-            (Ground::Damaged(..), _) => {
+            (StartPoint::Damaged(..), _) => {
                 format!("would look for what is damaged in it and fetch that from {source}")
             }
             (_, Some(size)) => {

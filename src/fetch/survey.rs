@@ -10,7 +10,7 @@ use crate::catalog::Archive;
 use crate::disk::{self, Folder};
 use crate::locate::identify::{self, HEAD, Kind};
 use crate::text::escape;
-use crate::transfer::{self, Unfinished};
+use crate::transfer::{self, PartialDownload};
 
 /// What is here of an archive.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) enum Here {
     /// A file that may be the archive: only its MD5 can tell.
     Candidate(PathBuf),
     /// A file under the archive's name that is too short to be it.
-    Misfit {
+    WrongLength {
         /// Where.
         path: PathBuf,
         /// Its size in bytes.
@@ -65,7 +65,7 @@ pub(super) fn look(
             // A longer one may be another archive, and a table may err.
             let is_short = archive.size.is_some_and(|size| metadata.len() < size);
             if certain && is_short {
-                Here::Misfit { path: own, size: metadata.len() }
+                Here::WrongLength { path: own, size: metadata.len() }
             } else {
                 Here::Candidate(own)
             }
@@ -121,6 +121,6 @@ pub(super) fn is_movable(path: &Path) -> bool {
 }
 
 /// What is unfinished of the archive, if it is worth anything.
-pub(super) fn unfinished(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
+pub(super) fn unfinished(folder: &Folder, archive: &Archive) -> Option<PartialDownload> {
     transfer::look(folder, archive)
 }

@@ -24,7 +24,7 @@ pub(crate) struct Limit(pub Option<NonZeroU64>);
 
 /// The file, and what it last said.
 #[derive(Debug)]
-pub(crate) struct Dial<'a> {
+pub(crate) struct RateFile<'a> {
     file: &'a Path,
     /// What holds while the file says nothing.
     otherwise: Limit,
@@ -49,7 +49,7 @@ struct Seen {
     wrong: Option<String>,
 }
 
-impl<'a> Dial<'a> {
+impl<'a> RateFile<'a> {
     /// The dial that is this file; without it, or with `none` in it, the rate is `otherwise`.
     pub(crate) fn new(
         file: &'a Path,
@@ -144,7 +144,7 @@ mod tests {
     fn it_is_looked_at_once_a_second_and_told_of_once() {
         let dir = tempfile::tempdir().unwrap();
         let (file, paper) = (dir.path().join("rate"), Paper::default());
-        let dial = Dial::new(&file, NonZeroU64::new(1024), &paper);
+        let dial = RateFile::new(&file, NonZeroU64::new(1024), &paper);
         let mut now = Instant::now();
         for (text, turned, told) in [
             (None, None, None),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::rate_file::{Dial, Limit};
+use super::rate_file::{Limit, RateFile};
 use crate::event::Listener;
 use crate::lock;
 
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Throttle<'a> {
     /// Where the rate may be changed while the run goes on.
-    dial: Option<Dial<'a>>,
+    dial: Option<RateFile<'a>>,
     state: Mutex<State>,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Throttle<'a> {
         file: Option<&'a Path>,
         listener: &'a dyn Listener,
     ) -> Self {
-        let dial = file.map(|file| Dial::new(file, rate, listener));
+        let dial = file.map(|file| RateFile::new(file, rate, listener));
         Self { dial, state: Mutex::new(State { rate, turns: 0, paid: None }) }
     }
 

@@ -1,7 +1,7 @@
 //! One archive of the schedule.
 
 use super::chunks::Chunks;
-use super::source_health::Standing;
+use super::source_health::SourceHealth;
 
 /// How far an archive has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(super) struct Entry {
     pub(super) chunks: Chunks,
     /// The size that the table says.
     pub(super) published: Option<u64>,
-    pub(super) standings: Vec<Standing>,
+    pub(super) standings: Vec<SourceHealth>,
     /// The one source that a round after a wrong MD5 takes everything from.
     pub(super) pinned: Option<usize>,
     /// Bytes that were wrong are fetched anew: the sources that are not to give them, if others

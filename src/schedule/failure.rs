@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::retry::{Decision, PATIENCE, Policy, Reaction};
+use super::retry::{AfterFailure, Decision, PATIENCE, Policy};
 use super::{Lease, Schedule};
-use crate::source::{Fault, Meaning};
+use crate::source::{RetryClass, SourceError};
 use crate::text::units;
 
 impl Schedule {
@@ -13,52 +13,58 @@ impl Schedule {
         &mut self,
         lease: &Lease,
         delivered: bool,
-        fault: &Fault,
+        fault: &SourceError,
         now: Instant,
         jitter: f64,
-    ) -> Reaction {
+    ) -> AfterFailure {
         self.finish(lease, delivered, now);
         let gate = &mut self.gates[lease.source];
         if let Some(wait) = fault.retry_after().filter(|&wait| wait <= PATIENCE) {
             gate.pause(now + wait);
         }
         let Some(entry) = self.entries.get_mut(lease.archive).filter(|e| !e.is_settled()) else {
-            return Reaction::Moot;
+            return AfterFailure::Moot;
         };
         if entry.round != lease.round {
-            return Reaction::Moot;
+            return AfterFailure::Moot;
         }
         let standing = &mut entry.standings[lease.source];
         if standing.given_up.is_some() {
             // Other connections have found out the same.
-            return Reaction::Moot;
+            return AfterFailure::Moot;
         }
         standing.suspicious |= fault.is_suspicious();
         match fault.meaning(standing.delivered) {
-            Meaning::Again => Reaction::Again(Duration::ZERO),
-            Meaning::Busy if self.gates[lease.source].crowded(now) => {
+            RetryClass::Again => AfterFailure::Again(Duration::ZERO),
+            RetryClass::Busy if self.gates[lease.source].crowded(now) => {
                 let asked = fault.retry_after().filter(|&wait| wait <= PATIENCE);
                 let wait = self.policy.backoff(1, jitter).max(asked.unwrap_or_default());
                 standing.not_before = Some(now + wait);
-                Reaction::Again(wait)
+                AfterFailure::Again(wait)
             }
-            Meaning::Permanent => {
+            RetryClass::Permanent => {
                 standing.by_size = fault.is_of_size();
                 standing.give_up(fault.to_string())
             }
-            Meaning::Busy | Meaning::Transient => self.try_again(lease, fault, now, jitter),
+            RetryClass::Busy | RetryClass::Transient => self.try_again(lease, fault, now, jitter),
         }
     }
 
     /// What follows an attempt that failed and counts.
-    fn try_again(&mut self, lease: &Lease, fault: &Fault, now: Instant, jitter: f64) -> Reaction {
+    fn try_again(
+        &mut self,
+        lease: &Lease,
+        fault: &SourceError,
+        now: Instant,
+        jitter: f64,
+    ) -> AfterFailure {
         let policy = self.policy_for(lease);
         let standing = &mut self.entries[lease.archive].standings[lease.source];
         let failures = standing.fail(lease.begun, now);
         match policy.decide(failures, fault.retry_after(), jitter) {
             Decision::Again(wait) => {
                 standing.not_before = Some(now + wait);
-                Reaction::Again(wait)
+                AfterFailure::Again(wait)
             }
             Decision::GiveUp => {
                 self.gates[lease.source].dead |= !standing.delivered;
@@ -78,7 +84,7 @@ impl Schedule {
     }
 }
 
-fn given_up(fault: &Fault, failures: u32) -> String {
+fn given_up(fault: &SourceError, failures: u32) -> String {
     match (fault.retry_after(), failures) {
         (Some(wait), _) if wait > PATIENCE => {
             format!("{fault}, and to come back only in {}", units::duration(wait))

@@ -16,8 +16,8 @@ mod speed;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use retry::AfterFailure;
 pub(crate) use retry::Policy;
-pub(crate) use retry::Reaction;
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use entry::{Entry, State};
 use speed::Speeds;
 
 use self::chunks::Chunks;
-use self::source_health::{Gate, Opening, Standing, Tags};
+use self::source_health::{ConnectionGate, Opening, SourceHealth, Tags};
 use crate::ranges::RangeSet;
 
 /// After so many answers in a row that do not fit a question for a range, the next one is for the
@@ -73,7 +73,7 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) struct Schedule {
     entries: Vec<Entry>,
-    gates: Vec<Gate>,
+    gates: Vec<ConnectionGate>,
     speeds: Speeds,
     policy: Policy,
     chunk: u64,
@@ -90,7 +90,7 @@ impl Schedule {
         policy: Policy,
         patience: Option<Duration>,
     ) -> Self {
-        let gates = vec![Gate::default(); sources];
+        let gates = vec![ConnectionGate::default(); sources];
         let speeds = Speeds::new(sources, patience);
         Self { entries: Vec::new(), gates, speeds, policy, chunk, leases: 0, closed: false }
     }
@@ -100,7 +100,7 @@ impl Schedule {
         self.entries.push(Entry {
             chunks: Chunks::new(size, self.chunk, done),
             published: size,
-            standings: vec![Standing::default(); self.gates.len()],
+            standings: vec![SourceHealth::default(); self.gates.len()],
             pinned: None,
             mending: None,
             round: 0,
@@ -259,7 +259,7 @@ impl Schedule {
         self.speeds.begin(id, source, now);
         let entry = &self.entries[archive];
         let (size, round) = (entry.chunks.size(), entry.round);
-        let Standing { suspicious, failures, .. } = entry.standings[source];
+        let SourceHealth { suspicious, failures, .. } = entry.standings[source];
         let fresh = round > 0 || suspicious || entry.mending.is_some();
         let plain = suspicious && failures >= MISUNDERSTOOD;
         Lease { id, archive, source, range, size, fresh, plain, begun: now, round }
@@ -367,7 +367,7 @@ impl Schedule {
         if entry.published.is_none() {
             // Those that were given up over a size that another source told may have been right.
             let doubtful = entry.standings.iter_mut().filter(|standing| standing.by_size);
-            doubtful.for_each(|standing| *standing = Standing::default());
+            doubtful.for_each(|standing| *standing = SourceHealth::default());
         }
     }
 

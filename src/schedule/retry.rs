@@ -28,7 +28,7 @@ pub(crate) enum Decision {
 
 /// What follows a failed lease, for the listener and for the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Reaction {
+pub(crate) enum AfterFailure {
     /// The source will be asked again for this archive after so long.
     Again(Duration),
     /// The source is given up for this archive: why, in words.

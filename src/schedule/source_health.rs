@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::retry::Reaction;
+use super::retry::AfterFailure;
 
 /// How long a source that had too much to do is left with fewer connections before more are tried.
 const EASE: Duration = Duration::from_secs(15);
@@ -12,7 +12,7 @@ const LATELY: Duration = Duration::from_secs(2);
 
 /// A source with all its connections.
 #[derive(Debug, Clone)]
-pub(crate) struct Gate {
+pub(crate) struct ConnectionGate {
     /// Until when the source has asked to be left alone.
     paused: Option<Instant>,
     /// Connections that it may have.
@@ -31,7 +31,7 @@ pub(crate) struct Gate {
 /// A source and one archive.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own that was noticed")]
-pub(crate) struct Standing {
+pub(crate) struct SourceHealth {
     /// Why the source is given up for this archive.
     pub given_up: Option<String>,
     /// It was for another size than the one that was known.
@@ -61,7 +61,7 @@ pub(crate) struct Tags {
     changed: bool,
 }
 
-impl Default for Gate {
+impl Default for ConnectionGate {
     fn default() -> Self {
         Self {
             paused: None,
@@ -75,7 +75,7 @@ impl Default for Gate {
     }
 }
 
-impl Gate {
+impl ConnectionGate {
     /// When a connection may next go there: `None` for now, or a moment, or, where others must end
     /// first, no moment at all.
     pub(crate) fn opens(&self, now: Instant) -> Opening {
@@ -172,7 +172,7 @@ impl Tags {
     }
 }
 
-impl Standing {
+impl SourceHealth {
     /// When this archive may be asked for there; `None` if never again.
     pub(crate) fn opens(&self, now: Instant) -> Option<Opening> {
         if self.given_up.is_some() {
@@ -182,9 +182,9 @@ impl Standing {
     }
 
     /// The source is given up, for a reason in words.
-    pub(crate) fn give_up(&mut self, why: String) -> Reaction {
+    pub(crate) fn give_up(&mut self, why: String) -> AfterFailure {
         self.given_up = Some(why.clone());
-        Reaction::GivenUp(why)
+        AfterFailure::GivenUp(why)
     }
 
     /// A new byte came.
@@ -211,7 +211,7 @@ mod tests {
     fn attempts_that_were_under_way_together_count_once() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        let mut standing = Standing::default();
+        let mut standing = SourceHealth::default();
         assert_eq!(standing.fail(start, start + second), 1);
         assert_eq!(standing.fail(start, start + 2 * second), 1);
         assert_eq!(standing.fail(start + second, start + 3 * second), 2);
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn a_crowded_source_gets_as_many_connections_as_it_serves_and_more_after_a_while() {
         let now = Instant::now();
-        let mut gate = Gate::default();
+        let mut gate = ConnectionGate::default();
         for _ in 0..5 {
             gate.enter();
         }
@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_paused_source_opens_when_it_said() {
         let now = Instant::now();
-        let mut gate = Gate::default();
+        let mut gate = ConnectionGate::default();
         gate.pause(now + Duration::from_secs(7));
         gate.pause(now + Duration::from_secs(3));
         assert_eq!(gate.opens(now), Opening::At(now + Duration::from_secs(7)));

@@ -1,9 +1,9 @@
 //! The schedule by itself, without a clock and without a byte.
 
-use super::retry::Reaction;
+use super::retry::AfterFailure;
 use super::*;
 use crate::ranges::RangeSet;
-use crate::source::Fault;
+use crate::source::SourceError;
 
 const MIB: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -80,12 +80,12 @@ fn what_will_be_here_in_a_moment_is_not_halved() {
 fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any() {
     let now = Instant::now();
     let mut schedule = schedule(2, 1, &[MIB]);
-    let missing = Fault::Status { code: 404, retry_after: None };
+    let missing = SourceError::Status { code: 404, retry_after: None };
     for source in 0..2 {
         let lease = work(schedule.next(now));
         assert_eq!(lease.source, source);
         let reaction = schedule.fail(&lease, false, &missing, now, 0.0);
-        assert_eq!(reaction, Reaction::GivenUp("answered 404 Not Found".to_owned()));
+        assert_eq!(reaction, AfterFailure::GivenUp("answered 404 Not Found".to_owned()));
     }
     assert_eq!(schedule.next(now), Next::Stranded(0));
     assert_eq!(schedule.answers(0)[1].1, "answered 404 Not Found");
@@ -97,14 +97,14 @@ fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any
 fn attempts_count_only_while_no_new_byte_comes() {
     let mut now = Instant::now();
     let mut schedule = schedule(1, 1, &[MIB]);
-    let broken = Fault::Broken("reset".to_owned());
+    let broken = SourceError::Broken("reset".to_owned());
     for _ in 0..10 {
         let lease = work(schedule.next(now));
         schedule.delivers(&lease);
         schedule.claim(&lease, 10);
         schedule.advance(&lease, now);
         let reaction = schedule.fail(&lease, true, &broken, now, 0.0);
-        assert_eq!(reaction, Reaction::Again(Duration::from_millis(500)));
+        assert_eq!(reaction, AfterFailure::Again(Duration::from_millis(500)));
         assert_eq!(schedule.next(now), Next::Wait(Some(now + Duration::from_millis(500))));
         now += Duration::from_secs(1);
     }
@@ -112,7 +112,7 @@ fn attempts_count_only_while_no_new_byte_comes() {
     for last in [false, true] {
         let lease = work(schedule.next(now));
         let reaction = schedule.fail(&lease, false, &broken, now, 0.0);
-        assert_eq!(matches!(reaction, Reaction::GivenUp(_)), last);
+        assert_eq!(matches!(reaction, AfterFailure::GivenUp(_)), last);
         now += Duration::from_secs(61);
     }
     assert_eq!(schedule.next(now), Next::Stranded(0));
@@ -124,8 +124,8 @@ fn all_connections_wait_when_a_source_asks() {
     let mut schedule = schedule(1, 2, &[MIB, MIB]);
     let lease = work(schedule.next(now));
     let seven = Duration::from_secs(7);
-    let busy = Fault::Status { code: 429, retry_after: Some(seven) };
-    assert_eq!(schedule.fail(&lease, false, &busy, now, 0.0), Reaction::Again(seven));
+    let busy = SourceError::Status { code: 429, retry_after: Some(seven) };
+    assert_eq!(schedule.fail(&lease, false, &busy, now, 0.0), AfterFailure::Again(seven));
     assert_eq!(schedule.next(now), Next::Wait(Some(now + seven)));
     assert!(matches!(schedule.next(now + seven), Next::Work(_)));
 }
@@ -137,8 +137,8 @@ fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot()
     let old = work(schedule.next(now));
     schedule.begin_again(0, 1, RangeSet::new());
     assert_eq!(schedule.claim(&old, 10), None);
-    let broken = Fault::Broken("reset".to_owned());
-    assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), Reaction::Moot);
+    let broken = SourceError::Broken("reset".to_owned());
+    assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), AfterFailure::Moot);
     let lease = work(schedule.next(now));
     assert_eq!((lease.source, lease.fresh, lease.range), (1, true, 0..MIB));
 }
@@ -147,7 +147,7 @@ fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot()
 fn a_source_found_dead_has_one_attempt_at_the_next_archive_if_there_is_another() {
     let mut now = Instant::now();
     let mut schedule = schedule(2, 1, &[MIB, MIB]);
-    let dead = Fault::NoConnection("refused".to_owned());
+    let dead = SourceError::NoConnection("refused".to_owned());
     for _ in 0..3 {
         let lease = work(schedule.next(now));
         assert_eq!(lease.source, 0);
@@ -162,7 +162,7 @@ fn a_source_found_dead_has_one_attempt_at_the_next_archive_if_there_is_another()
     let lease = work(schedule.next(now));
     assert_eq!((lease.archive, lease.source), (1, 0));
     let reaction = schedule.fail(&lease, false, &dead, now, 0.0);
-    assert!(matches!(reaction, Reaction::GivenUp(_)), "{reaction:?}");
+    assert!(matches!(reaction, AfterFailure::GivenUp(_)), "{reaction:?}");
 }
 
 #[test]
@@ -186,7 +186,13 @@ fn after_a_mix_up_caches_are_passed_by() {
     let mut schedule = schedule(1, 1, &[MIB]);
     let lease = work(schedule.next(now));
     assert!(!lease.fresh);
-    schedule.fail(&lease, false, &Fault::Protocol("206 to another range".to_owned()), now, 0.0);
+    schedule.fail(
+        &lease,
+        false,
+        &SourceError::Protocol("206 to another range".to_owned()),
+        now,
+        0.0,
+    );
     assert!(work(schedule.next(now + Duration::from_mins(1))).fresh);
 }
 
@@ -206,7 +212,7 @@ fn lost_bytes_are_asked_past_caches_of_a_source_that_did_not_give_them() {
     let mut schedule = losing(3);
     let lease = work(schedule.next(now));
     assert_eq!((lease.source, lease.range.clone(), lease.fresh), (1, MIB..2 * MIB, true));
-    let missing = Fault::Status { code: 404, retry_after: None };
+    let missing = SourceError::Status { code: 404, retry_after: None };
     schedule.fail(&lease, false, &missing, now, 0.0);
     let lease = work(schedule.next(now));
     assert_eq!(lease.source, 2);
@@ -225,8 +231,8 @@ fn lost_bytes_are_not_taken_from_a_source_that_sends_whole_files() {
         let lease = work(schedule.next(now));
         assert_eq!(lease.source, source);
         assert_eq!(schedule.whole(&lease), None);
-        let reaction = schedule.fail(&lease, false, &Fault::NoRanges, now, 0.0);
-        assert_eq!(reaction, Reaction::Again(Duration::ZERO));
+        let reaction = schedule.fail(&lease, false, &SourceError::NoRanges, now, 0.0);
+        assert_eq!(reaction, AfterFailure::Again(Duration::ZERO));
     }
     assert_eq!(schedule.next(now), Next::Stranded(0));
     assert!(!schedule.has_ranges(0));

@@ -13,7 +13,7 @@ use crate::disk;
 use crate::event::Listener;
 use crate::fetch::{FetchRequest, fetch};
 use crate::report::Report;
-use crate::session::Manners;
+use crate::session::NetworkOptions;
 use crate::source::SourceSpec;
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
@@ -57,12 +57,12 @@ impl Stage<'_> {
             selected: selected.to_vec(),
             sources: vec![source.map_err(|error| Trouble::machine(error.to_string()))?],
             connections: CONNECTIONS,
-            manners: Manners {
+            manners: NetworkOptions {
                 retries: RETRIES,
                 stall_timeout: STALL,
                 connect_timeout: CONNECT,
                 backoff: BACKOFF,
-                ..Manners::default()
+                ..NetworkOptions::default()
             },
             chunk: CHUNK,
             ..FetchRequest::new(self.catalog.clone(), dir)

@@ -8,7 +8,7 @@ mod response;
 mod stall;
 
 pub(crate) use clients::{Clients, letting_go};
-pub use network_options::Manners;
+pub use network_options::NetworkOptions;
 pub(crate) use options::Options;
 pub(crate) use response::{Cut, Line};
 pub(crate) use stall::Watch;

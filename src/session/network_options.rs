@@ -10,7 +10,7 @@ use crate::source::{ClientError, ClientOptions};
 
 /// How sources are asked. The default is that of the command line.
 #[derive(Debug, Clone)]
-pub struct Manners {
+pub struct NetworkOptions {
     /// Attempts in a row without a new byte before a source is given up for an archive; at least
     /// one is made.
     pub retries: u32,
@@ -29,7 +29,7 @@ pub struct Manners {
     pub backoff: Duration,
 }
 
-impl Default for Manners {
+impl Default for NetworkOptions {
     fn default() -> Self {
         Self {
             retries: 8,
@@ -43,7 +43,7 @@ impl Default for Manners {
     }
 }
 
-impl Manners {
+impl NetworkOptions {
     /// A transfer in this manner: `jobs` archives in hand at a time over `connections`, each of
     /// which takes `chunk` bytes at a time. It keeps nothing that is wrong.
     ///

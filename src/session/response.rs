@@ -9,20 +9,20 @@ use super::options::Options;
 use super::stall::Watch;
 use crate::cancel::Cancel;
 use crate::rate::Throttle;
-use crate::source::{Body, Client, Fault, Opened, Question, Source};
+use crate::source::{Body, Client, Source, SourceAnswer, SourceError, SourceRequest};
 
 /// Why a line brings nothing more.
 #[derive(Debug)]
 pub(crate) enum Cut {
     /// The source, or the way to it.
-    Fault(Fault),
+    SourceError(SourceError),
     /// The run is being ended.
     Cancelled,
 }
 
-impl From<Fault> for Cut {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
+impl From<SourceError> for Cut {
+    fn from(fault: SourceError) -> Self {
+        Self::SourceError(fault)
     }
 }
 
@@ -41,15 +41,15 @@ impl Line<'_> {
     pub(crate) async fn open(
         &self,
         client: &Client,
-        question: &Question<'_>,
-    ) -> Result<Opened, Cut> {
+        question: &SourceRequest<'_>,
+    ) -> Result<SourceAnswer, Cut> {
         let patience = self.options.client.connect_timeout + self.options.stall_timeout;
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(Cut::Cancelled),
             opened = timeout(patience, self.source.open(client, question)) => match opened {
                 Ok(opened) => Ok(opened?),
-                Err(_) => Err(Fault::NoAnswer(patience).into()),
+                Err(_) => Err(SourceError::NoAnswer(patience).into()),
             },
         }
     }
@@ -66,7 +66,7 @@ impl Line<'_> {
             () = self.cancel.cancelled() => return Err(Cut::Cancelled),
             block = timeout(watch.left(), body.next()) => match block {
                 Ok(block) => block?,
-                Err(_) => return Err(Fault::Stalled(watch.window).into()),
+                Err(_) => return Err(SourceError::Stalled(watch.window).into()),
             },
         };
         let length = block.as_ref().map_or(0, Bytes::len) as u64;

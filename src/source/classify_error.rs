@@ -9,7 +9,7 @@ use reqwest::Url;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
-use super::Fault;
+use super::SourceError;
 use super::client::{Refused, chain};
 use crate::text::{escape, units};
 
@@ -18,50 +18,52 @@ use crate::text::{escape, units};
 const NO_TUNNEL: &str = "proxy authorization required";
 
 /// No answer: which of the many reasons.
-pub(super) fn not_sent(error: &reqwest::Error) -> Fault {
+pub(super) fn not_sent(error: &reqwest::Error) -> SourceError {
     if let Some(fault) = causes(error).find_map(refusal) {
         return fault;
     }
     if let Some(malformed) = causes(error).find_map(malformed) {
-        return Fault::Protocol(malformed);
+        return SourceError::Protocol(malformed);
     }
     let words = chain(error);
     if is_unknown_name(&words) {
         let host = error.url().and_then(Url::host_str).unwrap_or_default();
-        return Fault::NameNotFound(escape::text(host).into_owned());
+        return SourceError::NameNotFound(escape::text(host).into_owned());
     }
     if words.contains(NO_TUNNEL) {
-        return Fault::Status { code: 407, retry_after: None };
+        return SourceError::Status { code: 407, retry_after: None };
     }
     if !error.is_connect() {
-        return Fault::Unanswered(root(error));
+        return SourceError::Unanswered(root(error));
     }
     // The address stands in the source's name already, and who failed is understood.
     let words = words.split_once("): ").map_or(words.as_str(), |(_, why)| why);
-    Fault::NoConnection(words.trim_start_matches("client error (Connect): ").to_owned())
+    SourceError::NoConnection(words.trim_start_matches("client error (Connect): ").to_owned())
 }
 
 /// A body that broke at offset `at` of the archive, where it should have gone on to `end`.
-pub(super) fn not_received(error: &reqwest::Error, at: u64, end: Option<u64>) -> Fault {
+pub(super) fn not_received(error: &reqwest::Error, at: u64, end: Option<u64>) -> SourceError {
     let kind = causes(error)
         .filter_map(|cause| cause.downcast_ref::<io::Error>().map(io::Error::kind))
         .last();
     match kind {
-        Some(ErrorKind::UnexpectedEof) => Fault::Truncated { at, end },
+        Some(ErrorKind::UnexpectedEof) => SourceError::Truncated { at, end },
         // The client says so of lengths and chunks (RFC 9112, section 7.1) that cannot be read.
-        Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => Fault::Protocol(root(error)),
-        _ => Fault::Broken(root(error)),
+        Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => {
+            SourceError::Protocol(root(error))
+        }
+        _ => SourceError::Broken(root(error)),
     }
 }
 
 /// A reason not to ask again.
-fn refusal(cause: &(dyn Error + 'static)) -> Option<Fault> {
+fn refusal(cause: &(dyn Error + 'static)) -> Option<SourceError> {
     if let Some(refused) = cause.downcast_ref::<Refused>() {
         return Some(refused.into());
     }
     match cause.downcast_ref() {
         Some(rustls::Error::InvalidCertificate(why)) => {
-            Some(Fault::Certificate(escape::text(&certificate(why)).into_owned()))
+            Some(SourceError::Certificate(escape::text(&certificate(why)).into_owned()))
         }
         _ => None,
     }

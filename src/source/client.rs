@@ -9,7 +9,7 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 
-use super::{Fault, Tls};
+use super::{SourceError, Tls};
 use crate::text::{error_chain, escape};
 
 /// How many redirects are followed: NIH's addresses need three.
@@ -117,7 +117,7 @@ impl fmt::Display for Refused {
 
 impl Error for Refused {}
 
-impl From<&Refused> for Fault {
+impl From<&Refused> for SourceError {
     fn from(refused: &Refused) -> Self {
         match refused {
             Refused::Loop => Self::RedirectLoop(REDIRECTS),

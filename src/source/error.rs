@@ -6,7 +6,7 @@ use crate::text::escape;
 
 /// Why a source did not give the bytes that were asked of it. The texts are safe to show.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum SourceError {
     /// The source has no place for this archive, as a table without addresses.
     #[error("has no address for it")]
     NoPlace,
@@ -108,7 +108,7 @@ pub enum Fault {
 
 /// What a fault means for the next attempt. A table of cases, decided nowhere else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
+pub enum RetryClass {
     /// It may work the next time.
     Transient,
     /// The source may have too much to do: as `Transient`, but if it serves other connections
@@ -120,20 +120,20 @@ pub enum Meaning {
     Permanent,
 }
 
-impl Fault {
+impl SourceError {
     /// What this fault means. `delivered` says whether the source has given bytes of this archive
     /// in this run: a source that has is not taken at its word that there are none.
-    pub fn meaning(&self, delivered: bool) -> Meaning {
+    pub fn meaning(&self, delivered: bool) -> RetryClass {
         match self {
-            Self::NoConnection(_) | Self::Unanswered(_) => Meaning::Busy,
+            Self::NoConnection(_) | Self::Unanswered(_) => RetryClass::Busy,
             Self::NoAnswer(_)
             | Self::Stalled(_)
             | Self::Broken(_)
             | Self::Truncated { .. }
             | Self::Foreign(_)
-            | Self::Protocol(_) => Meaning::Transient,
+            | Self::Protocol(_) => RetryClass::Transient,
             Self::Status { code, .. } => status_meaning(*code, delivered),
-            Self::NoRanges => Meaning::Again,
+            Self::NoRanges => RetryClass::Again,
             Self::NoPlace
             | Self::NameNotFound(_)
             | Self::Certificate(_)
@@ -144,7 +144,7 @@ impl Fault {
             | Self::RedirectLoop(_)
             | Self::Downgrade(_)
             | Self::File(_)
-            | Self::WrongDigest(_) => Meaning::Permanent,
+            | Self::WrongDigest(_) => RetryClass::Permanent,
         }
     }
 
@@ -183,13 +183,13 @@ impl Fault {
 
 /// Codes of RFC 9110 section 15, RFC 6585 (429), and 520 to 524, 530 of a well-known content
 /// network, whose own servers could not reach the origin.
-fn status_meaning(code: u16, delivered: bool) -> Meaning {
+fn status_meaning(code: u16, delivered: bool) -> RetryClass {
     match code {
-        429 | 503 => Meaning::Busy,
-        408 | 425 | 500 | 502 | 504 | 509 | 520..=524 | 530 => Meaning::Transient,
+        429 | 503 => RetryClass::Busy,
+        408 | 425 | 500 | 502 | 504 | 509 | 520..=524 | 530 => RetryClass::Transient,
         // A signed address expires, and a server on its way down answers anything.
-        401 | 403 | 404 | 410 if delivered => Meaning::Transient,
-        _ => Meaning::Permanent,
+        401 | 403 | 404 | 410 if delivered => RetryClass::Transient,
+        _ => RetryClass::Permanent,
     }
 }
 
@@ -207,18 +207,18 @@ fn status_words(code: u16) -> String {
 mod tests {
     use super::*;
 
-    fn codes(wanted: Meaning, delivered: bool) -> Vec<u16> {
+    fn codes(wanted: RetryClass, delivered: bool) -> Vec<u16> {
         (100..600).filter(|&code| status_meaning(code, delivered) == wanted).collect()
     }
 
     #[test]
     fn every_status_has_its_meaning() {
-        assert_eq!(codes(Meaning::Busy, false), [429, 503]);
+        assert_eq!(codes(RetryClass::Busy, false), [429, 503]);
         assert_eq!(
-            codes(Meaning::Transient, false),
+            codes(RetryClass::Transient, false),
             [408, 425, 500, 502, 504, 509, 520, 521, 522, 523, 524, 530]
         );
-        let more: Vec<_> = codes(Meaning::Transient, true);
+        let more: Vec<_> = codes(RetryClass::Transient, true);
         assert_eq!(
             more,
             [401, 403, 404, 408, 410, 425, 500, 502, 504, 509, 520, 521, 522, 523, 524, 530]
@@ -227,11 +227,14 @@ mod tests {
 
     #[test]
     fn words_say_what_happened() {
-        let status = Fault::Status { code: 503, retry_after: None };
+        let status = SourceError::Status { code: 503, retry_after: None };
         assert_eq!(status.to_string(), "answered 503 Service Unavailable");
-        assert_eq!(Fault::Status { code: 522, retry_after: None }.to_string(), "answered 522");
         assert_eq!(
-            Fault::Stalled(Duration::from_millis(1500)).to_string(),
+            SourceError::Status { code: 522, retry_after: None }.to_string(),
+            "answered 522"
+        );
+        assert_eq!(
+            SourceError::Stalled(Duration::from_millis(1500)).to_string(),
             "stalled: hardly a byte in 1.5 s"
         );
     }

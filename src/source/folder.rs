@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Body, Fault, Opened, Question};
+use super::{Body, SourceAnswer, SourceError, SourceRequest};
 use crate::catalog::Archive;
 use crate::disk::File;
 use crate::text::escape;
@@ -30,21 +30,21 @@ pub(super) fn found(path: &Path, archive: &Archive) -> PathBuf {
 }
 
 /// Opens a file for a range.
-pub(super) fn open(path: &Path, question: &Question<'_>) -> Result<Opened, Fault> {
-    let fault = |error: &io::Error| Fault::File(format!("{}: {error}", escape::path(path)));
+pub(super) fn open(path: &Path, question: &SourceRequest<'_>) -> Result<SourceAnswer, SourceError> {
+    let fault = |error: &io::Error| SourceError::File(format!("{}: {error}", escape::path(path)));
     // Looked at before it is opened: opening a FIFO would wait for its other end.
     let metadata = path.metadata().map_err(|error| fault(&error))?;
     if !metadata.is_file() {
-        return Err(Fault::File(format!("{} is not a file", escape::path(path))));
+        return Err(SourceError::File(format!("{} is not a file", escape::path(path))));
     }
     let file = File::open(path).map_err(|error| fault(&error))?;
     let total = metadata.len();
     if let Some(expected) = question.size.filter(|&expected| expected != total) {
-        return Err(Fault::size(total, expected, question.archive.size));
+        return Err(SourceError::size(total, expected, question.archive.size));
     }
     let range = question.range.start..question.range.end.min(total);
     let body = FileBody { file, rest: range.clone() };
-    Ok(Opened {
+    Ok(SourceAnswer {
         start: range.start,
         total: Some(total),
         end: Some(range.end),
@@ -57,12 +57,15 @@ pub(super) fn open(path: &Path, question: &Question<'_>) -> Result<Opened, Fault
 
 impl FileBody {
     /// The next bytes; `None` at the end of the range or of the file.
-    pub(super) fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
         let wanted = self.rest.end.saturating_sub(self.rest.start).min(BLOCK as u64);
         let mut block = BytesMut::zeroed(usize::try_from(wanted).unwrap_or(BLOCK));
         let read = self.file.read_at(&mut block, self.rest.start).map_err(|error| {
             let path = escape::path(self.file.path());
-            Fault::File(format!("{path} could not be read at byte {}: {error}", self.rest.start))
+            SourceError::File(format!(
+                "{path} could not be read at byte {}: {error}",
+                self.rest.start
+            ))
         })?;
         block.truncate(read);
         self.rest.start += read as u64;

@@ -9,7 +9,7 @@ use reqwest::Url;
 
 use super::client::may_follow;
 use super::headers::{self, ContentRange};
-use super::{Fault, Place, SourceSpec};
+use super::{Place, SourceError, SourceSpec};
 use crate::catalog::Catalog;
 use crate::fuzzing::promises::{assert_message, assert_visible};
 
@@ -115,7 +115,7 @@ pub(crate) fn redirects(bytes: &[u8]) {
     for location in lines {
         let Some(Ok(next)) = trail.last().map(|here| here.join(location)) else { continue };
         if let Err(refused) = may_follow(&trail, &next) {
-            return assert_message(&Fault::from(&refused).to_string());
+            return assert_message(&SourceError::from(&refused).to_string());
         }
         trail.push(next);
         let schemes: Vec<&str> = trail.iter().map(Url::scheme).collect();

@@ -16,7 +16,7 @@ use super::claims::{WANTED, claims};
 use super::classify_error::{not_received, not_sent};
 use super::client::Client;
 use super::headers::{ContentRange, rate_limit, retry_after};
-use super::{Body, Fault, Opened, Question};
+use super::{Body, SourceAnswer, SourceError, SourceRequest};
 use crate::hash::digest::Digest;
 use crate::locate::identify::{self, HEAD};
 use crate::text::escape;
@@ -66,12 +66,12 @@ pub(super) async fn open(
     client: &Client,
     targets: &Targets,
     address: &Url,
-    question: &Question<'_>,
-) -> Result<Opened, Fault> {
+    question: &SourceRequest<'_>,
+) -> Result<SourceAnswer, SourceError> {
     if let Some(target) = targets.of(address) {
         match ask(client, &target, question).await {
             Ok((_, opened)) => return Ok(opened),
-            Err(busy @ Fault::Status { code: 429 | 503, .. }) => return Err(busy),
+            Err(busy @ SourceError::Status { code: 429 | 503, .. }) => return Err(busy),
             Err(_) => targets.forget(address),
         }
     }
@@ -80,7 +80,7 @@ pub(super) async fn open(
             targets.remember(address, &target);
             Ok(opened)
         }
-        Err(size @ (Fault::WrongSize { .. } | Fault::OtherSize { .. }))
+        Err(size @ (SourceError::WrongSize { .. } | SourceError::OtherSize { .. }))
             if question.range.start > 0 =>
         {
             Err(other_document(client, address, question).await.unwrap_or(size))
@@ -90,10 +90,14 @@ pub(super) async fn open(
 }
 
 /// What has another size than the archive is often another document, which its beginning shows.
-async fn other_document(client: &Client, address: &Url, question: &Question<'_>) -> Option<Fault> {
-    let beginning = Question { range: 0..HEAD as u64, ..question.clone() };
+async fn other_document(
+    client: &Client,
+    address: &Url,
+    question: &SourceRequest<'_>,
+) -> Option<SourceError> {
+    let beginning = SourceRequest { range: 0..HEAD as u64, ..question.clone() };
     let fault = ask(client, address, &beginning).await.err()?;
-    matches!(fault, Fault::Foreign(_)).then_some(fault)
+    matches!(fault, SourceError::Foreign(_)).then_some(fault)
 }
 
 /// The range as a request has it (RFC 9110, section 14.1.2); one without an end that is known is
@@ -106,8 +110,8 @@ fn range(range: &Range<u64>) -> String {
 async fn ask(
     client: &Client,
     address: &Url,
-    question: &Question<'_>,
-) -> Result<(Url, Opened), Fault> {
+    question: &SourceRequest<'_>,
+) -> Result<(Url, SourceAnswer), SourceError> {
     let mut request = client.get(address.clone());
     if !question.plain {
         request = request.header(RANGE, range(&question.range));
@@ -133,23 +137,29 @@ async fn ask(
 }
 
 /// 200: the whole archive, from its start.
-async fn whole(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
+async fn whole(
+    response: Response,
+    question: &SourceRequest<'_>,
+) -> Result<SourceAnswer, SourceError> {
     let total = response.content_length();
     let mut body = HttpBody { response, head: None, at: 0, end: total };
     let (tag, claims) = (body.tag(), claims(body.response.headers()));
     body.see_that_it_fits(total, question).await?;
     let body = Body::Http(Box::new(body));
-    Ok(Opened { start: 0, total, end: total, whole: true, tag, claims, body })
+    Ok(SourceAnswer { start: 0, total, end: total, whole: true, tag, claims, body })
 }
 
 /// 206: the range that was asked for, or its beginning.
-async fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fault> {
+async fn part(
+    response: Response,
+    question: &SourceRequest<'_>,
+) -> Result<SourceAnswer, SourceError> {
     let value = header(&response, &CONTENT_RANGE).unwrap_or_default();
     let wrong = || {
         let asked = question.range.start;
         let found =
             if value.is_empty() { "none".to_owned() } else { escape::bytes(value.as_bytes()) };
-        Fault::Protocol(format!("206 to a range from {asked} with the Content-Range {found}"))
+        SourceError::Protocol(format!("206 to a range from {asked} with the Content-Range {found}"))
     };
     let range = ContentRange::parse(&value).ok_or_else(wrong)?;
     let Some((first, last)) = range.span.filter(|(first, _)| *first == question.range.start) else {
@@ -157,42 +167,45 @@ async fn part(response: Response, question: &Question<'_>) -> Result<Opened, Fau
     };
     let end = Some(last + 1);
     if let Some(expected) = question.size.filter(|&size| range.total.is_none() && last >= size) {
-        return Err(Fault::TooLong { expected });
+        return Err(SourceError::TooLong { expected });
     }
     let mut body = HttpBody { response, head: None, at: first, end };
     let (tag, claims) = (body.tag(), claims(body.response.headers()));
     body.see_that_it_fits(range.total, question).await?;
     let body = Body::Http(Box::new(body));
     let (start, total) = (first, range.total);
-    Ok(Opened { start, total, end, whole: false, tag, claims, body })
+    Ok(SourceAnswer { start, total, end, whole: false, tag, claims, body })
 }
 
 /// 416: what is there ends where the range begins, or before. A server that tells no total is
 /// believed only where the end is expected or nobody knows of one.
-fn no_such_range(response: &Response, question: &Question<'_>) -> Result<Opened, Fault> {
+fn no_such_range(
+    response: &Response,
+    question: &SourceRequest<'_>,
+) -> Result<SourceAnswer, SourceError> {
     let start = question.range.start;
     let total = header(response, &CONTENT_RANGE)
         .and_then(|value| ContentRange::parse(&value))
         .and_then(|range| range.total);
     match (total, question.size) {
         (Some(offered), Some(expected)) if offered != expected => {
-            Err(Fault::size(offered, expected, question.archive.size))
+            Err(SourceError::size(offered, expected, question.archive.size))
         }
         // All of it is here already, or it is empty.
         (Some(total), _) if total == start => Ok(ends_at(start)),
         (None, size) if start > 0 && size.is_none_or(|size| size == start) => Ok(ends_at(start)),
         (Some(total), None) if total < start => {
-            Err(Fault::size(total, start, question.archive.size))
+            Err(SourceError::size(total, start, question.archive.size))
         }
-        _ => {
-            Err(Fault::Protocol(format!("416 to a range from {start}, which lies in the archive")))
-        }
+        _ => Err(SourceError::Protocol(format!(
+            "416 to a range from {start}, which lies in the archive"
+        ))),
     }
 }
 
 /// Nothing is left to be read.
-const fn ends_at(size: u64) -> Opened {
-    Opened {
+const fn ends_at(size: u64) -> SourceAnswer {
+    SourceAnswer {
         start: size,
         total: Some(size),
         end: Some(size),
@@ -203,11 +216,11 @@ const fn ends_at(size: u64) -> Opened {
     }
 }
 
-fn refused(response: &Response, status: StatusCode) -> Fault {
+fn refused(response: &Response, status: StatusCode) -> SourceError {
     let wait = header(response, &RETRY_AFTER)
         .and_then(|value| retry_after(&value, SystemTime::now()))
         .or_else(|| header(response, &RATE_LIMIT).and_then(|value| rate_limit(&value)));
-    Fault::Status { code: status.as_u16(), retry_after: wait }
+    SourceError::Status { code: status.as_u16(), retry_after: wait }
 }
 
 /// A header as text; what is not UTF-8 is replaced.
@@ -217,14 +230,14 @@ fn header(response: &Response, name: &HeaderName) -> Option<String> {
 }
 
 impl HttpBody {
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
         if let Some(head) = self.head.take() {
             return Ok(Some(head));
         }
         self.chunk().await
     }
 
-    async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
         let chunk = self.response.chunk().await;
         let chunk = chunk.map_err(|error| not_received(&error, self.at, self.end))?;
         self.at += chunk.as_ref().map_or(0, Bytes::len) as u64;
@@ -241,10 +254,10 @@ impl HttpBody {
     async fn see_that_it_fits(
         &mut self,
         total: Option<u64>,
-        question: &Question<'_>,
-    ) -> Result<(), Fault> {
+        question: &SourceRequest<'_>,
+    ) -> Result<(), SourceError> {
         if total == Some(0) && question.archive.md5 != Digest::EMPTY {
-            return Err(Fault::Foreign("nothing at all".to_owned()));
+            return Err(SourceError::Foreign("nothing at all".to_owned()));
         }
         let fits = total.is_some() && total == question.size;
         if self.at == 0 && !fits {
@@ -252,8 +265,8 @@ impl HttpBody {
         }
         match (total, question.size) {
             (Some(offered), Some(expected)) if offered != expected => Err(match self.encoding() {
-                Some(encoding) => Fault::Encoded { offered, expected, encoding },
-                None => Fault::size(offered, expected, question.archive.size),
+                Some(encoding) => SourceError::Encoded { offered, expected, encoding },
+                None => SourceError::size(offered, expected, question.archive.size),
             }),
             _ => Ok(()),
         }
@@ -269,7 +282,11 @@ impl HttpBody {
     }
 
     /// Looks at the first bytes and refuses another document in the archive's place.
-    async fn look(&mut self, total: Option<u64>, question: &Question<'_>) -> Result<(), Fault> {
+    async fn look(
+        &mut self,
+        total: Option<u64>,
+        question: &SourceRequest<'_>,
+    ) -> Result<(), SourceError> {
         self.head = self.chunk().await?;
         let kind = identify::kind(self.head.as_deref().unwrap_or_default());
         if !identify::is_out_of_place(&kind, &question.archive.name) {
@@ -280,6 +297,6 @@ impl HttpBody {
         let length = total.map(|total| format!("{total} bytes"));
         let more: Vec<String> = [sort, length].into_iter().flatten().collect();
         let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
-        Err(Fault::Foreign(format!("{}{more}", kind.words())))
+        Err(SourceError::Foreign(format!("{}{more}", kind.words())))
     }
 }

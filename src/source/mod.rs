@@ -1,7 +1,7 @@
 //! Where bytes come from: the publisher's addresses, a mirror, a local folder.
 //!
 //! A [`Source`] opens an archive at a range and gives a [`Body`]; what it does not give is a
-//! [`Fault`], with its [`Meaning`] for the next attempt. Nothing here waits or tries again, but
+//! [`SourceError`], with its [`RetryClass`] for the next attempt. Nothing here waits or tries again, but
 //! for one thing: a remembered redirect that no longer works is asked for anew at once.
 
 mod claims;
@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 pub use claims::{Claim, Claimed, Scope};
 pub use client::{Client, ClientError, ClientOptions};
-pub use error::{Fault, Meaning};
+pub use error::{RetryClass, SourceError};
 pub use spec::{Place, SourceSpec, SpecError, without_password};
 pub use tls::Tls;
 
@@ -37,7 +37,7 @@ pub struct Source {
 
 /// A question to a source.
 #[derive(Debug, Clone)]
-pub struct Question<'a> {
+pub struct SourceRequest<'a> {
     /// Which archive.
     pub archive: &'a Archive,
     /// Which bytes of it; not empty. The end may lie past the end of an archive of unknown size;
@@ -55,7 +55,7 @@ pub struct Question<'a> {
 
 /// An archive, open at a source.
 #[derive(Debug)]
-pub struct Opened {
+pub struct SourceAnswer {
     /// Where the body begins: at the range's start, or at 0 where the source has no ranges.
     pub start: u64,
     /// The size of the whole, where the source says.
@@ -103,9 +103,13 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Any [`Fault`]; a total size that is not the known one is refused before the body.
-    pub async fn open(&self, client: &Client, question: &Question<'_>) -> Result<Opened, Fault> {
-        match self.spec.place(question.archive).ok_or(Fault::NoPlace)? {
+    /// Any [`SourceError`]; a total size that is not the known one is refused before the body.
+    pub async fn open(
+        &self,
+        client: &Client,
+        question: &SourceRequest<'_>,
+    ) -> Result<SourceAnswer, SourceError> {
+        match self.spec.place(question.archive).ok_or(SourceError::NoPlace)? {
             Place::Address(address) => http::open(client, &self.targets, &address, question).await,
             Place::File(path) => folder::open(&folder::found(&path, question.archive), question),
         }
@@ -118,7 +122,7 @@ impl Body {
     /// # Errors
     ///
     /// A broken connection or an unreadable file.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
         match self {
             Self::Nothing => Ok(None),
             Self::Http(body) => body.next().await,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::hash_cursor::End;
-use super::repair::wrong_sources::Exchanged;
-use super::repair::{Mender, Mending, Setback, Why};
-use super::{Ending, Job, Returned, Transfer};
+use super::repair::wrong_sources::ReplacedBytes;
+use super::repair::{RepairError, RepairSummary, Repairer, Why};
+use super::{Ending, Job, RestoredFile, Transfer};
 use crate::disk::{self, DiskError};
 use crate::event::{Activity, Event};
 use crate::hash::digest::Digest;
@@ -19,7 +19,7 @@ use crate::text::units;
 const ROUNDS: usize = 3;
 
 /// One archive through as many rounds as it takes.
-pub(super) struct Rounds<'a> {
+pub(super) struct Attempts<'a> {
     pub(super) transfer: &'a Transfer<'a>,
     pub(super) archive: usize,
     pub(super) job: &'a Job,
@@ -30,15 +30,15 @@ pub(super) struct Rounds<'a> {
     doubted: Vec<usize>,
     /// It was begun anew because it could not be read.
     replaced: bool,
-    mending: Mending,
+    mending: RepairSummary,
     /// What was given and is no longer part of it.
-    exchanged: Exchanged,
+    exchanged: ReplacedBytes,
     /// What is kept of the present round's wrong bytes already.
     pub(super) copy: Option<PathBuf>,
     /// So many of the first bytes are right though the rest cannot be mended.
     pub(super) proven: u64,
     /// A file of the user's that is where it was again.
-    pub(super) returned: Option<Returned>,
+    pub(super) returned: Option<RestoredFile>,
 }
 
 /// A round in which every byte came and the MD5 was wrong.
@@ -51,11 +51,11 @@ struct Wrong {
 /// What is left when an archive has its ending.
 pub(super) struct Remains {
     pub(super) reused: u64,
-    pub(super) mending: Mending,
-    pub(super) returned: Option<Returned>,
+    pub(super) mending: RepairSummary,
+    pub(super) returned: Option<RestoredFile>,
 }
 
-impl<'a> Rounds<'a> {
+impl<'a> Attempts<'a> {
     /// Of an archive of which `reused` was here before.
     pub(super) fn new(
         transfer: &'a Transfer<'a>,
@@ -71,8 +71,8 @@ impl<'a> Rounds<'a> {
             wrong: Vec::new(),
             doubted: Vec::new(),
             replaced: false,
-            mending: Mending::default(),
-            exchanged: Exchanged::default(),
+            mending: RepairSummary::default(),
+            exchanged: ReplacedBytes::default(),
             copy: None,
             proven: 0,
             returned: None,
@@ -161,17 +161,17 @@ impl<'a> Rounds<'a> {
         if let End::Digest(digest) = end {
             self.tell_wrong(digest, "looking for what is damaged");
         }
-        let mut mender = Mender::new(self.transfer, self.archive, self.job, size)?;
+        let mut mender = Repairer::new(self.transfer, self.archive, self.job, size)?;
         let result = mender.run();
-        let Mender { done, lost, copy, proven, exchanged, .. } = mender;
+        let Repairer { done, lost, copy, proven, exchanged, .. } = mender;
         self.mending.add(done);
         self.exchanged.add(exchanged);
         lost.iter().for_each(|range| self.reused.remove(range));
         self.copy = copy.or(self.copy.take());
         match result {
             Ok(digest) => Ok(End::Digest(digest)),
-            Err(Setback::End(end)) => Ok(end),
-            Err(Setback::Why(why)) => {
+            Err(RepairError::End(end)) => Ok(end),
+            Err(RepairError::Why(why)) => {
                 self.proven = if why == Why::TooMuch { proven } else { 0 };
                 self.mending.failed = Some(why);
                 Ok(end)

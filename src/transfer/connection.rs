@@ -8,10 +8,10 @@ use super::download::{Flight, Trouble};
 use super::{Job, Transfer};
 use crate::event::Event;
 use crate::lock;
-use crate::schedule::Reaction;
+use crate::schedule::AfterFailure;
 use crate::schedule::{Lease, Next};
 use crate::session::{Clients, letting_go};
-use crate::source::{Client, ClientError, Fault};
+use crate::source::{Client, ClientError, SourceError};
 use crate::text::escape;
 
 /// One of the connections.
@@ -42,7 +42,7 @@ impl<'a> Connection<'a> {
             let mut flight = Flight::new(self.transfer, &job, &lease);
             let result = match self.clients.for_lease(&lease) {
                 Ok(client) => self.runtime.block_on(letting_go(flight.fly(&client))),
-                Err(error) => Err(Fault::File(error.to_string()).into()),
+                Err(error) => Err(SourceError::File(error.to_string()).into()),
             };
             let (result, delivered) = flight.land(result);
             self.conclude(&job, &lease, delivered, result);
@@ -95,13 +95,13 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn tell(&self, job: &Job, lease: &Lease, fault: &Fault, reaction: &Reaction) {
+    fn tell(&self, job: &Job, lease: &Lease, fault: &SourceError, reaction: &AfterFailure) {
         let source = self.transfer.sources[lease.source].name();
         let archive = &job.archive.name;
         match reaction {
-            Reaction::Moot => {}
-            Reaction::Again(wait) if wait.is_zero() => {}
-            Reaction::Again(wait) => {
+            AfterFailure::Moot => {}
+            AfterFailure::Again(wait) if wait.is_zero() => {}
+            AfterFailure::Again(wait) => {
                 let reason = format!("{source}: {fault}");
                 self.transfer.listener.on(Event::Retrying {
                     archive,
@@ -110,7 +110,7 @@ impl<'a> Connection<'a> {
                     wait: *wait,
                 });
             }
-            Reaction::GivenUp(why) => {
+            AfterFailure::GivenUp(why) => {
                 let name = escape::text(archive);
                 let message = format!("{name}: {source}: {why}; given up for this archive");
                 self.transfer.listener.on(Event::Notice { message: &message });

@@ -15,7 +15,7 @@ use crate::lock;
 use crate::schedule::Lease;
 use crate::session::Watch;
 use crate::session::{Cut, Line};
-use crate::source::{Body, Client, Fault, Opened, Question};
+use crate::source::{Body, Client, SourceAnswer, SourceError, SourceRequest};
 
 /// Bytes that are gathered before they are written.
 const BATCH: u64 = 256 * 1024;
@@ -29,14 +29,14 @@ const RECORD: u64 = 512 * 1024;
 /// Why a lease ended before all of it had come.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    Source(Fault),
+    Source(SourceError),
     Disk(DiskError),
     /// Nobody wants it any more, or the run is being ended.
     Moot,
 }
 
-impl From<Fault> for Trouble {
-    fn from(fault: Fault) -> Self {
+impl From<SourceError> for Trouble {
+    fn from(fault: SourceError) -> Self {
         Self::Source(fault)
     }
 }
@@ -44,7 +44,7 @@ impl From<Fault> for Trouble {
 impl From<Cut> for Trouble {
     fn from(cut: Cut) -> Self {
         match cut {
-            Cut::Fault(fault) => Self::Source(fault),
+            Cut::SourceError(fault) => Self::Source(fault),
             Cut::Cancelled => Self::Moot,
         }
     }
@@ -108,8 +108,8 @@ impl<'a> Flight<'a> {
         self.receive(opened).await
     }
 
-    async fn open(&self, client: &Client) -> Result<Opened, Trouble> {
-        let question = Question {
+    async fn open(&self, client: &Client) -> Result<SourceAnswer, Trouble> {
+        let question = SourceRequest {
             archive: &self.job.archive,
             range: self.lease.range.clone(),
             size: self.lease.size,
@@ -127,13 +127,13 @@ impl<'a> Flight<'a> {
 
     fn learn_size(&mut self, total: u64) -> Result<(), Trouble> {
         if total == 0 && self.job.archive.md5 != Digest::EMPTY {
-            return Err(Fault::Foreign("nothing at all".to_owned()).into());
+            return Err(SourceError::Foreign("nothing at all".to_owned()).into());
         }
         let mut schedule = lock(&self.transfer.schedule);
         let news = schedule.chunks(self.lease.archive).size().is_none();
         schedule
             .learn_size(self.lease, total)
-            .map_err(|expected| Fault::size(total, expected, self.job.archive.size))?;
+            .map_err(|expected| SourceError::size(total, expected, self.job.archive.size))?;
         drop(schedule);
         self.rest.end = self.rest.end.min(total);
         if news {
@@ -147,13 +147,13 @@ impl<'a> Flight<'a> {
         let mut schedule = lock(&self.transfer.schedule);
         match schedule.whole(self.lease) {
             Some(end) => self.rest.end = end,
-            None => return Err(Fault::NoRanges.into()),
+            None => return Err(SourceError::NoRanges.into()),
         }
         Ok(())
     }
 
-    async fn receive(&mut self, opened: Opened) -> Result<(), Trouble> {
-        let Opened { start, end, mut body, .. } = opened;
+    async fn receive(&mut self, opened: SourceAnswer) -> Result<(), Trouble> {
+        let SourceAnswer { start, end, mut body, .. } = opened;
         // A source without ranges begins at the beginning: what is here already is passed over.
         let mut skip = self.rest.start - start;
         let mut watch = Watch::new(self.transfer.options.stall_timeout);
@@ -206,10 +206,12 @@ impl<'a> Flight<'a> {
             return self.learn_size(at);
         };
         if at < end.min(self.rest.end) {
-            return Err(Fault::Truncated { at, end: Some(end.min(self.rest.end)) }.into());
+            return Err(SourceError::Truncated { at, end: Some(end.min(self.rest.end)) }.into());
         }
         if !self.delivered {
-            return Err(Fault::Protocol("the answer to a range held none of it".to_owned()).into());
+            return Err(
+                SourceError::Protocol("the answer to a range held none of it".to_owned()).into()
+            );
         }
         // A server may send less than it was asked for (RFC 9110, section 15.3.7).
         Ok(())

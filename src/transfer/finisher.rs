@@ -5,9 +5,9 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
-use super::attempts::{Remains, Rounds};
-use super::hash_cursor::{End, Front};
-use super::journal::Recovered;
+use super::attempts::{Attempts, Remains};
+use super::hash_cursor::{End, HashCursor};
+use super::journal::JournalState;
 use super::part::Part;
 use super::{Ending, Job, Outcome, Plan, Transfer};
 use crate::catalog::Archive;
@@ -16,12 +16,12 @@ use crate::event::{Activity, Event};
 use crate::lock;
 
 /// One of the keepers.
-pub(super) struct Keeper<'a, T> {
+pub(super) struct Finisher<'a, T> {
     transfer: &'a Transfer<'a>,
     outcomes: Sender<T>,
 }
 
-impl<'a, T: From<Outcome>> Keeper<'a, T> {
+impl<'a, T: From<Outcome>> Finisher<'a, T> {
     pub(super) const fn new(transfer: &'a Transfer<'a>, outcomes: Sender<T>) -> Self {
         Self { transfer, outcomes }
     }
@@ -60,7 +60,7 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
         let reused = kept.written.clone();
         match self.take_in_hand(archive, wanted, kept) {
             Ok(job) => {
-                let mut rounds = Rounds::new(self.transfer, archive, &job, reused);
+                let mut rounds = Attempts::new(self.transfer, archive, &job, reused);
                 outcome.ending = rounds.run(wrong);
                 self.conclude(archive, &job, rounds.remains(), &mut outcome);
             }
@@ -80,13 +80,13 @@ impl<'a, T: From<Outcome>> Keeper<'a, T> {
         &self,
         archive: usize,
         wanted: Archive,
-        kept: Recovered,
+        kept: JournalState,
     ) -> Result<Arc<Job>, DiskError> {
         let (size, done) = (wanted.size.or(kept.whole_size()), kept.written.total());
         let (name, activity) = (&wanted.name, Activity::Fetch);
         self.transfer.listener.on(Event::Begun { archive: name, source: None, activity, size });
         self.transfer.listener.on(Event::Position { archive: name, source: None, done });
-        let front = Front::new(self.transfer.engine, size, kept.written.clone());
+        let front = HashCursor::new(self.transfer.engine, size, kept.written.clone());
         let part = RwLock::new(Part::open(self.transfer.folder, &wanted, kept)?);
         let job = Arc::new(Job::new(wanted, front, part));
         lock(&self.transfer.jobs)[archive] = Some(Arc::clone(&job));

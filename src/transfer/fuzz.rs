@@ -1,6 +1,6 @@
 //! What holds of every journal, however damaged.
 
-use super::journal::{self, Recovered};
+use super::journal::{self, JournalState};
 use crate::hash::digest::Digest;
 
 const MD5: Digest = Digest::EMPTY;
@@ -9,7 +9,7 @@ const MD5: Digest = Digest::EMPTY;
 /// header, which no chance would find.
 pub(crate) fn journal(bytes: &[u8]) {
     check(bytes);
-    let mut sealed = journal::fresh(&MD5, Some("here"), &Recovered::default()).text;
+    let mut sealed = journal::fresh(&MD5, Some("here"), &JournalState::default()).text;
     for line in String::from_utf8_lossy(bytes).lines() {
         sealed += &journal::line(line);
     }
@@ -29,7 +29,7 @@ fn check(bytes: &[u8]) {
     assert!(sources <= 64, "{sources} sources");
     let again = journal::fresh(&MD5, Some("here"), &here).text;
     let again = journal::parse(again.as_bytes(), &MD5, Some("here")).expect("a journal");
-    let facts = |told: &Recovered| (told.size, told.original, told.beside);
+    let facts = |told: &JournalState| (told.size, told.original, told.beside);
     assert_eq!(facts(&again), facts(&here));
     assert_eq!((again.written, again.synced), (here.written, here.synced));
 }

@@ -37,7 +37,7 @@ pub(super) enum End {
 
 /// The front of one archive.
 #[derive(Debug)]
-pub(super) struct Front {
+pub(super) struct HashCursor {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -54,7 +54,7 @@ struct State {
     is_lost: bool,
 }
 
-impl Front {
+impl HashCursor {
     /// The front of an archive of which `written` is in the part.
     pub(super) fn new(engine: &Engine, size: Option<u64>, written: RangeSet) -> Self {
         let stream = Some(engine.stream());

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::hash_cursor::Front;
+use super::hash_cursor::HashCursor;
 use super::part::Part;
 use crate::catalog::Archive;
 use crate::event::{Event, Listener};
@@ -12,7 +12,7 @@ use crate::event::{Event, Listener};
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) archive: Archive,
-    pub(super) front: Front,
+    pub(super) front: HashCursor,
     part: RwLock<Part>,
     pub(super) downloaded: AtomicU64,
     pub(super) attempts: AtomicU32,
@@ -21,7 +21,7 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(archive: Archive, front: Front, part: RwLock<Part>) -> Self {
+    pub(super) fn new(archive: Archive, front: HashCursor, part: RwLock<Part>) -> Self {
         Self {
             archive,
             front,

@@ -23,13 +23,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use journal::{Original, Recovered};
+pub use journal::{JournalState, Original};
 pub use origins::Origins;
-pub(crate) use outcome::{Ending, Halt, Outcome, Plan, Returned};
+pub(crate) use outcome::{Ending, Outcome, Plan, RestoredFile, StopReason};
 pub(crate) use part::HERE;
 pub(crate) use part::{Part, tidy};
-pub use part::{Unfinished, look};
-pub(crate) use repair::{Mending, Why};
+pub use part::{PartialDownload, look};
+pub(crate) use repair::{RepairSummary, Why};
 
 use crate::cancel::Cancel;
 use crate::disk::{self, DiskError, Folder, Lock};
@@ -67,7 +67,7 @@ pub(crate) struct Transfer<'a> {
     /// In the order of the schedule.
     plans: Mutex<Vec<Plan>>,
     jobs: Mutex<Vec<Option<Arc<Job>>>>,
-    halted: Mutex<Option<Halt>>,
+    halted: Mutex<Option<StopReason>>,
     /// All outcomes are out.
     finished: AtomicBool,
 }
@@ -195,12 +195,12 @@ impl<'a> Transfer<'a> {
         let full = error.is_full().then(|| error.to_string());
         job.front.stop(End::Disk(error));
         if let Some(why) = full {
-            self.halt(Halt::DiskFull(why));
+            self.halt(StopReason::DiskFull(why));
         }
     }
 
     /// Stops all archives; what came so far is kept. The first reason stands.
-    pub(crate) fn halt(&self, why: Halt) {
+    pub(crate) fn halt(&self, why: StopReason) {
         lock(&self.halted).get_or_insert(why);
         self.cancel.cancel();
         self.stop_all();
@@ -220,7 +220,7 @@ impl<'a> Transfer<'a> {
     /// Stops all if somebody has taken the folder over. Says whether it is still ours.
     fn heed(&self, taker: Option<&str>) -> bool {
         if let Some(taker) = taker {
-            self.halt(Halt::TakenOver(taker.to_owned()));
+            self.halt(StopReason::TakenOver(taker.to_owned()));
         }
         taker.is_none()
     }

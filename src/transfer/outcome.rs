@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::journal::Recovered;
-use super::repair::Mending;
+use super::journal::JournalState;
+use super::repair::RepairSummary;
 use crate::catalog::Archive;
 use crate::disk::DiskError;
 use crate::hash::digest::Digest;
@@ -17,7 +17,7 @@ pub(crate) struct Plan {
     /// The archive.
     pub archive: Archive,
     /// What is here of it.
-    pub kept: Recovered,
+    pub kept: JournalState,
     /// The digest of what is here, where all of it is and the digest is wrong.
     pub wrong: Option<Digest>,
 }
@@ -44,14 +44,14 @@ pub(crate) struct Outcome {
     /// The sources that gave bytes.
     pub sources: Vec<String>,
     /// What was done about damages.
-    pub mending: Mending,
+    pub mending: RepairSummary,
     /// A file of the user's that was to be mended, where it is again as it was.
-    pub returned: Option<Returned>,
+    pub returned: Option<RestoredFile>,
 }
 
 /// A file of the user's that was to be built on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Returned {
+pub(crate) struct RestoredFile {
     /// Where it is again.
     pub path: PathBuf,
     /// Its length in bytes.
@@ -63,7 +63,7 @@ impl Outcome {
     pub(super) fn stopped(
         index: usize,
         archive: &Archive,
-        kept: &Recovered,
+        kept: &JournalState,
         ending: Ending,
     ) -> Self {
         let here = kept.written.total();
@@ -77,7 +77,7 @@ impl Outcome {
             attempts: 0,
             time: Duration::ZERO,
             sources: kept.origins.names().to_vec(),
-            mending: Mending::default(),
+            mending: RepairSummary::default(),
             returned: None,
         }
     }
@@ -102,14 +102,14 @@ pub(crate) enum Ending {
     /// This machine could not write or read it.
     Error(DiskError),
     /// All were stopped because of another archive.
-    Stopped(Halt),
+    Stopped(StopReason),
     /// The run was ended.
     Cancelled,
 }
 
 /// Why all archives are stopped.
 #[derive(Debug, Clone)]
-pub(crate) enum Halt {
+pub(crate) enum StopReason {
     /// The disk takes no more: why, in words.
     DiskFull(String),
     /// One has failed, in words, and the others were not to go on then.

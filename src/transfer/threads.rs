@@ -6,7 +6,7 @@ use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
-use super::finisher::Keeper;
+use super::finisher::Finisher;
 use super::{Outcome, Transfer};
 use crate::disk::{self, Lock};
 use crate::lock;
@@ -36,7 +36,7 @@ impl Transfer<'_> {
             first.client()?;
         }
         for _ in 0..self.options.jobs.get() {
-            let keeper = Keeper::new(self, outcomes.clone());
+            let keeper = Finisher::new(self, outcomes.clone());
             thread::Builder::new().spawn_scoped(scope, move || keeper.run())?;
         }
         for connection in connections {

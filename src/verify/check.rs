@@ -8,7 +8,7 @@ use super::advice::advice;
 use super::buffers::Buffers;
 use super::judge::{Judgement, Observation, judge};
 use super::names::{Named, named};
-use super::read::{Opened, Trouble};
+use super::read::{SourceAnswer, Trouble};
 use super::view::View;
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
@@ -106,7 +106,7 @@ impl<'a> Checker<'a> {
         if self.cancel.is_cancelled() {
             return Err(Trouble::Cancelled);
         }
-        let opened = Opened::new(path)?;
+        let opened = SourceAnswer::new(path)?;
         let size = opened.size();
         let label = self.label(path, named, size);
         self.listener.on(Event::Begun {
@@ -165,7 +165,7 @@ pub(super) struct Check<'c, 'a> {
     checker: &'c Checker<'a>,
     path: &'c Path,
     named: Named<'a>,
-    opened: Opened,
+    opened: SourceAnswer,
     label: String,
     /// `None` once the file has its report.
     view: Option<View>,

@@ -6,7 +6,7 @@ use super::advice::advice;
 use super::check::{blank, unreadable};
 use super::judge::{Remedy, part_of};
 use super::names::named;
-use super::read::Opened;
+use super::read::SourceAnswer;
 use crate::catalog::{Archive, Catalog};
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
@@ -15,7 +15,7 @@ use crate::verdict::Verdict;
 /// name says.
 pub(super) fn glance(path: &Path, expected: Option<&Archive>, catalog: &Catalog) -> ArchiveReport {
     let archive = expected.or_else(|| named(path, catalog).archive());
-    match (Opened::new(path), archive) {
+    match (SourceAnswer::new(path), archive) {
         (Err(trouble), archive) => unreadable(path, archive, &trouble),
         (Ok(file), Some(archive)) => sized(path, archive, file.size()),
         (Ok(file), None) => ArchiveReport {

@@ -10,7 +10,7 @@ use std::time::Instant;
 use super::advice::advice;
 use super::check::Checker;
 use super::judge::{Remedy, part_of};
-use super::read::{Opened, Trouble};
+use super::read::{SourceAnswer, Trouble};
 use crate::disk;
 use crate::event::{Activity, Event};
 use crate::locate::identify;
@@ -102,7 +102,7 @@ impl Checker<'_> {
         if self.cancel.is_cancelled() {
             return Err(Trouble::Cancelled);
         }
-        let opened = Opened::new(path)?;
+        let opened = SourceAnswer::new(path)?;
         let size = opened.size();
         let activity = Activity::Locate;
         self.listener.on(Event::Begun {
@@ -137,7 +137,7 @@ impl Checker<'_> {
     fn find_unreadable(
         &self,
         report: &ArchiveReport,
-        opened: &Opened,
+        opened: &SourceAnswer,
         mut listen: impl FnMut(u64),
     ) -> Result<Vec<Damage>, Trouble> {
         let size = opened.size();

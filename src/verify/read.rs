@@ -33,13 +33,13 @@ pub(super) enum Trouble {
 
 /// A file that is open, what it was at that time, and how far it has been read.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct SourceAnswer {
     file: File,
     metadata: Metadata,
     offset: u64,
 }
 
-impl Opened {
+impl SourceAnswer {
     /// Opens a regular file. Waits for nobody: a named pipe or a device is refused unopened.
     pub(super) fn new(path: &Path) -> Result<Self, Trouble> {
         refuse_all_but_files(&fs::metadata(path).map_err(Trouble::Open)?)?;
@@ -146,7 +146,7 @@ mod tests {
 
     fn read(path: &Path, mut during: impl FnMut(u64)) -> Result<Vec<u8>, Trouble> {
         let mut content = Vec::new();
-        let mut opened = Opened::new(path)?;
+        let mut opened = SourceAnswer::new(path)?;
         while let Some((block, offset)) = opened.next(path, &Buffers::default())? {
             content.extend_from_slice(&block);
             during(offset);
@@ -226,7 +226,7 @@ mod tests {
             (dir.path(), "is a directory, not a file"),
             (Path::new("/dev/null"), "is a device, not a file"),
         ] {
-            assert_eq!(Opened::new(path).unwrap_err().to_string(), words);
+            assert_eq!(SourceAnswer::new(path).unwrap_err().to_string(), words);
         }
     }
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use cxr::catalog::Catalog;
 use cxr::disk::Folder;
 use cxr::ranges::RangeSet;
-use cxr::transfer::{Recovered, look};
+use cxr::transfer::{JournalState, look};
 
 use crate::support::{Archive, Cxr, Disk, Fate, Fault, NAMES, Rule, Sandbox, Server, Step};
 use crate::support::{archive, random};
@@ -173,7 +173,7 @@ impl Recorded<'_> {
     }
 
     /// What another boot would know of the part here.
-    fn known(&self, sandbox: &Sandbox) -> Recovered {
+    fn known(&self, sandbox: &Sandbox) -> JournalState {
         let table = format!("{}  {}\n", self.archive.md5, self.archive.name);
         let catalog = Catalog::from_checksums(table.as_bytes()).unwrap();
         let looked = look(&Folder::new(&sandbox.data()), &catalog.archives()[0]);
@@ -216,7 +216,7 @@ impl Recorded<'_> {
         if is_archive {
             return;
         }
-        let Recovered { written: believed, original, .. } = self.known(sandbox);
+        let JournalState { written: believed, original, .. } = self.known(sandbox);
         let is_taken_over = self.mine.is_some() && found.is_none() && !self.scene.stays;
         assert!(!is_taken_over || original.is_some(), "the part is nobody's: {shown}");
         if let Some(mine) = self.mine.as_ref().filter(|_| is_taken_over) {

@@ -49,7 +49,7 @@ const UNKNOWN: &str = "-";
 
 /// What a journal says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Recovered {
+pub struct JournalState {
     /// The size of the archive, where a source told it.
     pub size: Option<u64>,
     /// Bytes that can be believed on this boot.
@@ -112,24 +112,24 @@ pub(super) struct Journal {
     records: u64,
     /// Those that the last `synced` record covers.
     synced: u64,
-    kept: Recovered,
+    kept: JournalState,
 }
 
 /// Reads a journal; `None` where there is none for this archive that could be read.
-pub(super) fn read(path: &Path, md5: &Digest) -> Option<Recovered> {
+pub(super) fn read(path: &Path, md5: &Digest) -> Option<JournalState> {
     let bytes = disk::read(path, SIZE_LIMIT + 1).ok().filter(|bytes| bytes.len() <= SIZE_LIMIT)?;
     parse(&bytes, md5, disk::boot().as_deref())
 }
 
 /// What a journal's bytes say to a machine whose boot this is.
-pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<Recovered> {
+pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<JournalState> {
     let mut lines = bytes.split(|&byte| byte == b'\n').filter_map(checked);
     let mut header = lines.next()?.split(' ');
     if header.next() != Some(FORMAT) || header.next()?.parse() != Ok(*md5) {
         return None;
     }
     let same_boot = boot.is_some() && header.next() == boot;
-    let mut recovered = Recovered::default();
+    let mut recovered = JournalState::default();
     let mut changes = Vec::new();
     let mut synced = 0;
     for line in lines {
@@ -150,7 +150,7 @@ pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<Re
     Some(recovered)
 }
 
-impl Recovered {
+impl JournalState {
     /// Bytes that somebody gave, and nothing else.
     pub(super) fn of(range: Range<u64>, giver: &str) -> Self {
         let mut recovered = Self::default();
@@ -247,7 +247,7 @@ pub(super) struct Fresh {
 }
 
 /// The beginning of a journal that says what is kept of an earlier one.
-pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &Recovered) -> Fresh {
+pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &JournalState) -> Fresh {
     let mut text = line(&format!("{FORMAT} {md5} {}", boot.unwrap_or("-")));
     if let Some(size) = kept.size {
         text += &line(&format!("size {size}"));
@@ -279,7 +279,7 @@ impl Journal {
     /// # Errors
     ///
     /// Whatever the disk says.
-    pub(super) fn begin(path: &Path, md5: &Digest, kept: Recovered) -> Result<Self, DiskError> {
+    pub(super) fn begin(path: &Path, md5: &Digest, kept: JournalState) -> Result<Self, DiskError> {
         let Fresh { text, records, synced } = fresh(md5, disk::boot().as_deref(), &kept);
         disk::replace(path, text.as_bytes())?;
         Ok(Self { file: File::to_append(path)?, records, synced, kept })

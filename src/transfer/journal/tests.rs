@@ -67,7 +67,7 @@ fn every_cut_and_every_flipped_bit_claims_nothing_that_was_not_written() {
 fn what_is_written_is_read_back() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.journal");
-    let mut journal = Journal::begin(&path, &md5(), Recovered::default()).unwrap();
+    let mut journal = Journal::begin(&path, &md5(), JournalState::default()).unwrap();
     journal.told_size(100).unwrap();
     journal.wrote(0..10, "http://a/\u{202e}").unwrap();
     let records = journal.records();
@@ -100,7 +100,7 @@ fn what_was_lost_is_missing_until_it_is_written_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.journal");
     let original = Original { length: 70, modified: (-5, 7) };
-    let kept = Recovered { original: Some(original), beside: true, ..Recovered::default() };
+    let kept = JournalState { original: Some(original), beside: true, ..JournalState::default() };
     let mut journal = Journal::begin(&path, &md5(), kept).unwrap();
     journal.wrote(0..100, "a").unwrap();
     journal.lost(40..60).unwrap();

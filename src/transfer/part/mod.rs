@@ -8,14 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::journal::{self, Journal, Recovered};
+use super::journal::{self, Journal, JournalState};
 use crate::catalog::Archive;
 use crate::disk::{self, DiskError, File, Folder, Kept, crash_point};
 use crate::hash::Engine;
 use crate::hash::digest::Digest;
 use crate::transfer::repair::copy::salvage;
 pub(crate) use crate::transfer::repair::original::HERE;
-use crate::transfer::repair::undo_log::Undo;
+use crate::transfer::repair::undo_log::UndoLog;
 
 /// Bytes hashed at a time.
 const BLOCK: u64 = 256 * 1024;
@@ -32,20 +32,20 @@ pub(crate) struct Part {
     /// Whether a sync has failed. Its error is told once (fsync(2)), and the next one would succeed.
     sync_failed: Mutex<bool>,
     /// Opened when it is first needed.
-    pub(super) undo: Mutex<Option<Undo>>,
+    pub(super) undo: Mutex<Option<UndoLog>>,
 }
 
 /// What is here of an unfinished archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Unfinished {
+pub struct PartialDownload {
     /// What its journal says, held against the part.
-    pub recovered: Recovered,
+    pub recovered: JournalState,
     /// Bytes of the disk that it takes.
     pub allocated: u64,
 }
 
 /// Looks at what is here of an unfinished archive, and changes nothing.
-pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
+pub fn look(folder: &Folder, archive: &Archive) -> Option<PartialDownload> {
     let path = folder.kept(archive, Kept::Part);
     // A link is never the program's, and opening a FIFO would wait for its other end.
     let metadata = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
@@ -54,12 +54,12 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<Unfinished> {
         Some(told) => {
             // The MD5 is the archive's: of two sizes, one is an error, and the bytes are good.
             let size = told.size.filter(|told| archive.size.is_none_or(|size| size == *told));
-            Recovered { size, ..told.before(limit) }
+            JournalState { size, ..told.before(limit) }
         }
         // Where nobody says which bytes are on the disk, none of them counts.
-        None => Recovered::default(),
+        None => JournalState::default(),
     };
-    Some(Unfinished { recovered, allocated: disk::allocated(&metadata) })
+    Some(PartialDownload { recovered, allocated: disk::allocated(&metadata) })
 }
 
 /// Removes what is unfinished of an archive that is here and right: a run that ended just before it
@@ -85,7 +85,7 @@ impl Part {
     pub(crate) fn open(
         folder: &Folder,
         archive: &Archive,
-        kept: Recovered,
+        kept: JournalState,
     ) -> Result<Self, DiskError> {
         let path = folder.kept(archive, Kept::Part);
         let journal_path = folder.kept(archive, Kept::Journal);
@@ -243,7 +243,7 @@ impl Part {
     /// # Errors
     ///
     /// Whatever the disk says.
-    pub(crate) fn begin_again(&mut self, kept: Recovered) -> Result<(), DiskError> {
+    pub(crate) fn begin_again(&mut self, kept: JournalState) -> Result<(), DiskError> {
         let salvaged = !kept.written.is_empty();
         let fresh = Journal::begin(&self.journal_path, &self.md5, kept)?;
         crash_point("begun-again-in-the-journal");

@@ -11,7 +11,7 @@ fn part(dir: &Path) -> Part {
     };
     let folder = Folder::new(dir);
     folder.make().unwrap();
-    Part::open(&folder, &archive, Recovered::default()).unwrap()
+    Part::open(&folder, &archive, JournalState::default()).unwrap()
 }
 
 /// The kernel tells of it once: to whom, where two sync at once, is chance.

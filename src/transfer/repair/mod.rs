@@ -31,8 +31,8 @@ use crate::transfer::hash_cursor::End;
 use crate::transfer::{Job, Transfer};
 use plan::{Course, Step};
 use prefix_digest::Hash;
-pub(crate) use summary::{Mending, Why};
-use wrong_sources::Exchanged;
+pub(crate) use summary::{RepairSummary, Why};
+use wrong_sources::ReplacedBytes;
 
 /// Bytes read at a time.
 const BLOCK: u64 = 256 * 1024;
@@ -48,21 +48,21 @@ const SHIFTED: u64 = 8 * UNIT;
 
 /// Why a mending ends early.
 #[derive(Debug)]
-pub(crate) enum Setback {
+pub(crate) enum RepairError {
     /// It can come to nothing.
     Why(Why),
     /// The transfer of the archive ends.
     End(End),
 }
 
-impl From<DiskError> for Setback {
+impl From<DiskError> for RepairError {
     fn from(error: DiskError) -> Self {
         Self::End(End::Disk(error))
     }
 }
 
 /// One archive as it is mended.
-pub(crate) struct Mender<'a> {
+pub(crate) struct Repairer<'a> {
     transfer: &'a Transfer<'a>,
     archive: usize,
     job: &'a Job,
@@ -73,9 +73,9 @@ pub(crate) struct Mender<'a> {
     /// Who gave bytes of the present damage.
     gave: Vec<String>,
     /// What was exchanged.
-    pub(crate) exchanged: Exchanged,
+    pub(crate) exchanged: ReplacedBytes,
     /// What was done so far.
-    pub(crate) done: Mending,
+    pub(crate) done: RepairSummary,
     /// Bytes that are no longer those that were here at first.
     pub(crate) lost: RangeSet,
     /// Where the damaged file is kept, if it is.
@@ -84,7 +84,7 @@ pub(crate) struct Mender<'a> {
     pub(crate) proven: u64,
 }
 
-impl<'a> Mender<'a> {
+impl<'a> Repairer<'a> {
     /// For an archive of this size, all bytes of which are here.
     ///
     /// # Errors
@@ -110,8 +110,8 @@ impl<'a> Mender<'a> {
             course: Course::new(size, most),
             hash: Hash::new(transfer.engine),
             gave: Vec::new(),
-            exchanged: Exchanged::default(),
-            done: Mending::default(),
+            exchanged: ReplacedBytes::default(),
+            done: RepairSummary::default(),
             lost: RangeSet::new(),
             copy: None,
             proven: 0,
@@ -123,7 +123,7 @@ impl<'a> Mender<'a> {
     /// # Errors
     ///
     /// Why it came to nothing, or why the transfer ends.
-    pub(crate) fn run(&mut self) -> Result<Digest, Setback> {
+    pub(crate) fn run(&mut self) -> Result<Digest, RepairError> {
         self.job.mending.store(true, Ordering::Relaxed);
         let result = self.mend();
         self.proven = self.walker.position();
@@ -131,12 +131,12 @@ impl<'a> Mender<'a> {
         result
     }
 
-    fn mend(&mut self) -> Result<Digest, Setback> {
+    fn mend(&mut self) -> Result<Digest, RepairError> {
         if !self.may_be_gzip()? {
-            return Err(Setback::Why(Why::Vague));
+            return Err(RepairError::Why(Why::Vague));
         }
         if !lock(&self.transfer.schedule).has_ranges(self.archive) {
-            return Err(Setback::Why(Why::NoRanges));
+            return Err(RepairError::Why(Why::NoRanges));
         }
         self.transfer.listener.on(Event::Begun {
             archive: &self.job.archive.name,
@@ -148,7 +148,7 @@ impl<'a> Mender<'a> {
             if damage.flaw == Flaw::NoTar {
                 // What is to be a tar may have a broken beginning.
                 let vague = |setback| match setback {
-                    Setback::Why(Why::Sound) => Setback::Why(Why::Vague),
+                    RepairError::Why(Why::Sound) => RepairError::Why(Why::Vague),
                     other => other,
                 };
                 return self.compare(2 * UNIT).map_err(vague);
@@ -163,7 +163,7 @@ impl<'a> Mender<'a> {
     }
 
     /// Whether it begins as gzip does, or ought to.
-    fn may_be_gzip(&self) -> Result<bool, Setback> {
+    fn may_be_gzip(&self) -> Result<bool, RepairError> {
         if identify::expects_gzip(&self.job.archive.name) {
             return Ok(true);
         }
@@ -172,11 +172,11 @@ impl<'a> Mender<'a> {
     }
 
     /// Walks on, to the next damage or to the end.
-    fn walk(&mut self) -> Result<Option<Damage>, Setback> {
+    fn walk(&mut self) -> Result<Option<Damage>, RepairError> {
         let part = self.job.part();
         while self.walker.position() < self.size {
             if self.transfer.is_over() {
-                return Err(Setback::End(End::Cancelled));
+                return Err(RepairError::End(End::Cancelled));
             }
             let at = self.walker.position();
             let length = usize::try_from((self.size - at).min(BLOCK)).unwrap_or(0);
@@ -197,9 +197,9 @@ impl<'a> Mender<'a> {
     }
 
     /// Has what is damaged fetched anew.
-    fn replace(&mut self, damage: Damage) -> Result<(), Setback> {
+    fn replace(&mut self, damage: Damage) -> Result<(), RepairError> {
         if self.is_shifted(&damage.range) {
-            return Err(Setback::Why(Why::TooMuch));
+            return Err(RepairError::Why(Why::TooMuch));
         }
         let avoided = self.avoided(&damage.range);
         let elsewhere = lock(&self.transfer.schedule).has_ranges_beside(self.archive, &avoided);
@@ -209,8 +209,8 @@ impl<'a> Mender<'a> {
                 range
             }
             Step::FetchAgain(range) => range,
-            Step::TooMuch => return Err(Setback::Why(Why::TooMuch)),
-            Step::Helpless => return Err(Setback::Why(Why::Helpless(damage.range))),
+            Step::TooMuch => return Err(RepairError::Why(Why::TooMuch)),
+            Step::Helpless => return Err(RepairError::Why(Why::Helpless(damage.range))),
         };
         self.transfer.listener.on(Event::Damaged {
             archive: &self.job.archive.name,
@@ -247,9 +247,9 @@ impl<'a> Mender<'a> {
     }
 
     /// Has a range fetched anew.
-    fn fetch(&mut self, range: Range<u64>) -> Result<(), Setback> {
+    fn fetch(&mut self, range: Range<u64>) -> Result<(), RepairError> {
         if !self.transfer.is_ours()? {
-            return Err(Setback::End(End::Cancelled));
+            return Err(RepairError::End(End::Cancelled));
         }
         self.keep_copy()?;
         let avoided = self.avoided(&range);
@@ -269,19 +269,19 @@ impl<'a> Mender<'a> {
         match self.job.front.wait_for(&range) {
             None => Ok(()),
             Some(End::Stranded) => Err(self.stranded()),
-            Some(end) => Err(Setback::End(end)),
+            Some(end) => Err(RepairError::End(end)),
         }
     }
 
     /// Keeps what is damaged, if that is wanted, before the first byte of it is written over.
-    fn keep_copy(&mut self) -> Result<(), Setback> {
+    fn keep_copy(&mut self) -> Result<(), RepairError> {
         let part = self.job.part();
         let wanted = self.transfer.options.keep_corrupt && self.copy.is_none();
         if !wanted || part.overwritten()? > 0 {
             return Ok(());
         }
         if disk::available(self.transfer.folder.dir())? < self.size {
-            return Err(Setback::Why(Why::NoRoom));
+            return Err(RepairError::Why(Why::NoRoom));
         }
         let path = self.transfer.folder.corrupt(&self.job.archive)?;
         part.copy_to(&path)?;
@@ -291,15 +291,15 @@ impl<'a> Mender<'a> {
     }
 
     /// No source gives the bytes: none that is left, or none that gives parts.
-    fn stranded(&self) -> Setback {
+    fn stranded(&self) -> RepairError {
         let schedule = lock(&self.transfer.schedule);
         let any = (0..self.transfer.sources.len()).any(|s| schedule.is_open(self.archive, s));
-        if any { Setback::Why(Why::NoRanges) } else { Setback::End(End::Stranded) }
+        if any { RepairError::Why(Why::NoRanges) } else { RepairError::End(End::Stranded) }
     }
 
     /// No damage is to be found: exchanges more and more from both ends for what a source has,
     /// until the digest is right, but no more than so many bytes.
-    fn compare(&mut self, most: u64) -> Result<Digest, Setback> {
+    fn compare(&mut self, most: u64) -> Result<Digest, RepairError> {
         let mut left = self.course.left().min(most);
         for range in from_both_ends(self.size) {
             let length = range.end - range.start;
@@ -317,14 +317,14 @@ impl<'a> Mender<'a> {
                 return Ok(digest);
             }
         }
-        Err(Setback::Why(Why::Sound))
+        Err(RepairError::Why(Why::Sound))
     }
 
     /// The digest of a range.
-    fn sum(&self, range: Range<u64>) -> Result<Digest, Setback> {
+    fn sum(&self, range: Range<u64>) -> Result<Digest, RepairError> {
         let is_over = || self.transfer.is_over();
         let digest = self.job.part().digest(self.transfer.engine, range, is_over)?;
-        digest.ok_or(Setback::End(End::Cancelled))
+        digest.ok_or(RepairError::End(End::Cancelled))
     }
 }
 

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::PoisonError;
 
-use super::undo_log::Undo;
+use super::undo_log::UndoLog;
 use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Folder, Kept, crash_point};
 use crate::ranges::RangeSet;
-use crate::transfer::journal::{Journal, Original, Recovered};
+use crate::transfer::journal::{Journal, JournalState, Original};
 use crate::transfer::part::Part;
 
 /// Who gave the bytes of a file that was here.
@@ -26,7 +26,7 @@ impl Part {
         folder: &Folder,
         archive: &Archive,
         file: &Path,
-    ) -> Result<Recovered, DiskError> {
+    ) -> Result<JournalState, DiskError> {
         let metadata = file.symlink_metadata().map_err(DiskError::new(file, "looked at"))?;
         let path = folder.kept(archive, Kept::Part);
         // What the journal is to say of it: that it is on the disk.
@@ -36,8 +36,8 @@ impl Part {
         let written = 0..archive.size.unwrap_or(u64::MAX).min(metadata.len());
         let original = Some(Original::of(&metadata));
         let synced = RangeSet::from_iter([written.clone()]);
-        let told = Recovered::of(written, HERE);
-        let kept = Recovered { size: archive.size, original, synced, ..told };
+        let told = JournalState::of(written, HERE);
+        let kept = JournalState { size: archive.size, original, synced, ..told };
         Journal::begin(&folder.kept(archive, Kept::Journal), &archive.md5, kept.clone())?;
         // A part of which the journal does not say that it is the user's would be the program's.
         disk::sync_folder(folder.own())?;
@@ -101,12 +101,12 @@ impl Part {
 
     fn with_undo<T>(
         &self,
-        work: impl FnOnce(&mut Undo) -> Result<T, DiskError>,
+        work: impl FnOnce(&mut UndoLog) -> Result<T, DiskError>,
     ) -> Result<T, DiskError> {
         let mut undo = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
         let undo = match &mut *undo {
             Some(undo) => undo,
-            none => none.insert(Undo::open(&self.undo_path)?),
+            none => none.insert(UndoLog::open(&self.undo_path)?),
         };
         work(undo)
     }

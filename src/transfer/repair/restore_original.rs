@@ -5,19 +5,19 @@ use std::path::PathBuf;
 
 use crate::disk::{self, DiskError};
 use crate::lock;
-use crate::transfer::attempts::Rounds;
-use crate::transfer::journal::Recovered;
+use crate::transfer::attempts::Attempts;
+use crate::transfer::journal::JournalState;
 use crate::transfer::part::HERE;
-use crate::transfer::{Ending, Returned};
+use crate::transfer::{Ending, RestoredFile};
 
-impl Rounds<'_> {
+impl Attempts<'_> {
     /// Puts the wrong bytes away: a file of the user's where it was, all others where they are
     /// kept, if they are. Gives what there is to begin with all the same.
-    pub(crate) fn set_aside(&mut self) -> Result<Recovered, DiskError> {
+    pub(crate) fn set_aside(&mut self) -> Result<JournalState, DiskError> {
         if self.job.part().original().is_none() {
             let keep = self.kept()?;
             self.job.wait_for_writers().discard(keep.as_deref())?;
-            return Ok(Recovered::default());
+            return Ok(JournalState::default());
         }
         let proven = std::mem::take(&mut self.proven);
         let room = self.see_room();
@@ -25,7 +25,7 @@ impl Rounds<'_> {
             self.job.part().salvage(proven)?;
         }
         self.put_back()?;
-        room.map(|()| Recovered { beside: true, ..Recovered::of(0..proven, HERE) })
+        room.map(|()| JournalState { beside: true, ..JournalState::of(0..proven, HERE) })
     }
 
     /// Where wrong bytes are to be kept, if they are and are not yet.
@@ -47,7 +47,7 @@ impl Rounds<'_> {
         if let Some(copy) = self.copy.take() {
             disk::remove(&copy)?;
         }
-        self.returned = Some(Returned { path: home, length: original.length });
+        self.returned = Some(RestoredFile { path: home, length: original.length });
         Ok(())
     }
 

@@ -9,7 +9,7 @@ const REMEMBERED: usize = 1000;
 
 /// What was done about damages.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Mending {
+pub(crate) struct RepairSummary {
     /// What was found, in the order in which it was: the first thousand.
     pub damages: Vec<Damage>,
     /// Bytes that were fetched for it, those fetched twice counted twice.
@@ -48,7 +48,7 @@ pub(crate) enum Why {
     NoRoom,
 }
 
-impl Mending {
+impl RepairSummary {
     /// A damage was found.
     pub(crate) fn found(&mut self, damage: Damage) {
         if self.damages.len() < REMEMBERED {

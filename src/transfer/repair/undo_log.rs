@@ -27,7 +27,7 @@ const HEAD: usize = 20;
 
 /// The log of one file.
 #[derive(Debug)]
-pub(crate) struct Undo {
+pub(crate) struct UndoLog {
     file: File,
     /// Where the last whole record ends.
     end: u64,
@@ -35,7 +35,7 @@ pub(crate) struct Undo {
     saved: RangeSet,
 }
 
-impl Undo {
+impl UndoLog {
     /// Opens the log at a path, made if absent, as far as it is whole.
     ///
     /// # Errors
@@ -207,17 +207,17 @@ mod tests {
             self.dir.path().join("undo")
         }
 
-        fn undo(&self) -> Undo {
-            Undo::open(&self.log()).unwrap()
+        fn undo(&self) -> UndoLog {
+            UndoLog::open(&self.log()).unwrap()
         }
 
-        fn overwrite(&self, undo: &mut Undo, range: Range<u64>) {
+        fn overwrite(&self, undo: &mut UndoLog, range: Range<u64>) {
             undo.save(&self.file, range.clone()).unwrap();
             let bytes = vec![255; usize::try_from(range.end - range.start).unwrap()];
             self.file.write_at(range.start, &[bytes.into()]).unwrap();
         }
 
-        fn restored(&self, undo: &Undo) -> bool {
+        fn restored(&self, undo: &UndoLog) -> bool {
             undo.restore(&self.file).unwrap();
             fs::read(self.dir.path().join("file")).unwrap() == self.old
         }

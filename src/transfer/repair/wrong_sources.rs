@@ -11,7 +11,7 @@ const REMEMBERED: usize = 10_000;
 
 /// Bytes of an archive that were exchanged for others, by who had given them.
 #[derive(Debug, Default)]
-pub(crate) struct Exchanged(Vec<Piece>);
+pub(crate) struct ReplacedBytes(Vec<Piece>);
 
 #[derive(Debug)]
 struct Piece {
@@ -21,7 +21,7 @@ struct Piece {
     digest: Digest,
 }
 
-impl Exchanged {
+impl ReplacedBytes {
     /// Notes what a range holds before it is lost, where there are several who could have given it.
     pub(crate) fn note(&mut self, transfer: &Transfer<'_>, job: &Job, range: Range<u64>) {
         if transfer.sources.len() < 2 {
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn only_those_are_named_whose_bytes_were_others() {
         let digest = |byte| Digest::new([byte; 16]);
-        let mut exchanged = Exchanged::default();
+        let mut exchanged = ReplacedBytes::default();
         for (at, giver, byte) in [(0, "a", 1), (1, "b", 2), (2, "b", 2), (3, "c", 2), (4, "d", 2)] {
             let giver = giver.to_owned();
             exchanged.0.push(Piece { range: at..at + 1, giver, digest: digest(byte) });

@@ -4,10 +4,10 @@ use std::io;
 use std::path::Path;
 
 use super::hashing::Hashing;
-use super::stream::{Done, ReadEnding};
+use super::stream::{ReadOutcome, ReadResult};
 use crate::catalog::{Archive, Catalog};
 use crate::report::ArchiveReport;
-use crate::source::{ClientError, Fault};
+use crate::source::{ClientError, SourceError};
 use crate::text::escape;
 use crate::verdict::Verdict;
 use crate::verify::judge::judge;
@@ -16,13 +16,13 @@ use crate::verify::names::Named;
 /// What is said of an archive that was asked for; `seen` says it where its reader has seen enough.
 pub(super) fn report<R>(
     archive: &Archive,
-    done: &Done<R>,
+    done: &ReadResult<R>,
     seen: impl FnOnce(&R) -> ArchiveReport,
 ) -> ArchiveReport {
     let report = match &done.ending {
-        ReadEnding::Read => seen(&done.reader),
-        ReadEnding::GivenUp(fault, why) => given_up(archive, fault, why),
-        ReadEnding::Cancelled => interrupted(archive),
+        ReadOutcome::Read => seen(&done.reader),
+        ReadOutcome::GivenUp(fault, why) => given_up(archive, fault, why),
+        ReadOutcome::Cancelled => interrupted(archive),
     };
     ArchiveReport {
         bytes_downloaded: done.received,
@@ -73,15 +73,15 @@ pub(super) fn read(archive: &Archive, catalog: &Catalog, reader: &Hashing<'_>) -
 }
 
 /// The mirror was given up for the archive.
-fn given_up(archive: &Archive, fault: &Fault, why: &str) -> ArchiveReport {
+fn given_up(archive: &Archive, fault: &SourceError, why: &str) -> ArchiveReport {
     let (verdict, size) = match *fault {
-        Fault::Status { code: 404 | 410, .. } => (Verdict::Missing, None),
-        Fault::WrongSize { offered, expected } if offered < expected => {
+        SourceError::Status { code: 404 | 410, .. } => (Verdict::Missing, None),
+        SourceError::WrongSize { offered, expected } if offered < expected => {
             (Verdict::Incomplete, Some(offered))
         }
-        Fault::WrongSize { offered, .. } => (Verdict::Corrupt, Some(offered)),
-        Fault::TooLong { .. } => (Verdict::Corrupt, None),
-        Fault::Foreign(_) => (Verdict::Foreign, None),
+        SourceError::WrongSize { offered, .. } => (Verdict::Corrupt, Some(offered)),
+        SourceError::TooLong { .. } => (Verdict::Corrupt, None),
+        SourceError::Foreign(_) => (Verdict::Foreign, None),
         _ => (Verdict::Unreachable, None),
     };
     ArchiveReport { actual_size: size, detail: Some(why.to_owned()), ..blank(archive, verdict) }

@@ -10,7 +10,7 @@ use crate::hash::Chain;
 use crate::hash::digest::Digest;
 use crate::locate::identify::{self, HEAD, Kind};
 use crate::report::ArchiveReport;
-use crate::source::{Claim, Claimed, Opened, Scope};
+use crate::source::{Claim, Claimed, Scope, SourceAnswer};
 use crate::verdict::Verdict;
 
 /// What a glance saw.
@@ -25,7 +25,7 @@ pub(super) struct Glance {
 
 /// How a claim stands to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum SourceHealth {
     Agrees,
     Contradicts,
     /// A tag that looks like an MD5 and is not this one: it may be no MD5 at all.
@@ -37,7 +37,7 @@ enum Standing {
 impl Reader for Glance {
     const WANTS_DIGESTS: bool = true;
 
-    fn answered(&mut self, answer: &Opened) {
+    fn answered(&mut self, answer: &SourceAnswer) {
         self.claims.clone_from(&answer.claims);
         self.has_ranges = !answer.whole;
         self.size = answer.total;
@@ -61,7 +61,7 @@ impl Glance {
         let wrong = self
             .claims
             .iter()
-            .find(|claim| standing(claim, archive, self.part()) == Standing::Contradicts);
+            .find(|claim| standing(claim, archive, self.part()) == SourceHealth::Contradicts);
         let kind = identify::kind(&self.head);
         let (verdict, detail) = match wrong {
             Some(claim) => (Verdict::Corrupt, contradiction(claim, archive)),
@@ -100,7 +100,7 @@ impl Glance {
             names.dedup();
             Some(names.join(", ")).filter(|names| !names.is_empty())
         };
-        let digests = match (named(Standing::Agrees), named(Standing::Doubtful)) {
+        let digests = match (named(SourceHealth::Agrees), named(SourceHealth::Doubtful)) {
             (Some(names), _) => format!("as the table, says {names}"),
             (None, Some(name)) => format!("its {name} is not the MD5, and may be none"),
             (None, None) => "the mirror names no digest".to_owned(),
@@ -110,19 +110,19 @@ impl Glance {
     }
 }
 
-fn standing(claim: &Claim, archive: &Archive, part: Option<Digest>) -> Standing {
+fn standing(claim: &Claim, archive: &Archive, part: Option<Digest>) -> SourceHealth {
     let agrees = match claim.digest {
         Claimed::Md5(md5) => md5 == archive.md5,
         Claimed::Sha256(sha256) => match archive.sha256 {
             Some(expected) => sha256 == expected,
-            None => return Standing::Nothing,
+            None => return SourceHealth::Nothing,
         },
     };
     match claim.scope {
-        _ if agrees => Standing::Agrees,
-        Scope::Tag => Standing::Doubtful,
-        Scope::Perhaps if part.map(Claimed::Md5) == Some(claim.digest) => Standing::Nothing,
-        Scope::Perhaps | Scope::Whole => Standing::Contradicts,
+        _ if agrees => SourceHealth::Agrees,
+        Scope::Tag => SourceHealth::Doubtful,
+        Scope::Perhaps if part.map(Claimed::Md5) == Some(claim.digest) => SourceHealth::Nothing,
+        Scope::Perhaps | Scope::Whole => SourceHealth::Contradicts,
     }
 }
 

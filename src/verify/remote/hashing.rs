@@ -6,7 +6,7 @@ use super::stream::{Reader, Wish};
 use crate::catalog::Archive;
 use crate::hash::Engine;
 use crate::hash::digest::Digest;
-use crate::source::Opened;
+use crate::source::SourceAnswer;
 use crate::verify::judge::Observation;
 use crate::verify::view::View;
 
@@ -33,7 +33,7 @@ impl<'a> Hashing<'a> {
 impl Reader for Hashing<'_> {
     const WANTS_DIGESTS: bool = false;
 
-    fn answered(&mut self, _: &Opened) {}
+    fn answered(&mut self, _: &SourceAnswer) {}
 
     fn take(&mut self, block: Bytes) -> Wish {
         self.view.take(block);

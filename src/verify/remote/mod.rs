@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use self::glance::Glance;
 use self::hashing::Hashing;
-use self::stream::{Errand, Reader};
+use self::stream::{ReadRequest, Reader};
 use super::targets::{Target, archive_in};
 use super::{Checker, check_all};
 use crate::cancel::Cancel;
@@ -26,7 +26,7 @@ use crate::hash::Engine;
 use crate::locate::identify::HEAD;
 use crate::rate::Throttle;
 use crate::report::{ArchiveReport, Report};
-use crate::session::{Manners, Options};
+use crate::session::{NetworkOptions, Options};
 use crate::source::{ClientError, Source, SourceSpec};
 
 /// Which mirrors to check, and how.
@@ -44,7 +44,7 @@ pub struct MirrorsRequest {
     pub readers: Option<NonZeroUsize>,
     /// How they are asked. Where a rate is given, as many bytes a second again may be read from
     /// local folders.
-    pub manners: Manners,
+    pub manners: NetworkOptions,
     /// Ask for presence, size and digest headers only, and read no more than the first bytes: what
     /// seems right is `present`.
     pub quick: bool,
@@ -174,7 +174,7 @@ impl<'a> Check<'a> {
         seen: impl Fn(&'a Archive, &R) -> ArchiveReport + Sync,
     ) -> Result<(), ClientError> {
         let places = self.at_servers();
-        let errand = |&(_, place): &(usize, Place<'a>)| Errand {
+        let errand = |&(_, place): &(usize, Place<'a>)| ReadRequest {
             archive: place.archive,
             source: place.mirror,
             label: self.label(place.mirror),
@@ -209,7 +209,7 @@ impl<'a> Check<'a> {
         let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) =
             places.map(|(index, place)| (index, archive_in(dir, place.archive))).unzip();
         let checker = Checker::new(&request.catalog, engine, listener, cancel);
-        let Manners { limit_rate, limit_rate_file, .. } = &request.manners;
+        let NetworkOptions { limit_rate, limit_rate_file, .. } = &request.manners;
         let throttle = Throttle::new(*limit_rate, limit_rate_file.as_deref(), listener);
         let checker = checker.at(self.label(mirror)).with_sha256(request.sha256).limited(&throttle);
         check_all(&targets, &checker, request.readers, request.quick, |index, report| {

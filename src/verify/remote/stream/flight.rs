@@ -5,19 +5,19 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::{Done, Job, Reader, Readings, Wish};
+use super::{Job, ReadResult, Reader, StreamReads, Wish};
 use crate::lock;
 use crate::schedule::Lease;
 use crate::session::Watch;
 use crate::session::{Cut, Line};
-use crate::source::{Body, Client, Fault, Opened, Question};
+use crate::source::{Body, Client, SourceAnswer, SourceError, SourceRequest};
 
 /// Bytes after which the schedule and the listener are told of them.
 const BATCH: u64 = 256 * 1024;
 
 /// A lease under way.
 pub(super) struct Flight<'f, 'a, R, F> {
-    readings: &'f Readings<'a, R, F>,
+    readings: &'f StreamReads<'a, R, F>,
     job: &'f mut Job<'a, R>,
     lease: &'f Lease,
     /// Where the next byte belongs, and where the lease ends by now.
@@ -27,9 +27,9 @@ pub(super) struct Flight<'f, 'a, R, F> {
     delivered: bool,
 }
 
-impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
+impl<'f, 'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> Flight<'f, 'a, R, F> {
     pub(super) fn new(
-        readings: &'f Readings<'a, R, F>,
+        readings: &'f StreamReads<'a, R, F>,
         job: &'f mut Job<'a, R>,
         lease: &'f Lease,
     ) -> Self {
@@ -40,7 +40,7 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
     /// Opens the source and takes what comes.
     pub(super) async fn fly(&mut self, client: &Client) -> Result<Wish, Cut> {
         self.job.attempts += 1;
-        let question = Question {
+        let question = SourceRequest {
             archive: self.job.errand.archive,
             range: self.lease.range.clone(),
             size: self.expected(),
@@ -75,19 +75,19 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
         self.job.errand.archive.size.or(self.lease.size)
     }
 
-    fn learn_size(&mut self, total: u64) -> Result<(), Fault> {
+    fn learn_size(&mut self, total: u64) -> Result<(), SourceError> {
         if let Some(expected) = self.expected().filter(|&expected| expected != total) {
-            return Err(Fault::WrongSize { offered: total, expected });
+            return Err(SourceError::WrongSize { offered: total, expected });
         }
         lock(&self.readings.schedule)
             .learn_size(self.lease, total)
-            .map_err(|expected| Fault::WrongSize { offered: total, expected })?;
+            .map_err(|expected| SourceError::WrongSize { offered: total, expected })?;
         self.rest.end = self.rest.end.min(total);
         Ok(())
     }
 
-    async fn receive(&mut self, opened: Opened) -> Result<Wish, Cut> {
-        let Opened { start, total, end, mut body, .. } = opened;
+    async fn receive(&mut self, opened: SourceAnswer) -> Result<Wish, Cut> {
+        let SourceAnswer { start, total, end, mut body, .. } = opened;
         // A source without ranges begins at the beginning: what is known already is passed over.
         let mut skip = self.rest.start.saturating_sub(start);
         let mut watch = Watch::new(self.readings.options.stall_timeout);
@@ -136,31 +136,31 @@ impl<'f, 'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Flight<'f, 'a, R, F> {
     }
 
     /// Where nobody told the size, too long an archive shows only when there is more of it.
-    fn see_that_it_fits(&self, block: &Bytes) -> Result<(), Fault> {
+    fn see_that_it_fits(&self, block: &Bytes) -> Result<(), SourceError> {
         let reached = self.rest.start + block.len() as u64;
         match self.expected() {
-            Some(expected) if reached > expected => Err(Fault::TooLong { expected }),
+            Some(expected) if reached > expected => Err(SourceError::TooLong { expected }),
             _ => Ok(()),
         }
     }
 
     /// The answer ended before the lease did.
-    fn ended(&mut self, promised: Option<u64>) -> Result<(), Fault> {
+    fn ended(&mut self, promised: Option<u64>) -> Result<(), SourceError> {
         let at = self.rest.start;
         let Some(end) = promised else {
             // All of the archive was sent, and the end of the answer is its end.
             if let Some(end) = self.expected().filter(|&end| at < end) {
-                return Err(Fault::Truncated { at, end: Some(end) });
+                return Err(SourceError::Truncated { at, end: Some(end) });
             }
             self.tell();
             return self.learn_size(at);
         };
         let end = end.min(self.rest.end);
         if at < end {
-            return Err(Fault::Truncated { at, end: Some(end) });
+            return Err(SourceError::Truncated { at, end: Some(end) });
         }
         if !self.delivered {
-            return Err(Fault::Protocol("the answer to a range held none of it".to_owned()));
+            return Err(SourceError::Protocol("the answer to a range held none of it".to_owned()));
         }
         // A server may send less than it was asked for (RFC 9110, section 15.3.7).
         Ok(())

@@ -20,12 +20,12 @@ use crate::event::{Activity, Event, Listener};
 use crate::lock;
 use crate::ranges::RangeSet;
 use crate::rate::Throttle;
-use crate::schedule::Reaction;
+use crate::schedule::AfterFailure;
 use crate::schedule::{Lease, Next, Schedule};
 use crate::session::Cut;
 use crate::session::{Clients, letting_go};
 use crate::session::{LOOK_AGAIN, Options};
-use crate::source::{Client, ClientError, Fault, Opened, Source};
+use crate::source::{Client, ClientError, Source, SourceAnswer, SourceError};
 
 /// What a reader says of going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(crate) trait Reader: Send {
     const WANTS_DIGESTS: bool;
 
     /// The source has answered. Called again after each drop.
-    fn answered(&mut self, answer: &Opened);
+    fn answered(&mut self, answer: &SourceAnswer);
 
     /// The next bytes, in their order. It may wait.
     fn take(&mut self, block: Bytes) -> Wish;
@@ -53,7 +53,7 @@ pub(crate) trait Reader: Send {
 
 /// An archive to be read.
 #[derive(Debug)]
-pub(crate) struct Errand<'a, R> {
+pub(crate) struct ReadRequest<'a, R> {
     /// Which archive.
     pub archive: &'a Archive,
     /// From which source: its number.
@@ -66,9 +66,9 @@ pub(crate) struct Errand<'a, R> {
 
 /// What became of an errand.
 #[derive(Debug)]
-pub(crate) struct Done<R> {
+pub(crate) struct ReadResult<R> {
     /// How it ended.
-    pub ending: ReadEnding,
+    pub ending: ReadOutcome,
     /// Who took the bytes.
     pub reader: R,
     /// Bytes received over the network, those received twice counted twice.
@@ -81,18 +81,18 @@ pub(crate) struct Done<R> {
 
 /// How the reading of an archive ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ReadEnding {
+pub(crate) enum ReadOutcome {
     /// The reader has all it wanted.
     Read,
     /// The source was given up: for this fault, and why in words.
-    GivenUp(Fault, String),
+    GivenUp(SourceError, String),
     /// The run was ended.
     Cancelled,
 }
 
 /// An errand on its way.
 struct Job<'a, R> {
-    errand: Errand<'a, R>,
+    errand: ReadRequest<'a, R>,
     begun: Option<Instant>,
     /// Answers that brought bytes since the last beginning.
     answers: u32,
@@ -101,7 +101,7 @@ struct Job<'a, R> {
 }
 
 /// What all connections share.
-struct Readings<'a, R, F> {
+struct StreamReads<'a, R, F> {
     sources: &'a [Source],
     options: &'a Options,
     listener: &'a dyn Listener,
@@ -123,12 +123,12 @@ struct Readings<'a, R, F> {
 ///
 /// If this machine can make no client, no runtime or no thread; then nothing was read.
 pub(crate) fn read<'a, R: Reader>(
-    errands: Vec<Errand<'a, R>>,
+    errands: Vec<ReadRequest<'a, R>>,
     sources: &'a [Source],
     options: &'a Options,
     listener: &'a dyn Listener,
     cancel: &'a Cancel,
-    done: impl Fn(usize, Done<R>) + Sync,
+    done: impl Fn(usize, ReadResult<R>) + Sync,
 ) -> Result<(), ClientError> {
     let mut connections = Vec::new();
     for _ in 0..options.jobs.get().min(errands.len()) {
@@ -138,7 +138,7 @@ pub(crate) fn read<'a, R: Reader>(
         // What is wrong with the trust store is told now, and once.
         Client::new(&options.client)?;
     }
-    let readings = Readings::new(errands, sources, options, listener, cancel, done);
+    let readings = StreamReads::new(errands, sources, options, listener, cancel, done);
     let mut threads = 0;
     let started = thread::scope(|scope| {
         connections.into_iter().try_for_each(|runtime| {
@@ -156,9 +156,9 @@ pub(crate) fn read<'a, R: Reader>(
     started
 }
 
-impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
+impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
     fn new(
-        errands: Vec<Errand<'a, R>>,
+        errands: Vec<ReadRequest<'a, R>>,
         sources: &'a [Source],
         options: &'a Options,
         listener: &'a dyn Listener,
@@ -196,7 +196,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
                 let mut flight = Flight::new(self, &mut job, &lease);
                 let result = match clients.for_lease(&lease) {
                     Ok(client) => runtime.block_on(letting_go(flight.fly(&client))),
-                    Err(error) => Err(Fault::File(error.to_string()).into()),
+                    Err(error) => Err(SourceError::File(error.to_string()).into()),
                 };
                 (flight.land(), result)
             };
@@ -226,7 +226,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
     fn begin(&self, job: &mut Job<'a, R>) {
         if job.begun.is_none() {
             job.begun = Some(Instant::now());
-            let Errand { archive, label, .. } = job.errand;
+            let ReadRequest { archive, label, .. } = job.errand;
             self.listener.on(Event::Begun {
                 archive: &archive.name,
                 source: label,
@@ -238,19 +238,19 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
     }
 
     fn tell_position(&self, job: &Job<'a, R>, done: u64) {
-        let Errand { archive, label, .. } = job.errand;
+        let ReadRequest { archive, label, .. } = job.errand;
         self.listener.on(Event::Position { archive: &archive.name, source: label, done });
     }
 
     fn conclude(&self, job: Job<'a, R>, lease: &Lease, delivered: bool, result: Result<Wish, Cut>) {
         match result {
-            Ok(Wish::Enough) => self.settle(lease, delivered, job, ReadEnding::Read),
+            Ok(Wish::Enough) => self.settle(lease, delivered, job, ReadOutcome::Read),
             Ok(Wish::More) => self.go_on(job, lease, delivered),
             Err(Cut::Cancelled) => {
                 self.put_back(lease, job);
                 lock(&self.schedule).finish(lease, delivered, Instant::now());
             }
-            Err(Cut::Fault(fault)) => self.fail(job, lease, delivered, fault),
+            Err(Cut::SourceError(fault)) => self.fail(job, lease, delivered, fault),
         }
     }
 
@@ -260,7 +260,7 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
             self.put_back(lease, job);
             lock(&self.schedule).finish(lease, delivered, Instant::now());
         } else if job.errand.reader.is_content(job.answers) {
-            self.settle(lease, delivered, job, ReadEnding::Read);
+            self.settle(lease, delivered, job, ReadOutcome::Read);
         } else {
             job.answers = 0;
             self.tell_position(&job, 0);
@@ -271,13 +271,13 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
         }
     }
 
-    fn fail(&self, job: Job<'a, R>, lease: &Lease, delivered: bool, fault: Fault) {
-        let Errand { archive, label, .. } = job.errand;
+    fn fail(&self, job: Job<'a, R>, lease: &Lease, delivered: bool, fault: SourceError) {
+        let ReadRequest { archive, label, .. } = job.errand;
         self.put_back(lease, job);
         let now = Instant::now();
         let reaction = lock(&self.schedule).fail(lease, delivered, &fault, now, fastrand::f64());
         match reaction {
-            Reaction::Again(wait) if !wait.is_zero() => {
+            AfterFailure::Again(wait) if !wait.is_zero() => {
                 let reason = match label {
                     Some(_) => fault.to_string(),
                     None => format!("{}: {fault}", self.sources[lease.source].name()),
@@ -285,11 +285,11 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
                 let archive = &archive.name;
                 self.listener.on(Event::Retrying { archive, source: label, reason: &reason, wait });
             }
-            Reaction::Again(_) | Reaction::Moot => {}
-            Reaction::GivenUp(why) => {
+            AfterFailure::Again(_) | AfterFailure::Moot => {}
+            AfterFailure::GivenUp(why) => {
                 let job = lock(&self.jobs[lease.archive]).take();
                 if let Some(job) = job {
-                    self.settle(lease, delivered, job, ReadEnding::GivenUp(fault, why));
+                    self.settle(lease, delivered, job, ReadOutcome::GivenUp(fault, why));
                 }
             }
         }
@@ -299,8 +299,8 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
         *lock(&self.jobs[lease.archive]) = Some(job);
     }
 
-    fn settle(&self, lease: &Lease, delivered: bool, job: Job<'a, R>, ending: ReadEnding) {
-        let given_up = matches!(ending, ReadEnding::GivenUp(..));
+    fn settle(&self, lease: &Lease, delivered: bool, job: Job<'a, R>, ending: ReadOutcome) {
+        let given_up = matches!(ending, ReadOutcome::GivenUp(..));
         let mut schedule = lock(&self.schedule);
         schedule.settle(lease.archive);
         if !given_up {
@@ -315,20 +315,20 @@ impl<'a, R: Reader, F: Fn(usize, Done<R>) + Sync> Readings<'a, R, F> {
         for (index, job) in self.jobs.into_iter().enumerate() {
             let job = job.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
             if let Some(job) = job {
-                (self.done)(index, job.done(ReadEnding::Cancelled));
+                (self.done)(index, job.done(ReadOutcome::Cancelled));
             }
         }
     }
 }
 
 impl<'a, R> Job<'a, R> {
-    const fn new(errand: Errand<'a, R>) -> Self {
+    const fn new(errand: ReadRequest<'a, R>) -> Self {
         Self { errand, begun: None, answers: 0, attempts: 0, received: 0 }
     }
 
-    fn done(self, ending: ReadEnding) -> Done<R> {
+    fn done(self, ending: ReadOutcome) -> ReadResult<R> {
         let time = self.begun.map_or(Duration::ZERO, |begun| begun.elapsed());
         let Self { errand, attempts, received, .. } = self;
-        Done { ending, reader: errand.reader, received, attempts, time }
+        ReadResult { ending, reader: errand.reader, received, attempts, time }
     }
 }
