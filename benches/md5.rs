@@ -1,7 +1,7 @@
-//! How fast the hash is: the lanes by platform, number of streams and size of block, on one thread;
+//! The speed of the hash: the lanes by platform, number of streams and block size, on one thread;
 //! and the engine with twelve streams.
 //!
-//! `cargo bench --bench md5` runs all; a word behind `--` selects, such as `lanes/avx2`.
+//! `cargo bench --bench md5` runs all. A word after `--` selects some, such as `lanes/avx2`.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::num::NonZeroUsize;
@@ -14,7 +14,7 @@ use cxr::hash::{Chain, Engine, Feed, Lanes, Platform};
 
 const STREAMS: [usize; 7] = [1, 2, 4, 6, 8, 12, 16];
 
-/// From a block that stays in the first cache to twelve that fill the third.
+/// From a block that fits the first-level cache to twelve that fill the third.
 const SIZES: [usize; 3] = [8 << 10, 64 << 10, 1 << 20];
 
 const MEBIBYTE: usize = 1 << 20;

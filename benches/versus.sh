@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# cxr beside the programs that people use in its place, on files made here and over loopback only.
-# Prints a Markdown table: medians of rounds in which all take turns, and ratios to cxr.
+# Compares cxr with the programs that people use in its place, on generated files and over loopback
+# only. Prints Markdown tables: medians of rounds in which all programs take turns, and the ratios to
+# cxr.
 set -euo pipefail
 
 size=384 rounds=5 count=12 place=${TMPDIR:-/tmp} only='verify file cold http https' cxr=
@@ -11,13 +12,13 @@ usage: benches/versus.sh [--size MIB] [--rounds N] [--count N] [--dir DIR]
        [--only WORDS] [--cxr PROGRAM]
 
   --size MIB     size of each file (384)
-  --rounds N     rounds, after one that does not count (5)
+  --rounds N     rounds, after one that is not counted (5)
   --count N      files (12)
-  --dir DIR      where they are made, twice their size is needed; best in memory: /dev/shm
+  --dir DIR      where to put them; needs twice their size; best in memory: /dev/shm
   --only WORDS   some of: verify file cold http https (all)
-  --cxr PROGRAM  the program to measure, in place of a release build of this folder
+  --cxr PROGRAM  the program to measure, in place of a release build of this checkout
 
-Contestants that are not installed are left out. On Debian:
+Programs that are not installed are left out. On Debian:
   apt-get install aria2 coreutils curl nginx-light openssl rclone time wget2
 USAGE
 }
@@ -55,7 +56,7 @@ trap 'exit 143' TERM
 has() { type -P "$1" >/dev/null; }
 say() { printf '%s\n' "$*" >&2; }
 
-# Files that nothing can compress, each another one.
+# Files that cannot be compressed, all different.
 make_files() {
     mkdir "$work/source"
     local number name
@@ -67,7 +68,7 @@ make_files() {
     (cd "$work/source" && md5sum -- *) >"$work/MD5SUMS"
 }
 
-# Two servers of the same files on loopback, on ports that are free.
+# Two servers of the same files on loopback, on free ports.
 serve() {
     local port tls
     port=$(free_port) tls=$(free_port)

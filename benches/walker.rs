@@ -1,12 +1,11 @@
-//! How fast a walker goes through an archive of 64 MiB, beside those that only decompress: the
-//! `flate2` crate, and `gzip -t` where it is installed. In bytes of the archive a second, on one
-//! thread.
+//! The speed of a walker in an archive of 64 MiB, compared with programs that only decompress: the
+//! `flate2` crate, and `gzip -t` if it is installed. In bytes of the archive a second, on one thread.
 //!
-//! The original images are nearly all stored blocks, since gzip gains nothing on them; on noise of
-//! which some bytes are more frequent it gains 3 %, as it does on the real archives, and nearly all
-//! of it are literals.
+//! The original images become nearly only stored blocks, because gzip cannot compress them. Noise in
+//! which some bytes are more frequent shrinks by 3 %, as the real archives do, and becomes nearly
+//! only literals.
 //!
-//! `cargo bench --bench walker` runs all; a word behind `--` selects, such as `noise`.
+//! `cargo bench --bench walker` runs all. A word after `--` selects some, such as `noise`.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::io::{self, Read, Write};
