@@ -13,7 +13,7 @@ use cxr::text::error_chain;
 use cxr::verdict::ExitStatus;
 
 use app::commands;
-use cli::Stop;
+use cli::EarlyExit;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
@@ -24,8 +24,8 @@ fn run(arguments: &[OsString]) -> ExitStatus {
     let messages = Messages::new(Verbosity::Normal);
     let invocation = match cli::parse(arguments) {
         Ok(invocation) => invocation,
-        Err(Stop::Answer(text)) => return answer(&text, messages),
-        Err(Stop::Wrong(text)) => {
+        Err(EarlyExit::Answer(text)) => return answer(&text, messages),
+        Err(EarlyExit::UsageError(text)) => {
             messages.error(text);
             return ExitStatus::Usage;
         }

@@ -17,14 +17,14 @@ use super::github::Job;
 use super::protected_paths::Taken;
 use super::report_files::Documents;
 use super::signals::Signals;
-use crate::cli::{Format, Outputs, Settings};
+use crate::cli::{Format, ReportOptions, Settings};
 
 /// What is known of a run before it begins.
 pub(crate) struct Watch<'a> {
     /// The command, as typed.
     pub(crate) command: &'static str,
     pub(crate) settings: &'a Settings,
-    pub(crate) outputs: Outputs,
+    pub(crate) outputs: ReportOptions,
     /// The command line that continues it after a signal.
     pub(crate) resume: &'a str,
 }

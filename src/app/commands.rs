@@ -41,7 +41,7 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
 }
 
 fn fetch(fetch: Fetch, settings: &Settings, resume: &str) -> Result<ExitStatus, Failure> {
-    let outputs = fetch.outputs.clone();
+    let outputs = fetch.reports.clone();
     Watch { command: "fetch", settings, outputs, resume }.run(
         || fetch.request(catalog(settings)?).map_err(Failure::usage),
         Taken::by_fetch,
@@ -50,7 +50,7 @@ fn fetch(fetch: Fetch, settings: &Settings, resume: &str) -> Result<ExitStatus, 
 }
 
 fn verify(verify: Verify, settings: &Settings, resume: &str) -> Result<ExitStatus, Failure> {
-    let (outputs, background) = (verify.outputs.clone(), verify.background);
+    let (outputs, background) = (verify.reports.clone(), verify.background);
     Watch { command: "verify", settings, outputs, resume }.run(
         || verify.request(catalog(settings)?).map_err(Failure::usage),
         Taken::by_verification,

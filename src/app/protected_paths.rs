@@ -12,7 +12,7 @@ use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, VerifyRequest};
 
 use super::github::Job;
-use crate::cli::{LineTarget, Outputs, Settings, Verification};
+use crate::cli::{EventTarget, ReportOptions, Settings, Verification};
 
 /// What is taken.
 #[derive(Debug, Default)]
@@ -111,7 +111,7 @@ impl Taken {
     /// # Errors
     ///
     /// [`Clash`] with the first that has not.
-    pub(crate) fn see_that_none_is(&self, outputs: &Outputs) -> Result<(), Clash> {
+    pub(crate) fn see_that_none_is(&self, outputs: &ReportOptions) -> Result<(), Clash> {
         let documents = documents(outputs);
         if documents.is_empty() {
             return Ok(());
@@ -139,9 +139,9 @@ impl Taken {
 }
 
 /// The files that were asked for, and by which option.
-fn documents(outputs: &Outputs) -> Vec<(&'static str, &Path)> {
+fn documents(outputs: &ReportOptions) -> Vec<(&'static str, &Path)> {
     let events = match &outputs.events {
-        Some(LineTarget::File(path)) => Some(path.as_path()),
+        Some(EventTarget::File(path)) => Some(path.as_path()),
         _ => None,
     };
     let options = [

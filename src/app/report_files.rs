@@ -9,7 +9,7 @@ use cxr::report::{self, Exporter, Json, Junit, Report};
 use cxr::verdict::ExitStatus;
 
 use super::protected_paths::Taken;
-use crate::cli::{LineTarget, Outputs};
+use crate::cli::{EventTarget, ReportOptions};
 
 /// The documents to come, and the lines that come all the time.
 #[derive(Default)]
@@ -25,7 +25,7 @@ impl Documents {
     pub(crate) fn open(
         &mut self,
         command: &'static str,
-        outputs: &Outputs,
+        outputs: &ReportOptions,
         taken: &Taken,
     ) -> anyhow::Result<()> {
         let clash = taken.see_that_none_is(outputs);
@@ -67,10 +67,10 @@ impl Documents {
     }
 }
 
-fn lines(target: &LineTarget) -> Result<Box<dyn Write + Send>, DestinationError> {
+fn lines(target: &EventTarget) -> Result<Box<dyn Write + Send>, DestinationError> {
     match target {
-        LineTarget::Stdout => Ok(report::lines()),
-        LineTarget::File(path) => {
+        EventTarget::Stdout => Ok(report::lines()),
+        EventTarget::File(path) => {
             let destination = Destination::new(path, EventLog::HEAD, "log of events of cxr")?;
             Ok(Box::new(destination.open()?))
         }

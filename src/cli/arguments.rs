@@ -1,4 +1,4 @@
-//! The grammar, as clap derives it, and what it becomes.
+//! The command line as clap reads it.
 
 use std::path::PathBuf;
 
@@ -9,64 +9,43 @@ use cxr::selftest::SelftestRequest;
 use super::Invocation;
 use super::checksums::Checksums;
 use super::fetch::Fetch;
-use super::outputs::Outputs;
-use super::settings::{Format, Global};
+use super::global_options::{Format, GlobalOptions};
+use super::help::{FROM, WHAT};
+use super::report_options::ReportOptions;
 use super::verify::Verify;
 
-const EXAMPLES: &str = "\
-Examples:
-  cxr selftest                         does this program work here?
-  cxr fetch -d data                    all twelve archives, 45 GB, into ./data
-  cxr fetch -d data 1-4 images_009     five of them
-  cxr fetch -d data --from https://mirror.example.org/nih --from /mnt/nih
-  cxr verify data                      is everything in ./data right?
-  cxr verify download.bin              which archive is this file, and is it right?
-  cxr verify data --format json        the same for a program
-  cxr verify --from https://mirror.example.org/nih   is a mirror right?
-  cxr checksums | (cd data && md5sum -c)";
-
-const EXIT_STATUS: &str = "\
-Exit status:
-  0    every archive is ok (with --quick: present, and nothing verified)
-  1    an archive is missing, incomplete, corrupt or foreign
-  2    the command line or a table of checksums is wrong
-  3    none of these, but an archive is unreachable or this machine failed
-  130  ended by SIGINT (143: by SIGTERM); the same command goes on
-
-Every long option can also be given as a variable: --limit-rate as CXR_LIMIT_RATE.
-An empty variable counts as none; a switch takes 1, 0, true, false, yes or no.";
-
-/// Fetches and verifies the archives of NIH ChestX-ray14: concurrent, resumable, every byte checked.
+/// Download and verify the archives of NIH ChestX-ray14
 #[derive(Debug, Parser)]
 #[command(name = "cxr", version, propagate_version = true, args_override_self = true)]
 #[command(color = clap::ColorChoice::Never, max_term_width = 100)]
-#[command(after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_STATUS}"))]
 pub(super) struct Arguments {
     #[command(flatten)]
-    global: Global,
+    global: GlobalOptions,
     #[command(subcommand)]
     command: Command,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Download what is not here yet or not right, verifying as it streams
+    /// Download archives that are missing or damaged, and verify them
     Fetch(Fetch),
     /// Check archives against the published MD5s
     Verify(Verify),
-    /// Show the catalogue: name, size, MD5, and what is here, without hashing
+    /// List the archives, and which of them exist; read no data
     List(List),
-    /// Print the table for other tools: by default its MD5s, as `md5sum -c` reads them
+    /// Print the table of MD5s for other tools
     Checksums(Checksums),
-    /// Test in some seconds whether this program works on this machine: without a network, in a
-    /// folder of its own
+    /// Test whether cxr works on this machine
+    ///
+    /// The test takes less than ten seconds, uses no network, and removes its files.
     Selftest(Selftest),
     /// Print the citation and the acknowledgement that NIH asks for
     Cite,
-    /// Print the completions of a shell
+    /// Print the completion script of a shell
     Completions {
-        /// The shell
+        /// Shell
+        #[arg(help_heading = WHAT)]
         shell: Shell,
     },
     /// Print the manual page
@@ -74,51 +53,52 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    /// Where the command leaves reports, if it does.
-    const fn outputs(&self) -> Option<&Outputs> {
+    /// Returns the reports to write, for a command that writes any.
+    const fn reports(&self) -> Option<&ReportOptions> {
         match self {
-            Self::Fetch(fetch) => Some(&fetch.outputs),
-            Self::Verify(verify) => Some(&verify.outputs),
+            Self::Fetch(fetch) => Some(&fetch.reports),
+            Self::Verify(verify) => Some(&verify.reports),
             _ => None,
         }
     }
 }
 
-/// What `list` was told.
+/// The options of `list`.
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// The folder of the archives
-    #[arg(short, long, default_value = ".", value_name = "DIR")]
+    /// Folder of the archives
+    #[arg(short, long, default_value = ".", value_name = "DIR", help_heading = FROM)]
     pub(crate) dir: PathBuf,
 }
 
-/// What `selftest` was told.
+/// The options of `selftest`.
 #[derive(Debug, Args)]
 pub(crate) struct Selftest {
-    /// The folder whose file system is to be tested; what is made there is removed. Without it, the
-    /// folder for temporary files
-    #[arg(short, long, value_name = "DIR")]
+    /// Folder to test in [default: the folder for temporary files]
+    ///
+    /// cxr makes a new folder inside it, and removes that folder at the end.
+    #[arg(short, long, value_name = "DIR", help_heading = "Where")]
     dir: Option<PathBuf>,
-    /// The check that shall fail, by its name
+    /// Name of a check that must fail
     #[arg(long, hide = true, value_name = "CHECK")]
     sabotage: Option<String>,
 }
 
 impl Selftest {
-    /// The request that this is; `program` is started for one of the checks.
+    /// Builds the request; one of the checks starts `program`.
     pub(crate) fn request(self, program: PathBuf) -> SelftestRequest {
         SelftestRequest { dir: self.dir, program, sabotage: self.sabotage }
     }
 }
 
 impl Arguments {
-    /// Applies the rules that need more than one option.
+    /// Checks the options that depend on each other.
     pub(super) fn resolve(self, matches: &ArgMatches) -> Result<Invocation, String> {
         let settings = self.global.resolve(matches)?;
-        let on_stdout = self.command.outputs().is_some_and(Outputs::events_on_stdout);
+        let on_stdout = self.command.reports().is_some_and(ReportOptions::events_on_stdout);
         if settings.format == Format::Json && on_stdout {
-            return Err("`--events -` and `--format json` both need standard output: \
-                        the report can go to a file, with `--report FILE`"
+            return Err("--events - and --format json both write to standard output; \
+                        write the report to a file with --report"
                 .to_owned());
         }
         Ok(Invocation { settings, command: self.command })

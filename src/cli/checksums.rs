@@ -1,4 +1,4 @@
-//! What `checksums` takes.
+//! The options of `checksums`, and the table that they select.
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -6,26 +6,39 @@ use cxr::catalog::{Catalog, SelectError};
 use cxr::interchange;
 use cxr::source::SourceSpec;
 
-use super::settings::Format;
-use super::values::{self, Sources};
+use super::global_options::Format;
+use super::help::{FROM, OUTPUT, WHAT};
+use super::value_parsers::{self, Sources};
 
-/// What `checksums` was told.
+/// The options of `checksums`.
 #[derive(Debug, Args)]
 pub(crate) struct Checksums {
-    /// Archives, called as for `fetch`; none: all
-    #[arg(value_name = "ARCHIVE")]
-    archives: Vec<String>,
-    /// The form of the table; without it `md5sum`, or `json` where `--format json` is given
-    #[arg(long = "as", value_enum, value_name = "FORM")]
-    form: Option<Form>,
-    /// Where other tools find the archives, as for `fetch`, but addresses only; repeat it for
-    /// several mirrors, in order of preference. Without it: NIH's own addresses. `md5sum` and
-    /// `bsd` name none. There is no variable for it
-    #[arg(long, value_name = "SOURCE", value_parser = OsStringValueParser::new().try_map(|typed| values::sources(&typed)))]
+    /// Address of a mirror for the table; repeat for several
+    ///
+    /// Addresses have the forms of `fetch --from`; a folder is refused. The order is the order of
+    /// preference. Without --from, the table has NIH's own addresses. The forms md5sum and bsd have
+    /// no addresses. The variable CXR_FROM does not apply.
+    #[arg(long, value_name = "SOURCE", help_heading = FROM, value_parser = OsStringValueParser::new().try_map(|typed| value_parsers::sources(&typed)))]
     from: Vec<Sources>,
+    /// Archives, such as 3, 1-4 or images_009 [default: all]
+    #[arg(value_name = "ARCHIVE", help_heading = WHAT, display_order = 0)]
+    archives: Vec<String>,
+    /// Form of the table [default: md5sum]
+    ///
+    /// With --format json, the default is json.
+    #[arg(long = "as", value_enum, value_name = "FORM", help_heading = OUTPUT)]
+    form: Option<Form>,
 }
 
-/// The forms, as they are called.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  cxr checksums | (cd nih && md5sum -c)     check ./nih with md5sum
+  cxr checksums --as csv                    names, sizes, digests and addresses
+  cxr checksums --as metalink --from https://mirror.example.org/nih >nih.meta4
+                                            a download list for aria2c
+";
+
+/// The forms of the table.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Form {
     /// `MD5  NAME`, for `md5sum -c`
@@ -34,18 +47,18 @@ enum Form {
     Bsd,
     /// Comma-separated values: name, size, MD5, SHA-256, addresses
     Csv,
-    /// The same as one JSON document
+    /// The same values as one JSON document
     Json,
-    /// Metalink 4, for `aria2c`, and for `wget2 --force-metalink --input-file`, which takes one
+    /// Metalink 4, for `aria2c`, and for `wget2 --force-metalink --input-file`, which accepts one
     /// archive at a time
     Metalink,
-    /// For `aria2c --input-file`
+    /// An input file, for `aria2c --input-file`
     Aria2,
 }
 
 impl Checksums {
-    /// The table that was asked for of all archives, its form, given that of other results, and
-    /// the sources in it.
+    /// Returns the selected archives, the form of their table, and the sources to write into it.
+    /// `format` is the form of results in general.
     pub(crate) fn resolve(
         self,
         catalog: &Catalog,
@@ -60,6 +73,6 @@ impl Checksums {
             (Some(Form::Metalink), _) => interchange::Form::Metalink,
             (Some(Form::Aria2), _) => interchange::Form::Aria2,
         };
-        Ok((selected, form, values::or_publisher(self.from)))
+        Ok((selected, form, value_parsers::or_publisher(self.from)))
     }
 }

@@ -1,17 +1,19 @@
-//! Every long option has a variable, named after it.
+//! The variables that the program reads: one for each long option, and those for its folders.
 
 use std::env;
 use std::path::PathBuf;
 
-/// What `fetch` gets from `CXR_FROM` must not keep `verify` from looking at what is here, nor
-/// `checksums` from printing the publisher's addresses.
-const TYPED: (&str, [&str; 2]) = ("from", ["verify", "checksums"]);
+use clap::ArgAction;
+
+/// `--from` has a variable for `fetch` only: `CXR_FROM` must not keep `verify` from checking local
+/// files, nor `checksums` from printing the publisher's addresses.
+const WITHOUT_VARIABLE: (&str, [&str; 2]) = ("from", ["verify", "checksums"]);
 
 /// Gives each long option of the command and its subcommands its variable: `--limit-rate` has
-/// `CXR_LIMIT_RATE`. A variable that is set but empty counts as unset, since that is how CI
-/// systems hand on what was not given.
+/// `CXR_LIMIT_RATE`. A variable that is set but empty counts as unset, because CI systems pass on
+/// missing values this way.
 pub(super) fn attach(command: clap::Command) -> clap::Command {
-    let (option, commands) = TYPED;
+    let (option, commands) = WITHOUT_VARIABLE;
     let is_one = commands.contains(&command.get_name());
     let is_typed = move |argument: &clap::Arg| is_one && argument.get_long() == Some(option);
     command
@@ -20,16 +22,18 @@ pub(super) fn attach(command: clap::Command) -> clap::Command {
 }
 
 fn with_variable(argument: clap::Arg) -> clap::Arg {
-    let Some(name) = argument.get_long().map(variable) else { return argument };
+    let is_answer = matches!(argument.get_action(), ArgAction::Help | ArgAction::Version);
+    let Some(name) = argument.get_long().filter(|_| !is_answer).map(variable) else {
+        return argument;
+    };
     if env::var_os(&name).is_some_and(|value| value.is_empty()) {
         return argument;
     }
-    // A source may have a password in it.
-    argument.env(name).hide_env_values(true)
+    argument.env(name).hide_env(true)
 }
 
-/// The program's folder for what it remembers of one user, as the XDG Base Directory Specification
-/// has it: a relative path counts as none.
+/// Returns the program's folder for one user's notes, by the XDG Base Directory Specification: a
+/// relative path counts as none.
 pub(super) fn state() -> Option<PathBuf> {
     let absolute = |path: PathBuf| Some(path).filter(|path| path.is_absolute());
     let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".local/state"));
@@ -37,13 +41,14 @@ pub(super) fn state() -> Option<PathBuf> {
     base.or_else(|| home().and_then(absolute)).map(|base| base.join("cxr"))
 }
 
-/// The variable of a long option.
+/// Returns the variable of a long option.
 fn variable(option: &str) -> String {
     format!("CXR_{}", option.replace('-', "_").to_ascii_uppercase())
 }
 
-/// The variable that this value of an option, as clap calls it (`--jobs <N>`), came from.
-pub(super) fn origin(option: &str, value: &str) -> Option<String> {
+/// Returns the variable that holds this value, if the value of the option came from it. `option` is
+/// written as clap writes it: `--jobs <N>`.
+pub(super) fn variable_with(option: &str, value: &str) -> Option<String> {
     let long = option.strip_prefix("--")?.split([' ', '=']).next()?;
     let name = variable(long);
     let is_origin = env::var_os(&name).is_some_and(|found| found.to_string_lossy() == value);
@@ -59,11 +64,16 @@ mod tests {
         command.get_arguments().chain(inner).collect()
     }
 
+    fn is_option(argument: &clap::Arg) -> bool {
+        let is_answer = matches!(argument.get_action(), ArgAction::Help | ArgAction::Version);
+        argument.get_long().is_some() && !is_answer
+    }
+
     #[test]
     fn every_long_option_has_its_variable() {
         let command = super::super::command();
         let options: Vec<_> =
-            all_arguments(&command).into_iter().filter(|a| a.get_long().is_some()).collect();
+            all_arguments(&command).into_iter().filter(|a| is_option(a)).collect();
         assert!(options.len() >= 19, "{}", options.len());
         let (with, without): (Vec<_>, Vec<_>) =
             options.into_iter().partition(|option| option.get_env().is_some());
@@ -71,6 +81,7 @@ mod tests {
             let expected = option.get_long().map(variable);
             let found = option.get_env().and_then(|name| name.to_str()).map(str::to_owned);
             assert_eq!(found, expected);
+            assert!(option.is_hide_env_set(), "{found:?} is listed in docs/environment.md");
         }
         // Those of `verify` and `checksums`; `fetch` has one.
         let without: Vec<_> = without.iter().map(|option| option.get_long()).collect();
@@ -78,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_mechanical() {
+    fn a_variable_is_named_after_its_option() {
         assert_eq!(variable("limit-rate"), "CXR_LIMIT_RATE");
     }
 }

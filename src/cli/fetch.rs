@@ -1,4 +1,4 @@
-//! What `fetch` can be told, and what it becomes.
+//! The options of `fetch`, and the request that they become.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -8,66 +8,95 @@ use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Catalog, SelectError};
 use cxr::fetch::FetchRequest;
 
-use super::asking::Asking;
-use super::outputs::Outputs;
-use super::values::{self, Sources};
+use super::help::{FROM_AND_TO, LIMITS, WHAT};
+use super::network::NetworkArguments;
+use super::report_options::ReportOptions;
+use super::value_parsers::{self, Sources};
 
-/// What `fetch` was told.
+/// The options of `fetch`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Fetch {
-    /// Archives: `images_003.tar.gz`, `images_003`, `003`, `3`, `1-4`, `1,3,7-9`; none: all
-    #[arg(value_name = "ARCHIVE")]
-    archives: Vec<String>,
-    /// The folder of the archives; made if absent
-    #[arg(short, long, default_value = ".", value_name = "DIR")]
+    /// Folder for the archives
+    ///
+    /// cxr creates the folder if it does not exist. Partial downloads stay in DIR/.cxr/.
+    #[arg(short, long, default_value = ".", value_name = "DIR", help_heading = FROM_AND_TO)]
     dir: PathBuf,
-    /// Where to fetch from: an `http(s)://` address to which `/NAME` is added, an address with
-    /// `{name}` in it, or a local folder. Repeat it for several, in order of preference (in the
-    /// variable: one a line). Without it: NIH's own addresses
-    #[arg(long, value_name = "SOURCE", value_parser = OsStringValueParser::new().try_map(|typed| values::sources(&typed)))]
+    /// Address of a mirror, or a folder; repeat for several
+    ///
+    /// A source is an http:// or https:// address to which cxr adds /NAME, an address with {name}
+    /// in it, or a local folder. cxr asks several sources in the order given. Without --from, cxr
+    /// uses the addresses in the table; those of the built-in table are NIH's.
+    #[arg(long, value_name = "SOURCE", help_heading = FROM_AND_TO, value_parser = OsStringValueParser::new().try_map(|typed| value_parsers::sources(&typed)))]
     from: Vec<Sources>,
-    /// Archives at a time, 1 to 64
-    #[arg(short, long, default_value = "12", value_name = "N", value_parser = values::count)]
-    jobs: NonZeroUsize,
-    /// Connections in all, 1 to 64; a free one helps the archives still under way
-    #[arg(short, long, default_value = "12", value_name = "N", value_parser = values::count)]
-    connections: NonZeroUsize,
-    #[command(flatten)]
-    asking: Asking,
-    /// Hash again what an earlier run has found right
-    #[arg(long, value_parser = BoolishValueParser::new())]
-    recheck: bool,
-    /// Keep what failed its MD5, in `DIR/.cxr/corrupt`
-    #[arg(long, value_parser = BoolishValueParser::new())]
-    keep_corrupt: bool,
-    /// Wait for another cxr at work in the same folder
-    #[arg(long, value_parser = BoolishValueParser::new())]
-    wait: bool,
-    /// When one archive has failed, stop the others; what came of them is kept
-    #[arg(long, value_parser = BoolishValueParser::new())]
-    fail_fast: bool,
-    /// Say what would be done, and do nothing
-    #[arg(long, value_parser = BoolishValueParser::new())]
+    /// Archives, such as 3, 1-4 or images_009 [default: all]
+    ///
+    /// images_003.tar.gz, images_003, 003 and 3 are the same archive. Ranges and lists are 1-4 and
+    /// 1,3,7-9.
+    #[arg(value_name = "ARCHIVE", help_heading = WHAT, display_order = 0)]
+    archives: Vec<String>,
+    /// Show what would be fetched; change nothing
+    ///
+    /// The exit status is 1 if something would be fetched.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
     dry_run: bool,
-    /// Bytes that a connection takes at a time
-    #[arg(long, hide = true, default_value = "32M", value_name = "SIZE", value_parser = values::rate)]
+    /// Wait while another cxr uses the folder
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
+    wait: bool,
+    /// Read verified archives again
+    ///
+    /// By default, cxr does not read an archive again that it verified before and that has not
+    /// changed since.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
+    recheck: bool,
+    /// Keep files that fail their MD5, in DIR/.cxr/corrupt/
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
+    keep_corrupt: bool,
+    /// Stop all downloads when one archive fails
+    ///
+    /// Partial downloads stay. The same command resumes them.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
+    fail_fast: bool,
+    #[command(flatten)]
+    network: NetworkArguments,
+    /// Archives at a time, 1 to 64
+    #[arg(short, long, default_value = "12", value_name = "N", value_parser = value_parsers::count, help_heading = LIMITS, display_order = 0)]
+    jobs: NonZeroUsize,
+    /// Connections in total, 1 to 64
+    ///
+    /// A connection that becomes free helps with the archives that are still in progress.
+    #[arg(short, long, default_value = "12", value_name = "N", value_parser = value_parsers::count, help_heading = LIMITS, display_order = 1)]
+    connections: NonZeroUsize,
+    /// Bytes per request
+    #[arg(long, hide = true, default_value = "32M", value_name = "SIZE", value_parser = value_parsers::rate)]
     chunk: NonZeroU64,
     #[command(flatten)]
-    pub(crate) outputs: Outputs,
+    pub(crate) reports: ReportOptions,
 }
 
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  cxr fetch -d nih                   all twelve archives (45 GB) into ./nih
+  cxr fetch -d nih 1-4 images_009    five of them
+  cxr fetch -d nih --dry-run         what would be fetched
+  cxr fetch -d nih --wait            several jobs that share a folder
+  cxr fetch -d nih --from https://mirror.example.org/nih --from /mnt/nih
+                                     a mirror, then a folder if the mirror fails
+  cxr fetch -d data --checksums MD5SUMS --from https://mirror.example.org/data
+                                     other files, with your own table of MD5s
+";
+
 impl Fetch {
-    /// The request, over this catalogue.
+    /// Builds the request over this catalogue.
     pub(crate) fn request(self, catalog: Catalog) -> Result<FetchRequest, SelectError> {
         Ok(FetchRequest {
             selected: catalog.select(&self.archives)?,
             catalog,
             dir: self.dir,
-            sources: values::or_publisher(self.from),
+            sources: value_parsers::or_publisher(self.from),
             jobs: self.jobs,
             connections: self.connections,
-            manners: self.asking.manners(),
+            manners: self.network.options(),
             recheck: self.recheck,
             keep_corrupt: self.keep_corrupt,
             wait: self.wait,

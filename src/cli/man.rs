@@ -1,10 +1,11 @@
 //! The manual: one page for all commands.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use clap_mangen::Man;
 
-/// Files and the environment, in roff; what the options say is said there.
+/// Files, variables and the exit status, in roff.
 const MORE: &str = r"
 .SH FILES
 .TP
@@ -12,41 +13,27 @@ const MORE: &str = r"
 A verified archive, or a file that you put there.
 .TP
 \fIDIR\fR/.cxr/
-Everything unfinished, and notes of what was verified. It may be removed while no cxr is at work; what was downloaded so far is then lost, and so is a file of yours that was being mended.
+Partial downloads, and receipts of verified archives.
+You can delete it while no cxr uses the folder.
+You then lose the partial downloads, and a file of yours that cxr was repairing.
 .TP
 \fI$XDG_STATE_HOME\fR/cxr/
-Notes of \fBverify\fR on folders that cannot be written to.
+Notes of \fBverify\fR on folders that it cannot write to.
 .SH ENVIRONMENT
-Every long option has a variable: \fB\-\-limit\-rate\fR has \fBCXR_LIMIT_RATE\fR.
-What is typed outweighs it, and an empty one counts as none.
-\fBCXR_FROM\fR may hold several sources for \fBfetch\fR, one a line.
-\fBNO_COLOR\fR, \fBCLICOLOR_FORCE\fR, \fBCLICOLOR\fR and \fBTERM\fR decide about colour as they do elsewhere.
-\fBCXR_HEARTBEAT\fR is how many seconds lie between two lines of progress where there are no bars.
-\fBhttp_proxy\fR, \fBhttps_proxy\fR, \fBall_proxy\fR and \fBno_proxy\fR are heard.
-\fBSSL_CERT_FILE\fR and \fBSSL_CERT_DIR\fR name certificates in place of the system's.
-\fBXDG_STATE_HOME\fR and \fBHOME\fR say where notes lie of folders that cannot be written to, \fBTMPDIR\fR where \fBselftest\fR works.
-With \fBGITHUB_ACTIONS=true\fR a job of GitHub is annotated, and a table is added to the file in \fBGITHUB_STEP_SUMMARY\fR.
-.SH EXIT STATUS
-.TP
-0
-Every archive is ok; with \fB\-\-quick\fR: is present, which verifies nothing.
-.TP
-1
-An archive is missing, incomplete, corrupt or foreign.
-.TP
-2
-The command line or a table of checksums is wrong.
-.TP
-3
-None of these, but an archive is unreachable, this machine failed, or another cxr is at work in the folder.
-.TP
-129, 130, 143
-Ended by SIGHUP, by SIGINT, by SIGTERM. The same command goes on where it ended.
+Each long option can be set by a variable: \fB\-\-limit\-rate\fR by \fBCXR_LIMIT_RATE\fR.
+The command line overrides variables, and an empty variable counts as unset.
+\fBCXR_FROM\fR can hold several sources for \fBfetch\fR, one per line.
+\fBNO_COLOR\fR, \fBCLICOLOR_FORCE\fR, \fBCLICOLOR\fR and \fBTERM\fR set the colours, as in other programs.
+\fBCXR_HEARTBEAT\fR sets the seconds between two lines of progress where there are no bars.
+\fBhttp_proxy\fR, \fBhttps_proxy\fR, \fBall_proxy\fR and \fBno_proxy\fR set the proxies.
+\fBSSL_CERT_FILE\fR and \fBSSL_CERT_DIR\fR replace the system's certificates.
+\fBXDG_STATE_HOME\fR and \fBHOME\fR set the folder for notes on folders that cannot be written to, \fBTMPDIR\fR the folder for \fBselftest\fR.
+With \fBGITHUB_ACTIONS=true\fR, cxr annotates the GitHub job and adds a table to the file in \fBGITHUB_STEP_SUMMARY\fR.
 ";
 
 /// Writes the page in roff.
 pub(crate) fn manual(out: &mut dyn Write) -> io::Result<()> {
-    let mut command = super::command();
+    let mut command = all_in_short_help(super::command());
     command.build();
     let mut page = Vec::new();
     let man = Man::new(command.clone());
@@ -59,13 +46,19 @@ pub(crate) fn manual(out: &mut dyn Write) -> io::Result<()> {
         section(subcommand, &mut page)?;
     }
     page.extend_from_slice(MORE.trim_start().as_bytes());
+    page.extend(more(&command, "SH").into_bytes());
     out.write_all(&page)
 }
 
-/// A command as a section, with the parts of its own page in it.
+/// The generator leaves the text out of options that are not in the short help.
+fn all_in_short_help(command: clap::Command) -> clap::Command {
+    command.mut_args(|argument| argument.hide_short_help(false)).mut_subcommands(all_in_short_help)
+}
+
+/// Writes a command as a section that contains the parts of the command's own page.
 fn section(command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
     let title = format!("cxr {}", command.get_name());
-    // The global options stand at the top of the page.
+    // The global options are at the top of the page.
     let own = command.clone().bin_name(title.clone()).mut_args(|argument| {
         let hidden = argument.is_hide_set() || argument.is_global_set() || is_standard(&argument);
         argument.hide(hidden)
@@ -79,9 +72,25 @@ fn section(command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
         man.render_options_section(&mut part)?;
     }
     writeln!(page, ".SH {}", title.to_uppercase())?;
-    // What was a section of a page is a part of this one.
     page.extend(String::from_utf8_lossy(&part).replace(".SH ", ".SS ").into_bytes());
+    page.extend(more(command, "SS").into_bytes());
     Ok(())
+}
+
+/// Returns the examples and the exit status of a command as sections, line by line as in its help.
+fn more(command: &clap::Command, section: &str) -> String {
+    let text = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    let mut page = String::new();
+    for paragraph in text.trim_end().split("\n\n") {
+        let (title, lines) = paragraph.split_once(":\n").unwrap_or_default();
+        let _ = write!(page, ".{section} {}\n.nf\n", title.to_uppercase());
+        for line in lines.lines() {
+            // No line begins with a control character of roff: each begins with spaces.
+            let _ = writeln!(page, "{}", line.replace('\\', "\\e").replace('-', "\\-"));
+        }
+        page.push_str(".fi\n");
+    }
+    page
 }
 
 fn is_standard(argument: &clap::Arg) -> bool {
@@ -108,11 +117,13 @@ mod tests {
             ".SH CXR MAN",
             "\\-\\-limit\\-rate",
             "\\-\\-checksums",
+            "\n.SS EXAMPLES\n",
+            "CA certificates to trust",
             ".SH EXIT STATUS",
         ] {
             assert!(page.contains(part), "{part}");
         }
         let global = page.matches("\\fB\\-\\-checksums\\fR \\fI<FILE>").count();
-        assert_eq!(global, 1, "global options stand once");
+        assert_eq!(global, 1, "global options are listed once");
     }
 }

@@ -1,15 +1,18 @@
-//! The command line. It is read once, without any input or output, and becomes an [`Invocation`].
+//! The command line: from arguments and variables to an [`Invocation`], without input or output.
+
+#![expect(clippy::doc_markdown, reason = "the comments on options are help texts, printed as is")]
 
 mod arguments;
-mod asking;
 mod checksums;
 mod environment;
 mod fetch;
+mod global_options;
+mod help;
 mod man;
-mod outputs;
-mod quote;
-mod settings;
-mod values;
+mod network;
+mod report_options;
+mod typed_command;
+mod value_parsers;
 mod verify;
 
 use std::ffi::OsString;
@@ -22,82 +25,85 @@ use cxr::text::escape;
 pub(crate) use arguments::{Command, List, Selftest};
 pub(crate) use checksums::Checksums;
 pub(crate) use fetch::Fetch;
+pub(crate) use global_options::{Format, Settings};
 pub(crate) use man::manual;
-pub(crate) use outputs::{LineTarget, Outputs};
-pub(crate) use quote::command_line;
-pub(crate) use settings::{Format, Settings};
+pub(crate) use report_options::{EventTarget, ReportOptions};
+pub(crate) use typed_command::command_line;
 pub(crate) use verify::{Verification, Verify};
 
 use arguments::Arguments;
 
-/// What the user asked for.
+/// The command to run, with its options.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     pub(crate) settings: Settings,
     pub(crate) command: Command,
 }
 
-/// Why there is nothing to do.
+/// The end of a program that has no command to run.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// Help or the version was asked for: this is it.
+pub(crate) enum EarlyExit {
+    /// The help or the version that was asked for.
     Answer(String),
-    /// The command line is wrong: why, and how it should look.
-    Wrong(String),
+    /// An error in the command line.
+    UsageError(String),
 }
 
 /// Reads the command line and the `CXR_…` variables.
-pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, Stop> {
+pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, EarlyExit> {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(arguments).map_err(stop)?;
+    let matches = command.try_get_matches_from_mut(arguments).map_err(early_exit)?;
     let arguments =
-        Arguments::from_arg_matches(&matches).map_err(|e| stop(e.format(&mut command)))?;
-    arguments.resolve(&matches).map_err(Stop::Wrong)
+        Arguments::from_arg_matches(&matches).map_err(|e| early_exit(e.format(&mut command)))?;
+    arguments.resolve(&matches).map_err(EarlyExit::UsageError)
 }
 
-/// The grammar, for the manual as well.
+/// Returns the commands and options.
 pub(crate) fn command() -> clap::Command {
-    environment::attach(Arguments::command())
+    environment::attach(help::arrange(Arguments::command()))
 }
 
-/// The grammar without what is hidden, for completions.
+/// Returns the commands and options without the hidden ones, for completions.
 pub(crate) fn shown(command: &clap::Command) -> clap::Command {
     let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned();
     let about = command.get_about().cloned().unwrap_or_default();
     clap::Command::new(command.get_name().to_owned())
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .version(env!("CARGO_PKG_VERSION"))
         .about(about)
         .args(arguments)
         .subcommands(command.get_subcommands().map(shown))
 }
 
-fn stop(mut error: clap::Error) -> Stop {
+fn early_exit(mut error: clap::Error) -> EarlyExit {
     let origin = origin(&error);
     escape_context(&mut error);
     let text = error.render().to_string();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Stop::Answer(text),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => EarlyExit::Answer(text),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            Stop::Wrong(format!("a command is needed\n\n{}", text.trim_end()))
+            EarlyExit::UsageError(format!("expected a command\n\n{}", text.trim_end()))
         }
         _ => {
             let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-            Stop::Wrong(format!("{text}{}", origin.unwrap_or_default()))
+            EarlyExit::UsageError(format!("{text}{}", origin.unwrap_or_default()))
         }
     }
 }
 
-/// Nobody looks for a mistake on the command line where none is.
+/// Names the variable that holds a wrong value: it is not on the command line.
 fn origin(error: &clap::Error) -> Option<String> {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text),
         _ => None,
     };
     let (option, value) = (text(ContextKind::InvalidArg)?, text(ContextKind::InvalidValue)?);
-    let variable = environment::origin(option, value)?;
-    Some(format!("\nThe value is that of the variable {variable}."))
+    let variable = environment::variable_with(option, value)?;
+    Some(format!("\nThe value comes from the variable {variable}."))
 }
 
-/// What was typed is part of the message, and may hold anything, a password among other things.
+/// Escapes what was typed, and hides passwords in it.
 fn escape_context(error: &mut clap::Error) {
     let escaped: Vec<(ContextKind, ContextValue)> = error
         .context()

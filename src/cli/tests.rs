@@ -3,14 +3,14 @@ use cxr::report::ColorChoice;
 
 use super::*;
 
-fn parse_words(words: &[&str]) -> Result<Invocation, Stop> {
+fn parse_words(words: &[&str]) -> Result<Invocation, EarlyExit> {
     let arguments: Vec<OsString> = words.iter().map(OsString::from).collect();
     parse(&arguments)
 }
 
-fn wrong(words: &[&str]) -> String {
+fn usage_error(words: &[&str]) -> String {
     match parse_words(words) {
-        Err(Stop::Wrong(text)) => text,
+        Err(EarlyExit::UsageError(text)) => text,
         other => panic!("{words:?}: {other:?}"),
     }
 }
@@ -24,12 +24,12 @@ fn fetch(words: &[&str]) -> cxr::fetch::FetchRequest {
 }
 
 #[test]
-fn the_grammar_is_sound() {
+fn the_arguments_are_consistent() {
     command().debug_assert();
 }
 
 #[test]
-fn fetch_without_options_has_the_promised_defaults() {
+fn fetch_has_the_documented_defaults() {
     let request = fetch(&[]);
     assert_eq!(request.selected.len(), 12);
     assert_eq!(request.dir, std::path::Path::new("."));
@@ -46,7 +46,7 @@ fn fetch_without_options_has_the_promised_defaults() {
 }
 
 #[test]
-fn fetch_takes_every_option() {
+fn fetch_reads_every_option() {
     let request = fetch(&[
         "1-3",
         "-d",
@@ -90,7 +90,7 @@ fn fetch_takes_every_option() {
 }
 
 #[test]
-fn global_options_stand_before_and_after_the_command() {
+fn global_options_can_be_before_or_after_the_command() {
     for words in [
         ["cxr", "--format", "json", "--color=never", "--progress=always", "-v", "verify"],
         ["cxr", "verify", "--format", "json", "--color=never", "--progress=always", "-v"],
@@ -105,12 +105,12 @@ fn global_options_stand_before_and_after_the_command() {
 }
 
 #[test]
-fn the_last_of_a_repeated_option_counts() {
+fn the_last_value_of_a_repeated_option_applies() {
     assert_eq!(fetch(&["-j", "2", "-j", "3", "--wait", "--wait"]).jobs.get(), 3);
 }
 
 #[test]
-fn a_wrong_command_line_is_explained() {
+fn a_usage_error_has_a_message() {
     for words in [
         &["cxr"][..],
         &["cxr", "nonsense"],
@@ -129,12 +129,12 @@ fn a_wrong_command_line_is_explained() {
         &["cxr", "-q", "list", "-v"],
         &["cxr", "completions", "cmd"],
     ] {
-        assert!(!wrong(words).is_empty(), "{words:?}");
+        assert!(!usage_error(words).is_empty(), "{words:?}");
     }
 }
 
 #[test]
-fn what_was_typed_is_shown_escaped() {
+fn messages_escape_what_was_typed() {
     for words in [
         &["cxr", "\u{1b}[2J"][..],
         &["cxr", "fetch", "--\u{1b}[2J"],
@@ -143,24 +143,56 @@ fn what_was_typed_is_shown_escaped() {
         &["cxr", "list", "\u{1b}[2J"],
         &["cxr", "--format", "\u{1b}[2J", "list"],
     ] {
-        let text = wrong(words).replace('\n', "");
+        let text = usage_error(words).replace('\n', "");
         assert!(!text.contains(cxr::text::escape::is_unsafe), "{words:?}: {text:?}");
     }
 }
 
 #[test]
-fn help_and_version_are_answers() {
+fn help_and_version_are_printed() {
     for (words, part) in [
-        (&["cxr", "--help"][..], "cxr fetch -d data"),
+        (&["cxr", "--help"][..], "cxr fetch -d nih"),
         (&["cxr", "--help"], "Exit status"),
-        (&["cxr", "-h"], "Examples"),
-        (&["cxr", "fetch", "--help"], "CXR_LIMIT_RATE"),
-        (&["cxr", "help", "verify"], "WHAT"),
+        (&["cxr", "--help"], "CXR_LIMIT_RATE"),
+        (&["cxr", "-h"], "selftest"),
+        (&["cxr", "fetch", "--help"], "Examples"),
+        (&["cxr", "help", "verify"], "PATH"),
         (&["cxr", "--version"], env!("CARGO_PKG_VERSION")),
         (&["cxr", "fetch", "-V"], env!("CARGO_PKG_VERSION")),
     ] {
-        let Err(Stop::Answer(text)) = parse_words(words) else { panic!("{words:?}") };
+        let Err(EarlyExit::Answer(text)) = parse_words(words) else { panic!("{words:?}") };
         assert!(text.contains(part), "{words:?}: {text}");
         assert!(!text.contains('\u{1b}'));
+    }
+}
+
+/// Every help text, short or long, with the name of its command.
+fn help_texts(option: &str) -> Vec<(String, String)> {
+    let names = command().get_subcommands().map(|c| c.get_name().to_owned()).collect::<Vec<_>>();
+    let mut texts = Vec::new();
+    for name in names {
+        let Err(EarlyExit::Answer(text)) = parse_words(&["cxr", &name, option]) else {
+            panic!("{name} {option}")
+        };
+        texts.push((name, text));
+    }
+    texts
+}
+
+#[test]
+fn every_command_has_examples_that_parse_and_an_exit_status() {
+    for (name, text) in help_texts("--help") {
+        let (_, examples) = text.split_once("\nExamples:\n").unwrap_or_else(|| panic!("{text}"));
+        let (examples, status) = examples.split_once("\n\n").unwrap();
+        assert!(status.starts_with("Exit status:\n  0 "), "{name}: {status}");
+        let commands: Vec<&str> =
+            examples.lines().filter_map(|line| line.strip_prefix("  cxr ")).collect();
+        assert!(!commands.is_empty(), "{name}: {examples}");
+        for line in commands {
+            let command = line.split("  ").next().unwrap().split(['|', '>']).next().unwrap();
+            let words: Vec<&str> = ["cxr"].into_iter().chain(command.split_whitespace()).collect();
+            assert!(words.contains(&name.as_str()), "{line}");
+            assert!(parse_words(&words).is_ok(), "{line}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! What `verify` can be told, and what it becomes.
+//! The options of `verify`, and the request that they become.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -13,95 +13,125 @@ use cxr::source::SourceSpec;
 use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
 
-use super::asking::Asking;
 use super::environment;
-use super::outputs::Outputs;
-use super::values::{self, Sources};
+use super::help::{FROM, LIMITS, WHAT};
+use super::network::NetworkArguments;
+use super::report_options::ReportOptions;
+use super::value_parsers::{self, Sources};
 
-/// What `verify` was told.
+/// The options of `verify`.
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct Verify {
-    /// Folders, each with all the archives in it, and files under any name; none: this folder.
-    /// With --from: archives, called as `fetch` calls them; none: all
-    #[arg(value_name = "WHAT")]
+    /// Folders of archives, and files of any name [default: .]
+    ///
+    /// A folder must hold every archive of the table. cxr recognises a file by its name or by its
+    /// content. With --from, these are the archives to check, as for `fetch`, and the default is
+    /// all.
+    #[arg(value_name = "PATH", help_heading = FROM, display_order = 0)]
     what: Vec<OsString>,
-    /// A mirror to check in place of what is here: an `http(s)://` address to which `/NAME` is
-    /// added, an address with `{name}` in it, or a local folder. Everything is read, and nothing
-    /// kept. Repeat it for several mirrors. There is no variable for it
-    #[arg(long, value_name = "SOURCE", value_parser = OsStringValueParser::new().try_map(|typed| values::sources(&typed)))]
+    /// Mirror to check: address or folder; repeat for several
+    ///
+    /// A mirror is an http:// or https:// address to which cxr adds /NAME, an address with {name}
+    /// in it, or a local folder. cxr reads every byte and stores nothing. The variable CXR_FROM
+    /// does not apply.
+    #[arg(long, value_name = "SOURCE", help_heading = FROM, value_parser = OsStringValueParser::new().try_map(|typed| value_parsers::sources(&typed)))]
     from: Vec<Sources>,
-    /// With --from: archives that are read at a time, 1 to 64, each over one connection
-    #[arg(short, long, default_value = "12", value_name = "N", value_parser = values::count)]
-    jobs: NonZeroUsize,
-    /// Look at presence and size only, and at a mirror's digest headers. What seems right is
-    /// `present`, and nothing is verified
-    #[arg(long, value_parser = BoolishValueParser::new())]
+    /// Check only presence and size; verify nothing
+    ///
+    /// cxr looks at names and sizes, and at the digests that a mirror reports. An archive that
+    /// agrees with the table is `present`, not `ok`.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
     quick: bool,
-    /// Check SHA-256s too, beside the MD5s and in the same pass; every archive of the table needs one
-    #[arg(long, value_parser = BoolishValueParser::new())]
+    /// Also check the SHA-256 of each archive
+    ///
+    /// cxr computes both digests in one pass. The table must have a SHA-256 for each archive.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
     sha256: bool,
-    /// Go on with a check of folders that was interrupted: what it has read to the end is not read
-    /// again while it is unchanged. Keeps notes in the folder's `.cxr`
-    #[arg(long, value_parser = BoolishValueParser::new())]
+    /// Resume an interrupted check of folders
+    ///
+    /// cxr skips each archive that the interrupted check read to its end and that has not changed
+    /// since. It keeps notes in the folder's .cxr/.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
     resume: bool,
-    /// Read in folders only what was last found right longer ago than this: `12h`, `7d`. Keeps notes
-    /// in the folder's `.cxr`
-    #[arg(long, value_name = "TIME", value_parser = values::ago)]
+    /// Skip archives verified within this time, such as 7d
+    ///
+    /// cxr reads only archives in folders that it last found right longer ago than this. Units are
+    /// s, m, h, d and w. It keeps notes in the folder's .cxr/.
+    #[arg(long, value_name = "TIME", value_parser = value_parsers::age, help_heading = WHAT)]
     since: Option<Duration>,
-    /// Give way to everything else: the processor and the disk only when nobody else wants them
-    #[arg(long, value_parser = BoolishValueParser::new())]
-    pub(crate) background: bool,
-    #[command(flatten)]
-    asking: Asking,
-    /// Files here that are read at a time, 1 to 64. Without it: sixteen, but one on a disk that
-    /// spins
-    #[arg(long, value_name = "N", value_parser = values::count)]
-    readers: Option<NonZeroUsize>,
-    /// Do not find out where an archive is broken, which takes another reading of it
-    #[arg(long, value_parser = BoolishValueParser::new())]
+    /// Do not locate the damage in archives that are not ok
+    ///
+    /// To locate it, cxr reads these archives a second time.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
     no_locate: bool,
     #[command(flatten)]
-    pub(crate) outputs: Outputs,
+    network: NetworkArguments,
+    /// Use processor and disk only while they are idle
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = LIMITS)]
+    pub(crate) background: bool,
+    /// Local files to read at a time, 1 to 64
+    ///
+    /// By default, cxr reads 16 files at a time, and one on a spinning disk (HDD).
+    #[arg(long, value_name = "N", value_parser = value_parsers::count, help_heading = LIMITS, hide_short_help = true)]
+    readers: Option<NonZeroUsize>,
+    /// With --from: archives to read at a time, 1 to 64, each over one connection
+    #[arg(short, long, default_value = "12", value_name = "N", value_parser = value_parsers::count, help_heading = LIMITS, hide_short_help = true)]
+    jobs: NonZeroUsize,
+    #[command(flatten)]
+    pub(crate) reports: ReportOptions,
 }
 
-/// What is to be verified.
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  cxr verify nih                       is every archive in ./nih right?
+  cxr verify download.bin              which archive is this, and is it right?
+  cxr verify nih --quick               presence and size only
+  cxr verify nih --since 7d --resume --background
+                                       a nightly check of what is due
+  cxr verify nih --format json         a report for programs
+  cxr verify --from https://mirror.example.org/nih 1-4
+                                       are these archives of a mirror right?
+";
+
+/// What `verify` checks.
 #[derive(Debug)]
 pub(crate) enum Verification {
-    /// What is here.
+    /// Local folders and files.
     Here(VerifyRequest),
-    /// What mirrors have.
+    /// Mirrors.
     Mirrors(MirrorsRequest),
 }
 
-/// Why a catalogue cannot serve a request.
+/// A combination of options or a table that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
-    /// A word calls no archive.
+    /// A selector matches no archive.
     #[error(transparent)]
     Select(#[from] SelectError),
-    /// There is nothing to hold a SHA-256 against.
+    /// The table has no SHA-256 to compare with.
     #[error(
-        "--sha256: the table has no SHA-256 for {}; give one that has with --checksums, or leave --sha256 out",
+        "--sha256: the table has no SHA-256 for {}; name another table with --checksums, \
+         or omit --sha256",
         escape::text(.0)
     )]
     NoSha256(String),
-    /// What reads nothing has no digest.
-    #[error("--quick reads nothing, and --sha256 needs every byte")]
+    /// `--quick` reads no data.
+    #[error("--quick reads no data, and --sha256 needs every byte; omit one of them")]
     QuickSha256,
-    /// Notes are of files that were read.
+    /// Notes exist only for files that were read.
     #[error(
-        "--resume and --since are for reading folders here, and go neither with --quick nor with --from"
+        "--resume and --since apply to folders that cxr reads; omit them, or omit --quick and --from"
     )]
     Notes,
 }
 
 impl Verify {
-    /// The request, over this catalogue.
+    /// Builds the request over this catalogue.
     ///
     /// # Errors
     ///
-    /// [`RequestError`] where the catalogue cannot serve it.
+    /// [`RequestError`] if the options contradict each other or the catalogue lacks something.
     pub(crate) fn request(self, catalog: Catalog) -> Result<Verification, RequestError> {
         if self.sha256 && self.quick {
             return Err(RequestError::QuickSha256);
@@ -112,9 +142,9 @@ impl Verify {
         }
         let mirrors: Vec<SourceSpec> = self.from.iter().flat_map(|s| s.0.clone()).collect();
         if mirrors.is_empty() {
-            self.see_that_all_have_sha256(catalog.archives())?;
+            self.require_sha256(catalog.archives())?;
             let what = self.what.iter().map(PathBuf::from).collect();
-            let NetworkOptions { limit_rate, limit_rate_file, .. } = self.asking.manners();
+            let NetworkOptions { limit_rate, limit_rate_file, .. } = self.network.options();
             return Ok(Verification::Here(VerifyRequest {
                 readers: self.readers,
                 quick: self.quick,
@@ -129,14 +159,14 @@ impl Verify {
         let words: Vec<_> = self.what.iter().map(|word| word.to_string_lossy()).collect();
         let selected = catalog.select(&words)?;
         let archives = catalog.archives();
-        self.see_that_all_have_sha256(selected.iter().filter_map(|&index| archives.get(index)))?;
+        self.require_sha256(selected.iter().filter_map(|&index| archives.get(index)))?;
         Ok(Verification::Mirrors(MirrorsRequest {
             selected,
             catalog,
             mirrors,
             jobs: self.jobs,
             readers: self.readers,
-            manners: self.asking.manners(),
+            manners: self.network.options(),
             quick: self.quick,
             sha256: self.sha256,
         }))
@@ -148,8 +178,8 @@ impl Verify {
         is_wanted.then(|| NotesRequest { resume, since, state: environment::state() })
     }
 
-    /// Nothing checked is never a pass.
-    fn see_that_all_have_sha256<'a>(
+    /// With `--sha256`, an archive without one would pass unchecked.
+    fn require_sha256<'a>(
         &self,
         archives: impl IntoIterator<Item = &'a Archive>,
     ) -> Result<(), RequestError> {

@@ -103,7 +103,7 @@ fn a_table_without_sha_256s_is_no_silent_pass() {
 #[test]
 fn what_reads_nothing_has_no_digest() {
     let sandbox = Sandbox::new();
-    sandbox.cxr(["verify", "--sha256", "--quick"]).run().exits(2).says("--quick reads nothing");
+    sandbox.cxr(["verify", "--sha256", "--quick"]).run().exits(2).says("--quick reads no data");
 }
 
 #[test]

@@ -1,11 +1,11 @@
-//! Arguments, variables, streams and exit statuses, as far as no archive is involved.
+//! Arguments, variables, streams and exit statuses of runs that need no archive.
 
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// The program without any variable of the surroundings that it would hear.
+/// The program, without the variables of the test run that it reads.
 fn cxr(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cxr"));
     for (name, _) in std::env::vars_os() {
@@ -37,9 +37,9 @@ fn run(arguments: &[&str]) -> Ended {
 }
 
 #[test]
-fn a_wrong_command_line_ends_with_2_and_says_why_on_standard_error() {
+fn a_usage_error_exits_with_2_and_a_message_on_standard_error() {
     for (arguments, part) in [
-        (&[][..], "a command is needed"),
+        (&[][..], "expected a command"),
         (&["nonsense"], "nonsense"),
         (&["fetch", "13"], "`13` is no archive of the table"),
         (&["fetch", "--jobs", "0"], "from 1 to 64"),
@@ -57,7 +57,7 @@ fn a_wrong_command_line_ends_with_2_and_says_why_on_standard_error() {
 }
 
 #[test]
-fn a_bad_line_of_a_table_is_named_with_its_file() {
+fn an_error_in_a_table_has_the_file_and_the_line() {
     let dir = tempfile::tempdir().unwrap();
     let table = dir.path().join("table.md5");
     fs::write(&table, "# table\nd41d8cd98f00b204e9800998ecf8427e  ../../etc/passwd\n").unwrap();
@@ -68,14 +68,14 @@ fn a_bad_line_of_a_table_is_named_with_its_file() {
 }
 
 #[test]
-fn a_bad_table_keeps_nobody_from_citing() {
+fn cite_reads_no_table() {
     let ended = run(&["cite", "--checksums", "/nonexistent"]);
     assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
     assert!(ended.out.contains("10.1109/CVPR.2017.369"));
 }
 
 #[test]
-fn every_option_can_be_a_variable() {
+fn an_option_can_be_a_variable() {
     let is_json = |command: &mut Command| ended(command).out.starts_with('{');
     assert!(is_json(cxr(&["list"]).env("CXR_FORMAT", "json")));
     assert!(!is_json(cxr(&["list"]).env("CXR_FORMAT", "")));
@@ -84,7 +84,7 @@ fn every_option_can_be_a_variable() {
 }
 
 #[test]
-fn a_switch_as_a_variable_is_yes_or_no() {
+fn the_variable_of_a_switch_is_yes_or_no() {
     for (value, code) in [("1", 0), ("yes", 0), ("true", 0), ("0", 0), ("no", 0), ("", 0), ("x", 2)]
     {
         let ended = ended(cxr(&["list"]).env("CXR_QUIET", value));
@@ -94,26 +94,26 @@ fn a_switch_as_a_variable_is_yes_or_no() {
         let ended = ended(cxr(&["list"]).env("CXR_QUIET", quiet).env("CXR_VERBOSE", verbose));
         assert_eq!(ended.code, Some(code), "{quiet} {verbose}: {}", ended.err);
     }
-    // What is typed outweighs a variable.
+    // The command line overrides a variable.
     assert_eq!(ended(cxr(&["list", "-v"]).env("CXR_QUIET", "1")).code, Some(0));
 }
 
 #[test]
-fn a_wrong_variable_is_named() {
+fn a_message_about_a_variable_names_it() {
     let ended = ended(cxr(&["fetch"]).env("CXR_JOBS", "many"));
     assert_eq!(ended.code, Some(2));
     assert!(ended.err.contains("CXR_JOBS"), "{}", ended.err);
 }
 
 #[test]
-fn help_does_not_show_what_a_variable_holds() {
+fn help_shows_no_variable_and_not_its_value() {
     let ended = ended(cxr(&["fetch", "--help"]).env("CXR_FROM", "https://me:secret@m.org"));
-    assert!(ended.out.contains("CXR_FROM"));
-    assert!(!ended.out.contains("secret"));
+    assert!(ended.out.contains("--from"));
+    assert!(!ended.out.contains("CXR_FROM") && !ended.out.contains("secret"));
 }
 
 #[test]
-fn the_table_is_read_by_md5sum_and_by_the_program_itself() {
+fn md5sum_and_cxr_read_the_printed_table() {
     let dir = tempfile::tempdir().unwrap();
     let odd = dir.path().join("back\\slash\nline");
     fs::write(&odd, "").unwrap();
@@ -131,7 +131,7 @@ fn the_table_is_read_by_md5sum_and_by_the_program_itself() {
     }
 }
 
-/// What `md5sum -c` says, where there is one.
+/// Runs `md5sum -c` on the table; `None` where it is not installed.
 fn md5sum_check(dir: &Path, table: &str) -> Option<Output> {
     let mut child = Command::new("md5sum")
         .args(["--strict", "-c", "-"])
@@ -158,7 +158,7 @@ fn a_closed_pipe_is_no_error() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_behind_standard_output_is_one() {
+fn a_full_disk_behind_standard_output_is_an_error() {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let ended = ended(cxr(&["list"]).stdout(full));
     assert_eq!(ended.code, Some(3));
@@ -166,19 +166,19 @@ fn a_full_disk_behind_standard_output_is_one() {
 }
 
 #[test]
-fn completions_and_the_manual_are_complete() {
+fn completions_and_the_manual_have_all_options_but_the_hidden() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = run(&["completions", shell]);
         assert_eq!(ended.code, Some(0));
         assert!(ended.out.contains("limit-rate"), "{shell}");
-        assert!(!ended.out.contains("sabotage"), "{shell}: it is for tests");
+        assert!(!ended.out.contains("sabotage"), "{shell}: it is hidden");
     }
     let page = run(&["man"]).out;
     assert!(page.contains(".SH CXR FETCH") && !page.contains("sabotage"));
 }
 
 #[test]
-fn the_list_says_what_is_here_without_reading_it() {
+fn the_list_shows_sizes_without_reading_files() {
     let dir = tempfile::tempdir().unwrap();
     let half = File::create(dir.path().join("images_01.tar.gz")).unwrap();
     half.set_len(1_004_235_494).unwrap();

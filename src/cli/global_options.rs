@@ -1,4 +1,4 @@
-//! What every command can be told: the table that is spoken of, and what is printed how.
+//! The options of every command: the table of MD5s, and the form of the output.
 
 use std::path::PathBuf;
 
@@ -8,37 +8,63 @@ use clap::{ArgMatches, Args, ValueEnum};
 use cxr::progress::{Verbosity, When};
 use cxr::report::ColorChoice;
 
-/// The options of every command.
+use super::help::GLOBAL;
+
+/// The options of every command, as typed.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Global options")]
-pub(super) struct Global {
-    /// Another table of MD5s in place of the built-in one, in any form that `md5sum -c` reads, or
-    /// with columns
+#[command(next_help_heading = GLOBAL)]
+pub(super) struct GlobalOptions {
+    /// Table of MD5s to use in place of the built-in one
     ///
-    /// A table with columns has tabs between its cells. Its first line names the columns, in any
-    /// order: `name` and `md5`, and if known `size` (bytes), `sha256`, `address` (http:// or https://)
-    /// and `script_name` (another name under which people have the archive). Then comes one archive a
-    /// line; an empty cell is unknown.
+    /// The table has any form that `md5sum -c` reads, or columns with tabs between the cells. The
+    /// first line of a table with columns names them, in any order: name and md5, and optionally
+    /// size (bytes), sha256, address (http:// or https://) and script_name (another name of the
+    /// file). Each further line is one archive; an empty cell is unknown.
     #[arg(long, global = true, value_name = "FILE")]
     checksums: Option<PathBuf>,
-    /// How results are printed on standard output
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    /// Format of results
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        hide_default_value = true
+    )]
     format: Format,
-    /// Print nothing but results and errors
+    /// Print only results and errors
     #[arg(short, long, global = true, value_parser = BoolishValueParser::new())]
     quiet: bool,
-    /// Say of every failed attempt what failed; without it, only of an archive's first
-    #[arg(short, long, global = true, value_parser = BoolishValueParser::new())]
+    /// Report every failed attempt, not only the first
+    ///
+    /// By default, cxr reports the first failed attempt of each archive.
+    #[arg(short, long, global = true, value_parser = BoolishValueParser::new(), hide_short_help = true)]
     verbose: bool,
-    /// When to draw progress bars; where there are none, there is a line now and then
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// When to draw progress bars
+    ///
+    /// Without bars, cxr prints a line of progress every 30 seconds.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_short_help = true
+    )]
     progress: Choice,
-    /// When to colour the verdicts
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    /// When to colour verdicts
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "WHEN",
+        hide_short_help = true
+    )]
     color: Choice,
 }
 
-/// What is printed how, and the table that is spoken of.
+/// The options of every command, resolved.
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) checksums: Option<PathBuf>,
@@ -48,10 +74,10 @@ pub(crate) struct Settings {
     pub(crate) color: ColorChoice,
 }
 
-/// The form of the results.
+/// The format of results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(crate) enum Format {
-    /// One line an archive
+    /// One line per archive
     #[default]
     Text,
     /// One JSON document
@@ -63,14 +89,14 @@ enum Choice {
     /// On a terminal
     #[default]
     Auto,
-    /// Everywhere
+    /// Always
     Always,
-    /// Nowhere
+    /// Never
     Never,
 }
 
-impl Global {
-    /// Applies the rules that need more than one option.
+impl GlobalOptions {
+    /// Checks the options that depend on each other.
     pub(super) fn resolve(self, matches: &ArgMatches) -> Result<Settings, String> {
         Ok(Settings {
             verbosity: verbosity(&self, matches)?,
@@ -82,12 +108,12 @@ impl Global {
     }
 }
 
-/// A switch that was typed outweighs a variable; two that were typed are too many.
-fn verbosity(global: &Global, matches: &ArgMatches) -> Result<Verbosity, String> {
+/// A typed switch overrides a variable; two typed switches contradict each other.
+fn verbosity(global: &GlobalOptions, matches: &ArgMatches) -> Result<Verbosity, String> {
     let matches = matches.subcommand().map_or(matches, |(_, matches)| matches);
     let typed = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
     if global.quiet && global.verbose && typed("quiet") == typed("verbose") {
-        return Err("`--quiet` and `--verbose` cannot both be asked for".to_owned());
+        return Err("--quiet and --verbose contradict each other; omit one of them".to_owned());
     }
     Ok(match (global.quiet, global.verbose) {
         (false, false) => Verbosity::Normal,

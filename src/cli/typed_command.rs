@@ -1,21 +1,22 @@
-//! The command line as it can be pasted into a POSIX shell.
+//! The typed command line, quoted so that it can be pasted into a POSIX shell.
 
 use std::ffi::{OsStr, OsString};
 
 use cxr::source::without_password;
 use cxr::text::shell::quote;
 
-/// `cxr` and the arguments, quoted where a shell needs it; passwords in addresses become `***`.
+/// Returns `cxr` and the arguments, quoted where a shell needs it; passwords in addresses become
+/// `***`.
 pub(crate) fn command_line(arguments: &[OsString]) -> String {
     let mut line = "cxr".to_owned();
     for argument in arguments.iter().skip(1) {
         line.push(' ');
-        line.push_str(&quote(&hide(argument)));
+        line.push_str(&quote(&hide_password(argument)));
     }
     line
 }
 
-fn hide(argument: &OsStr) -> OsString {
+fn hide_password(argument: &OsStr) -> OsString {
     argument.to_str().map_or_else(|| argument.to_owned(), |text| without_password(text).into())
 }
 
@@ -33,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_no_quotes_has_none() {
+    fn plain_arguments_have_no_quotes() {
         let arguments: [&[u8]; 5] = [b"/usr/bin/cxr", b"fetch", b"-d", b"a/b.c", b"1-4,7"];
         assert_eq!(line(&arguments), "cxr fetch -d a/b.c 1-4,7");
     }
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_it_as_it_was() {
+    fn a_shell_reads_the_argument_back() {
         let argument = b"a b'c\\d$e\nf\xff\x1b1\"~*";
         let script = line(&[b"cxr", argument]).replacen("cxr", "printf %s", 1);
         // `$'…'` is in POSIX since 2024; not every `sh` has it yet.

@@ -1,4 +1,4 @@
-//! The values of options: numbers with their bounds, rates, sources.
+//! Parsers for the values of options: numbers within bounds, times, rates, sources.
 
 use std::ffi::OsStr;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -8,13 +8,13 @@ use std::time::Duration;
 use cxr::source::{SourceSpec, SpecError};
 use cxr::text::units;
 
-/// The most archives or connections at a time: beyond it, servers only refuse.
+/// The most archives or connections at a time: servers refuse more.
 const MOST: usize = 64;
 
 /// The longest timeout in seconds: a day.
 const LONGEST: f64 = 86_400.0;
 
-/// The shortest timeout in seconds: what a timer can tell from none.
+/// The shortest timeout in seconds that a timer can measure.
 const SHORTEST: f64 = 0.001;
 
 /// A number from 1 to [`MOST`].
@@ -22,20 +22,20 @@ pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
     text.parse::<NonZeroUsize>()
         .ok()
         .filter(|count| count.get() <= MOST)
-        .ok_or_else(|| format!("it must be a whole number from 1 to {MOST}"))
+        .ok_or_else(|| format!("expected a whole number from 1 to {MOST}"))
 }
 
-/// Seconds, fractions allowed.
+/// A number of seconds, with or without a fraction.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|s| (SHORTEST..=LONGEST).contains(s));
     seconds
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| format!("it must be a number of seconds from {SHORTEST} to {LONGEST}"))
+        .ok_or_else(|| format!("expected a number of seconds from {SHORTEST} to {LONGEST}"))
 }
 
-/// A time that has passed: a whole number and a unit, as `90s`, `30m`, `12h`, `7d`, `2w`.
-pub(super) fn ago(text: &str) -> Result<Duration, String> {
-    let wrong = || "it must be a number and a unit, such as 30m, 12h, 7d or 2w".to_owned();
+/// An age: a whole number and a unit, such as `90s`, `30m`, `12h`, `7d` or `2w`.
+pub(super) fn age(text: &str) -> Result<Duration, String> {
+    let wrong = || "expected a number and a unit, such as 30m, 12h, 7d or 2w".to_owned();
     let text = text.trim();
     let (last, unit) = text.char_indices().next_back().ok_or_else(wrong)?;
     let seconds = match unit {
@@ -52,7 +52,7 @@ pub(super) fn ago(text: &str) -> Result<Duration, String> {
     count.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
 }
 
-/// Bytes a second, as `10M`.
+/// A number of bytes per second, such as `10M`.
 pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
     units::parse_rate(text).map_err(str::to_owned)
 }
@@ -61,13 +61,13 @@ pub(super) fn rate(text: &str) -> Result<NonZeroU64, String> {
 #[derive(Debug, Clone)]
 pub(super) struct Sources(pub(super) Vec<SourceSpec>);
 
-/// All sources that were named, in order; the publisher where none was.
+/// Returns the named sources in order, or the publisher if there are none.
 pub(super) fn or_publisher(named: Vec<Sources>) -> Vec<SourceSpec> {
     let sources: Vec<SourceSpec> = named.into_iter().flat_map(|sources| sources.0).collect();
     if sources.is_empty() { vec![SourceSpec::Publisher] } else { sources }
 }
 
-/// One source, or several with line ends between them, as a variable may have them.
+/// One source, or several in lines, as a variable may hold them.
 pub(super) fn sources(typed: &OsStr) -> Result<Sources, SpecError> {
     let lines = typed.as_bytes().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_have_passed_have_a_unit() {
+    fn ages_have_a_unit() {
         for (text, seconds) in [
             ("0s", 0),
             ("90s", 90),
@@ -111,17 +111,17 @@ mod tests {
             ("7d", 604_800),
             ("1w", 604_800),
         ] {
-            assert_eq!(ago(text).map(|time| time.as_secs()), Ok(seconds), "{text:?}");
+            assert_eq!(age(text).map(|time| time.as_secs()), Ok(seconds), "{text:?}");
         }
         for text in ["", "7", "d", "-1d", "+1d", "1.5h", "1y", "1D", "7ü", "99999999999999999999d"]
         {
-            assert!(ago(text).is_err(), "{text:?}");
+            assert!(age(text).is_err(), "{text:?}");
         }
-        assert!(ago(&format!("{}w", u64::MAX)).is_err());
+        assert!(age(&format!("{}w", u64::MAX)).is_err());
     }
 
     #[test]
-    fn a_variable_may_hold_several_sources() {
+    fn a_variable_can_hold_several_sources() {
         let several = sources(OsStr::new("https://m.org/a\n\n  /mnt/my data\r\n")).unwrap();
         let shown: Vec<String> = several.0.iter().map(ToString::to_string).collect();
         assert_eq!(shown, ["https://m.org/a", "/mnt/my data"]);
