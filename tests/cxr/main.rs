@@ -66,3 +66,4 @@ mod transport;
 #[cfg(debug_assertions)]
 mod user_files;
 mod verify;
+mod wording;
