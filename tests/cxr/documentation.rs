@@ -258,6 +258,25 @@ fn every_page_begins_with_an_example() {
 }
 
 #[test]
+fn the_architecture_names_files_and_folders_that_exist() {
+    let page = Page::read("docs/architecture.md");
+    let words = page.text.split(|c: char| !c.is_alphanumeric() && !"_-./".contains(c));
+    let is_file = |word: &str| Path::new(word).extension().is_some_and(|name| name == "rs");
+    let is_name = |word: &&str| word.len() > 1 && (word.ends_with('/') || is_file(word));
+    let names: BTreeSet<&str> = words.filter(is_name).filter(|word| *word != ".cxr/").collect();
+    assert!(names.len() > 40, "{names:?}");
+    let files = ["src", "tests", "benches"].map(|folder| files_under(&root().join(folder)));
+    let files: Vec<String> =
+        files.concat().iter().map(|file| format!("{}/", file.display())).collect();
+    let is_there = |name: &str| {
+        let whole = format!("/{}/", name.trim_end_matches('/'));
+        files.iter().any(|file| file.contains(&whole))
+    };
+    let missing: Vec<_> = names.into_iter().filter(|name| !is_there(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+#[test]
 fn every_document_that_is_shown_fits_its_schema() {
     let mut count = 0;
     for page in manual() {
