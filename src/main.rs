@@ -16,6 +16,8 @@ use app::commands;
 use cli::EarlyExit;
 
 fn main() -> ExitCode {
+    #[cfg(debug_assertions)]
+    cxr::disk::inject_faults(cli::fault);
     let arguments: Vec<OsString> = env::args_os().collect();
     ExitCode::from(run(&arguments).code())
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use anyhow::Context;
 use cxr::cancel::Cancel;
 use cxr::event::{Listener, Several};
+use cxr::progress::Messages;
 use cxr::progress::event_log::EventLog;
-use cxr::progress::{Messages, Progress};
 use cxr::report::{self, Exporter, Json, Report, Text};
 use cxr::text::error_chain;
 use cxr::verdict::ExitStatus;
@@ -89,7 +89,7 @@ impl Watch<'_> {
         events: Option<&EventLog>,
         work: impl FnOnce(&dyn Listener) -> Result<Report, Failure>,
     ) -> Result<Report, Failure> {
-        let progress = Progress::start(self.settings.verbosity, self.settings.progress);
+        let progress = self.settings.start_progress();
         let mut listeners: Vec<&dyn Listener> = vec![&progress];
         listeners.extend(events.map(|events| events as &dyn Listener));
         let result = work(&Several(listeners));
@@ -101,7 +101,7 @@ impl Watch<'_> {
         if self.outputs.events_on_stdout() {
             return Ok(());
         }
-        let color = self.settings.color.on_stdout();
+        let color = self.settings.has_color();
         let write = |out: &mut dyn Write| -> io::Result<()> {
             match self.settings.format {
                 Format::Text => Text { color }.export(report, out),

@@ -25,6 +25,7 @@ pub(crate) struct Job {
 
 impl Job {
     /// The job that this process is a part of, if any.
+    #[expect(clippy::disallowed_methods, reason = "only jobs of GitHub have these variables")]
     pub(crate) fn detect() -> Option<Self> {
         env::var_os("GITHUB_ACTIONS").filter(|value| value == "true")?;
         let summary = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());

@@ -5,7 +5,7 @@ use std::env;
 use anyhow::Context;
 use cxr::cancel::Cancel;
 use cxr::event::{Listener, Silent};
-use cxr::progress::{Messages, Progress, Verbosity, When};
+use cxr::progress::{Messages, Verbosity};
 use cxr::report;
 use cxr::selftest::{Check, SelftestReport, SelftestRequest, selftest};
 use cxr::verdict::ExitStatus;
@@ -43,9 +43,9 @@ fn watched(
 ) -> anyhow::Result<SelftestReport> {
     // What the fetches say on the way is for those who want to know more.
     let is_wordy = settings.verbosity == Verbosity::Verbose;
-    let progress = is_wordy.then(|| Progress::start(settings.verbosity, When::Never));
+    let progress = is_wordy.then(|| settings.start_lines());
     let listener = progress.as_ref().map_or(&Silent as &dyn Listener, |progress| progress);
-    let color = settings.color.on_stdout();
+    let color = settings.has_color();
     let mut printed = Ok(());
     let mut line = |check: &Check| {
         if settings.format == Format::Text && printed.is_ok() {

@@ -8,6 +8,7 @@ use cxr::selftest::SelftestRequest;
 
 use super::Invocation;
 use super::checksums::Checksums;
+use super::environment;
 use super::fetch::Fetch;
 use super::global_options::{Format, GlobalOptions};
 use super::help::{FROM, WHAT};
@@ -87,7 +88,13 @@ pub(crate) struct Selftest {
 impl Selftest {
     /// Builds the request; one of the checks starts `program`.
     pub(crate) fn request(self, program: PathBuf) -> SelftestRequest {
-        SelftestRequest { dir: self.dir, program, sabotage: self.sabotage }
+        SelftestRequest {
+            dir: self.dir.unwrap_or_else(environment::temporary),
+            program,
+            environment: environment::of_child(),
+            platforms: environment::platforms(),
+            sabotage: self.sabotage,
+        }
     }
 }
 

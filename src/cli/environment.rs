@@ -1,7 +1,19 @@
-//! The variables that the program reads: one for each long option, and those for its folders.
+//! The environment of the program: a variable for each long option, and those that others define.
+//! The library takes values and reads no variable.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this module reads the environment for the rest of the program"
+)]
 
 use std::env;
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
+use std::time::Duration;
+
+use cxr::hash::{Lanes, Platform};
+use cxr::progress::{HEARTBEAT, When};
+use cxr::report::ColorChoice;
 
 use clap::ArgAction;
 
@@ -39,6 +51,52 @@ pub(super) fn state() -> Option<PathBuf> {
     let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".local/state"));
     let base = env::var_os("XDG_STATE_HOME").map(PathBuf::from).and_then(absolute);
     base.or_else(|| home().and_then(absolute)).map(|base| base.join("cxr"))
+}
+
+/// The instruction sets that the hash may use, the best first: all that this processor has, except
+/// those that `CXR_HIDE_SIMD` names.
+pub(super) fn platforms() -> Vec<Platform> {
+    Platform::without(&env::var("CXR_HIDE_SIMD").unwrap_or_default())
+}
+
+/// The lanes of the best of them.
+pub(super) fn lanes() -> Lanes {
+    Lanes::on(platforms().swap_remove(0))
+}
+
+/// The time between two lines on the state of a run: `CXR_HEARTBEAT`, in seconds.
+pub(super) fn heartbeat() -> Duration {
+    let seconds = env::var("CXR_HEARTBEAT").ok().and_then(|text| text.parse::<f64>().ok());
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    // A shorter one would fill the log.
+    time.filter(|time| (0.01..=86_400.0).contains(&time.as_secs_f64())).unwrap_or(HEARTBEAT)
+}
+
+/// The environment of a `cxr` that this one starts: the options of the user are for the user's own
+/// runs.
+pub(super) fn of_child() -> Vec<(OsString, OsString)> {
+    env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("CXR_")).collect()
+}
+
+/// The folder for temporary files: `TMPDIR`.
+pub(super) fn temporary() -> PathBuf {
+    env::temp_dir()
+}
+
+/// True if bars are wanted on standard error.
+pub(super) fn wants_bars(progress: When) -> bool {
+    progress.wanted(io::stderr().is_terminal(), env::var_os("TERM"))
+}
+
+/// True if colours are wanted on standard output.
+pub(super) fn wants_color(color: ColorChoice) -> bool {
+    color.wanted(io::stdout().is_terminal(), |name| env::var_os(name))
+}
+
+/// The value of a variable that injects faults.
+#[cfg(debug_assertions)]
+pub(crate) fn fault(name: &str) -> Option<String> {
+    env::var(name).ok()
 }
 
 /// Returns the variable of a long option.

@@ -8,6 +8,7 @@ use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Catalog, SelectError};
 use cxr::fetch::FetchRequest;
 
+use super::environment;
 use super::help::{FROM_AND_TO, LIMITS, WHAT};
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
@@ -103,6 +104,7 @@ impl Fetch {
             fail_fast: self.fail_fast,
             dry_run: self.dry_run,
             chunk: self.chunk,
+            lanes: environment::lanes(),
         })
     }
 }

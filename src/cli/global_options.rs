@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
-use cxr::progress::{Verbosity, When};
+use cxr::progress::{Progress, Verbosity, When};
 use cxr::report::ColorChoice;
 
+use super::environment;
 use super::help::GLOBAL;
 
 /// The options of every command, as typed.
@@ -105,6 +106,24 @@ impl GlobalOptions {
             progress: self.progress.into(),
             color: self.color.into(),
         })
+    }
+}
+
+impl Settings {
+    /// Shows a run from now on, with bars where they are wanted.
+    pub(crate) fn start_progress(&self) -> Progress {
+        let bars = environment::wants_bars(self.progress);
+        Progress::start(self.verbosity, bars, environment::heartbeat())
+    }
+
+    /// The same, always without bars.
+    pub(crate) fn start_lines(&self) -> Progress {
+        Progress::start(self.verbosity, false, environment::heartbeat())
+    }
+
+    /// True if the verdicts on standard output have colours.
+    pub(crate) fn has_color(&self) -> bool {
+        environment::wants_color(self.color)
     }
 }
 

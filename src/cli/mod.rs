@@ -24,6 +24,8 @@ use cxr::text::escape;
 
 pub(crate) use arguments::{Command, List, Selftest};
 pub(crate) use checksums::Checksums;
+#[cfg(debug_assertions)]
+pub(crate) use environment::fault;
 pub(crate) use fetch::Fetch;
 pub(crate) use global_options::{Format, Settings};
 pub(crate) use man::manual;

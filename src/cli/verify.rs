@@ -153,6 +153,7 @@ impl Verify {
                 limit_rate,
                 limit_rate_file,
                 notes,
+                lanes: environment::lanes(),
                 ..VerifyRequest::new(catalog, what)
             }));
         }
@@ -169,6 +170,7 @@ impl Verify {
             manners: self.network.options(),
             quick: self.quick,
             sha256: self.sha256,
+            lanes: environment::lanes(),
         }))
     }
 

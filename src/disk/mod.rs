@@ -27,6 +27,8 @@ use rustix::io::Errno;
 
 pub use destination::{Destination, DestinationError};
 pub use device::spins;
+#[cfg(debug_assertions)]
+pub use fault_injection::inject_faults;
 pub use file::File;
 pub use file_id::FileId;
 pub use folder::{Folder, Kept};

@@ -23,7 +23,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::disk::leftovers::{leftovers, words};
 use crate::disk::{DiskError, Folder, Lock, LockError, Waiting};
 use crate::event::{Event, Listener};
-use crate::hash::Engine;
+use crate::hash::{Engine, Lanes};
 use crate::report::Report;
 use crate::session::{NetworkOptions, Options};
 use crate::source::{Source, SourceSpec};
@@ -60,6 +60,8 @@ pub struct FetchRequest {
     pub dry_run: bool,
     /// Bytes that a connection takes at a time.
     pub chunk: NonZeroU64,
+    /// The lanes that hash.
+    pub lanes: Lanes,
 }
 
 impl FetchRequest {
@@ -82,6 +84,7 @@ impl FetchRequest {
             fail_fast: false,
             dry_run: false,
             chunk: CHUNK,
+            lanes: Lanes::for_this_machine(),
         }
     }
 }
@@ -122,7 +125,7 @@ pub fn fetch(
     let bytes = archives.iter().filter_map(|archive| archive.size).sum();
     listener.on(Event::Planned { archives: archives.len(), bytes });
     let sources: Vec<Source> = request.sources.iter().cloned().map(Source::new).collect();
-    let engine = Engine::for_this_machine();
+    let engine = Engine::for_this_machine(request.lanes);
     let cancel = &cancel.child();
     let run = Run {
         request,

@@ -53,8 +53,8 @@ impl Engine {
     }
 
     /// An engine with a thread for every processor that this process may use.
-    pub fn for_this_machine() -> Self {
-        Self::new(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    pub fn for_this_machine(lanes: Lanes) -> Self {
+        Self::on(lanes, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 
     /// An engine with so many threads that hash in these lanes.

@@ -12,9 +12,8 @@ mod state;
 mod wording;
 
 use std::collections::HashSet;
-use std::env;
+use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, IsTerminal};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -30,8 +29,8 @@ use crate::event::{Event, Listener};
 use crate::report::label;
 use crate::text::escape;
 
-/// How long a run without a terminal may say nothing.
-const HEARTBEAT: Duration = Duration::from_secs(30);
+/// The usual time between two lines on the state of a run that has no bars.
+pub const HEARTBEAT: Duration = Duration::from_secs(30);
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -88,16 +87,13 @@ impl fmt::Debug for Progress {
 }
 
 impl Progress {
-    /// Begins to show: bars where they are wanted, else lines, and nothing if it shall be quiet.
-    /// `CXR_HEARTBEAT` is the time between two heartbeats in seconds, 30 by default.
-    pub fn start(verbosity: Verbosity, bars: When) -> Self {
-        let now = Instant::now();
-        let bars = bars.wanted();
+    /// Shows a run from now on: with bars, or with lines and a line on its state at every
+    /// `heartbeat`. A quiet run shows nothing.
+    pub fn start(verbosity: Verbosity, bars: bool, heartbeat: Duration) -> Self {
         let (display, interval): (Box<dyn Display>, _) = if bars {
             (Box::new(Bars::on_stderr()), Duration::from_secs(1) / u32::from(bars::HERTZ))
         } else {
-            let heartbeat = heartbeat();
-            let lines = Lines::new(messages::line, heartbeat, now);
+            let lines = Lines::new(messages::line, heartbeat, Instant::now());
             (Box::new(lines), heartbeat.min(Duration::from_secs(1)))
         };
         let mut progress = Self::with(verbosity, display, interval);
@@ -198,14 +194,12 @@ impl Listener for Progress {
 }
 
 impl When {
-    /// Whether there shall be bars on the standard error of this process.
-    fn wanted(self) -> bool {
+    /// True if bars are wanted, given whether standard error is a terminal and the value of `TERM`.
+    pub fn wanted(self, is_terminal: bool, term: Option<OsString>) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Auto => {
-                io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
-            }
+            Self::Auto => is_terminal && term.is_none_or(|term| term != "dumb"),
         }
     }
 }
@@ -231,13 +225,6 @@ fn show(
         }
     }
     display.finish();
-}
-
-fn heartbeat() -> Duration {
-    let seconds = env::var("CXR_HEARTBEAT").ok().and_then(|text| text.parse::<f64>().ok());
-    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    // A heart that races would fill the log.
-    time.filter(|time| (0.01..=86_400.0).contains(&time.as_secs_f64())).unwrap_or(HEARTBEAT)
 }
 
 #[cfg(test)]

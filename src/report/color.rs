@@ -1,8 +1,6 @@
 //! When a verdict has a colour.
 
-use std::env;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,11 +15,6 @@ pub enum ColorChoice {
 }
 
 impl ColorChoice {
-    /// Whether there shall be colour on the standard output of this process.
-    pub fn on_stdout(self) -> bool {
-        self.wanted(io::stdout().is_terminal(), |name| env::var_os(name))
-    }
-
     /// Whether there shall be colour. The environment is asked through `variable`: a `NO_COLOR`
     /// that is not empty (<https://no-color.org>) outweighs a `CLICOLOR_FORCE` other than `0`,
     /// which outweighs `CLICOLOR=0` (<https://bixense.com/clicolors/>), `TERM=dumb` and the

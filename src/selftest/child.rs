@@ -1,6 +1,5 @@
 //! A fetch in a process of its own, which is killed.
 
-use std::env;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -93,12 +92,7 @@ fn start(stage: &Stage<'_>, dir: &Path) -> Result<Child, Trouble> {
     ]);
     command.args(["--chunk", &CHUNK.to_string(), "--from", &stage.server.base(), "--checksums"]);
     command.arg(&table).arg("--dir").arg(dir);
-    // The user's options are for the user's fetches.
-    for (name, _) in env::vars_os() {
-        if name.to_string_lossy().starts_with("CXR_") {
-            command.env_remove(name);
-        }
-    }
+    command.env_clear().envs(stage.request.environment.iter().cloned());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().map_err(|error| {
         Trouble::machine(format!("{} could not be started: {error}", escape::path(&program)))

@@ -1,6 +1,6 @@
 //! The checks of what a transfer needs from this machine: the folder and the proxy.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hyper_util::client::proxy::matcher::Matcher;
 
@@ -74,9 +74,4 @@ pub(super) fn proxy(server: &Server) -> Found {
         Some(proxy) => format!("this machine is asked directly, NIH by way of {proxy}"),
         None => "none is used, neither to this machine nor to NIH".to_owned(),
     })
-}
-
-/// The folder in which a self-test works if none is named.
-pub(super) fn default_dir() -> PathBuf {
-    std::env::temp_dir()
 }

@@ -14,6 +14,7 @@ mod server;
 mod stage;
 mod transfers;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -36,11 +37,15 @@ use transfers::{TRANSFERS, Transfer};
 /// Where to test, and with what.
 #[derive(Debug, Clone)]
 pub struct SelftestRequest {
-    /// The folder, whose file system is tested; made if absent, and then removed again. `None`
-    /// stands for the system's folder for temporary files.
-    pub dir: Option<PathBuf>,
-    /// This program: one of the checks starts it once more, as `cxr fetch`, and kills it.
+    /// The folder whose file system is tested. A folder that does not exist is created, and removed
+    /// at the end.
+    pub dir: PathBuf,
+    /// The `cxr` program, which one of the checks starts as `cxr fetch` and kills.
     pub program: PathBuf,
+    /// The environment variables of that process.
+    pub environment: Vec<(OsString, OsString)>,
+    /// The instruction sets whose lanes are checked; the first is the one in use.
+    pub platforms: Vec<Platform>,
     /// For tests: the check of this name is made to fail, by what really goes wrong.
     pub sabotage: Option<String>,
 }
@@ -144,10 +149,9 @@ pub fn selftest(
     let mut run = Run { cancel, each, checks: Vec::new() };
     let is_sabotaged = |name: &str| request.sabotage.as_deref() == Some(name);
     run.check("md5", || {
-        md5::check(&Platform::available(), fastrand::u64(..), is_sabotaged("md5")).map(with_nothing)
+        md5::check(&request.platforms, fastrand::u64(..), is_sabotaged("md5")).map(with_nothing)
     });
-    let dir = request.dir.clone().unwrap_or_else(machine::default_dir);
-    let scratch = run.check("folder", || machine::folder(&dir));
+    let scratch = run.check("folder", || machine::folder(&request.dir));
     let samples: Vec<Sample> = (1..=SAMPLES).map(Sample::make).collect();
     let server = run.check("loopback", || loopback(&samples));
     let proxy = run.check("proxy", || match &server {

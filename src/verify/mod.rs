@@ -40,7 +40,7 @@ pub(crate) use self::turns::{Task, check_in_turns};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
-use crate::hash::Engine;
+use crate::hash::{Engine, Lanes};
 use crate::rate::Throttle;
 use crate::report::{ArchiveReport, Report};
 use crate::verdict::Verdict;
@@ -68,11 +68,13 @@ pub struct VerifyRequest {
     pub limit_rate_file: Option<PathBuf>,
     /// Keep notes, and believe some; `None`: read everything and write nothing.
     pub notes: Option<NotesRequest>,
+    /// The lanes that hash.
+    pub lanes: Lanes,
 }
 
 impl VerifyRequest {
     /// All of these files and folders, read to the last byte, and those that are broken once more.
-    pub const fn new(catalog: Catalog, what: Vec<PathBuf>) -> Self {
+    pub fn new(catalog: Catalog, what: Vec<PathBuf>) -> Self {
         Self {
             catalog,
             what,
@@ -83,6 +85,7 @@ impl VerifyRequest {
             limit_rate: None,
             limit_rate_file: None,
             notes: None,
+            lanes: Lanes::for_this_machine(),
         }
     }
 }
@@ -99,7 +102,7 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let before = notes.as_ref().map(|notes| leave_out(&mut targets, notes, locates));
     let bytes = targets.iter().map(Target::size).fold(0, u64::saturating_add);
     listener.on(Event::Planned { archives: targets.len(), bytes });
-    let engine = Engine::for_this_machine();
+    let engine = Engine::for_this_machine(request.lanes);
     let throttle = Throttle::new(request.limit_rate, request.limit_rate_file.as_deref(), listener);
     let checker = Checker::new(&request.catalog, &engine, listener, cancel)
         .with_sha256(request.sha256)

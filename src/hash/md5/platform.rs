@@ -6,10 +6,6 @@ use super::{Kernel, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512, sse2};
 
-/// The environment variable that hides instruction sets from the program, for tests and
-/// measurements: names of platforms with commas between, such as `avx512,avx2`.
-const HIDE: &str = "CXR_HIDE_SIMD";
-
 /// An instruction set that this processor has, and its kernels.
 #[derive(Debug, Clone, Copy)]
 pub struct Platform {
@@ -19,18 +15,27 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// The best that this processor has and the environment variable `CXR_HIDE_SIMD` does not hide.
+    /// The best that this processor has.
     pub fn detect() -> Self {
         Self::available().swap_remove(0)
     }
 
-    /// All that this processor has and `CXR_HIDE_SIMD` does not hide, the best first. The last is
-    /// the portable one, which nothing hides.
+    /// All that this processor has, the best first. The last is the portable one, which every
+    /// processor has.
     pub fn available() -> Vec<Self> {
-        let hidden = std::env::var(HIDE).unwrap_or_default();
-        let is_hidden = |platform: &Self| hidden.split(',').any(|name| name == platform.name);
+        // In unit tests the variable hides instruction sets, as it does in the program.
+        #[cfg(test)]
+        let hidden = super::tests::hidden();
+        #[cfg(not(test))]
+        let hidden = String::new();
+        Self::without(&hidden)
+    }
+
+    /// All that this processor has except those named in a list such as `avx512,avx2`, the best
+    /// first. The portable one cannot be excluded.
+    pub fn without(hidden: &str) -> Vec<Self> {
         let mut all = Self::native();
-        all.retain(|platform| !is_hidden(platform));
+        all.retain(|platform| hidden.split(',').all(|name| name != platform.name));
         all.push(Self::PORTABLE);
         all
     }

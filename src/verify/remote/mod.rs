@@ -22,7 +22,7 @@ use super::{Checker, check_all};
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
-use crate::hash::Engine;
+use crate::hash::{Engine, Lanes};
 use crate::locate::identify::HEAD;
 use crate::rate::Throttle;
 use crate::report::{ArchiveReport, Report};
@@ -50,6 +50,8 @@ pub struct MirrorsRequest {
     pub quick: bool,
     /// Check SHA-256s as well, for which every archive that is checked needs one.
     pub sha256: bool,
+    /// The lanes that hash.
+    pub lanes: Lanes,
 }
 
 /// An archive at a mirror.
@@ -93,7 +95,7 @@ pub fn verify_mirrors(
     }
     let mirrors: Vec<Source> = request.mirrors.iter().cloned().map(Source::new).collect();
     let names: Vec<String> = mirrors.iter().map(Source::name).collect();
-    let engine = Engine::for_this_machine();
+    let engine = Engine::for_this_machine(request.lanes);
     let check = Check::new(request, &mirrors, &names, &engine, listener, cancel);
     let bytes = check.places.iter().filter_map(|place| place.archive.size);
     let bytes = bytes.fold(0, u64::saturating_add);
