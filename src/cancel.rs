@@ -1,10 +1,11 @@
 //! How a signal ends a run in good order: one flag that every wait of the program hears.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 /// How often one who sleeps looks whether somebody has asked to stop.
@@ -40,7 +41,7 @@ impl Cancel {
     /// Asks everything to stop. Returns at once.
     pub fn cancel(&self) {
         self.flag.send_replace(true);
-        let wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let wakers = self.wakers.lock();
         wakers.iter().for_each(|wake| wake());
     }
 
@@ -80,7 +81,7 @@ impl Cancel {
     /// Calls `wake` when somebody asks to stop, or now if somebody has: for waits on a condition
     /// variable, which hear nothing else.
     pub fn on_cancel(&self, wake: impl Fn() + Send + 'static) {
-        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wakers = self.wakers.lock();
         if self.is_cancelled() {
             wake();
         }

@@ -60,9 +60,3 @@ pub mod text;
 pub mod transfer;
 pub mod verdict;
 pub mod verify;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

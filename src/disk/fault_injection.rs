@@ -23,10 +23,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{LazyLock, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
@@ -225,7 +226,7 @@ pub(super) fn pass<T>(
         Some(Effect::Short | Effect::Torn) => operation.length().div_ceil(2),
     };
     // Held while it is done: the record has everything in its order.
-    let record = RECORD.as_ref().map(guard);
+    let record = RECORD.as_ref().map(Mutex::lock);
     let result = act(length);
     if effect == Some(Effect::Torn) {
         die();
@@ -234,10 +235,6 @@ pub(super) fn pass<T>(
         note(&mut record, path, &operation, length);
     }
     result
-}
-
-fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn note(record: &mut fs::File, path: &Path, operation: &Operation<'_>, length: usize) {
@@ -260,7 +257,7 @@ fn note(record: &mut fs::File, path: &Path, operation: &Operation<'_>, length: u
 pub(super) fn crash_point(name: &'static str) {
     let Some((wanted, number)) = DEATH.as_ref() else { return };
     if wanted == name {
-        let mut passed = guard(&PASSED);
+        let mut passed = PASSED.lock();
         let times = passed.entry(name).or_default();
         *times += 1;
         if *times == *number {

@@ -1,11 +1,12 @@
 //! The threads that hash, and the streams that they hash for.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::digest::Digest;
 use super::lanes::{Feed, Lanes};
@@ -93,7 +94,7 @@ impl Stream {
         let mut state = self.shared.state();
         while let Err(room) = state.table.push(self.id, &block) {
             self.shared.press(&state);
-            state = self.shared.wait(state, &room);
+            self.shared.wait(&mut state, &room);
         }
         self.shared.call(&state);
     }
@@ -106,7 +107,7 @@ impl Stream {
                 Ok(chain) => return chain.finish(),
                 Err(end) => {
                     self.shared.call(&state);
-                    state = self.shared.wait(state, &end);
+                    self.shared.wait(&mut state, &end);
                 }
             }
         }
@@ -134,7 +135,7 @@ impl State {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn width(&self) -> Width {
@@ -156,19 +157,15 @@ impl Shared {
     }
 
     /// Waits for a stream's progress.
-    fn wait<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        progress: &Condvar,
-    ) -> MutexGuard<'a, State> {
+    fn wait(&self, state: &mut MutexGuard<'_, State>, progress: &Condvar) {
         if state.threads > 0 {
-            return progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+            return progress.wait(state);
         }
         let jobs = state.table.take(self.width(), 0, false);
         if jobs.is_empty() {
-            return progress.wait(state).unwrap_or_else(PoisonError::into_inner);
+            return progress.wait(state);
         }
-        self.hash(state, jobs)
+        self.hash(state, jobs);
     }
 
     /// What a thread does until the engine is over.
@@ -180,50 +177,37 @@ impl Shared {
             let others = state.idle;
             let is_patient = deadline.is_none_or(|deadline| Instant::now() < deadline);
             let jobs = state.table.take(self.width(), others, is_patient);
-            state = if jobs.is_empty() {
+            if jobs.is_empty() {
                 let is_pressing = state.table.is_pressing();
                 deadline = is_pressing.then(|| deadline.unwrap_or(Instant::now() + PATIENCE));
-                self.rest(state, deadline)
+                self.rest(&mut state, deadline);
             } else {
                 deadline = None;
                 self.call(&state);
-                self.hash(state, jobs)
-            };
+                self.hash(&mut state, jobs);
+            }
         }
     }
 
     /// Waits for work, at most until the deadline.
-    fn rest<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        deadline: Option<Instant>,
-    ) -> MutexGuard<'a, State> {
+    fn rest(&self, state: &mut MutexGuard<'_, State>, deadline: Option<Instant>) {
         state.idle += 1;
-        let mut state = match deadline {
-            Some(deadline) => {
-                let left = deadline.saturating_duration_since(Instant::now());
-                self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-            }
-            None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
-        };
+        match deadline {
+            Some(deadline) => drop(self.work.wait_until(state, deadline)),
+            None => self.work.wait(state),
+        }
         state.idle -= 1;
-        state
     }
 
     /// Hashes what was taken, unlocked, and puts it back.
-    fn hash<'a>(
-        &'a self,
-        state: MutexGuard<'a, State>,
-        mut jobs: Vec<Job>,
-    ) -> MutexGuard<'a, State> {
-        drop(state);
-        let feeds = jobs.iter_mut().map(|job| Feed::new(&mut job.chain, &job.blocks)).collect();
-        self.lanes.update(feeds);
-        let mut state = self.state();
+    fn hash(&self, state: &mut MutexGuard<'_, State>, mut jobs: Vec<Job>) {
+        MutexGuard::unlocked(state, || {
+            let feeds = jobs.iter_mut().map(|job| Feed::new(&mut job.chain, &job.blocks)).collect();
+            self.lanes.update(feeds);
+        });
         for job in jobs {
             state.table.put_back(job);
         }
-        state
     }
 }
 

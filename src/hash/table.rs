@@ -7,9 +7,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Condvar};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Condvar;
 
 use super::chain::Chain;
 

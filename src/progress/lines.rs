@@ -45,7 +45,9 @@ impl<W: FnMut(&str) + Send> Display for Lines<W> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -54,7 +56,7 @@ mod tests {
         let start = Instant::now();
         let written = Arc::new(Mutex::new(Vec::new()));
         let copy = Arc::clone(&written);
-        let write = move |line: &str| copy.lock().unwrap().push(line.to_owned());
+        let write = move |line: &str| copy.lock().push(line.to_owned());
         let mut lines = Lines::new(write, Duration::from_secs(30), start);
         let mut snapshot = Snapshot { whole: Some(90 << 20), ..Snapshot::default() };
         for second in 0..=65_u64 {
@@ -64,7 +66,7 @@ mod tests {
         }
         lines.line("done");
         assert_eq!(
-            *written.lock().unwrap(),
+            *written.lock(),
             [
                 "30.0 of 90.0 MiB (33 %), 1.00 MiB/s, 1 min left",
                 "60.0 of 90.0 MiB (66 %), 1.00 MiB/s, 30 s left",

@@ -14,12 +14,13 @@ mod wording;
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 pub use messages::Messages;
+use parking_lot::Mutex;
 
 use bars::Bars;
 use lines::Lines;
@@ -145,7 +146,7 @@ impl Progress {
     /// Whether something is told of this archive that may come often: the first time, unless all
     /// is wanted.
     fn tells(&self, told: &Mutex<HashSet<String>>, archive: &str) -> bool {
-        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = told.lock();
         self.verbosity == Verbosity::Verbose || told.insert(archive.to_owned())
     }
 }
@@ -239,10 +240,10 @@ mod tests {
 
     impl Display for Paper {
         fn line(&mut self, text: &str) {
-            self.0.lock().unwrap().push(text.to_owned());
+            self.0.lock().push(text.to_owned());
         }
         fn tick(&mut self, _: Instant, snapshot: &Snapshot) {
-            self.0.lock().unwrap().push(format!("tick {}", snapshot.active.len()));
+            self.0.lock().push(format!("tick {}", snapshot.active.len()));
         }
         fn finish(&mut self) {
             self.line("finish");
@@ -264,7 +265,7 @@ mod tests {
         progress.on(Event::Notice { message: "x\u{1b}" });
         progress.on(Event::Settled(&ArchiveReport::new("a", Verdict::Missing)));
         progress.finish();
-        paper.0.lock().unwrap().clone()
+        paper.0.lock().clone()
     }
 
     const NEVER: Duration = Duration::from_hours(1);

@@ -1,8 +1,10 @@
 //! How far every archive is. Written by many threads at every block, read by those that show it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::event::Activity;
 use crate::report::{ArchiveReport, label};
@@ -158,11 +160,11 @@ impl Tally {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Books> {
-        self.books.read().unwrap_or_else(PoisonError::into_inner)
+        self.books.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, Books> {
-        self.books.write().unwrap_or_else(PoisonError::into_inner)
+        self.books.write()
     }
 }
 

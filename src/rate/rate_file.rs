@@ -4,12 +4,12 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::num::NonZeroU64;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::disk;
 use crate::event::{Event, Listener};
-use crate::lock;
 use crate::text::{escape, units};
 
 /// How often it is looked at.
@@ -63,7 +63,7 @@ impl<'a> RateFile<'a> {
 
     /// The rate, if it is another one than the last time; at most once a second it is looked at.
     pub(crate) fn turned(&self, now: Instant) -> Option<Limit> {
-        let mut seen = lock(&self.seen);
+        let mut seen = self.seen.lock();
         if seen.next.is_some_and(|next| now < next) {
             return None;
         }
@@ -135,7 +135,7 @@ mod tests {
         fn on(&self, event: Event<'_>) {
             if let Event::Notice { message } = event {
                 let end = message.split_once(": ").unwrap().1;
-                self.0.lock().unwrap().push(end.to_owned());
+                self.0.lock().push(end.to_owned());
             }
         }
     }
@@ -170,7 +170,7 @@ mod tests {
             }
             assert_eq!(dial.turned(now), turned.map(|rate| Limit(NonZeroU64::new(rate))));
             assert_eq!(dial.turned(now + EVERY / 2), None, "not before its time");
-            let lines = std::mem::take(&mut *paper.0.lock().unwrap());
+            let lines = std::mem::take(&mut *paper.0.lock());
             assert_eq!(lines.first().map(String::as_str), told, "{text:?}");
             now += EVERY;
         }

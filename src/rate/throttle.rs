@@ -2,12 +2,12 @@
 
 use std::num::NonZeroU64;
 use std::path::Path;
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::rate_file::{Limit, RateFile};
 use crate::event::Listener;
-use crate::lock;
 
 /// The longest time for which a wait does not hear that the rate is another one.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -51,7 +51,7 @@ impl<'a> Throttle<'a> {
     /// Takes so many bytes that came; `None` where nothing is to be waited for.
     pub(crate) fn take(&self, bytes: u64, now: Instant) -> Option<Toll> {
         self.heed(now);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let price = Duration::from_secs_f64(bytes as f64 / state.rate?.get() as f64);
         let until = state.paid.map_or(now, |paid| paid.max(now)) + price;
         state.paid = Some(until);
@@ -63,14 +63,14 @@ impl<'a> Throttle<'a> {
     pub(crate) fn owed(&self, toll: Toll, now: Instant) -> Option<Duration> {
         self.heed(now);
         let wait = toll.until.saturating_duration_since(now);
-        let is_due = lock(&self.state).turns == toll.turns && !wait.is_zero();
+        let is_due = self.state.lock().turns == toll.turns && !wait.is_zero();
         is_due.then(|| if self.dial.is_some() { wait.min(PATIENCE) } else { wait })
     }
 
     /// Looks whether the rate has been changed.
     fn heed(&self, now: Instant) {
         if let Some(Limit(rate)) = self.dial.as_ref().and_then(|dial| dial.turned(now)) {
-            let mut state = lock(&self.state);
+            let mut state = self.state.lock();
             *state = State { rate, turns: state.turns.wrapping_add(1), paid: None };
         }
     }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use reqwest::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
     RANGE, RETRY_AFTER,
@@ -46,18 +46,18 @@ pub struct HttpBody {
 
 impl Targets {
     fn of(&self, address: &Url) -> Option<Url> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(address).cloned()
+        self.0.lock().get(address).cloned()
     }
 
     fn remember(&self, address: &Url, target: &Url) {
         if target != address {
-            let mut targets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut targets = self.0.lock();
             targets.insert(address.clone(), target.clone());
         }
     }
 
     fn forget(&self, address: &Url) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(address);
+        self.0.lock().remove(address);
     }
 }
 

@@ -9,7 +9,6 @@ use super::{Ending, Job, RestoredFile, Transfer};
 use crate::disk::{self, DiskError};
 use crate::event::{Activity, Event};
 use crate::hash::digest::Digest;
-use crate::lock;
 use crate::ranges::RangeSet;
 use crate::source::Source;
 use crate::text::escape;
@@ -182,7 +181,7 @@ impl<'a> Attempts<'a> {
     /// The digest is right: the part becomes the archive.
     fn verified(&mut self, digest: Digest) -> Result<Ending, DiskError> {
         self.mending.wrong = self.exchanged.wrong(self.transfer, self.job);
-        let size = lock(&self.transfer.schedule).chunks(self.archive).size().unwrap_or_default();
+        let size = self.transfer.schedule.lock().chunks(self.archive).size().unwrap_or_default();
         let target = self.transfer.folder.archive(&self.job.archive);
         if self.transfer.options.keep_corrupt && target.symlink_metadata().is_ok() {
             let kept = self.transfer.folder.corrupt(&self.job.archive)?;
@@ -210,7 +209,7 @@ impl<'a> Attempts<'a> {
             [only] if self.reused.is_empty() => names.iter().position(|name| name == only),
             _ => None,
         };
-        let mut schedule = lock(&self.transfer.schedule);
+        let mut schedule = self.transfer.schedule.lock();
         if let Some(source) = alone {
             let before = self.wrong.iter().filter(|wrong| wrong.source == Some(source));
             let same = before.clone().any(|wrong| wrong.digest == digest);
@@ -234,7 +233,7 @@ impl<'a> Attempts<'a> {
     /// A source to begin again from, where all were given up over a size that the table does not
     /// say. Each once.
     fn doubtful(&mut self) -> Option<usize> {
-        let doubtful = lock(&self.transfer.schedule).doubtful(self.archive);
+        let doubtful = self.transfer.schedule.lock().doubtful(self.archive);
         let source = doubtful.into_iter().find(|source| !self.doubted.contains(source))?;
         self.doubted.push(source);
         Some(source)
@@ -246,7 +245,7 @@ impl<'a> Attempts<'a> {
         if !error.is_unreadable() || std::mem::replace(&mut self.replaced, true) {
             return None;
         }
-        let schedule = lock(&self.transfer.schedule);
+        let schedule = self.transfer.schedule.lock();
         (0..self.transfer.sources.len()).find(|&source| schedule.is_open(self.archive, source))
     }
 
@@ -267,7 +266,7 @@ impl<'a> Attempts<'a> {
             0 => String::new(),
             bytes => format!("; {} of them were here before", units::bytes(bytes)),
         };
-        let has_changed = lock(&self.transfer.schedule).changed_at(self.archive).next().is_some();
+        let has_changed = self.transfer.schedule.lock().changed_at(self.archive).next().is_some();
         let why = match &self.mending.failed {
             None | Some(Why::Vague) => String::new(),
             Some(why) => format!("; {why}"),
@@ -277,7 +276,7 @@ impl<'a> Attempts<'a> {
 
     /// Begins again with what is right of the beginning, and follows what comes.
     fn begin_again(&mut self, source: usize) -> Result<End, DiskError> {
-        lock(&self.transfer.schedule).call_off(self.archive);
+        self.transfer.schedule.lock().call_off(self.archive);
         self.exchanged.note(self.transfer, self.job, 0..u64::MAX);
         let kept = self.set_aside()?;
         let done = kept.written.clone();
@@ -286,7 +285,7 @@ impl<'a> Attempts<'a> {
         let (archive, size) = (&self.job.archive.name, self.job.archive.size);
         let position = done.total();
         self.job.front.begin_again(self.transfer.engine, size, done.clone());
-        lock(&self.transfer.schedule).begin_again(self.archive, source, done);
+        self.transfer.schedule.lock().begin_again(self.archive, source, done);
         let activity = Activity::Fetch;
         self.transfer.listener.on(Event::Begun { archive, source: None, activity, size });
         self.transfer.listener.on(Event::Position { archive, source: None, done: position });
@@ -308,7 +307,7 @@ impl<'a> Attempts<'a> {
 
     /// What every source that was given up answered.
     fn answers(&self) -> String {
-        let answers = lock(&self.transfer.schedule).answers(self.archive);
+        let answers = self.transfer.schedule.lock().answers(self.archive);
         let words = answers
             .into_iter()
             .map(|(source, why)| format!("{}: {why}", self.transfer.sources[source].name()));

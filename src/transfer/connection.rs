@@ -7,7 +7,6 @@ use tokio::runtime::Runtime;
 use super::download::{Flight, Trouble};
 use super::{Job, Transfer};
 use crate::event::Event;
-use crate::lock;
 use crate::schedule::AfterFailure;
 use crate::schedule::{Lease, Next};
 use crate::session::{Clients, letting_go};
@@ -52,7 +51,7 @@ impl<'a> Connection<'a> {
 
     /// Waits for something to do; `None` at the end.
     fn next_lease(&self) -> Option<Lease> {
-        let mut schedule = lock(&self.transfer.schedule);
+        let mut schedule = self.transfer.schedule.lock();
         loop {
             if self.transfer.is_over() {
                 return None;
@@ -73,12 +72,12 @@ impl<'a> Connection<'a> {
                 }
                 Next::Wait(until) => until,
             };
-            schedule = self.transfer.wait(schedule, until.map(|until| until - now));
+            self.transfer.wait(&mut schedule, until.map(|until| until - now));
         }
     }
 
     fn conclude(&self, job: &Job, lease: &Lease, delivered: bool, result: Result<(), Trouble>) {
-        let mut schedule = lock(&self.transfer.schedule);
+        let mut schedule = self.transfer.schedule.lock();
         match result {
             Ok(()) | Err(Trouble::Moot) => schedule.finish(lease, delivered, Instant::now()),
             Err(Trouble::Disk(error)) => {

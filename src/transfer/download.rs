@@ -11,7 +11,6 @@ use bytes::Bytes;
 use super::{Job, Transfer};
 use crate::disk::{DiskError, crash_point};
 use crate::hash::digest::Digest;
-use crate::lock;
 use crate::schedule::Lease;
 use crate::session::Watch;
 use crate::session::{Cut, Line};
@@ -96,7 +95,7 @@ impl<'a> Flight<'a> {
         self.job.count_attempt();
         let opened = self.open(client).await?;
         if let Some(tag) = &opened.tag {
-            lock(&self.transfer.schedule).saw_tag(self.lease, tag);
+            self.transfer.schedule.lock().saw_tag(self.lease, tag);
         }
         // In this order: once the size is known, others would ask for chunks of it.
         if opened.whole {
@@ -129,7 +128,7 @@ impl<'a> Flight<'a> {
         if total == 0 && self.job.archive.md5 != Digest::EMPTY {
             return Err(SourceError::Foreign("nothing at all".to_owned()).into());
         }
-        let mut schedule = lock(&self.transfer.schedule);
+        let mut schedule = self.transfer.schedule.lock();
         let news = schedule.chunks(self.lease.archive).size().is_none();
         schedule
             .learn_size(self.lease, total)
@@ -144,7 +143,7 @@ impl<'a> Flight<'a> {
 
     /// The source sends all there is, whatever was asked for: so much is taken as is free.
     fn take_whole(&mut self) -> Result<(), Trouble> {
-        let mut schedule = lock(&self.transfer.schedule);
+        let mut schedule = self.transfer.schedule.lock();
         match schedule.whole(self.lease) {
             Some(end) => self.rest.end = end,
             None => return Err(SourceError::NoRanges.into()),
@@ -193,7 +192,7 @@ impl<'a> Flight<'a> {
         self.batch.push(block);
         if !self.delivered {
             self.delivered = true;
-            lock(&self.transfer.schedule).delivers(self.lease);
+            self.transfer.schedule.lock().delivers(self.lease);
         }
     }
 
@@ -228,12 +227,12 @@ impl<'a> Flight<'a> {
         }
         let gathered = std::mem::take(&mut self.gathered);
         let mut batch = std::mem::take(&mut self.batch);
-        let claimed = lock(&self.transfer.schedule).claim(self.lease, gathered);
+        let claimed = self.transfer.schedule.lock().claim(self.lease, gathered);
         let own = claimed.ok_or(Trouble::Moot)?;
         cut(&mut batch, own);
         let at = self.rest.start;
         self.job.part().write(at, &batch)?;
-        let mut schedule = lock(&self.transfer.schedule);
+        let mut schedule = self.transfer.schedule.lock();
         let rest = schedule.advance(self.lease, Instant::now());
         let done = schedule.chunks(self.lease.archive).total_done();
         drop(schedule);
@@ -281,7 +280,7 @@ impl<'a> Flight<'a> {
     }
 
     fn is_wanted(&self) -> bool {
-        lock(&self.transfer.schedule).claim(self.lease, 0).is_some()
+        self.transfer.schedule.lock().claim(self.lease, 0).is_some()
     }
 }
 

@@ -1,9 +1,11 @@
 //! A keeper: a thread that takes one archive in hand and stays with it to its outcome.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, RwLock};
 use std::time::Instant;
+
+use parking_lot::RwLock;
 
 use super::attempts::{Attempts, Remains};
 use super::hash_cursor::{End, HashCursor};
@@ -13,7 +15,6 @@ use super::{Ending, Job, Outcome, Plan, Transfer};
 use crate::catalog::Archive;
 use crate::disk::DiskError;
 use crate::event::{Activity, Event};
-use crate::lock;
 
 /// One of the keepers.
 pub(super) struct Finisher<'a, T> {
@@ -29,7 +30,7 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
     /// Works until no archive is left or the run is being ended.
     pub(super) fn run(&self) {
         while let Some(archive) = self.next() {
-            let plan = lock(&self.transfer.plans)[archive].clone();
+            let plan = self.transfer.plans.lock()[archive].clone();
             let outcome = self.keep(archive, plan);
             // The receiver lives as long as it expects outcomes.
             let _ = self.outcomes.send(outcome.into());
@@ -39,12 +40,12 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
     /// Waits for an archive that nobody keeps; `None` at the end. A run that is being ended may
     /// still add some, which get their outcomes too.
     fn next(&self) -> Option<usize> {
-        let mut schedule = lock(&self.transfer.schedule);
+        let mut schedule = self.transfer.schedule.lock();
         loop {
             match schedule.keep() {
                 Ok(archive) => return Some(archive),
                 Err(closed) if closed => return None,
-                Err(_) => schedule = self.transfer.wait(schedule, None),
+                Err(_) => self.transfer.wait(&mut schedule, None),
             }
         }
     }
@@ -54,7 +55,7 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
         let Plan { index, archive: wanted, kept, wrong } = plan;
         let mut outcome = Outcome::stopped(index, &wanted, &kept, self.transfer.stopped());
         if self.transfer.is_over() {
-            lock(&self.transfer.schedule).settle(archive);
+            self.transfer.schedule.lock().settle(archive);
             return outcome;
         }
         let reused = kept.written.clone();
@@ -65,7 +66,7 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
                 self.conclude(archive, &job, rounds.remains(), &mut outcome);
             }
             Err(error) => {
-                lock(&self.transfer.schedule).settle(archive);
+                self.transfer.schedule.lock().settle(archive);
                 self.transfer.changed.notify_all();
                 (outcome.here, outcome.reused) = (0, 0);
                 outcome.ending = Ending::Error(error);
@@ -89,25 +90,25 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
         let front = HashCursor::new(self.transfer.engine, size, kept.written.clone());
         let part = RwLock::new(Part::open(self.transfer.folder, &wanted, kept)?);
         let job = Arc::new(Job::new(wanted, front, part));
-        lock(&self.transfer.jobs)[archive] = Some(Arc::clone(&job));
+        self.transfer.jobs.lock()[archive] = Some(Arc::clone(&job));
         if self.transfer.is_over() {
             // The word may have gone round before this job could hear it.
             job.front.stop(End::Cancelled);
         }
-        lock(&self.transfer.schedule).take_in_hand(archive);
+        self.transfer.schedule.lock().take_in_hand(archive);
         self.transfer.changed.notify_all();
         Ok(job)
     }
 
     fn conclude(&self, archive: usize, job: &Job, remains: Remains, outcome: &mut Outcome) {
-        let mut schedule = lock(&self.transfer.schedule);
+        let mut schedule = self.transfer.schedule.lock();
         schedule.settle(archive);
         outcome.size = schedule.chunks(archive).size();
         outcome.here = schedule.chunks(archive).total_done();
         drop(schedule);
         let believed = job.part().believed().unwrap_or(outcome.here);
         outcome.here = outcome.here.min(believed);
-        lock(&self.transfer.jobs)[archive] = None;
+        self.transfer.jobs.lock()[archive] = None;
         self.transfer.changed.notify_all();
         outcome.downloaded = job.downloaded.load(Ordering::Relaxed);
         outcome.attempts = job.attempts.load(Ordering::Relaxed);

@@ -4,9 +4,9 @@
 //! here before, is read back from the part when the front gets there, by the archive's keeper.
 
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::part::Part;
 use crate::disk::DiskError;
@@ -63,7 +63,7 @@ impl HashCursor {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Says what the size is.
@@ -78,7 +78,7 @@ impl HashCursor {
         let length: u64 = blocks.iter().map(|block| block.len() as u64).sum();
         let mut state = self.state();
         while state.will_soon_reach(offset, length) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
         state.written.insert(offset..offset + length);
         let State { stream, position, .. } = &mut *state;
@@ -119,7 +119,7 @@ impl HashCursor {
             }
             // Without a gap in it there is nothing to wait for.
             state.written.gap_after(range.start, range.end)?;
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
     }
 
@@ -136,7 +136,7 @@ impl HashCursor {
             if let Some(size) = size {
                 return Ok(size);
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
     }
 
@@ -160,41 +160,34 @@ impl HashCursor {
                 return stream.map_or(End::Cancelled, |stream| End::Digest(stream.finish()));
             }
             if !state.is_behind() {
-                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                self.changed.wait(&mut state);
                 continue;
             }
-            state = match self.read_back(state, part) {
-                Ok(state) => state,
-                Err(error) => {
-                    self.state().is_lost = true;
-                    self.changed.notify_all();
-                    return End::Disk(error);
-                }
-            };
+            let read = Self::read_back(&mut state, part);
+            state.is_lost |= read.is_err();
             self.changed.notify_all();
+            if let Err(error) = read {
+                return End::Disk(error);
+            }
         }
     }
 
     /// Hashes one block of what lies behind the front.
-    fn read_back<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, State>,
-        part: &Part,
-    ) -> Result<MutexGuard<'a, State>, DiskError> {
+    fn read_back(state: &mut MutexGuard<'_, State>, part: &Part) -> Result<(), DiskError> {
         let position = state.position;
         let length = (state.written.run_end(position) - position).min(BLOCK);
-        let stream = state.stream.take();
-        drop(state);
-        let block = part.read(position, usize::try_from(length).unwrap_or(0))?;
-        let read = block.len() as u64;
-        let stream = stream.map(|mut stream| {
-            stream.push(block);
-            stream
-        });
-        let mut state = self.state();
+        let mut stream = state.stream.take();
+        let read = MutexGuard::unlocked(state, || {
+            let block = part.read(position, usize::try_from(length).unwrap_or(0))?;
+            let read = block.len() as u64;
+            if let Some(stream) = &mut stream {
+                stream.push(block);
+            }
+            Ok(read)
+        })?;
         state.stream = stream;
         state.position = position + read;
-        Ok(state)
+        Ok(())
     }
 
     /// Begins again, with so much written.

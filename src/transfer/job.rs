@@ -1,7 +1,8 @@
 //! An archive in hand: what its keeper and its connections share.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::hash_cursor::HashCursor;
 use super::part::Part;
@@ -34,11 +35,11 @@ impl Job {
 
     /// The part, when nobody writes to it: who comes later finds out first that it is over.
     pub(super) fn wait_for_writers(&self) -> RwLockWriteGuard<'_, Part> {
-        self.part.write().unwrap_or_else(PoisonError::into_inner)
+        self.part.write()
     }
 
     pub(super) fn part(&self) -> RwLockReadGuard<'_, Part> {
-        self.part.read().unwrap_or_else(PoisonError::into_inner)
+        self.part.read()
     }
 
     /// Tells how much of the archive is here, unless that is not what is being done.

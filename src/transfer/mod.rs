@@ -19,13 +19,14 @@ mod part;
 mod repair;
 mod threads;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 pub use journal::{JournalState, Original};
 pub use origins::Origins;
 pub(crate) use outcome::{Ending, Outcome, Plan, RestoredFile, StopReason};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 pub(crate) use part::HERE;
 pub(crate) use part::{Part, tidy};
 pub use part::{PartialDownload, look};
@@ -35,7 +36,6 @@ use crate::cancel::Cancel;
 use crate::disk::{self, DiskError, Folder, Lock};
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
-use crate::lock;
 use crate::rate::Throttle;
 use crate::schedule::{Lease, Schedule};
 use crate::session::{LOOK_AGAIN, Options};
@@ -86,7 +86,9 @@ impl<'a> Transfer<'a> {
         let changed = Arc::new(Condvar::new());
         let wake = || {
             let changed = Arc::clone(&changed);
-            move || changed.notify_all()
+            move || {
+                changed.notify_all();
+            }
         };
         let cancel = cancel.child();
         cancel.on_cancel(wake());
@@ -119,9 +121,9 @@ impl<'a> Transfer<'a> {
     pub(crate) fn add(&self, plan: Plan) {
         let (size, written) = (plan.archive.size, plan.kept.written.clone());
         let whole = plan.kept.whole_size();
-        let mut schedule = lock(&self.schedule);
-        lock(&self.plans).push(plan);
-        lock(&self.jobs).push(None);
+        let mut schedule = self.schedule.lock();
+        self.plans.lock().push(plan);
+        self.jobs.lock().push(None);
         let archive = schedule.add(size, written);
         if let (None, Some(size)) = (size, whole) {
             // Nobody has to be asked for anything.
@@ -133,7 +135,7 @@ impl<'a> Transfer<'a> {
 
     /// No archive will be added any more.
     pub(crate) fn close(&self) {
-        lock(&self.schedule).close();
+        self.schedule.lock().close();
         self.changed.notify_all();
     }
 
@@ -148,33 +150,29 @@ impl<'a> Transfer<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.cancel.is_cancelled() || lock(&self.halted).is_some()
+        self.cancel.is_cancelled() || self.halted.lock().is_some()
     }
 
     /// Why it is over.
     fn stopped(&self) -> Ending {
-        match lock(&self.halted).clone() {
+        match self.halted.lock().clone() {
             Some(why) => Ending::Stopped(why),
             None => Ending::Cancelled,
         }
     }
 
     fn job(&self, archive: usize) -> Option<Arc<Job>> {
-        lock(&self.jobs).get(archive).cloned().flatten()
+        self.jobs.lock().get(archive).cloned().flatten()
     }
 
     fn size_of(&self, lease: &Lease) -> Option<u64> {
-        lock(&self.schedule).chunks(lease.archive).size()
+        self.schedule.lock().chunks(lease.archive).size()
     }
 
     /// Waits until something changes, at most so long.
-    fn wait<'s>(
-        &self,
-        schedule: MutexGuard<'s, Schedule>,
-        at_most: Option<Duration>,
-    ) -> MutexGuard<'s, Schedule> {
+    fn wait(&self, schedule: &mut MutexGuard<'_, Schedule>, at_most: Option<Duration>) {
         let wait = at_most.map_or(LOOK_AGAIN, |at_most| at_most.min(LOOK_AGAIN));
-        self.changed.wait_timeout(schedule, wait).unwrap_or_else(PoisonError::into_inner).0
+        self.changed.wait_for(schedule, wait);
     }
 
     /// A source told the size of an archive, which nobody had known.
@@ -191,7 +189,7 @@ impl<'a> Transfer<'a> {
     /// A part could not be written or read. A full disk stops all archives, anything else this one.
     fn disk_failed(&self, archive: usize, job: &Job, error: DiskError) {
         // What other connections would bring of it meanwhile could not be kept either.
-        lock(&self.schedule).settle(archive);
+        self.schedule.lock().settle(archive);
         let full = error.is_full().then(|| error.to_string());
         job.front.stop(End::Disk(error));
         if let Some(why) = full {
@@ -201,7 +199,7 @@ impl<'a> Transfer<'a> {
 
     /// Stops all archives; what came so far is kept. The first reason stands.
     pub(crate) fn halt(&self, why: StopReason) {
-        lock(&self.halted).get_or_insert(why);
+        self.halted.lock().get_or_insert(why);
         self.cancel.cancel();
         self.stop_all();
     }
@@ -227,7 +225,7 @@ impl<'a> Transfer<'a> {
 
     /// Ends the wait of every keeper.
     fn stop_all(&self) {
-        for job in lock(&self.jobs).iter().flatten() {
+        for job in self.jobs.lock().iter().flatten() {
             job.front.stop(End::Cancelled);
         }
         self.changed.notify_all();
@@ -236,16 +234,16 @@ impl<'a> Transfer<'a> {
     /// Waits until no connection is at the archive: what they have in hand is written and noted.
     fn wait_for_flights(&self, archive: usize) {
         let begun = Instant::now();
-        let mut schedule = lock(&self.schedule);
+        let mut schedule = self.schedule.lock();
         while schedule.chunks(archive).flights() > 0 && begun.elapsed() < LANDING {
-            schedule = self.wait(schedule, Some(LANDING.saturating_sub(begun.elapsed())));
+            self.wait(&mut schedule, Some(LANDING.saturating_sub(begun.elapsed())));
         }
     }
 
     /// Bytes that all archives under way have still to write, as far as their sizes are known.
     pub(crate) fn outstanding(&self) -> u64 {
-        let schedule = lock(&self.schedule);
-        let archives = 0..lock(&self.plans).len();
+        let schedule = self.schedule.lock();
+        let archives = 0..self.plans.lock().len();
         archives.map(|archive| schedule.left(archive)).sum()
     }
 }

@@ -9,7 +9,6 @@ use super::connection::Connection;
 use super::finisher::Finisher;
 use super::{Outcome, Transfer};
 use crate::disk::{self, Lock};
-use crate::lock;
 use crate::source::ClientError;
 
 /// How often parts are put on the disk: what a power cut can cost.
@@ -51,8 +50,7 @@ impl Transfer<'_> {
         let mut last = Instant::now();
         let every = disk::pace(disk::Timing::Sync, SYNC);
         while !self.finished.load(Ordering::SeqCst) {
-            let schedule = lock(&self.schedule);
-            drop(self.wait(schedule, Some(every.saturating_sub(last.elapsed()))));
+            self.wait(&mut self.schedule.lock(), Some(every.saturating_sub(last.elapsed())));
             self.heed(self.hold.and_then(Lock::lost));
             if self.is_over() {
                 self.stop_all();
@@ -66,7 +64,7 @@ impl Transfer<'_> {
     }
 
     fn sync_all(&self) {
-        let jobs = lock(&self.jobs).clone();
+        let jobs = self.jobs.lock().clone();
         for (archive, job) in jobs.iter().enumerate() {
             let Some(job) = job else { continue };
             let synced = job.part().sync();

@@ -1,8 +1,9 @@
 //! Blocks of memory that are read into, hashed, and read into again.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 /// What one read asks for, in bytes: small enough that a block is still in the processor's cache
 /// when it is hashed, large enough that the call itself costs nothing.
@@ -27,7 +28,7 @@ pub(super) struct Buffer {
 impl Buffers {
     /// A block that held other bytes before, or a new one.
     pub(super) fn take(&self) -> Buffer {
-        let memory = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let memory = self.0.lock().pop();
         let memory = memory.unwrap_or_else(|| vec![0; BLOCK + PAGE]);
         let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
         Buffer { memory, start, length: BLOCK, home: self.clone() }
@@ -57,7 +58,7 @@ impl AsRef<[u8]> for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.memory);
-        self.home.0.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+        self.home.0.lock().push(memory);
     }
 }
 

@@ -25,11 +25,12 @@ mod view;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 pub(crate) use check::Checker;
 pub use notes::NotesRequest;
+use parking_lot::Mutex;
 pub use remote::{MirrorsRequest, verify_mirrors};
 
 use self::check::unreadable;
@@ -129,12 +130,12 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
         let is_settled = matches!(targets[index], Target::Settled(_));
         if locates && !is_settled && locate::is_broken(&report) {
             note(index, &report, false);
-            broken.lock().unwrap_or_else(PoisonError::into_inner).push((index, report));
+            broken.lock().push((index, report));
         } else {
             settle(index, report);
         }
     });
-    let broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let broken = broken.into_inner();
     checker.locate_all(&broken, request.readers, settle);
     if let Some(notes) = notes.as_ref().filter(|_| !cancel.is_cancelled()) {
         notes.end();

@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::Mutex;
+
+use parking_lot::Mutex;
 
 use super::testing::{archive, catalog, content};
 use super::*;
@@ -211,7 +212,7 @@ impl Listener for Notes {
             Event::Settled(report) => format!("{} {}", report.name, report.verdict),
             Event::Retrying { .. } | Event::Damaged { .. } | Event::Notice { .. } => return,
         };
-        self.0.lock().unwrap().push(note);
+        self.0.lock().push(note);
     }
 }
 
@@ -223,7 +224,7 @@ fn the_listener_hears_of_every_file_until_its_end() {
     let notes = Notes::default();
     let report = verify(&VerifyRequest::new(catalog, what), &notes, &Cancel::new());
     assert_eq!(report.archives.iter().map(|r| r.verdict).collect::<Vec<_>>(), [Ok, Missing]);
-    let mut notes = notes.0.into_inner().unwrap();
+    let mut notes = notes.0.into_inner();
     assert_eq!(notes.remove(0), "2 of 2500000");
     notes.retain(|note| note != "b missing");
     // Called by what its size says that it is, so that the end has the name of the beginning.
@@ -256,7 +257,7 @@ fn order(readers: usize) -> Vec<String> {
     let request = VerifyRequest { readers, ..VerifyRequest::new(catalog(), what) };
     let notes = Notes::default();
     assert!(verify(&request, &notes, &Cancel::new()).is_ok());
-    let mut notes = notes.0.into_inner().unwrap();
+    let mut notes = notes.0.into_inner();
     notes.retain(|note| note.contains("begun") || note.contains("ok"));
     notes.iter().map(|note| note.split([' ', ',']).skip(1).take(1).collect()).collect()
 }

@@ -10,8 +10,9 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread::{self, Scope};
+
+use parking_lot::Mutex;
 
 use super::check::{Check, Checker, Pace};
 use crate::catalog::Archive;
@@ -155,7 +156,7 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Turns<'c, 'a, S> {
 
     /// Adds to what is known of the disk. True once: when it turns out not to spin.
     fn is_swift(&self, more: Pace) -> bool {
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pace = self.pace.lock();
         pace.bytes += more.bytes;
         pace.time += more.time;
         if pace.bytes < PROBE {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::owner::{BEAT, Post};
@@ -89,16 +90,17 @@ impl Drop for Beat {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn beat(&self) {
         loop {
-            let state = self.state();
-            let waited = self.ended.wait_timeout_while(state, every(), |state| !state.over);
-            if waited.unwrap_or_else(PoisonError::into_inner).0.over {
+            let mut state = self.state();
+            self.ended.wait_while_for(&mut state, |state| !state.over, every());
+            if state.over {
                 return;
             }
+            drop(state);
             // What cannot be read or touched now perhaps can be at the next beat.
             if self.look().is_ok() && self.lost.get().is_none() {
                 let _ = self.post.touch();

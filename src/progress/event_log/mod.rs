@@ -7,11 +7,13 @@ mod record;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
 
 use self::record::{Counters, Line, Record, activity, milliseconds};
 use crate::event::{Event, Listener};
@@ -154,7 +156,7 @@ impl Shared {
             record,
             Record::Started { .. } | Record::Verdict { .. } | Record::Summary { .. }
         );
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = self.queue.lock();
         let Some(queue) = &*queue else { return };
         if !is_needed && self.waiting.load(Ordering::Relaxed) >= PATIENCE {
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -185,7 +187,7 @@ impl Shared {
     }
 
     fn close(&self) {
-        *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.queue.lock() = None;
     }
 
     /// Writes lines as they come, and says at every interval how far everything is, until the

@@ -11,7 +11,7 @@ struct Paper(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Paper {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
     }
     fn flush(&mut self) -> io::Result<()> {
@@ -21,7 +21,7 @@ impl Write for Paper {
 
 impl Paper {
     fn lines(&self) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let text = String::from_utf8(self.0.lock().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
@@ -64,7 +64,7 @@ fn a_line_for_all_that_happens() {
     let lines = paper.lines();
     let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["started", "progress", "begun", "retry", "notice", "verdict", "summary"]);
-    assert!(paper.0.lock().unwrap().starts_with(EventLog::HEAD.as_bytes()));
+    assert!(paper.0.lock().starts_with(EventLog::HEAD.as_bytes()));
     let schema = "cxr.events/1";
     assert_eq!(
         without_time(&lines[3]),
@@ -109,7 +109,7 @@ fn how_far_everything_is_comes_at_intervals_however_much_happens() {
 fn a_reader_who_is_slow_holds_nobody_up_and_loses_no_verdict() {
     let paper = Paper::default();
     let log = log(&paper, NEVER);
-    let held = paper.0.lock().unwrap();
+    let held = paper.0.lock();
     for _ in 0..PATIENCE + 500 {
         log.on(Event::Notice { message: "x" });
     }
@@ -147,7 +147,7 @@ fn no_line_has_anything_that_a_terminal_or_a_log_would_obey() {
     let log = log(&paper, NEVER);
     log.on(Event::Notice { message: "\u{1b}[2J\n##[error]\u{202e}" });
     finish(log);
-    let text = String::from_utf8(paper.0.lock().unwrap().clone()).unwrap();
+    let text = String::from_utf8(paper.0.lock().clone()).unwrap();
     assert_eq!(text.lines().count(), 3);
     assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.contains("##["), "{text:?}");
     assert_eq!(paper.lines()[1]["message"], "\u{1b}[2J\n##[error]\u{202e}");

@@ -4,9 +4,9 @@
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::journal::{self, Journal, JournalState};
 use crate::catalog::Archive;
@@ -109,7 +109,7 @@ impl Part {
     }
 
     pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+        self.journal.lock()
     }
 
     /// Writes blocks one after the other from an offset on.
@@ -171,7 +171,7 @@ impl Part {
         &self,
         sync: impl FnOnce(&File) -> Result<(), DiskError>,
     ) -> Result<(), DiskError> {
-        let mut failed = self.sync_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut failed = self.sync_failed.lock();
         if *failed {
             let error = io::Error::other("an earlier sync failed");
             return Err(DiskError::new(&self.path, "synced")(error));
@@ -190,7 +190,7 @@ impl Part {
 
     /// Bytes that the next run will believe, where these are not all that were written.
     pub(crate) fn believed(&self) -> Option<u64> {
-        let failed = *self.sync_failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = *self.sync_failed.lock();
         let read = || journal::read(&self.journal_path, &self.md5);
         failed.then(|| read().map_or(0, |told| told.written.total()))
     }

@@ -25,7 +25,6 @@ use crate::event::{Activity, Event};
 use crate::hash::digest::Digest;
 use crate::locate::identify::{self, HEAD, Kind};
 use crate::locate::{Damage, Flaw, UNIT, Walker};
-use crate::lock;
 use crate::ranges::RangeSet;
 use crate::transfer::hash_cursor::End;
 use crate::transfer::{Job, Transfer};
@@ -135,7 +134,7 @@ impl<'a> Repairer<'a> {
         if !self.may_be_gzip()? {
             return Err(RepairError::Why(Why::Vague));
         }
-        if !lock(&self.transfer.schedule).has_ranges(self.archive) {
+        if !self.transfer.schedule.lock().has_ranges(self.archive) {
             return Err(RepairError::Why(Why::NoRanges));
         }
         self.transfer.listener.on(Event::Begun {
@@ -202,7 +201,7 @@ impl<'a> Repairer<'a> {
             return Err(RepairError::Why(Why::TooMuch));
         }
         let avoided = self.avoided(&damage.range);
-        let elsewhere = lock(&self.transfer.schedule).has_ranges_beside(self.archive, &avoided);
+        let elsewhere = self.transfer.schedule.lock().has_ranges_beside(self.archive, &avoided);
         let range = match self.course.next(&damage.range, elsewhere) {
             Step::Fetch(range) => {
                 self.gave.clear();
@@ -264,7 +263,7 @@ impl<'a> Repairer<'a> {
             self.walker.rewind(range.start);
         }
         self.job.front.lose(range.clone());
-        lock(&self.transfer.schedule).lose(self.archive, range.clone(), avoided);
+        self.transfer.schedule.lock().lose(self.archive, range.clone(), avoided);
         self.transfer.changed.notify_all();
         match self.job.front.wait_for(&range) {
             None => Ok(()),
@@ -292,7 +291,7 @@ impl<'a> Repairer<'a> {
 
     /// No source gives the bytes: none that is left, or none that gives parts.
     fn stranded(&self) -> RepairError {
-        let schedule = lock(&self.transfer.schedule);
+        let schedule = self.transfer.schedule.lock();
         let any = (0..self.transfer.sources.len()).any(|s| schedule.is_open(self.archive, s));
         if any { RepairError::Why(Why::NoRanges) } else { RepairError::End(End::Stranded) }
     }

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::path::Path;
-use std::sync::PoisonError;
 
 use super::undo_log::UndoLog;
 use crate::catalog::Archive;
@@ -103,7 +102,7 @@ impl Part {
         &self,
         work: impl FnOnce(&mut UndoLog) -> Result<T, DiskError>,
     ) -> Result<T, DiskError> {
-        let mut undo = self.undo.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut undo = self.undo.lock();
         let undo = match &mut *undo {
             Some(undo) => undo,
             none => none.insert(UndoLog::open(&self.undo_path)?),

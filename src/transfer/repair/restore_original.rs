@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::disk::{self, DiskError};
-use crate::lock;
 use crate::transfer::attempts::Attempts;
 use crate::transfer::journal::JournalState;
 use crate::transfer::part::HERE;
@@ -42,7 +41,7 @@ impl Attempts<'_> {
         // Something else may have come in its place.
         let free = target.symlink_metadata().is_err();
         let home = if free { target } else { self.transfer.folder.corrupt(archive)? };
-        lock(&self.transfer.schedule).call_off(self.archive);
+        self.transfer.schedule.lock().call_off(self.archive);
         self.job.wait_for_writers().discard(Some(&home))?;
         if let Some(copy) = self.copy.take() {
             disk::remove(&copy)?;

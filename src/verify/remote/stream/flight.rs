@@ -6,7 +6,6 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::{Job, ReadResult, Reader, StreamReads, Wish};
-use crate::lock;
 use crate::schedule::Lease;
 use crate::session::Watch;
 use crate::session::{Cut, Line};
@@ -50,7 +49,7 @@ impl<'f, 'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> Flight<'f, 'a, R, F>
         };
         let opened = self.line().open(client, &question).await?;
         if opened.whole {
-            let end = lock(&self.readings.schedule).whole(self.lease);
+            let end = self.readings.schedule.lock().whole(self.lease);
             self.rest.end = end.unwrap_or(self.rest.end);
         }
         if let Some(total) = opened.total {
@@ -79,7 +78,9 @@ impl<'f, 'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> Flight<'f, 'a, R, F>
         if let Some(expected) = self.expected().filter(|&expected| expected != total) {
             return Err(SourceError::WrongSize { offered: total, expected });
         }
-        lock(&self.readings.schedule)
+        self.readings
+            .schedule
+            .lock()
             .learn_size(self.lease, total)
             .map_err(|expected| SourceError::WrongSize { offered: total, expected })?;
         self.rest.end = self.rest.end.min(total);
@@ -123,7 +124,7 @@ impl<'f, 'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> Flight<'f, 'a, R, F>
         if !self.delivered {
             self.delivered = true;
             self.job.answers += 1;
-            lock(&self.readings.schedule).delivers(self.lease);
+            self.readings.schedule.lock().delivers(self.lease);
         }
         let length = block.len() as u64;
         let wish = self.job.errand.reader.take(block);
@@ -172,7 +173,7 @@ impl<'f, 'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> Flight<'f, 'a, R, F>
         if untold == 0 {
             return;
         }
-        let mut schedule = lock(&self.readings.schedule);
+        let mut schedule = self.readings.schedule.lock();
         schedule.claim(self.lease, untold);
         schedule.advance(self.lease, Instant::now());
         let done = schedule.chunks(self.lease.archive).total_done();

@@ -6,18 +6,18 @@
 
 mod flight;
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Runtime;
 
 use self::flight::Flight;
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::event::{Activity, Event, Listener};
-use crate::lock;
 use crate::ranges::RangeSet;
 use crate::rate::Throttle;
 use crate::schedule::AfterFailure;
@@ -172,7 +172,9 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
         schedule.close();
         let changed = Arc::new(Condvar::new());
         let wake = Arc::clone(&changed);
-        cancel.on_cancel(move || wake.notify_all());
+        cancel.on_cancel(move || {
+            wake.notify_all();
+        });
         Self {
             sources,
             options,
@@ -190,7 +192,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
     fn run(&self, runtime: &Runtime) {
         let clients = Clients::new(&self.options.client);
         while let Some(lease) = self.next_lease() {
-            let Some(mut job) = lock(&self.jobs[lease.archive]).take() else { continue };
+            let Some(mut job) = self.jobs[lease.archive].lock().take() else { continue };
             self.begin(&mut job);
             let (delivered, result) = {
                 let mut flight = Flight::new(self, &mut job, &lease);
@@ -207,7 +209,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
 
     /// Waits for something to do; `None` at the end.
     fn next_lease(&self) -> Option<Lease> {
-        let mut schedule = lock(&self.schedule);
+        let mut schedule = self.schedule.lock();
         while !self.cancel.is_cancelled() {
             let now = Instant::now();
             let wait = match schedule.next(now) {
@@ -217,8 +219,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
                 Next::Stranded(_) | Next::Wait(None) => LOOK_AGAIN,
                 Next::Wait(Some(until)) => (until - now).min(LOOK_AGAIN),
             };
-            let waited = self.changed.wait_timeout(schedule, wait);
-            schedule = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
+            self.changed.wait_for(&mut schedule, wait);
         }
         None
     }
@@ -248,7 +249,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
             Ok(Wish::More) => self.go_on(job, lease, delivered),
             Err(Cut::Cancelled) => {
                 self.put_back(lease, job);
-                lock(&self.schedule).finish(lease, delivered, Instant::now());
+                self.schedule.lock().finish(lease, delivered, Instant::now());
             }
             Err(Cut::SourceError(fault)) => self.fail(job, lease, delivered, fault),
         }
@@ -256,16 +257,16 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
 
     /// A lease was brought: it was all, or the rest is free to take.
     fn go_on(&self, mut job: Job<'a, R>, lease: &Lease, delivered: bool) {
-        if !lock(&self.schedule).chunks(lease.archive).is_complete() {
+        if !self.schedule.lock().chunks(lease.archive).is_complete() {
             self.put_back(lease, job);
-            lock(&self.schedule).finish(lease, delivered, Instant::now());
+            self.schedule.lock().finish(lease, delivered, Instant::now());
         } else if job.errand.reader.is_content(job.answers) {
             self.settle(lease, delivered, job, ReadOutcome::Read);
         } else {
             job.answers = 0;
             self.tell_position(&job, 0);
             self.put_back(lease, job);
-            let mut schedule = lock(&self.schedule);
+            let mut schedule = self.schedule.lock();
             schedule.finish(lease, delivered, Instant::now());
             schedule.begin_again(lease.archive, lease.source, RangeSet::new());
         }
@@ -275,7 +276,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
         let ReadRequest { archive, label, .. } = job.errand;
         self.put_back(lease, job);
         let now = Instant::now();
-        let reaction = lock(&self.schedule).fail(lease, delivered, &fault, now, fastrand::f64());
+        let reaction = self.schedule.lock().fail(lease, delivered, &fault, now, fastrand::f64());
         match reaction {
             AfterFailure::Again(wait) if !wait.is_zero() => {
                 let reason = match label {
@@ -287,7 +288,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
             }
             AfterFailure::Again(_) | AfterFailure::Moot => {}
             AfterFailure::GivenUp(why) => {
-                let job = lock(&self.jobs[lease.archive]).take();
+                let job = self.jobs[lease.archive].lock().take();
                 if let Some(job) = job {
                     self.settle(lease, delivered, job, ReadOutcome::GivenUp(fault, why));
                 }
@@ -296,12 +297,12 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
     }
 
     fn put_back(&self, lease: &Lease, job: Job<'a, R>) {
-        *lock(&self.jobs[lease.archive]) = Some(job);
+        *self.jobs[lease.archive].lock() = Some(job);
     }
 
     fn settle(&self, lease: &Lease, delivered: bool, job: Job<'a, R>, ending: ReadOutcome) {
         let given_up = matches!(ending, ReadOutcome::GivenUp(..));
-        let mut schedule = lock(&self.schedule);
+        let mut schedule = self.schedule.lock();
         schedule.settle(lease.archive);
         if !given_up {
             schedule.finish(lease, delivered, Instant::now());
@@ -313,7 +314,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
     /// Says of all that were not read that they were not.
     fn end(self) {
         for (index, job) in self.jobs.into_iter().enumerate() {
-            let job = job.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let job = job.into_inner();
             if let Some(job) = job {
                 (self.done)(index, job.done(ReadOutcome::Cancelled));
             }
