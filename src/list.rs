@@ -23,7 +23,7 @@ pub enum State {
     /// Nothing.
     Missing,
     /// No file, but the program has some of it.
-    PartialDownload,
+    Unfinished,
     /// A file that is too short.
     Incomplete,
     /// A file, and of the right size where the size is known.
@@ -89,7 +89,7 @@ fn unfinished(archive: &Archive, dir: &Path) -> (State, Option<u64>) {
     let written = transfer::look(&Folder::new(dir), archive)
         .map(|part| part.recovered.written.total())
         .filter(|&written| written > 0);
-    (written.map_or(State::Missing, |_| State::PartialDownload), written)
+    (written.map_or(State::Missing, |_| State::Unfinished), written)
 }
 
 /// What the file at the path is for the archive, and its size.
@@ -136,7 +136,7 @@ pub fn write_document(rows: &[Row], leftovers: &[Leftover], out: &mut dyn Write)
 impl Row {
     fn words(&self) -> String {
         let words = match (self.state, self.actual_size, self.size) {
-            (State::Incomplete | State::PartialDownload, Some(actual), Some(size)) => {
+            (State::Incomplete | State::Unfinished, Some(actual), Some(size)) => {
                 format!("{} {} %", self.state.word(), units::percent(actual, size))
             }
             (state, ..) => state.word().to_owned(),
@@ -152,7 +152,7 @@ impl State {
     const fn word(self) -> &'static str {
         match self {
             Self::Missing => "missing",
-            Self::PartialDownload => "unfinished",
+            Self::Unfinished => "unfinished",
             Self::Incomplete => "incomplete",
             Self::Here => "here",
             Self::TooLong => "too long",
