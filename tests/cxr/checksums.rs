@@ -78,7 +78,7 @@ fn md5sum_accepts_what_is_printed() {
 }
 
 #[test]
-fn every_form_that_md5sum_checks_is_read() {
+fn every_line_format_of_md5sum_is_read() {
     is_read(|archive| format!("{}  {}\n", archive.md5, archive.name));
     is_read(|archive| format!("{} *{}\n", archive.md5, archive.name));
     is_read(|archive| format!("{} {}\n", archive.md5, archive.name));
@@ -146,7 +146,7 @@ fn bad_lines_are_refused_with_their_number() {
 }
 
 #[test]
-fn a_table_that_cannot_be_one_is_refused() {
+fn an_empty_unreadable_or_missing_table_is_refused() {
     is_refused("", None);
     is_refused("# only a comment\n\n", None);
     is_refused([0xff, 0xfe, b'f', 0, b'e', 0], None);
@@ -158,7 +158,7 @@ fn a_table_that_cannot_be_one_is_refused() {
 }
 
 #[test]
-fn selectors_choose() {
+fn selectors_select_by_number_name_range_and_list() {
     let sandbox = Sandbox::new();
     let all = archives(12);
     let table = sandbox.table(&all);
@@ -193,7 +193,7 @@ fn unknown_selectors_are_refused() {
 }
 
 #[test]
-fn a_wrong_command_line_is_exit_2() {
+fn a_wrong_command_line_exits_with_2() {
     let sandbox = Sandbox::new();
     for words in [
         &["frobnicate"][..],
@@ -223,7 +223,7 @@ fn options_can_come_from_the_environment() {
 }
 
 #[test]
-fn the_list_says_what_is_here_without_hashing() {
+fn the_list_prints_names_and_md5s_of_any_table() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put_archive(&all[0]);
     let table = sandbox.table(&all);
@@ -256,7 +256,7 @@ fn completions_and_the_manual_page_are_printed() {
 }
 
 #[test]
-fn help_and_version() {
+fn help_and_version_are_printed_and_no_command_is_an_error() {
     let sandbox = Sandbox::new();
     sandbox.cxr(["--version"]).run().exits(0).prints(env!("CARGO_PKG_VERSION"));
     sandbox.cxr(["--help"]).run().exits(0).prints("fetch").prints("verify");

@@ -31,7 +31,7 @@ fn fails(fault: impl Into<crate::support::Rule>) -> (String, String, i32) {
 }
 
 #[test]
-fn what_was_corrupted_once_is_fetched_again() {
+fn an_archive_corrupted_once_is_fetched_again() {
     for at in [0, 5, 149_999, 150_000, 360_000] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = Server::with(&all);
@@ -46,7 +46,7 @@ fn what_was_corrupted_once_is_fetched_again() {
 }
 
 #[test]
-fn what_is_always_corrupt_is_corrupt_and_both_sums_are_told() {
+fn an_archive_that_always_arrives_corrupt_is_reported_with_both_md5s() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     server.does(Fault::Flip { at: 200_000 }.on(&all[0].path()));
@@ -66,7 +66,7 @@ fn what_is_always_corrupt_is_corrupt_and_both_sums_are_told() {
 }
 
 #[test]
-fn corrupt_bytes_do_not_haunt_the_next_run() {
+fn corrupt_bytes_of_one_run_do_not_spoil_the_next() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Flip { at: 200_000 });
@@ -108,7 +108,7 @@ fn another_archive_in_place_of_the_right_one_is_foreign() {
 }
 
 #[test]
-fn a_web_page_in_place_of_the_file_passes_if_it_was_for_once() {
+fn a_web_page_in_place_of_the_file_is_retried() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Page("<!DOCTYPE html><title>Busy</title>").first(1));
@@ -117,7 +117,7 @@ fn a_web_page_in_place_of_the_file_passes_if_it_was_for_once() {
 }
 
 #[test]
-fn a_web_page_for_ever_is_no_archive() {
+fn a_web_page_at_every_request_is_never_taken_for_the_archive() {
     let (verdict, detail, status) =
         fails(Fault::Page("<!DOCTYPE html>\n<title>Sign in \u{1b}[2J</title>\n"));
     assert!(["unreachable", "foreign"].contains(&verdict.as_str()), "{verdict}");
@@ -127,7 +127,7 @@ fn a_web_page_for_ever_is_no_archive() {
 }
 
 #[test]
-fn a_web_page_does_no_harm_to_what_is_here() {
+fn a_web_page_does_not_damage_a_partial_file() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Page("<html>captive portal</html>"));
@@ -141,7 +141,7 @@ fn a_web_page_does_no_harm_to_what_is_here() {
 }
 
 #[test]
-fn an_empty_answer_is_no_archive() {
+fn an_empty_answer_is_retried_and_never_taken_for_the_archive() {
     survives([Fault::Empty.first(1)]);
     let (verdict, detail, _) = fails(Fault::Empty);
     assert!(
@@ -180,7 +180,7 @@ fn a_wrong_size_is_refused_before_the_body() {
 }
 
 #[test]
-fn a_size_that_changes_between_answers_does_no_harm() {
+fn a_size_that_changes_between_answers_gives_no_wrong_file() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let mut longer = all[0].bytes.to_vec();
@@ -197,14 +197,14 @@ fn a_size_that_changes_between_answers_does_no_harm() {
 }
 
 #[test]
-fn more_bytes_than_promised_are_not_taken() {
+fn more_bytes_than_announced_are_not_stored() {
     survives([Fault::Extra { bytes: 5000 }.into()]);
     survives([Fault::Extra { bytes: 5000 }.into(), Fault::NoLength.into()]);
     survives([Fault::Extra { bytes: 5000 }.into(), Fault::Chunked.into()]);
 }
 
 #[test]
-fn a_body_that_does_not_end_fills_no_disk() {
+fn an_endless_body_does_not_fill_the_disk() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Extra { bytes: 32 << 20 }).does(Fault::NoLength).does(Fault::NoRanges);
@@ -224,7 +224,7 @@ fn a_body_that_does_not_end_fills_no_disk() {
 }
 
 #[test]
-fn a_wrong_content_range_is_not_believed() {
+fn a_wrong_content_range_is_not_trusted() {
     for lie in [Lie::Missing, Lie::Garbage, Lie::Start(1), Lie::Start(5000), Lie::Total(5)] {
         survives([Fault::ContentRange(lie).first(2)]);
         // In the end the whole is asked for.
@@ -254,7 +254,7 @@ fn reticent(sandbox: &Sandbox, server: &Server, all: &[Archive], knows: bool) ->
 }
 
 #[test]
-fn where_nobody_tells_the_size_the_end_is_where_nothing_more_comes() {
+fn an_archive_of_unknown_size_is_read_until_no_more_bytes_arrive() {
     for faults in [vec![], vec![Fault::Chunked]] {
         for knows in [true, false] {
             let (sandbox, all) = (Sandbox::new(), archives(1));
@@ -273,7 +273,7 @@ fn where_nobody_tells_the_size_the_end_is_where_nothing_more_comes() {
 /// Of an archive whose size the table knows only its own bytes are wanted; of another one all are,
 /// and they are wrong.
 #[test]
-fn a_server_that_has_more_and_does_not_say_so_gives_no_wrong_archive() {
+fn a_longer_file_of_unannounced_size_never_becomes_a_wrong_archive() {
     for knows in [true, false] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = Server::new();
@@ -291,17 +291,17 @@ fn a_server_that_has_more_and_does_not_say_so_gives_no_wrong_archive() {
 }
 
 #[test]
-fn less_than_asked_is_taken_and_the_rest_asked_for() {
+fn a_shorter_range_than_requested_is_kept_and_the_rest_requested() {
     survives([Fault::ShortPart { less: 60_000 }.into()]);
 }
 
 #[test]
-fn a_part_that_nobody_asked_for_does_no_harm() {
+fn an_unrequested_206_is_handled() {
     survives([Fault::Unasked206.into()]);
 }
 
 #[test]
-fn an_etag_that_changes_is_no_reason_to_start_over() {
+fn a_changing_etag_does_not_restart_the_download() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::ChangingTag);
@@ -327,7 +327,7 @@ fn bytes_labelled_as_compressed_are_stored_as_they_are() {
 }
 
 #[test]
-fn a_range_refused_for_no_reason_is_asked_for_again_and_then_given_up() {
+fn a_range_refused_without_reason_is_retried_and_then_unreachable() {
     survives([Fault::Status(416).first(1)]);
     let (verdict, detail, _) = fails(Fault::Status(416));
     assert_eq!(verdict, "unreachable", "{detail}");

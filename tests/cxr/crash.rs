@@ -294,82 +294,82 @@ fn comes_back(sandbox: &Sandbox, server: &Server, archive: &Archive, damaged: &[
 }
 
 #[test]
-fn at_every_step_of_mending_a_file() {
+fn a_crash_at_any_point_of_a_repair_loses_nothing() {
     MENDED.die_everywhere();
     PUT_BACK.die_everywhere();
     BESIDE.die_everywhere();
 }
 
 #[test]
-fn before_every_operation_when_a_file_is_mended() {
+fn a_crash_before_any_file_operation_of_a_repair_loses_nothing() {
     MENDED.die_at_every("change", "die");
 }
 
 #[test]
-fn before_every_operation_when_a_file_is_put_back() {
+fn a_crash_before_any_file_operation_of_restoring_the_original_loses_nothing() {
     PUT_BACK.die_at_every("change", "die");
 }
 
 #[test]
-fn in_the_middle_of_every_write_of_mending() {
+fn a_crash_in_the_middle_of_any_write_of_a_repair_loses_nothing() {
     MENDED.die_at_every("write", "torn");
     PUT_BACK.die_at_every("write", "torn");
 }
 
 #[test]
-fn at_every_step_of_a_plain_fetch() {
+fn a_crash_at_any_point_of_a_plain_fetch_loses_nothing() {
     PLAIN.die_everywhere();
 }
 
 #[test]
-fn at_every_step_of_taking_and_leaving_the_folder() {
+fn a_crash_at_any_point_of_locking_and_unlocking_loses_nothing() {
     LOCKED.die_everywhere();
     TAKEN_FROM_THE_DEAD.die_everywhere();
 }
 
 #[test]
-fn at_every_step_of_a_sync() {
+fn a_crash_at_any_point_of_a_sync_loses_nothing() {
     SYNCED.die_everywhere();
 }
 
 #[test]
-fn at_every_step_of_taking_over_a_file() {
+fn a_crash_at_any_point_of_adopting_a_file_loses_nothing() {
     ADOPTED.die_everywhere();
 }
 
 #[test]
-fn at_every_step_of_replacing_a_file() {
+fn a_crash_at_any_point_of_replacing_a_file_loses_nothing() {
     REPLACED.die_everywhere();
 }
 
 #[test]
-fn at_every_step_of_beginning_again() {
+fn a_crash_at_any_point_of_starting_over_loses_nothing() {
     WRONG_ONCE.die_everywhere();
     WRONG_AND_KEPT.die_everywhere();
 }
 
 #[test]
-fn at_every_step_of_giving_up() {
+fn a_crash_at_any_point_of_discarding_a_download_loses_nothing() {
     ALWAYS_WRONG.die_everywhere();
 }
 
 #[test]
-fn at_the_cut_of_a_part_that_is_too_long() {
+fn a_crash_while_an_overlong_partial_download_is_cut_loses_nothing() {
     TOO_LONG.die_everywhere();
 }
 
 #[test]
-fn before_every_operation_on_a_file() {
+fn a_crash_before_any_file_operation_of_a_fetch_loses_nothing() {
     SMALL.die_at_every("change", "die");
 }
 
 #[test]
-fn before_every_operation_when_a_file_is_taken_over_and_wrong() {
+fn a_crash_before_any_file_operation_of_adopting_a_wrong_file_loses_nothing() {
     TAKEN_OVER.die_at_every("change", "die");
 }
 
 #[test]
-fn in_the_middle_of_every_write() {
+fn a_crash_in_the_middle_of_any_write_of_a_fetch_loses_nothing() {
     SMALL.die_at_every("write", "torn");
     SMALL.die_at_every("append", "torn");
 }
@@ -388,7 +388,7 @@ pub fn crash_points() -> BTreeSet<String> {
 
 /// A crash point that no scene comes to would prove nothing.
 #[test]
-fn every_crash_point_in_the_code_is_died_at() {
+fn every_crash_point_in_the_code_is_tested() {
     let died_at: BTreeSet<String> =
         SCENES.iter().flat_map(|scene| scene.points).map(|&point| point.to_owned()).collect();
     assert_eq!(crash_points(), died_at);

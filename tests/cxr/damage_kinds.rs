@@ -164,14 +164,14 @@ fn one_bit_each(good: Archive, what: &str) {
 }
 
 #[test]
-fn one_flipped_bit() {
+fn one_flipped_bit_is_located_and_repaired() {
     one_bit_each(large(mebibytes()), "a flipped bit");
 }
 
 /// The original images cannot be compressed any further, and so are stored in the archives of
 /// these tests; in these, all is in codes.
 #[test]
-fn one_flipped_bit_of_what_is_compressed() {
+fn one_flipped_bit_of_compressed_images_is_located_and_repaired() {
     one_bit_each(large_of_noise(mebibytes()), "a flipped bit, compressed");
 }
 
@@ -194,7 +194,7 @@ fn place(good: &[u8], length: usize, random: &mut fastrand::Rng) -> Range<usize>
 }
 
 #[test]
-fn ten_flipped_bits() {
+fn ten_flipped_bits_are_located_and_repaired() {
     each_time("ten flipped bits", |good, random| {
         let mut bytes = good.to_vec();
         for _ in 0..10 {
@@ -205,7 +205,7 @@ fn ten_flipped_bits() {
 }
 
 #[test]
-fn zeros() {
+fn runs_of_zeros_are_located_and_repaired() {
     // Of small archives not as much can be mended.
     let long = MIB.min(mebibytes() * MIB / 16);
     for length in [512, 4 * KIB, long] {
@@ -218,7 +218,7 @@ fn zeros() {
 }
 
 #[test]
-fn two_blocks_that_have_changed_places() {
+fn two_swapped_blocks_are_located_and_repaired() {
     each_time("two blocks swapped", |good, random| {
         let mut bytes = good.to_vec();
         let mut block = || random.usize(..good.len() / (4 * KIB)) * 4 * KIB;
@@ -238,7 +238,7 @@ fn shifted(good: &[u8], from: usize) -> usize {
 }
 
 #[test]
-fn a_block_that_is_missing() {
+fn a_missing_block_is_located_and_repaired() {
     each_time("a block missing", |good, random| {
         let gone = place(good, 4 * KIB, random);
         (without(good, gone.clone()), shifted(good, gone.start))
@@ -250,7 +250,7 @@ fn without(good: &[u8], gone: Range<usize>) -> Vec<u8> {
 }
 
 #[test]
-fn a_block_that_is_doubled() {
+fn a_doubled_block_is_located_and_repaired() {
     each_time("a block doubled", |good, random| {
         let twice = place(good, 4 * KIB, random);
         let bytes = [&good[..twice.end], &good[twice.start..]].concat();
@@ -259,7 +259,7 @@ fn a_block_that_is_doubled() {
 }
 
 #[test]
-fn an_end_that_is_missing() {
+fn a_missing_end_is_located_and_repaired() {
     each_time("a truncated tail", |good, random| {
         let length = random.usize(1..good.len());
         (good[..length].to_vec(), good.len() - length + 64 * KIB)
@@ -267,7 +267,7 @@ fn an_end_that_is_missing() {
 }
 
 #[test]
-fn what_follows_the_end() {
+fn appended_bytes_are_located_and_cut_off() {
     each_time("junk appended", |good, random| {
         let mut junk = vec![0; random.usize(1..5000)];
         random.fill(&mut junk);
@@ -289,14 +289,14 @@ fn flip_each(what: &str, bytes: impl Fn(&[u8]) -> Range<usize>) {
 }
 
 #[test]
-fn the_header_and_the_trailer_of_gzip() {
+fn damage_to_the_gzip_header_and_trailer_is_repaired() {
     flip_each("the gzip header", |_| 0..10);
     flip_each("the gzip trailer", |good| good.len() - 8..good.len());
 }
 
 /// A transfer in text mode changes every line end, and there is one in 256 bytes.
 #[test]
-fn line_ends() {
+fn converted_line_ends_are_located_and_repaired() {
     let mut tally = Tally::new(large(mebibytes()));
     let good = tally.good.bytes.clone();
     let line_end = |&byte: &u8| if byte == b'\n' { vec![b'\r', b'\n'] } else { vec![byte] };

@@ -80,7 +80,7 @@ fn output(sandbox: &Sandbox, words: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn archives_of_tar_and_gzip_are_walked() {
+fn damage_is_located_in_archives_of_tar_and_gzip() {
     let sandbox = Sandbox::new();
     images(&sandbox);
     for (format, level) in
@@ -117,7 +117,7 @@ sys.stdout.buffer.write(gzip.compress(tar.getvalue()) + gzip.flush())
 "#;
 
 #[test]
-fn archives_of_python_are_walked() {
+fn damage_is_located_in_archives_of_python() {
     if !is_installed("python3") {
         eprintln!("skipped: there is no python3");
         return;
@@ -141,7 +141,7 @@ fn archives_of_python_are_walked() {
 
 /// In an archive of the usual kind.
 #[test]
-fn ranges_are_narrow() {
+fn located_ranges_are_narrow() {
     let widths = assert_walks("images", &archive(1, 5).bytes, 40);
     let at = |share: usize| widths[(widths.len() - 1) * share / 100];
     assert!(at(50) < 10_000 && at(95) < 20_000, "{widths:?}");

@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use crate::support::{Fault, NAMES, Sandbox, Server, SmallDisk, archive, archives};
 
 #[test]
-fn too_little_space_is_said_before_the_first_byte() {
+fn too_little_space_is_reported_before_the_download() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 10)]);
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };
     let server = Server::with(&all);
@@ -23,7 +23,7 @@ fn too_little_space_is_said_before_the_first_byte() {
 }
 
 #[test]
-fn what_is_already_here_counts_as_space() {
+fn bytes_that_are_already_here_count_as_space() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     // Enough for the archive once, with most of it here already.
     let kibibytes = u32::try_from(all[0].size() / 1024).unwrap() + 300;
@@ -39,7 +39,7 @@ fn what_is_already_here_counts_as_space() {
 }
 
 #[test]
-fn a_disk_that_fills_up_on_the_way_stops_cleanly_and_is_resumed() {
+fn a_fetch_that_fills_the_disk_stops_cleanly_and_resumes() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 8 << 10) else { return };
     let server = Server::with(&all);
@@ -62,7 +62,7 @@ fn a_disk_that_fills_up_on_the_way_stops_cleanly_and_is_resumed() {
 }
 
 #[test]
-fn a_disk_that_is_full_waits_for_no_connection_that_hangs() {
+fn a_full_disk_ends_the_run_although_a_connection_hangs() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 1)]);
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };
     let server = Server::with(&all);
@@ -89,7 +89,7 @@ fn a_read_only_disk_is_an_error_that_names_it() {
 }
 
 #[test]
-fn an_archive_that_belongs_on_another_file_system_is_an_error_and_nothing_is_lost() {
+fn a_name_on_another_file_system_is_an_error_and_no_byte_is_lost() {
     let (sandbox, mut all) = (Sandbox::new(), archives(1));
     "parts/first.tar.gz".clone_into(&mut all[0].name);
     std::fs::create_dir(sandbox.path("data/parts")).unwrap();
@@ -108,7 +108,7 @@ fn an_archive_that_belongs_on_another_file_system_is_an_error_and_nothing_is_los
 }
 
 #[test]
-fn a_folder_we_may_not_write_is_an_error_that_names_it() {
+fn a_folder_without_write_permission_is_an_error_that_names_it() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     fs::set_permissions(sandbox.data(), fs::Permissions::from_mode(0o555)).unwrap();
@@ -121,7 +121,7 @@ fn a_folder_we_may_not_write_is_an_error_that_names_it() {
 }
 
 #[test]
-fn all_is_here_already_in_a_folder_we_may_not_write() {
+fn verify_works_in_a_folder_without_write_permission() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     fs::set_permissions(sandbox.data(), fs::Permissions::from_mode(0o555)).unwrap();
@@ -130,7 +130,7 @@ fn all_is_here_already_in_a_folder_we_may_not_write() {
 }
 
 #[test]
-fn folders_of_any_name_are_written_to() {
+fn folders_with_odd_names_are_written_to() {
     let all = archives(1);
     let server = Server::with(&all);
     for name in
@@ -158,7 +158,7 @@ fn a_file_where_the_folder_should_be_is_an_error() {
 }
 
 #[test]
-fn a_folder_under_the_final_name_is_an_error_and_the_others_go_on() {
+fn a_folder_under_the_final_name_is_an_error_and_other_archives_continue() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     sandbox.put("data/images_001.tar.gz/mine.txt", "precious");
@@ -170,7 +170,7 @@ fn a_folder_under_the_final_name_is_an_error_and_the_others_go_on() {
 }
 
 #[test]
-fn a_pipe_under_the_final_name_holds_nothing_up() {
+fn a_pipe_under_the_final_name_does_not_block_the_run() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     let pipe = sandbox.path("data/images_001.tar.gz");
@@ -191,7 +191,7 @@ fn a_file_where_the_working_folder_should_be_is_an_error_and_stays() {
 }
 
 #[test]
-fn a_working_folder_that_leads_elsewhere_does_no_harm() {
+fn a_working_folder_that_is_a_symbolic_link_harms_no_file() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     sandbox.put("elsewhere/mine", "precious");
@@ -205,7 +205,7 @@ fn a_working_folder_that_leads_elsewhere_does_no_harm() {
 }
 
 #[test]
-fn a_link_in_place_of_a_part_is_not_written_through() {
+fn a_symbolic_link_in_place_of_a_partial_download_is_not_followed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
@@ -225,7 +225,7 @@ fn a_link_in_place_of_a_part_is_not_written_through() {
 }
 
 #[test]
-fn many_open_files_are_not_needed() {
+fn a_fetch_of_twelve_archives_needs_few_open_files() {
     let (sandbox, all) = (Sandbox::new(), archives(12));
     let server = Server::with(&all);
     let fetch =

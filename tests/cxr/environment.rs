@@ -93,7 +93,7 @@ fn documented(section: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_variable_that_is_read_is_documented_and_the_other_way_round() {
+fn the_variables_that_are_read_are_those_that_are_documented() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     spy(&sandbox);

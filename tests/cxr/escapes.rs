@@ -82,18 +82,18 @@ fn harmless_fetch(words: &str, faults: &[Fault]) {
 }
 
 #[test]
-fn names_of_a_table() {
+fn names_in_a_table_are_escaped() {
     harmless_fetch("\\u{1b}]0;owned", &[]);
 }
 
 #[test]
-fn the_title_of_a_page() {
+fn the_title_of_a_page_is_escaped() {
     let page = format!("<!DOCTYPE html><title>{EVIL}</title>").leak();
     harmless_fetch("a web page: \\u{1b}]0;owned", &[Fault::Page(page)]);
 }
 
 #[test]
-fn the_first_line_of_a_document() {
+fn the_first_line_of_a_document_is_escaped() {
     let xml = Fault::Page("<?xml?><E>\u{202e}\u{200b}</E>");
     harmless_fetch("an XML document: <?xml?><E>\\u{202e}\\u{200b}</E>", &[xml]);
     // With control characters it is no text, and no words are found in it.
@@ -101,13 +101,13 @@ fn the_first_line_of_a_document() {
 }
 
 #[test]
-fn the_type_of_a_page() {
+fn the_content_type_of_a_page_is_escaped() {
     let sort = Fault::Header("Content-Type", "text/\u{202e}lmth\u{9b}31m\u{200b}".to_owned());
     harmless_fetch("(text/\\u{202e}lmth\\u{9b}31m\\u{200b}", &[Fault::Page("<html>"), sort]);
 }
 
 #[test]
-fn the_range_of_a_part() {
+fn the_content_range_of_an_answer_is_escaped() {
     let range = Fault::Header("Content-Range", "bytes \u{202e}0-5/\u{9b}31m6".to_owned());
     let lie = Fault::ContentRange(Lie::Garbage);
     harmless_fetch("Content-Range bytes \\u{202e}0-5/\\u{9b}31m6", &[lie, range]);
@@ -120,7 +120,7 @@ fn headers_with_control_characters_are_refused_and_not_shown() {
 }
 
 #[test]
-fn where_a_redirect_leads() {
+fn the_target_of_a_redirect_is_escaped() {
     for target in ["http://a\u{202e}b\u{9b}c/x", "ftp://\u{202e}/x", "//\u{200b}\u{2066}"] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = Server::new();
@@ -131,7 +131,7 @@ fn where_a_redirect_leads() {
 }
 
 #[test]
-fn names_of_folders_and_files_here() {
+fn names_of_local_files_and_folders_are_escaped() {
     let sandbox = Sandbox::new();
     let all = vec![archive(1, 1), evil()];
     let folder = sandbox.path(OsStr::from_bytes(format!("{EVIL}\n").as_bytes()));
@@ -150,7 +150,7 @@ fn names_of_folders_and_files_here() {
 }
 
 #[test]
-fn the_command_that_goes_on() {
+fn the_command_to_resume_is_escaped() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 100_000 });
@@ -163,7 +163,7 @@ fn the_command_that_goes_on() {
 }
 
 #[test]
-fn what_was_typed() {
+fn command_line_arguments_are_escaped() {
     let sandbox = Sandbox::new();
     for words in [
         vec![EVIL],
@@ -184,7 +184,7 @@ fn what_was_typed() {
 }
 
 #[test]
-fn what_a_table_gets_wrong() {
+fn wrong_lines_of_a_table_are_escaped() {
     let sandbox = Sandbox::new();
     for line in [
         EVIL.to_owned(),
@@ -201,7 +201,7 @@ fn what_a_table_gets_wrong() {
 }
 
 #[test]
-fn what_lies_in_the_programs_own_folder() {
+fn files_in_the_working_folder_are_escaped() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), evil()]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 200_000 });
@@ -252,7 +252,7 @@ fn percent(name: &str) -> String {
 }
 
 #[test]
-fn bars_on_a_terminal() {
+fn progress_bars_on_a_terminal_are_escaped() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(2, 1), evil()]);
     let server = Server::with(&all[..1]);
     server.does(Fault::Throttle { rate: 300_000 });
@@ -277,7 +277,7 @@ fn bars_on_a_terminal() {
 }
 
 #[test]
-fn the_table_itself_is_as_it_is_for_programs_and_escaped_for_terminals() {
+fn the_printed_table_is_raw_for_programs_and_escaped_for_terminals() {
     let (sandbox, all) = (Sandbox::new(), vec![evil()]);
     let table = sandbox.table(&all);
     let outcome = sandbox.cxr(["checksums", "--checksums"]).arg(&table).run();

@@ -54,7 +54,7 @@ fn text(cxr: Cxr) -> Cxr {
 }
 
 #[test]
-fn a_fetch_is_told_from_its_first_line_to_its_last() {
+fn a_fetch_is_logged_from_start_to_summary() {
     let sandbox = Sandbox::new();
     let (server, all) = mixed(&sandbox);
     server.does(Fault::Status(503).on(&all[0].path()).first(1));
@@ -79,7 +79,7 @@ fn a_fetch_is_told_from_its_first_line_to_its_last() {
 }
 
 #[test]
-fn on_standard_output_there_is_nothing_else() {
+fn events_on_standard_output_are_alone_there() {
     let sandbox = Sandbox::new();
     let (server, all) = mixed(&sandbox);
     let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-", "--report", "r.json"]);
@@ -93,7 +93,7 @@ fn on_standard_output_there_is_nothing_else() {
 }
 
 #[test]
-fn two_documents_on_standard_output_are_one_too_many() {
+fn two_documents_on_standard_output_are_refused() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let outcome = sandbox.verify(&all).args(["data", "--events", "-"]).run();
     outcome.exits(2).says("--report").expect(outcome.stdout.is_empty(), "nothing on either");
@@ -118,7 +118,7 @@ fn a_reader_sees_each_line_at_once() {
 }
 
 #[test]
-fn progress_comes_about_once_a_second() {
+fn progress_is_logged_about_once_a_second() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 800_000 });
@@ -133,7 +133,7 @@ fn progress_comes_about_once_a_second() {
 }
 
 #[test]
-fn the_summary_comes_after_a_signal_too() {
+fn the_summary_is_written_after_a_signal() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
         let server = Server::with(&all);
@@ -150,7 +150,7 @@ fn the_summary_comes_after_a_signal_too() {
 }
 
 #[test]
-fn the_summary_comes_where_the_run_cannot_begin() {
+fn the_summary_is_written_if_the_run_cannot_start() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     for (run, status, word) in crate::reports::cannot_begin(&sandbox, &all) {
         let lines = streamed(text(run).args(["--events", "-"]).run().exits(status));
@@ -165,7 +165,7 @@ fn the_summary_comes_where_the_run_cannot_begin() {
 }
 
 #[test]
-fn a_log_replaces_a_log_and_nothing_else() {
+fn a_log_replaces_only_another_log() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     sandbox.put("mine.gz", &*all[0].bytes);
@@ -183,7 +183,7 @@ fn a_log_replaces_a_log_and_nothing_else() {
 }
 
 #[test]
-fn a_reader_of_events_who_leaves_is_no_error() {
+fn a_reader_of_events_that_closes_the_pipe_is_no_error() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-"]);
@@ -194,7 +194,7 @@ fn a_reader_of_events_who_leaves_is_no_error() {
 }
 
 #[test]
-fn mirrors_that_are_checked_are_told_apart() {
+fn checked_mirrors_are_distinguished_in_every_report() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let (one, two) = (Server::with(&all), Server::with(&all[..1]));
     let verify = text(sandbox.verify(&all)).args(["--from", &one.base(), "--from", &two.base()]);
@@ -213,7 +213,7 @@ fn mirrors_that_are_checked_are_told_apart() {
 }
 
 #[test]
-fn nothing_is_slower_for_a_reader_who_reads_nothing() {
+fn a_reader_that_reads_nothing_does_not_stop_the_fetch() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     server.does(Fault::Status(503).first(2));

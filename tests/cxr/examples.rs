@@ -136,7 +136,7 @@ fn the_job_for_gitlab_leaves_a_test_report() {
 }
 
 #[test]
-fn cron_mails_only_what_is_wrong() {
+fn the_cron_line_prints_only_problems() {
     let crontab = example("cxr-verify.cron");
     let line = crontab.lines().find(|line| line.contains("/srv/nih")).unwrap();
     // Five fields of time and the user; cron would take a `%` for the end of a line.
@@ -156,7 +156,7 @@ fn cron_mails_only_what_is_wrong() {
 }
 
 #[test]
-fn systemd_takes_the_units() {
+fn systemd_accepts_the_units() {
     if !is_installed("systemd-analyze") {
         eprintln!("skipped: `systemd-analyze` is not installed");
         return;
@@ -197,7 +197,7 @@ fn serve(machine: &Machine<'_>, unit: &str) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn the_service_reads_what_is_due_and_leaves_its_report_and_notes_where_it_says() {
+fn the_service_checks_what_is_due_and_writes_its_report_and_notes() {
     let unit = example("cxr-verify.service");
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let machine = Machine::new(&sandbox, &all);
@@ -243,7 +243,7 @@ fn one_fetches_for_all(script: &str, machine: &Machine<'_>, server: &Server, all
 }
 
 #[test]
-fn of_slurms_jobs_one_fetches_and_all_train() {
+fn one_slurm_job_fetches_and_all_jobs_train() {
     let script = example("train.sbatch");
     let check = Command::new("bash").arg("-n").arg(path("train.sbatch")).status().unwrap();
     assert!(check.success());
@@ -263,7 +263,7 @@ fn of_slurms_jobs_one_fetches_and_all_train() {
 }
 
 #[test]
-fn a_training_does_not_begin_without_its_data() {
+fn training_does_not_start_without_its_data() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let machine = Machine::new(&sandbox, &all);
     machine.install("srun", "echo >trained");
@@ -274,7 +274,7 @@ fn a_training_does_not_begin_without_its_data() {
 }
 
 #[test]
-fn of_kubernetes_pods_one_fetches_for_all() {
+fn one_kubernetes_pod_fetches_for_all() {
     let Some(job) = yaml("kubernetes-job.yaml") else { return };
     assert_eq!((&job["apiVersion"], &job["kind"]), (&"batch/v1".into(), &"Job".into()));
     let pod = &job["spec"]["template"]["spec"];

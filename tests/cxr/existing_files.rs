@@ -47,7 +47,7 @@ fn a_receipt_of_a_file_that_changed_is_ignored() {
 }
 
 #[test]
-fn a_change_under_the_old_size_and_time_is_noticed() {
+fn a_change_with_the_same_size_and_time_is_noticed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
@@ -65,7 +65,7 @@ fn rot(path: &std::path::Path) {
 }
 
 #[test]
-fn no_clock_decides_anything() {
+fn no_verdict_depends_on_the_clock() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let path = sandbox.data().join(NAMES[0]);
@@ -85,7 +85,7 @@ fn no_clock_decides_anything() {
 }
 
 #[test]
-fn what_was_unfinished_of_an_archive_that_is_here_by_now_is_removed() {
+fn the_partial_download_of_an_archive_that_is_complete_is_removed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     for receipt in [false, true] {
@@ -162,7 +162,7 @@ fn a_short_file_that_is_wrong_is_replaced() {
 }
 
 #[test]
-fn a_short_file_stays_what_it_was_if_nothing_can_be_fetched() {
+fn the_bytes_of_a_short_file_are_kept_if_the_fetch_fails() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Status(404));
@@ -190,7 +190,7 @@ fn a_bad_file_is_replaced_by_the_good_one() {
 }
 
 #[test]
-fn a_bad_file_stays_if_fetching_fails() {
+fn a_bad_file_is_kept_if_the_fetch_fails() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Status(404));
@@ -202,7 +202,7 @@ fn a_bad_file_stays_if_fetching_fails() {
 }
 
 #[test]
-fn a_bad_file_with_another_name_stays_until_the_good_one_is_whole() {
+fn a_bad_file_with_a_hard_link_is_kept_until_the_good_one_is_complete() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Stall { after: 200_000 }.after(1).first(1));
@@ -219,7 +219,7 @@ fn a_bad_file_with_another_name_stays_until_the_good_one_is_whole() {
 }
 
 #[test]
-fn archives_under_each_others_names_end_up_right() {
+fn archives_with_swapped_names_are_fetched_again() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     sandbox.put("data/images_001.tar.gz", &*all[1].bytes);

@@ -16,7 +16,7 @@ fn one_missing() -> (Sandbox, Server, Vec<Archive>) {
 }
 
 #[test]
-fn the_first_that_fails_stops_the_others_and_they_go_on_later() {
+fn the_first_failure_stops_the_others_and_a_later_run_resumes_them() {
     let (sandbox, server, all) = one_missing();
     let outcome = sandbox.fetch(&server, &all).args(["--fail-fast", "-c", "4"]).run();
     outcome.exits(1).is_plain();
@@ -37,7 +37,7 @@ fn the_first_that_fails_stops_the_others_and_they_go_on_later() {
 }
 
 #[test]
-fn without_it_the_others_end_well() {
+fn without_fail_fast_the_other_archives_are_fetched() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all[1..]);
     let report = sandbox.fetch(&server, &all).report(3);
@@ -45,7 +45,7 @@ fn without_it_the_others_end_well() {
 }
 
 #[test]
-fn those_that_hang_or_wait_are_stopped_too() {
+fn archives_that_hang_or_wait_are_stopped() {
     for fault in [Fault::Stall { after: 1000 }, Fault::Silence, Fault::Status(500)] {
         let (sandbox, all) = (Sandbox::new(), archives(3));
         let server = Server::with(&all[..2]);
@@ -60,7 +60,7 @@ fn those_that_hang_or_wait_are_stopped_too() {
 }
 
 #[test]
-fn a_check_of_what_is_here_is_stopped_too() {
+fn the_check_of_an_existing_file_is_stopped() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all[1..]);
     // Larger than can be hashed in a minute: holes cost no disk.
@@ -74,7 +74,7 @@ fn a_check_of_what_is_here_is_stopped_too() {
 }
 
 #[test]
-fn what_was_never_begun_is_missing_and_what_is_here_is_kept() {
+fn archives_not_yet_started_are_missing_and_existing_files_are_kept() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all[1..]);
     server.does(Fault::Throttle { rate: 100_000 }.on(&all[1].path()));

@@ -38,7 +38,7 @@ fn fails_and_goes_on((rule, words, next, again): Failure) {
 }
 
 #[test]
-fn a_write_that_fails() {
+fn a_failed_write_is_an_error_and_the_fetch_resumes() {
     for failure in [
         ("write .part ENOSPC after=8", ["could not be written", "No space left"], "free", 1),
         ("write .part EDQUOT after=8", ["could not be written", "quota exceeded"], "free", 1),
@@ -51,7 +51,7 @@ fn a_write_that_fails() {
 }
 
 #[test]
-fn what_cannot_even_be_begun() {
+fn a_partial_download_that_cannot_be_created_is_an_error() {
     for failure in [
         ("create .part EIO", ["part could not be opened", "Input/output error"], "log", 0),
         ("write .journal.new EDQUOT", ["journal.new could not be written", "quota"], "free", 0),
@@ -64,14 +64,14 @@ fn what_cannot_even_be_begun() {
 }
 
 #[test]
-fn a_rename_that_fails_costs_nothing() {
+fn a_failed_rename_is_an_error_and_no_byte_is_fetched_again() {
     let words = ["part could not be renamed", "Input/output error"];
     fails_and_goes_on(("rename .part EIO", words, "log", 0));
 }
 
 /// The kernel tells of a failed sync once, and may take for clean what is not on the disk.
 #[test]
-fn a_last_sync_or_close_that_fails_gives_no_name_and_nothing_of_it_is_believed() {
+fn a_failed_last_sync_or_close_leaves_no_final_name_and_no_trusted_byte() {
     for (rule, words, next) in [
         ("sync .part EIO times=1", ["part could not be synced", "Input/output error"], "log"),
         ("sync .part EDQUOT", ["part could not be synced", "quota exceeded"], "free"),
@@ -91,7 +91,7 @@ fn a_last_sync_or_close_that_fails_gives_no_name_and_nothing_of_it_is_believed()
 
 /// The same where the disk does not even take the word that it failed.
 #[test]
-fn a_last_sync_that_fails_and_cannot_be_noted() {
+fn a_failed_last_sync_that_cannot_be_journalled_leaves_no_trusted_byte() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     // The size, and then a record for each chunk.
@@ -104,7 +104,7 @@ fn a_last_sync_that_fails_and_cannot_be_noted() {
 }
 
 #[test]
-fn what_was_on_the_disk_before_a_sync_that_failed_is_kept() {
+fn bytes_synced_before_a_failed_sync_are_kept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
@@ -122,7 +122,7 @@ fn what_was_on_the_disk_before_a_sync_that_failed_is_kept() {
 }
 
 #[test]
-fn the_name_is_there_and_cannot_be_synced() {
+fn a_final_name_that_cannot_be_synced_is_an_error_and_the_archive_is_kept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let report = fetch(&sandbox, &server, &all).disk("sync-folder data EIO after=1").report(3);
@@ -135,7 +135,7 @@ fn the_name_is_there_and_cannot_be_synced() {
 }
 
 #[test]
-fn file_systems_that_cannot_sync_a_folder_are_no_error() {
+fn a_file_system_that_cannot_sync_folders_is_no_error() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     fetch(&sandbox, &server, &all).disk("sync-folder * EINVAL").report(0).all_ok();
@@ -143,7 +143,7 @@ fn file_systems_that_cannot_sync_a_folder_are_no_error() {
 }
 
 #[test]
-fn others_go_on_where_one_cannot_be_written() {
+fn other_archives_continue_if_one_cannot_be_written() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
     let part = format!("create {}.{}.part EIO", NAMES[1], &all[1].md5[..8]);
@@ -152,7 +152,7 @@ fn others_go_on_where_one_cannot_be_written() {
 }
 
 #[test]
-fn a_check_that_ends_after_the_disk_was_full_holds_nothing_up() {
+fn a_check_that_ends_after_the_disk_is_full_does_not_block_the_run() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     // How long it should be is asked for in vain, and meanwhile the other one fills the disk.
@@ -165,7 +165,7 @@ fn a_check_that_ends_after_the_disk_was_full_holds_nothing_up() {
 }
 
 #[test]
-fn a_receipt_that_cannot_be_written_costs_time_only() {
+fn a_receipt_that_cannot_be_written_costs_only_time() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     for rule in ["empty .receipt.new EIO", "sync .receipt.new EIO", "rename .receipt.new EROFS"] {
@@ -194,7 +194,7 @@ fn a_folder_that_cannot_be_locked_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_byte_that_cannot_be_read_is_an_error_that_fetch_mends() {
+fn an_unreadable_byte_is_an_error_for_verify_and_repaired_by_fetch() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     for archive in &all {
         sandbox.put_archive(archive);
@@ -213,7 +213,7 @@ fn a_byte_that_cannot_be_read_is_an_error_that_fetch_mends() {
 }
 
 #[test]
-fn what_cannot_be_read_of_a_file_that_is_kept_is_a_hole_in_the_copy() {
+fn unreadable_bytes_of_a_kept_file_become_a_hole_in_the_copy() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let mine = all[0].flipped(900_000);
@@ -239,7 +239,7 @@ fn half_done(all: &[Archive]) -> (Sandbox, Server) {
 }
 
 #[test]
-fn a_part_that_cannot_be_read_back() {
+fn a_partial_download_that_cannot_be_read_back_is_repaired() {
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
     let report =
@@ -251,7 +251,7 @@ fn a_part_that_cannot_be_read_back() {
 }
 
 #[test]
-fn a_part_that_cannot_be_read_back_whatever_is_written_to_it_is_left_for_another() {
+fn a_partial_download_that_stays_unreadable_is_replaced_by_a_new_one() {
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
     let report = fetch(&sandbox, &server, &all).disk("read .part EIO at=1000").report(0);
@@ -260,7 +260,7 @@ fn a_part_that_cannot_be_read_back_whatever_is_written_to_it_is_left_for_another
 }
 
 #[test]
-fn a_journal_that_cannot_be_read_costs_at_most_time() {
+fn an_unreadable_journal_costs_at_most_time() {
     for rule in ["read .journal EIO", "open .journal EIO times=1"] {
         let all = vec![archive(1, 3)];
         let (sandbox, server) = half_done(&all);
@@ -270,7 +270,7 @@ fn a_journal_that_cannot_be_read_costs_at_most_time() {
 }
 
 #[test]
-fn a_mirror_that_cannot_be_read_is_left_for_the_next_source() {
+fn an_unreadable_mirror_is_skipped_for_the_next_source() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let mirror = sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
@@ -291,7 +291,7 @@ const FITFUL: &str = "read * short; write * short; append * short";
 const INTERRUPTED: &str = "any * EINTR every=2";
 
 #[test]
-fn short_reads_and_writes_and_signals_are_nothing() {
+fn short_reads_short_writes_and_signals_change_nothing() {
     for rule in [FITFUL, INTERRUPTED] {
         let all = vec![archive(1, 3)];
         let (sandbox, server) = half_done(&all);
@@ -309,7 +309,7 @@ fn short_reads_and_writes_and_signals_are_nothing() {
 }
 
 #[test]
-fn short_writes_and_signals_change_nothing_of_a_file_that_is_taken_over() {
+fn short_writes_and_signals_do_not_spoil_an_adopted_file() {
     for rule in [FITFUL, INTERRUPTED] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);

@@ -45,7 +45,7 @@ fn unpacked(archive: &Archive) -> Arc<Vec<u8>> {
 }
 
 #[test]
-fn an_early_end_is_called_truncated() {
+fn an_early_end_is_reported_as_truncated() {
     let all = archives(1);
     let faults = [Fault::Close { after: 100_000 }.first(1)];
     let (_, _, shown) = told(&all, faults, 0);
@@ -56,7 +56,7 @@ fn an_early_end_is_called_truncated() {
 }
 
 #[test]
-fn chunks_that_end_early_are_called_truncated() {
+fn chunked_bodies_that_end_early_are_reported_as_truncated() {
     let all = archives(1);
     let faults = [Fault::Chunked.into(), Fault::Close { after: 100_000 }.first(1)];
     let (_, _, shown) = told(&all, faults, 0);
@@ -64,7 +64,7 @@ fn chunks_that_end_early_are_called_truncated() {
 }
 
 #[test]
-fn a_chunk_that_cannot_be_read_is_resumed_from() {
+fn an_invalid_chunk_is_reported_and_the_download_resumes() {
     let all = archives(1);
     let (_, server, shown) = told(&all, [Fault::BadChunk { after: 100_000 }.first(2)], 0);
     says(&shown, &["protocol error", "chunk size", "trying again"]);
@@ -72,14 +72,14 @@ fn a_chunk_that_cannot_be_read_is_resumed_from() {
 }
 
 #[test]
-fn a_reset_is_a_broken_connection() {
+fn a_reset_is_reported_as_a_broken_connection() {
     let all = archives(1);
     let (_, _, shown) = told(&all, [Fault::Reset { after: 100_000 }.first(1)], 0);
     says(&shown, &["the connection broke: Connection reset by peer"]);
 }
 
 #[test]
-fn a_drip_is_cut_off_as_a_stall() {
+fn a_trickle_of_bytes_is_reported_as_a_stall() {
     let all = archives(1);
     // A byte every 20 ms never lets an idle timer run out, and would take two hours.
     let drip = Fault::Drip { bytes: 1, every: Duration::from_millis(20) };
@@ -88,13 +88,13 @@ fn a_drip_is_cut_off_as_a_stall() {
 }
 
 #[test]
-fn a_silent_server_is_said_to_be_silent() {
+fn a_silent_server_is_reported_as_no_answer() {
     let (_, _, shown) = told(&archives(1), [Fault::Silence.first(1)], 0);
     says(&shown, &["no answer within 3 s"]);
 }
 
 #[test]
-fn a_stale_cache_is_passed_by_over_a_new_connection() {
+fn a_stale_cache_is_bypassed_over_a_new_connection() {
     let all = archives(1);
     let (_, server, shown) = told(&all, [Fault::Flip { at: 200_000 }.stale()], 0);
     says(&shown, &["all bytes came and their MD5 is", &all[0].md5, "looking for", "mended"]);
@@ -111,14 +111,14 @@ fn a_stale_cache_is_passed_by_over_a_new_connection() {
 }
 
 #[test]
-fn an_absurd_retry_after_ends_the_wait_at_once_and_is_told() {
+fn an_absurd_retry_after_is_reported_and_not_waited_for() {
     let (_, server, shown) = told(&archives(1), [Fault::RetryAfter(503, "86400").into()], 3);
     says(&shown, &["503 Service Unavailable, and to come back only in 1 d 0 h"]);
     assert_eq!(server.hits().len(), 1);
 }
 
 #[test]
-fn a_quota_that_is_used_up_is_waited_for() {
+fn the_wait_follows_the_ratelimit_header() {
     let quota = || Fault::Header("RateLimit", "\"day\";r=9;t=99, \"burst\";r=0;t=1".to_owned());
     let (_, server, _) = told(&archives(1), [Fault::Status(429).first(1), quota().first(1)], 0);
     let hits = server.hits();
@@ -127,7 +127,7 @@ fn a_quota_that_is_used_up_is_waited_for() {
 }
 
 #[test]
-fn a_part_that_a_cache_makes_up_is_asked_for_past_it() {
+fn a_range_invented_by_a_cache_is_requested_past_the_cache() {
     let all = archives(1);
     for lie in [Lie::Start(5000), Lie::Missing, Lie::Garbage] {
         let (_, server, shown) = told(&all, [Fault::ContentRange(lie).stale()], 0);
@@ -139,7 +139,7 @@ fn a_part_that_a_cache_makes_up_is_asked_for_past_it() {
 }
 
 #[test]
-fn what_was_decompressed_on_the_way_is_said_to_be() {
+fn an_archive_decompressed_in_transit_is_reported() {
     let all = archives(1);
     let tar = unpacked(&all[0]);
     // As a part, and, without ranges, as a whole.
@@ -152,14 +152,14 @@ fn what_was_decompressed_on_the_way_is_said_to_be() {
 }
 
 #[test]
-fn what_was_decompressed_on_the_way_is_asked_for_untransformed() {
+fn an_archive_decompressed_in_transit_is_requested_untransformed() {
     let all = archives(1);
     let (_, _, shown) = told(&all, [Fault::Other(unpacked(&all[0])).stale()], 0);
     says(&shown, &["the gzip layer was taken off on the way", "trying again"]);
 }
 
 #[test]
-fn what_was_decompressed_on_the_way_is_known_by_its_beginning_wherever_it_was_asked_for() {
+fn an_archive_decompressed_in_transit_is_recognised_at_any_offset() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Other(unpacked(&all[0])));
@@ -171,7 +171,7 @@ fn what_was_decompressed_on_the_way_is_known_by_its_beginning_wherever_it_was_as
 }
 
 #[test]
-fn what_was_compressed_on_the_way_is_not_unpacked() {
+fn an_archive_labelled_as_gzip_encoded_is_not_unpacked() {
     let all = archives(1);
     let label = Fault::Header("Content-Encoding", "gzip".to_owned());
     let (_, server, _) = told(&all, [label.into()], 0);
@@ -179,7 +179,7 @@ fn what_was_compressed_on_the_way_is_not_unpacked() {
 }
 
 #[test]
-fn another_etag_in_mid_download_is_told_with_the_wrong_md5() {
+fn an_etag_that_changes_is_reported_with_the_wrong_md5() {
     let all = archives(1);
     let replaced = || Fault::Other(Arc::new(all[0].flipped(50_000)));
     let old = Fault::Header("ETag", "\"old\"".to_owned());
@@ -204,7 +204,7 @@ fn two_lengths_are_refused() {
 }
 
 #[test]
-fn a_bad_beginning_from_an_earlier_run_is_named() {
+fn wrong_bytes_from_an_earlier_run_are_reported_as_such() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     sandbox.put("data/images_001.tar.gz", &all[0].flipped(150_000)[..300_000]);
@@ -215,7 +215,7 @@ fn a_bad_beginning_from_an_earlier_run_is_named() {
 }
 
 #[test]
-fn a_copy_that_differs_from_the_table_is_called_so_and_given_up() {
+fn the_same_wrong_md5_twice_is_reported_and_not_fetched_a_third_time() {
     let all = archives(1);
     let (_, server, shown) = told(&all, [Fault::Flip { at: 200_000 }.into()], 1);
     let wrong = Archive::new("", all[0].flipped(200_000)).md5;
@@ -225,7 +225,7 @@ fn a_copy_that_differs_from_the_table_is_called_so_and_given_up() {
 }
 
 #[test]
-fn nothing_at_all_is_asked_for_again_and_then_named() {
+fn an_empty_answer_is_retried_and_then_reported() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Empty.first(2));
@@ -252,7 +252,7 @@ fn a_page_is_quoted_with_its_type_and_length() {
 }
 
 #[test]
-fn another_size_is_told_beside_the_tables() {
+fn the_offered_size_is_reported_beside_the_expected_one() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::new();
     server.serve(&all[0].path(), &Arc::new(all[0].bytes[..300_000].to_vec()));

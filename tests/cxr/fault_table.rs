@@ -82,7 +82,7 @@ fn program() -> String {
 }
 
 #[test]
-fn every_fault_has_one_line() {
+fn every_fault_has_one_row() {
     let mut lines = BTreeMap::<u32, usize>::new();
     for row in rows() {
         *lines.entry(row.number).or_default() += 1;
@@ -96,7 +96,7 @@ fn every_fault_has_one_line() {
 }
 
 #[test]
-fn every_line_names_tests_that_exist_or_says_why_there_is_none() {
+fn every_row_names_tests_that_exist_or_a_reason() {
     let mut wrong = Vec::new();
     for Row { number, tests, words } in rows() {
         let reason = words.strip_prefix(NOT_OURS).unwrap_or_default();
@@ -110,7 +110,7 @@ fn every_line_names_tests_that_exist_or_says_why_there_is_none() {
 }
 
 #[test]
-fn every_word_that_is_promised_is_in_the_program_or_in_the_test() {
+fn every_quoted_message_is_in_the_program_or_in_the_test() {
     let program = program();
     let mut unsaid = Vec::new();
     for Row { number, tests, words } in rows() {
@@ -126,7 +126,7 @@ fn every_word_that_is_promised_is_in_the_program_or_in_the_test() {
 }
 
 #[test]
-fn the_count_is_the_count() {
+fn the_counts_above_the_table_are_right() {
     let rows = rows();
     let tested = rows.iter().filter(|row| !row.tests.is_empty()).count();
     let text = read(&root().join("tests/README.md"));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Fault, NAMES, Sandbox, Server, archive, archives};
 
 #[test]
-fn everything_is_fetched_and_verified() {
+fn all_twelve_archives_are_fetched_and_verified() {
     let (sandbox, all) = (Sandbox::new(), archives(12));
     let server = Server::with(&all);
     let report = sandbox.fetch(&server, &all).report(0);
@@ -27,7 +27,7 @@ fn everything_is_fetched_and_verified() {
 }
 
 #[test]
-fn nothing_unfinished_is_left() {
+fn no_partial_download_is_left() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
@@ -53,7 +53,7 @@ fn many_chunks_over_many_connections_make_one_file() {
 }
 
 #[test]
-fn the_folder_is_made() {
+fn a_missing_folder_is_created() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let table = sandbox.table(&all);
@@ -63,7 +63,7 @@ fn the_folder_is_made() {
 }
 
 #[test]
-fn the_folder_is_here_unless_another_is_named() {
+fn the_default_folder_is_the_current_one() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let (table, here) = (sandbox.table(&all), sandbox.data());
@@ -73,7 +73,7 @@ fn the_folder_is_here_unless_another_is_named() {
 }
 
 #[test]
-fn names_with_folders_are_kept() {
+fn an_archive_name_may_contain_a_folder() {
     let (sandbox, mut all) = (Sandbox::new(), archives(1));
     "parts/first one.gz".clone_into(&mut all[0].name);
     let server = Server::new();
@@ -83,7 +83,7 @@ fn names_with_folders_are_kept() {
 }
 
 #[test]
-fn only_what_is_chosen_is_fetched() {
+fn only_selected_archives_are_fetched() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
     let report = sandbox.fetch(&server, &all).args(["2", "images_004"]).report(0);
@@ -95,7 +95,7 @@ fn only_what_is_chosen_is_fetched() {
 }
 
 #[test]
-fn an_honest_client_asks_for_the_stored_bytes() {
+fn requests_ask_for_uncompressed_bytes_and_name_cxr() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
@@ -129,7 +129,7 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn the_rate_limit_is_kept_over_all_connections() {
+fn the_rate_limit_holds_for_all_connections_together() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
     let total: u64 = all.iter().map(crate::support::Archive::size).sum();
@@ -142,7 +142,7 @@ fn the_rate_limit_is_kept_over_all_connections() {
 }
 
 #[test]
-fn the_rate_limit_can_be_turned_while_it_runs() {
+fn the_rate_limit_can_be_changed_during_the_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     let rate = sandbox.path("rate");
@@ -161,7 +161,7 @@ fn the_rate_limit_can_be_turned_while_it_runs() {
 }
 
 #[test]
-fn one_connection_is_one_connection() {
+fn one_connection_is_one_connection_at_a_time() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).chunk(65_536).args(["--connections", "1"]).report(0).all_ok();
@@ -171,7 +171,7 @@ fn one_connection_is_one_connection() {
 }
 
 #[test]
-fn no_more_connections_than_allowed() {
+fn no_more_connections_than_allowed_are_used() {
     let (sandbox, all) = (Sandbox::new(), archives(6));
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
@@ -191,7 +191,7 @@ fn one_job_takes_one_archive_after_the_other() {
 }
 
 #[test]
-fn freed_connections_help_the_archive_still_under_way() {
+fn free_connections_help_the_archive_that_is_still_downloading() {
     let (sandbox, large) = (Sandbox::new(), archive(1, 10));
     let all = vec![large, archive(2, 1)];
     let server = Server::with(&all);
@@ -204,7 +204,7 @@ fn freed_connections_help_the_archive_still_under_way() {
 }
 
 #[test]
-fn the_tail_is_shared_even_without_more_chunks() {
+fn the_last_chunk_is_split_between_connections() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 10)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
@@ -227,7 +227,7 @@ fn an_empty_archive_needs_no_bytes() {
 }
 
 #[test]
-fn two_names_for_the_same_bytes_both_end_up_here() {
+fn two_names_for_the_same_bytes_are_both_fetched() {
     let sandbox = Sandbox::new();
     let first = archive(1, 1);
     let second = crate::support::Archive { name: "copy.tar.gz".to_owned(), ..first.clone() };
@@ -239,7 +239,7 @@ fn two_names_for_the_same_bytes_both_end_up_here() {
 }
 
 #[test]
-fn a_link_to_the_folder_and_one_in_it_are_followed_or_replaced_safely() {
+fn symbolic_links_to_and_in_the_folder_do_not_overwrite_their_targets() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     fs::create_dir(sandbox.path("real")).unwrap();

@@ -52,7 +52,7 @@ fn in_a_job(cxr: Cxr) -> Cxr {
 }
 
 #[test]
-fn a_job_is_annotated_on_standard_error_and_its_step_summed_up() {
+fn a_job_gets_annotations_and_a_step_summary() {
     let sandbox = Sandbox::new();
     let (server, all) = mixed(&sandbox);
     sandbox.put("summary.md", "# An earlier one\n\n");
@@ -78,7 +78,7 @@ fn a_job_is_annotated_on_standard_error_and_its_step_summed_up() {
 }
 
 #[test]
-fn without_a_job_nothing_is_annotated() {
+fn outside_a_job_there_are_no_annotations() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     for value in ["", "false", "1"] {
         let outcome = in_a_job(sandbox.verify(&all).arg("data")).env("GITHUB_ACTIONS", value).run();
@@ -88,7 +88,7 @@ fn without_a_job_nothing_is_annotated() {
 }
 
 #[test]
-fn a_run_that_cannot_begin_is_annotated_too() {
+fn a_run_that_cannot_start_is_annotated() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let expected = sandbox.path("summary.md");
     for (run, status, word) in cannot_begin(&sandbox, &all) {
@@ -101,7 +101,7 @@ fn a_run_that_cannot_begin_is_annotated_too() {
 }
 
 #[test]
-fn quiet_still_annotates() {
+fn a_quiet_run_is_still_annotated() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let outcome = in_a_job(sandbox.verify(&all).args(["data", "--quiet"])).run();
     outcome.exits(1);
@@ -110,7 +110,7 @@ fn quiet_still_annotates() {
 }
 
 #[test]
-fn a_job_has_ten_errors_at_most_and_no_archive_is_lost() {
+fn a_job_has_at_most_ten_annotations_that_cover_all_archives() {
     let sandbox = Sandbox::new();
     let all: Vec<_> = (1..=12).map(|number| archive(number, 1)).collect();
     let outcome = in_a_job(sandbox.verify(&all).arg("data")).run();
@@ -136,7 +136,7 @@ fn a_summary_that_cannot_be_written_is_a_warning() {
 }
 
 #[test]
-fn a_summary_keeps_to_the_room_that_is_left() {
+fn a_summary_stays_within_the_size_limit() {
     const LIMIT: usize = 1 << 20;
     let (sandbox, all) = (Sandbox::new(), archives(1));
     for (before, grows) in [(LIMIT - 700, true), (LIMIT - 20, false), (LIMIT, false)] {
@@ -166,7 +166,7 @@ fn malicious(sandbox: &Sandbox) -> Outcome {
 }
 
 #[test]
-fn no_server_and_no_table_commands_the_runner() {
+fn servers_and_tables_cannot_send_commands_to_the_runner() {
     let sandbox = Sandbox::new();
     let outcome = malicious(&sandbox);
     outcome.expect(outcome.status == Some(1) || outcome.status == Some(3), "a failure");
@@ -181,7 +181,7 @@ fn no_server_and_no_table_commands_the_runner() {
 }
 
 #[test]
-fn the_summary_is_a_table_for_githubs_own_reader() {
+fn the_summary_renders_as_a_table_with_githubs_markdown() {
     let sandbox = Sandbox::new();
     malicious(&sandbox);
     let render = Command::new("cmark-gfm")

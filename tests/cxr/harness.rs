@@ -57,7 +57,7 @@ fn stored_noise_is_gzip() {
 }
 
 #[test]
-fn whole_files_parts_and_counts() {
+fn the_server_answers_whole_files_and_ranges_and_counts_bytes() {
     let all = archives(1);
     let server = Server::with(&all);
     let (head, body, _) = ask(&server, GET);
@@ -76,7 +76,7 @@ fn whole_files_parts_and_counts() {
 }
 
 #[test]
-fn the_line_breaks_as_told() {
+fn the_server_breaks_connections_as_told() {
     let all = archives(1);
     let broken = |fault: Fault| {
         let server = Server::with(&all);
@@ -96,7 +96,7 @@ fn the_line_breaks_as_told() {
 }
 
 #[test]
-fn headers_lie_as_told() {
+fn the_server_sends_wrong_headers_as_told() {
     let all = archives(1);
     let lied = |fault: Fault| {
         let server = Server::with(&all);
@@ -122,7 +122,7 @@ fn headers_lie_as_told() {
 }
 
 #[test]
-fn a_signed_address_wears_out() {
+fn a_signed_address_expires_after_its_uses() {
     let server = Server::new();
     let made = archive(1, 1);
     let address = server.publish(&made, 2, Duration::from_mins(1));
@@ -139,7 +139,7 @@ fn a_signed_address_wears_out() {
 }
 
 #[test]
-fn a_third_connection_is_refused() {
+fn connections_over_the_limit_are_refused() {
     let all = archives(1);
     let server = Server::with(&all);
     server.allow(0, Refusal::Unavailable);
@@ -149,7 +149,7 @@ fn a_third_connection_is_refused() {
 }
 
 #[test]
-fn the_rate_is_kept() {
+fn the_server_keeps_the_throttled_rate() {
     let all = archives(1);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
@@ -177,7 +177,7 @@ fn a_small_disk_fills_up() {
 /// What tests let happen to the disk is in one file, which a build without debug assertions leaves out:
 /// no release has them.
 #[test]
-fn what_tests_let_happen_is_in_no_release() {
+fn fault_injection_is_in_no_release_build() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let (trial, others): (Vec<_>, Vec<_>) =
         files_under(&source).into_iter().partition(|file| file.ends_with("disk/trial.rs"));

@@ -85,7 +85,7 @@ fn has_all(sandbox: &Sandbox, output: &Output, archives: &[Archive]) {
 }
 
 #[test]
-fn md5sum_reads_both_of_its_forms() {
+fn md5sum_reads_both_of_its_formats() {
     let (sandbox, mut all) = (Sandbox::new(), oddly_named());
     all.push(Archive::new("back\\slash\nand line", b"x".to_vec()));
     for archive in &all {
@@ -110,7 +110,7 @@ fn md5sum_reads_both_of_its_forms() {
 }
 
 #[test]
-fn nothing_asked_for_is_what_nih_prints() {
+fn the_default_format_is_the_table_as_nih_publishes_it() {
     let sandbox = Sandbox::new();
     let published = include_bytes!("../../checksums/MD5SUMS");
     for arguments in [&["checksums"][..], &["checksums", "--as=md5sum", "--format=json"]] {
@@ -119,7 +119,7 @@ fn nothing_asked_for_is_what_nih_prints() {
 }
 
 #[test]
-fn the_built_in_table_is_whole_in_every_form() {
+fn the_built_in_table_is_complete_in_every_format() {
     let sandbox = Sandbox::new();
     for form in ["csv", "json", "metalink", "aria2"] {
         let text = sandbox.cxr(["checksums", "--as", form]).run().exits(0).stdout();
@@ -133,7 +133,7 @@ fn the_built_in_table_is_whole_in_every_form() {
 }
 
 #[test]
-fn python_reads_csv_and_json_as_they_were_meant() {
+fn python_reads_the_same_values_from_csv_and_json() {
     let (sandbox, all) = (Sandbox::new(), oddly_named());
     let table = table(&sandbox, &all);
     let from = ["http://m.org/a b", "https://n.org/?f={name}"];
@@ -174,7 +174,7 @@ fn metalink_is_valid_and_aria2_fetches_with_it() {
 }
 
 #[test]
-fn aria2_refuses_with_either_form_what_is_wrong() {
+fn aria2_detects_a_wrong_file_with_either_format() {
     for (form, option) in [("metalink", "--metalink-file"), ("aria2", "--input-file")] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = serving(&all);
@@ -215,7 +215,7 @@ fn wget2_fetches_an_archive_with_metalink() {
 }
 
 #[test]
-fn what_a_form_cannot_say_is_refused_whole() {
+fn addresses_that_a_format_cannot_hold_are_refused() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let table = table(&sandbox, &all);
     let refused = |form: &str, from: &str, words: &str| {
@@ -239,7 +239,7 @@ fn what_a_form_cannot_say_is_refused_whole() {
 }
 
 #[test]
-fn a_line_of_the_table_is_no_line_of_the_list() {
+fn a_name_with_a_line_break_cannot_inject_options() {
     let sandbox = Sandbox::new();
     let md5 = "fe8ed0a6961412fddcbb3603c11b3698";
     let table = sandbox.put("table.md5", format!("\\{md5}  a\\n  dir=..\n"));

@@ -21,7 +21,7 @@ fn begun() -> (Sandbox, Archive) {
 }
 
 #[test]
-fn the_list_names_them_and_how_to_be_rid_of_them() {
+fn the_list_names_leftovers_and_the_command_that_deletes_them() {
     let (sandbox, _) = begun();
     let table = sandbox.table(&[archive(1, 1)]);
     let list = || sandbox.cxr(["list", "-d", "data", "--checksums"]).arg(&table);
@@ -49,7 +49,7 @@ fn the_list_names_them_and_how_to_be_rid_of_them() {
 }
 
 #[test]
-fn what_another_table_began_is_told_of_never_used_and_stays() {
+fn partial_downloads_of_another_table_are_reported_kept_and_not_used() {
     let (sandbox, other) = begun();
     let all = vec![archive(1, 3)];
     let before = sandbox.files("data/.cxr");
@@ -71,7 +71,7 @@ fn what_another_table_began_is_told_of_never_used_and_stays() {
 }
 
 #[test]
-fn a_journal_of_another_version_is_not_believed() {
+fn a_journal_of_another_version_is_not_trusted() {
     let (sandbox, other) = begun();
     let journal = sandbox
         .files("data/.cxr")
@@ -92,7 +92,7 @@ fn a_journal_of_another_version_is_not_believed() {
 }
 
 #[test]
-fn a_whole_part_of_unknown_size_is_hashed_and_nothing_fetched() {
+fn a_complete_partial_download_of_unknown_size_is_hashed_without_a_download() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     // All bytes come, and nobody says that these were all.

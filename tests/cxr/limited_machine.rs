@@ -28,7 +28,7 @@ fn lists_all(sandbox: &Sandbox, fetch: Cxr, words: &str) -> Report {
 }
 
 #[test]
-fn without_files_to_open_every_archive_is_listed() {
+fn every_archive_is_reported_if_no_file_can_be_opened() {
     // The program's own come first; then come those of the connections.
     let (sandbox, server, all) = begun();
     let fetch = sandbox.fetch(&server, &all).args(["-c", "64"]);
@@ -40,7 +40,7 @@ fn without_files_to_open_every_archive_is_listed() {
 }
 
 #[test]
-fn where_few_files_may_be_open_there_are_fewer_connections() {
+fn a_low_limit_of_open_files_reduces_connections() {
     let (sandbox, server, all) = begun();
     let limited = |cxr: Cxr, kind: &str| {
         let limit = format!("ulimit {kind} 64; exec \"$0\" \"$@\"");
@@ -59,14 +59,14 @@ fn where_few_files_may_be_open_there_are_fewer_connections() {
 }
 
 #[test]
-fn a_file_that_is_one_too_many_is_not_called_unreadable() {
+fn too_many_open_files_are_not_reported_as_a_bad_disk() {
     let (sandbox, _server, all) = begun();
     let verify = sandbox.verify(&all).arg("data").disk("open images_001.tar.gz EMFILE");
     verify.report(1).line(NAMES[0]).is("error").because("Too many open files").next("ulimit");
 }
 
 #[test]
-fn without_threads_every_archive_is_listed() {
+fn every_archive_is_reported_if_no_thread_can_be_started() {
     // Those before are the program's own; then come some of the transfer's.
     for from in [4, 6, 20] {
         let (sandbox, server, all) = begun();
@@ -83,7 +83,7 @@ fn without_threads_every_archive_is_listed() {
 }
 
 #[test]
-fn where_the_free_space_cannot_be_measured_every_archive_is_listed() {
+fn every_archive_is_reported_if_free_space_cannot_be_measured() {
     let (sandbox, server, all) = begun();
     let fetch = sandbox.fetch(&server, &all);
     let Some(fetch) = fetch.refused("statfs", "ESTALE", 1) else { return };

@@ -31,7 +31,7 @@ fn damage(report: &Report) -> Vec<Range<usize>> {
 }
 
 #[test]
-fn a_flipped_bit_is_found_in_its_image() {
+fn a_flipped_bit_is_located_in_its_image() {
     let whole = archive(1, 3);
     for (at, member) in [(200_000, "images/00001000_000.png"), (900_000, "images/00001000_002.png")]
     {
@@ -48,7 +48,7 @@ fn a_flipped_bit_is_found_in_its_image() {
 }
 
 #[test]
-fn the_text_has_it_in_the_line() {
+fn the_text_line_names_the_damaged_image() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put("data/images_001.tar.gz", all[0].flipped(100_000));
     let table = sandbox.table(&all);
@@ -58,7 +58,7 @@ fn the_text_has_it_in_the_line() {
 }
 
 #[test]
-fn several_are_found_at_once_and_the_good_ones_stay_good() {
+fn damage_is_located_in_several_archives_at_once() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     for (archive, at) in all.iter().zip([None, Some(1_000), Some(150_000), Some(300_000)]) {
         let bytes = at.map_or_else(|| archive.bytes.to_vec(), |at| archive.flipped(at));
@@ -75,7 +75,7 @@ fn several_are_found_at_once_and_the_good_ones_stay_good() {
 }
 
 #[test]
-fn it_is_left_out_where_that_is_wanted() {
+fn locating_can_be_turned_off() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put("data/images_001.tar.gz", all[0].flipped(100_000));
     let verify = || sandbox.verify(&all).arg("data");
@@ -88,7 +88,7 @@ fn it_is_left_out_where_that_is_wanted() {
 }
 
 #[test]
-fn of_a_truncated_archive_all_is_right_or_something_before_the_end_is_not() {
+fn a_truncated_archive_is_incomplete_or_corrupt_before_its_end() {
     let whole = archive(1, 2);
     let cut = whole.bytes.len() / 2;
     let report = verified(&whole, &whole.bytes[..cut]);
@@ -120,7 +120,7 @@ fn of_a_truncated_archive_all_is_right_or_something_before_the_end_is_not() {
 }
 
 #[test]
-fn what_follows_the_end_is_damage() {
+fn appended_bytes_are_damage() {
     let whole = archive(1, 1);
     let longer = [&whole.bytes[..], &[7; 5000]].concat();
     let end = whole.bytes.len();
@@ -133,7 +133,7 @@ fn what_follows_the_end_is_damage() {
 }
 
 #[test]
-fn bytes_that_are_of_no_consequence_are_said_to_be() {
+fn a_change_that_affects_no_image_is_reported_as_such() {
     let whole = archive(1, 1);
     // The time in the header of gzip.
     let report = verified(&whole, &whole.flipped(5));
@@ -154,7 +154,7 @@ fn archive_with(name: &str, content: &[u8]) -> Archive {
 }
 
 #[test]
-fn what_the_tar_calls_its_members_does_nothing() {
+fn member_names_in_the_tar_are_escaped() {
     let name = "a\u{1b}[2J\n\u{202e}##[error]";
     let mut noise = vec![0; 100_000];
     fastrand::Rng::with_seed(1).fill(&mut noise);
@@ -172,7 +172,7 @@ fn what_the_tar_calls_its_members_does_nothing() {
 }
 
 #[test]
-fn other_files_are_what_they_were() {
+fn files_that_are_no_tar_or_gzip_have_no_located_damage() {
     let mut gzip = GzBuilder::new().write(Vec::new(), Compression::fast());
     for number in 0..50_000 {
         writeln!(gzip, "{number},{}", number * 7919 % 10_007).unwrap();
@@ -191,7 +191,7 @@ fn other_files_are_what_they_were() {
 
 #[cfg(debug_assertions)]
 #[test]
-fn what_cannot_be_read_is_told_with_its_offsets() {
+fn unreadable_bytes_are_reported_with_their_offsets() {
     let (sandbox, whole) = (Sandbox::new(), archive(1, 3));
     sandbox.put_archive(&whole);
     let rules = "read images_001.tar.gz EIO at=500000; read images_001.tar.gz EIO at=503000; \

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::support::{Fault, Sandbox, Server, archive, archives};
 
 #[test]
-fn a_second_run_is_told_who_is_at_work() {
+fn a_second_run_is_refused_and_names_the_first_process() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 200_000 });
@@ -25,7 +25,7 @@ fn a_second_run_is_told_who_is_at_work() {
 
 /// The owner's file would keep a second one out as well.
 #[test]
-fn the_lock_of_the_system_keeps_a_run_out_by_itself() {
+fn the_system_lock_alone_keeps_a_second_run_out() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     let lock = File::open(sandbox.put("data/.cxr/lock", "")).unwrap();
@@ -36,7 +36,7 @@ fn the_lock_of_the_system_keeps_a_run_out_by_itself() {
 }
 
 #[test]
-fn who_waits_finds_all_done() {
+fn a_run_that_waited_finds_everything_done() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 1 << 20 });
@@ -55,7 +55,7 @@ fn who_waits_finds_all_done() {
 }
 
 #[test]
-fn who_waits_goes_on_where_the_first_was_killed() {
+fn a_waiting_run_resumes_the_download_of_a_killed_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
@@ -73,7 +73,7 @@ fn who_waits_goes_on_where_the_first_was_killed() {
 }
 
 #[test]
-fn who_waits_can_be_interrupted() {
+fn a_waiting_run_can_be_interrupted() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 100_000 });
@@ -89,7 +89,7 @@ fn who_waits_can_be_interrupted() {
 }
 
 #[test]
-fn a_run_that_was_killed_locks_nobody_out() {
+fn a_killed_run_leaves_no_lock() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 200_000 });
@@ -101,7 +101,7 @@ fn a_run_that_was_killed_locks_nobody_out() {
 }
 
 #[test]
-fn two_folders_are_two_folders() {
+fn runs_in_two_folders_do_not_exclude_each_other() {
     let (one, two, all) = (Sandbox::new(), Sandbox::new(), archives(3));
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
@@ -126,7 +126,7 @@ fn verify_needs_no_lock() {
 }
 
 #[test]
-fn many_at_once_and_each_ends_well_or_says_why_not() {
+fn concurrent_runs_succeed_or_are_refused() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
     // All tables are written before the first run reads one.

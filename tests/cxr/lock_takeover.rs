@@ -51,7 +51,7 @@ fn takers(outcomes: &[Outcome]) -> usize {
 
 /// Lustre without `-o flock`, NFS without a lock manager.
 #[test]
-fn where_the_file_system_knows_no_locks_the_owners_file_does() {
+fn without_system_locks_the_owner_file_keeps_runs_apart() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 12)]);
     let server = Server::with(&all);
     let first = under_way(&server, fetch(&sandbox, &server, &all).args(["-c", "1"]));
@@ -71,7 +71,7 @@ fn where_the_file_system_knows_no_locks_the_owners_file_does() {
 }
 
 #[test]
-fn a_lock_that_fails_otherwise_ends_the_run() {
+fn an_io_error_while_locking_ends_the_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     let Some(fetch) = sandbox.fetch(&server, &all).refused("flock", "EIO", 1) else { return };
@@ -80,7 +80,7 @@ fn a_lock_that_fails_otherwise_ends_the_run() {
 }
 
 #[test]
-fn a_second_run_is_told_who_is_at_work_and_where() {
+fn a_second_run_is_refused_and_names_the_first_process_and_host() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let mut first = under_way(&server, fetch(&sandbox, &server, &all));
@@ -92,7 +92,7 @@ fn a_second_run_is_told_who_is_at_work_and_where() {
 }
 
 #[test]
-fn who_was_killed_on_this_host_is_succeeded_at_once() {
+fn the_lock_of_a_killed_run_on_this_host_is_taken_at_once() {
     for locks in ["off", ""] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
@@ -106,7 +106,7 @@ fn who_was_killed_on_this_host_is_succeeded_at_once() {
 }
 
 #[test]
-fn in_good_order_nothing_is_taken_over() {
+fn no_lock_is_taken_over_after_a_run_that_ended_normally() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     fetch(&sandbox, &server, &all).run().exits(0);
@@ -117,7 +117,7 @@ fn in_good_order_nothing_is_taken_over() {
 }
 
 #[test]
-fn another_host_that_gives_no_sign_of_life_is_succeeded_after_a_while() {
+fn the_lock_of_a_silent_host_is_taken_over_after_a_wait() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let id = killed(&server, elsewhere(&sandbox, &server, &all, 50));
@@ -130,7 +130,7 @@ fn another_host_that_gives_no_sign_of_life_is_succeeded_after_a_while() {
 }
 
 #[test]
-fn another_host_that_gives_signs_of_life_is_left_alone() {
+fn the_lock_of_a_live_host_is_not_taken_over() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let mut first = under_way(&server, elsewhere(&sandbox, &server, &all, 50));
@@ -141,7 +141,7 @@ fn another_host_that_gives_signs_of_life_is_left_alone() {
 }
 
 #[test]
-fn an_owner_without_a_name_is_succeeded_after_a_while() {
+fn an_unreadable_owner_file_is_taken_over_after_a_wait() {
     for left in ["", "\0\u{1b}[2J{\"process\":1", "{\"process\": -1}"] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
         let server = Server::with(&all);
@@ -154,7 +154,7 @@ fn an_owner_without_a_name_is_succeeded_after_a_while() {
 }
 
 #[test]
-fn of_many_that_take_over_at_once_one_does() {
+fn only_one_of_many_runs_takes_a_lock_over() {
     for host in ["", "elsewhere"] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
@@ -174,7 +174,7 @@ fn of_many_that_take_over_at_once_one_does() {
 }
 
 #[test]
-fn many_at_once_and_one_works() {
+fn without_system_locks_only_one_of_many_runs_fetches() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 1 << 20 });
@@ -190,7 +190,7 @@ fn many_at_once_and_one_works() {
 }
 
 #[test]
-fn who_waits_goes_on_where_the_first_was_killed() {
+fn a_waiting_run_resumes_the_download_of_a_killed_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let first = under_way(&server, fetch(&sandbox, &server, &all));
@@ -207,7 +207,7 @@ fn who_waits_goes_on_where_the_first_was_killed() {
 }
 
 #[test]
-fn who_watches_can_be_interrupted() {
+fn a_run_that_watches_a_lock_can_be_interrupted() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     killed(&server, elsewhere(&sandbox, &server, &all, 50));
@@ -221,7 +221,7 @@ fn who_watches_can_be_interrupted() {
 }
 
 #[test]
-fn who_was_taken_for_dead_gives_nothing_a_name() {
+fn a_run_that_lost_its_lock_gives_no_file_its_final_name() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let (slow, silent) = (Server::with(&all), Server::with(&all));
     silent.does(Fault::Silence);
@@ -256,7 +256,7 @@ fn taking_over(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Running {
 }
 
 #[test]
-fn who_is_taking_over_is_let_do_it() {
+fn a_takeover_in_progress_is_not_disturbed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let second = taking_over(&sandbox, &server, &all);
@@ -270,7 +270,7 @@ fn who_is_taking_over_is_let_do_it() {
 }
 
 #[test]
-fn who_was_stopped_while_it_took_over_gives_way() {
+fn a_run_stopped_during_its_takeover_gives_way() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let second = taking_over(&sandbox, &server, &all);
@@ -288,7 +288,7 @@ fn who_was_stopped_while_it_took_over_gives_way() {
 }
 
 #[test]
-fn who_was_taken_for_dead_notices_at_its_next_sign_of_life() {
+fn a_run_that_lost_its_lock_stops_at_its_next_heartbeat() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let first = under_way(&server, elsewhere(&sandbox, &server, &all, 50));
@@ -300,7 +300,7 @@ fn who_was_taken_for_dead_notices_at_its_next_sign_of_life() {
 }
 
 #[test]
-fn the_self_test_says_that_locks_are_granted_to_everybody() {
+fn the_self_test_reports_that_every_lock_is_granted() {
     let sandbox = Sandbox::new();
     let selftest = |locks| sandbox.cxr(["selftest", "--dir", "data"]).env("CXR_TRIAL_LOCKS", locks);
     selftest("off").run().exits(0).prints_line(&["folder", "since the system grants every lock"]);

@@ -24,7 +24,7 @@ fn sized(sandbox: &Sandbox, archives: &[(&Archive, u64)]) -> PathBuf {
 
 /// The MD5 decides, and not the size beside it.
 #[test]
-fn a_right_archive_stays_where_the_table_errs_about_its_size() {
+fn a_good_archive_is_kept_if_the_size_in_the_table_is_wrong() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
     let server = Server::with([&archive]);
     server.does(Fault::Status(404));
@@ -41,7 +41,7 @@ fn a_right_archive_stays_where_the_table_errs_about_its_size() {
 }
 
 #[test]
-fn what_was_fetched_under_another_size_is_gone_on_with() {
+fn a_partial_download_is_resumed_after_the_size_in_the_table_is_corrected() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
     let server = Server::with([&archive]);
     sandbox.put(final_name(), &archive.bytes[..400_000]);
@@ -54,7 +54,7 @@ fn what_was_fetched_under_another_size_is_gone_on_with() {
 }
 
 #[test]
-fn another_archive_in_the_place_is_replaced_and_nobody_is_blamed() {
+fn another_archive_under_the_name_is_replaced_and_no_source_is_blamed() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     sandbox.put(final_name(), &*all[1].bytes);
@@ -69,7 +69,7 @@ fn another_archive_in_the_place_is_replaced_and_nobody_is_blamed() {
 
 /// What it leads to may be anybody's.
 #[test]
-fn a_link_under_the_name_stays_whatever_it_leads_to() {
+fn a_symbolic_link_under_the_name_is_an_error_and_is_kept() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
     let server = Server::with([&archive]);
     let link = sandbox.data().join(NAMES[0]);
@@ -91,7 +91,7 @@ fn a_link_under_the_name_stays_whatever_it_leads_to() {
 
 /// A source that told another size, and then nothing more, does not decide for the others.
 #[test]
-fn a_size_that_one_source_told_is_doubted_where_no_other_has_it() {
+fn a_size_reported_by_only_one_source_is_corrected() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
     let (stale, good) = (Server::new(), Server::with([&archive]));
     let longer = std::sync::Arc::new([&archive.bytes[..], b"more"].concat());
@@ -106,7 +106,7 @@ fn a_size_that_one_source_told_is_doubted_where_no_other_has_it() {
 }
 
 #[test]
-fn what_follows_an_archive_is_told_of_and_kept_where_that_is_wanted() {
+fn bytes_after_an_archive_are_reported_and_kept_on_request() {
     for keeps in [false, true] {
         let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
         let server = Server::with([&archive]);
@@ -129,7 +129,7 @@ fn what_follows_an_archive_is_told_of_and_kept_where_that_is_wanted() {
 }
 
 #[test]
-fn a_server_that_compresses_on_the_way_is_told_so() {
+fn a_content_encoding_is_named_as_the_reason() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
     let server = Server::new();
     server.serve(&archive.path(), &std::sync::Arc::new(vec![7; 100_000]));
@@ -143,7 +143,7 @@ fn a_server_that_compresses_on_the_way_is_told_so() {
 }
 
 #[test]
-fn what_could_not_be_fetched_is_not_called_mended() {
+fn a_failed_repair_is_not_reported_as_repaired() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
     let server = Server::with([&archive]);
     let mine = archive.flipped(200_000);
@@ -165,7 +165,7 @@ fn what_could_not_be_fetched_is_not_called_mended() {
 
 /// A common accident: what was packed already is packed once more.
 #[test]
-fn an_archive_that_was_packed_twice_is_told_from_a_damaged_one() {
+fn an_archive_compressed_twice_is_not_reported_as_truncated() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
     for (level, verdict) in [(0, "corrupt"), (6, "foreign")] {
         let mut twice = GzEncoder::new(Vec::new(), Compression::new(level));
@@ -182,7 +182,7 @@ fn an_archive_that_was_packed_twice_is_told_from_a_damaged_one() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_no_mirror_without_archives() {
+fn a_missing_mirror_folder_is_an_error() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let verify = sandbox.verify(&all).args(["--from", "unmounted"]);
     let report = verify.report(3);
@@ -192,7 +192,7 @@ fn a_folder_that_is_not_there_is_no_mirror_without_archives() {
 
 /// NIH's script gives its own names.
 #[test]
-fn a_folder_may_have_an_archive_under_its_other_name() {
+fn a_mirror_folder_may_use_the_names_of_the_nih_script() {
     let (sandbox, archive) = (Sandbox::new(), archive(3, 1));
     sandbox.put("disk/images_03.tar.gz", &*archive.bytes);
     let table = sandbox.put(
@@ -206,7 +206,7 @@ fn a_folder_may_have_an_archive_under_its_other_name() {
 
 /// Some servers, and what stands before them, answer every range with 416.
 #[test]
-fn a_server_that_refuses_every_range_is_asked_for_the_whole() {
+fn a_server_that_refuses_every_range_is_asked_for_the_whole_file() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
     let server = Server::with([&archive]);
     server.does(Fault::RefusesRanges);

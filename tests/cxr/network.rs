@@ -10,7 +10,7 @@ use crate::support::{
 };
 
 #[test]
-fn a_name_service_that_fails_once_is_asked_again() {
+fn a_name_server_that_fails_once_is_asked_again() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     // Both questions of the first attempt, for either kind of address, and some of the second.
@@ -35,7 +35,7 @@ fn a_name_that_does_not_exist_is_reported_at_once() {
 }
 
 #[test]
-fn a_dead_address_of_a_host_is_passed_by_for_one_that_lives() {
+fn a_dead_address_of_a_host_does_not_delay_a_live_one() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let Some(_hole) = Hole::at(server.port()) else { return };
@@ -51,7 +51,7 @@ fn a_dead_address_of_a_host_is_passed_by_for_one_that_lives() {
 }
 
 #[test]
-fn a_machine_that_slept_goes_on_where_it_was() {
+fn a_fetch_resumes_after_the_machine_slept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     // While it sleeps, the flow is dropped without a word.
@@ -81,7 +81,7 @@ fn over_tls(certificate: Certificate) -> Option<(Sandbox, Vec<Archive>, Outcome)
 }
 
 #[test]
-fn a_certificate_that_will_not_do_is_refused_at_once_and_in_its_own_words() {
+fn an_invalid_certificate_is_refused_at_once_with_its_reason() {
     for (certificate, words) in [
         (Certificate::Expired, "it has expired, or the clock of this machine is wrong ("),
         (Certificate::NotYet, "it is not valid yet, or the clock of this machine is wrong ("),
@@ -96,7 +96,7 @@ fn a_certificate_that_will_not_do_is_refused_at_once_and_in_its_own_words() {
 }
 
 #[test]
-fn a_server_that_is_its_own_authority_is_told_what_it_needs_instead() {
+fn a_self_signed_certificate_is_explained_and_accepted_with_cacert() {
     for (certificate, is_trusted) in
         [(Certificate::OwnWord, true), (Certificate::OwnAuthority, false)]
     {
@@ -120,7 +120,7 @@ fn a_server_that_is_its_own_authority_is_told_what_it_needs_instead() {
 }
 
 #[test]
-fn an_authority_of_the_systems_is_trusted_wherever_the_system_has_it() {
+fn certificates_of_ssl_cert_file_and_ssl_cert_dir_are_trusted() {
     let Some((_, _, outcome)) = over_tls(Certificate::Good) else { return };
     outcome.exits(0);
     let (sandbox, all) = (Sandbox::new(), archives(1));
@@ -139,7 +139,7 @@ fn an_authority_of_the_systems_is_trusted_wherever_the_system_has_it() {
 }
 
 #[test]
-fn a_proxy_that_opens_tls_works_with_its_authority() {
+fn a_proxy_that_intercepts_tls_works_with_its_certificate() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put(format!("served{}", all[0].path()), &*all[0].bytes);
     let Some(nginx) = Nginx::tls(&sandbox, "") else { return };
@@ -163,7 +163,7 @@ fn a_proxy_that_opens_tls_works_with_its_authority() {
 }
 
 #[test]
-fn a_proxy_that_wants_to_know_who_asks_is_named() {
+fn a_proxy_that_wants_a_password_is_reported_at_once() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let proxy = Proxy::to(9, Some("Basic bWU6Z2VoZWlt"));
     let fetch = sandbox.fetch_from("https://localhost:4433", &all).args(["-c", "1"]);
@@ -174,7 +174,7 @@ fn a_proxy_that_wants_to_know_who_asks_is_named() {
 }
 
 #[test]
-fn socks_is_spoken_too() {
+fn a_socks_proxy_is_used() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let proxy = Proxy::to(server.port(), None);
@@ -186,7 +186,7 @@ fn socks_is_spoken_too() {
 }
 
 #[test]
-fn no_proxy_names_hosts_domains_addresses_and_networks() {
+fn no_proxy_excludes_hosts_domains_addresses_and_networks() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let proxy = Server::new();
@@ -222,7 +222,7 @@ fn no_proxy_names_hosts_domains_addresses_and_networks() {
 }
 
 #[test]
-fn a_proxy_gets_its_name_and_password_and_nobody_else_does() {
+fn only_the_proxy_gets_the_proxy_password() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let proxy = Server::new();
     proxy.serve(&format!("http://mirror.test{}", all[0].path()), &all[0].bytes);

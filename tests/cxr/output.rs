@@ -60,7 +60,7 @@ fn every_verdict_has_its_fields_its_reason_and_its_next_step() {
 }
 
 #[test]
-fn text_is_one_line_an_archive_and_plain_without_a_terminal() {
+fn text_has_one_plain_line_for_each_archive() {
     let sandbox = Sandbox::new();
     let (server, all) = mixed(&sandbox);
     let table = sandbox.table(&all);
@@ -79,7 +79,7 @@ fn text_is_one_line_an_archive_and_plain_without_a_terminal() {
 }
 
 #[test]
-fn quiet_says_nothing_where_nothing_is_wrong() {
+fn quiet_prints_nothing_if_all_is_well() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     let outcome = sandbox.fetch(&server, &all).arg("--quiet").run();
@@ -90,7 +90,7 @@ fn quiet_says_nothing_where_nothing_is_wrong() {
 }
 
 #[test]
-fn quiet_still_says_errors() {
+fn quiet_still_prints_errors() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let outcome = sandbox.verify(&all).args(["--quiet", "data", "--jobs-of-nobody"]).run();
     outcome.exits(2).expect(!outcome.stderr.is_empty(), "the error");
@@ -108,7 +108,7 @@ fn json_is_alone_on_standard_output() {
 }
 
 #[test]
-fn without_a_terminal_there_is_a_line_now_and_then() {
+fn without_a_terminal_progress_is_printed_as_lines() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 200_000 });
@@ -122,7 +122,7 @@ fn without_a_terminal_there_is_a_line_now_and_then() {
 }
 
 #[test]
-fn retries_are_told() {
+fn retries_are_printed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Status(503).first(2));
@@ -130,7 +130,7 @@ fn retries_are_told() {
 }
 
 #[test]
-fn nothing_from_a_server_or_a_table_reaches_the_terminal_raw() {
+fn text_from_servers_and_tables_is_escaped() {
     let sandbox = Sandbox::new();
     let name = "evil\u{1b}]0;owned\u{7}\u{202e}gz.rat";
     let all = vec![Archive::new(name, b"\x1f\x8bsomething".to_vec())];
@@ -190,7 +190,7 @@ fn a_dumb_terminal_gets_lines_and_no_bars() {
 }
 
 #[test]
-fn colours_are_for_terminals_that_want_them() {
+fn colours_are_only_used_on_terminals_that_want_them() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put_archive(&all[0]);
     sandbox.table(&all);
@@ -206,7 +206,7 @@ fn colours_are_for_terminals_that_want_them() {
 }
 
 #[test]
-fn colours_may_be_asked_for() {
+fn colours_can_be_forced() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     let table = sandbox.table(&all);

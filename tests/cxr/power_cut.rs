@@ -317,42 +317,42 @@ impl Recorded<'_> {
 }
 
 #[test]
-fn between_any_two_steps_of_a_fetch() {
+fn a_power_cut_at_any_step_of_a_fetch_loses_nothing() {
     PLAIN.is_cut_everywhere();
 }
 
 #[test]
-fn between_any_two_steps_of_taking_over_a_file() {
+fn a_power_cut_at_any_step_of_adopting_a_file_loses_nothing() {
     CONTINUED.is_cut_everywhere();
 }
 
 #[test]
-fn between_any_two_steps_of_replacing_a_file() {
+fn a_power_cut_at_any_step_of_replacing_a_file_loses_nothing() {
     REPLACED.is_cut_everywhere();
 }
 
 #[test]
-fn between_any_two_steps_of_mending_a_file() {
+fn a_power_cut_at_any_step_of_a_repair_loses_nothing() {
     MENDED.is_cut_everywhere();
 }
 
 #[test]
-fn between_any_two_steps_of_mending_a_file_that_is_kept() {
+fn a_power_cut_at_any_step_of_a_repair_that_keeps_the_file_loses_nothing() {
     MENDED_AND_KEPT.is_cut_everywhere();
 }
 
 #[test]
-fn between_any_two_steps_of_putting_a_file_back() {
+fn a_power_cut_at_any_step_of_restoring_the_original_loses_nothing() {
     PUT_BACK.is_cut_everywhere();
 }
 
 #[test]
-fn between_any_two_steps_of_mending_what_came_wrong() {
+fn a_power_cut_at_any_step_of_repairing_a_download_loses_nothing() {
     WRONG_ONCE.is_cut_everywhere();
 }
 
 #[test]
-fn between_any_two_steps_of_beginning_again() {
+fn a_power_cut_at_any_step_of_starting_over_loses_nothing() {
     BEGUN_AGAIN.is_cut_everywhere();
     BEGUN_AGAIN_AND_KEPT.is_cut_everywhere();
 }

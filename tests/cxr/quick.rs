@@ -32,7 +32,7 @@ fn with_header(name: &'static str, value: impl Into<String>, status: i32) -> Rep
 }
 
 #[test]
-fn what_is_there_is_present_and_not_ok() {
+fn an_archive_that_exists_is_present_and_not_ok() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     let report = quick(&sandbox, &all, &server.base()).report(0);
@@ -56,7 +56,7 @@ fn what_is_there_is_present_and_not_ok() {
 }
 
 #[test]
-fn a_digest_header_that_agrees_is_named_and_makes_nothing_ok() {
+fn a_digest_header_that_agrees_is_named_and_does_not_make_it_ok() {
     let all = archives(1);
     let md5 = base64(Md5::digest(&**all[0].bytes));
     for (name, value) in [
@@ -88,7 +88,7 @@ fn a_digest_header_that_contradicts_the_table_is_corrupt() {
 
 /// Many servers make tags of 32 digits that are no MD5 of the content.
 #[test]
-fn a_tag_that_is_not_the_md5_is_told_of_and_decides_nothing() {
+fn an_etag_that_is_not_the_md5_is_reported_and_does_not_decide() {
     let report = with_header("ETag", "\"d41d8cd98f00b204e9800998ecf8427e\"", 0);
     report.only().is("present").because("its ETag is not the MD5, and may be none");
     for tag in ["\"d41d8cd98f00b204e9800998ecf8427e-12\"", "W/\"d41d8cd98f00b204e9800998ecf8427e\""]
@@ -99,14 +99,14 @@ fn a_tag_that_is_not_the_md5_is_told_of_and_decides_nothing() {
 
 /// Servers differ in what `Content-MD5` means in the answer to a range.
 #[test]
-fn the_digest_of_the_part_that_was_sent_is_not_the_archives() {
+fn the_digest_of_a_range_is_not_taken_for_the_archives() {
     let all = archives(1);
     let report = with_header("Content-MD5", base64(Md5::digest(&all[0].bytes[..512])), 0);
     report.only().is("present").because("names no digest");
 }
 
 #[test]
-fn a_sha_256_is_held_against_the_table_where_it_has_one() {
+fn a_sha_256_header_is_compared_if_the_table_has_one() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let right = base64(Sha256::digest(&**all[0].bytes));
@@ -128,7 +128,7 @@ fn a_sha_256_is_held_against_the_table_where_it_has_one() {
 }
 
 #[test]
-fn what_is_wrong_at_a_glance_is_found() {
+fn missing_short_and_foreign_archives_are_found() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with([&all[1], &all[3]]);
     server.serve(&all[2].path(), &std::sync::Arc::new(all[2].bytes[..1000].to_vec()));
@@ -140,7 +140,7 @@ fn what_is_wrong_at_a_glance_is_found() {
 }
 
 #[test]
-fn a_mirror_without_ranges_sends_no_more_than_the_beginning() {
+fn a_mirror_without_ranges_is_cut_off_after_the_beginning() {
     let (sandbox, all) = (Sandbox::new(), vec![stored("images_001.tar.gz", 16, 1)]);
     let server = Server::with(&all);
     server.does(Fault::NoRanges);
@@ -150,7 +150,7 @@ fn a_mirror_without_ranges_sends_no_more_than_the_beginning() {
 }
 
 #[test]
-fn it_is_tried_again_as_elsewhere() {
+fn a_failed_quick_check_is_retried() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Status(503).first(2));
@@ -159,7 +159,7 @@ fn it_is_tried_again_as_elsewhere() {
 }
 
 #[test]
-fn a_folder_is_looked_at_by_presence_and_size_only() {
+fn a_folder_is_checked_for_presence_and_size_only() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 1), archive(3, 1)]);
     // The right length is all that can be seen.
     sandbox.put("data/images_001.tar.gz", all[0].flipped(1000));
@@ -175,7 +175,7 @@ fn a_folder_is_looked_at_by_presence_and_size_only() {
 }
 
 #[test]
-fn a_file_that_only_its_content_could_name_is_not_judged() {
+fn a_file_with_an_unknown_name_gets_no_verdict() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put("blob", &*all[0].bytes);
     fs::create_dir(sandbox.path("data/images_001.tar.gz")).unwrap();

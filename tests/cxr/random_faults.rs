@@ -223,7 +223,7 @@ fn mine(archive: &Archive, random: &mut Rng) -> Option<Vec<u8>> {
 }
 
 #[test]
-fn whatever_comes_together_the_result_is_right() {
+fn random_faults_never_give_a_wrong_archive() {
     if let Some(seed) = number("CXR_TESTS_ROUND") {
         return Round::new(seed).play();
     }

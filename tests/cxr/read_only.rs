@@ -21,7 +21,7 @@ fn mirror(sandbox: &Sandbox, all: &[crate::support::Archive]) -> Option<SmallDis
 }
 
 #[test]
-fn fetch_takes_archives_from_it() {
+fn fetch_copies_archives_from_a_read_only_mirror() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let Some(disk) = mirror(&sandbox, &all) else { return };
     let fetch = sandbox.fetch_from(sandbox.path("mirror").to_str().unwrap(), &all);
@@ -31,7 +31,7 @@ fn fetch_takes_archives_from_it() {
 }
 
 #[test]
-fn verify_checks_it_as_a_folder_and_as_a_mirror() {
+fn verify_checks_a_read_only_folder_and_mirror() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let Some(disk) = mirror(&sandbox, &all[..2]) else { return };
     for arguments in [&["mirror"][..], &["--from", "mirror"]] {
@@ -43,7 +43,7 @@ fn verify_checks_it_as_a_folder_and_as_a_mirror() {
 }
 
 #[test]
-fn a_report_on_it_is_refused_before_the_work() {
+fn a_report_on_a_read_only_disk_is_refused_before_the_check() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let Some(disk) = mirror(&sandbox, &all) else { return };
     let verify = sandbox.verify(&all).args(["mirror", "--report", "mirror/report.json"]);

@@ -47,7 +47,7 @@ fn a_good_mirror_is_ok_and_nothing_is_written() {
 }
 
 #[test]
-fn one_corrupt_one_missing_and_resets_in_between() {
+fn corrupt_and_missing_archives_are_found_in_spite_of_resets() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), archive(2, 3), archive(3, 1)]);
     let server = Server::with(&all[..2]);
     server.does(Fault::Reset { after: 300_000 }.first(5));
@@ -65,7 +65,7 @@ fn one_corrupt_one_missing_and_resets_in_between() {
 }
 
 #[test]
-fn mirrors_stand_side_by_side() {
+fn several_mirrors_are_compared_side_by_side() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let (good, bad) = (Server::with(&all), Server::with(&all[..1]));
     bad.does(Fault::Flip { at: 100_000 });
@@ -138,7 +138,7 @@ fn without_sizes_in_the_table_the_end_is_what_the_mirror_says() {
 }
 
 #[test]
-fn a_length_that_is_wrong_is_known_before_the_body() {
+fn a_wrong_length_is_reported_before_the_body_is_read() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::new();
     let longer = [&all[1].bytes[..], b"x"].concat();
@@ -168,7 +168,7 @@ fn reticent() -> [Vec<Fault>; 5] {
 }
 
 #[test]
-fn a_mirror_that_keeps_its_length_to_itself_is_read_to_its_end() {
+fn a_mirror_that_reports_no_length_is_read_to_its_end() {
     for faults in reticent() {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 2)]);
         let (server, longer) = (Server::with(&all), Server::new());
@@ -196,7 +196,7 @@ fn a_mirror_that_keeps_its_length_to_itself_is_read_to_its_end() {
 
 /// It might hold more bytes than the table says, and give them in equal pieces.
 #[test]
-fn a_piece_that_ends_where_the_archive_should_proves_nothing() {
+fn a_range_that_ends_at_the_expected_size_does_not_prove_the_end() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::new();
     let twice = [&all[0].bytes[..], &all[0].bytes].concat();
@@ -208,7 +208,7 @@ fn a_piece_that_ends_where_the_archive_should_proves_nothing() {
 }
 
 #[test]
-fn another_document_in_the_archives_place_is_foreign() {
+fn another_document_in_place_of_the_archive_is_foreign() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     server.does(Fault::Page("<html><title>Sign in</title></html>").on(&all[0].path()));
@@ -232,7 +232,7 @@ fn a_mirror_that_changes_while_it_is_read_is_read_again() {
 }
 
 #[test]
-fn archives_are_called_as_fetch_calls_them() {
+fn verify_from_takes_the_selectors_of_fetch() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
     let report = check(&sandbox, &all, &[&server.base()]).args(["3", "images_001"]).report(0);
@@ -252,7 +252,7 @@ fn no_more_archives_are_read_at_a_time_than_asked_for() {
 }
 
 #[test]
-fn a_server_that_asks_to_be_left_alone_is() {
+fn retry_after_is_obeyed() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     server.does(Fault::RetryAfter(503, "1").first(1));
@@ -272,7 +272,7 @@ fn the_sources_of_fetch_are_no_mirrors_to_verify() {
 }
 
 #[test]
-fn an_interrupted_check_leaves_in_good_order() {
+fn an_interrupted_check_ends_cleanly_and_reports() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Stall { after: 100_000 }.on(&all[1].path()));

@@ -9,7 +9,7 @@ fn good() -> Archive {
 }
 
 #[test]
-fn one_bit_that_came_wrong_takes_a_few_bytes_more() {
+fn one_bit_that_arrived_wrong_is_repaired_with_few_bytes() {
     let (sandbox, all) = (Sandbox::new(), vec![good()]);
     let server = Server::with(&all);
     server.does(Fault::Flip { at: 3_000_000 }.from(3_000_000).first(1));
@@ -22,7 +22,7 @@ fn one_bit_that_came_wrong_takes_a_few_bytes_more() {
 
 /// Several damages, and a run that is killed again and again in the middle of one.
 #[test]
-fn a_mending_that_is_killed_goes_on() {
+fn a_killed_repair_resumes() {
     const DAMAGES: usize = 6;
     const KILLS: usize = 3;
     let (sandbox, good) = (Sandbox::new(), good());
@@ -59,7 +59,7 @@ fn a_mending_that_is_killed_goes_on() {
 }
 
 #[test]
-fn what_cannot_be_read_of_a_file_is_fetched_and_written_over() {
+fn unreadable_bytes_of_a_file_are_fetched_and_overwritten() {
     let (sandbox, good) = (Sandbox::new(), good());
     let server = Server::with([&good]);
     let at = good.bytes.len() / 3;

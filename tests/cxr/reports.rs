@@ -29,7 +29,7 @@ pub fn beside(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn the_file_has_the_document_and_the_terminal_the_text() {
+fn a_report_file_gets_json_and_the_terminal_text() {
     let sandbox = Sandbox::new();
     let (server, all) = mixed(&sandbox);
     let outcome = fetch(&sandbox, &server, &all).args(["--report", "report.json"]).run();
@@ -40,7 +40,7 @@ fn the_file_has_the_document_and_the_terminal_the_text() {
 }
 
 #[test]
-fn verify_leaves_the_same_document_in_the_file_as_on_standard_output() {
+fn verify_writes_the_same_json_to_the_file_and_standard_output() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put_archive(&all[0]);
     let verify = sandbox.verify(&all).args(["data", "--report", "report.json"]);
@@ -52,7 +52,7 @@ fn verify_leaves_the_same_document_in_the_file_as_on_standard_output() {
 }
 
 #[test]
-fn reports_are_written_after_a_signal_too() {
+fn reports_are_written_after_a_signal() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Stall { after: 100_000 }.on(&all[1].path()));
@@ -70,7 +70,7 @@ fn reports_are_written_after_a_signal_too() {
 }
 
 #[test]
-fn a_report_that_cannot_be_written_is_said_before_the_first_request() {
+fn a_report_that_cannot_be_written_is_an_error_before_the_first_request() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     for (option, path) in
@@ -85,7 +85,7 @@ fn a_report_that_cannot_be_written_is_said_before_the_first_request() {
 }
 
 #[test]
-fn a_report_replaces_a_report_and_nothing_else() {
+fn a_report_replaces_only_another_report() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     sandbox.put("mine.gz", &*all[0].bytes);
@@ -138,7 +138,7 @@ fn two_documents_are_never_one_file() {
 }
 
 #[test]
-fn no_document_takes_the_place_of_what_the_run_needs() {
+fn no_report_overwrites_a_file_that_the_run_needs() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     sandbox.put_archive(&all[1]);
@@ -175,7 +175,7 @@ fn no_document_takes_the_place_of_what_the_run_needs() {
 }
 
 #[test]
-fn no_document_takes_the_place_of_what_a_stream_goes_to() {
+fn no_report_overwrites_the_file_of_a_standard_stream() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     for (stream, path, words) in [
@@ -194,7 +194,7 @@ fn no_document_takes_the_place_of_what_a_stream_goes_to() {
 
 /// As when another program makes it while an archive is being read.
 #[test]
-fn what_came_in_the_place_of_a_document_meanwhile_stays() {
+fn a_file_created_at_the_reports_path_during_the_run_is_kept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     server.does(Fault::Stall { after: 100_000 }.first(1));
@@ -220,7 +220,7 @@ fn a_report_may_go_into_a_pipe() {
 }
 
 #[test]
-fn a_report_that_is_lost_at_the_end_is_no_success() {
+fn a_report_lost_at_the_end_is_an_error() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     let outcome = sandbox.verify(&all).args(["data", "--report", "/dev/full"]).run();
@@ -246,7 +246,7 @@ pub fn cannot_begin(sandbox: &Sandbox, all: &[Archive]) -> Vec<(Cxr, i32, &'stat
 }
 
 #[test]
-fn a_run_that_cannot_begin_says_so_in_every_form() {
+fn a_run_that_cannot_start_says_so_in_every_format() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     for (run, status, word) in cannot_begin(&sandbox, &all) {
         let outcome = run.args(["--report", "r.json", "--junit", "j.xml"]).run();
@@ -282,7 +282,7 @@ fn a_busy_folder_is_reported() {
 }
 
 #[test]
-fn the_list_is_what_its_schema_says() {
+fn the_json_list_fits_its_schema() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     sandbox.put_archive(&all[0]);
     sandbox.put(format!("data/{}", NAMES[1]), b"short");
@@ -319,7 +319,7 @@ print(json.dumps(dict(root.attrib, root=root.tag, suites=suites)))
 }
 
 #[test]
-fn junit_has_a_case_an_archive() {
+fn junit_has_one_case_for_each_archive() {
     let sandbox = Sandbox::new();
     let (server, all) = mixed(&sandbox);
     let outcome = fetch(&sandbox, &server, &all).args(["--junit", "junit.xml"]).run();
@@ -353,7 +353,7 @@ fn junit_has_a_case_an_archive() {
 }
 
 #[test]
-fn junit_bears_every_name_that_a_table_can_have() {
+fn junit_is_valid_with_any_archive_name() {
     let sandbox = Sandbox::new();
     let names = ["a\u{1}\u{b}\u{1b}<b>&\"'", "]]>\u{fffe}\u{ffff}", "e\u{85}\u{2028}\u{202e}", "ü"];
     let all: Vec<_> = names.map(|name| Archive::new(name, b"\x1f\x8bx".to_vec())).into();

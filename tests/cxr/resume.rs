@@ -43,7 +43,7 @@ fn restore(sandbox: &Sandbox, state: &[(PathBuf, Vec<u8>)]) {
 }
 
 #[test]
-fn a_killed_run_is_continued() {
+fn a_killed_run_is_resumed() {
     let all = vec![archive(1, 5)];
     let (sandbox, server) = half_done(&all);
     sandbox.lacks(&all[0]);
@@ -57,7 +57,7 @@ fn a_killed_run_is_continued() {
 }
 
 #[test]
-fn a_run_that_is_continued_with_other_chunks_goes_on() {
+fn a_killed_run_is_resumed_with_another_chunk_size() {
     let all = vec![archive(1, 5)];
     let (sandbox, server) = half_done(&all);
     let report = sandbox.fetch(&server, &all).chunk(50_000).report(0);
@@ -67,7 +67,7 @@ fn a_run_that_is_continued_with_other_chunks_goes_on() {
 }
 
 #[test]
-fn a_run_that_is_continued_from_another_source_goes_on() {
+fn a_killed_run_is_resumed_from_another_source() {
     let all = vec![archive(1, 5)];
     let (sandbox, first) = half_done(&all);
     drop(first);
@@ -79,7 +79,7 @@ fn a_run_that_is_continued_from_another_source_goes_on() {
 }
 
 #[test]
-fn killed_at_many_moments_the_archives_still_end_up_right() {
+fn archives_are_right_after_kills_at_many_moments() {
     let mut random = random();
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 5)]);
     let size = all[0].size() + all[1].size();
@@ -112,7 +112,7 @@ fn killed_at_many_moments_the_archives_still_end_up_right() {
 }
 
 #[test]
-fn killed_while_it_resumes_it_goes_on_all_the_same() {
+fn a_run_killed_while_it_resumes_is_resumed() {
     let all = vec![archive(1, 5)];
     let (sandbox, server) = half_done(&all);
     server.does(Fault::Silence);
@@ -130,7 +130,7 @@ fn killed_while_it_resumes_it_goes_on_all_the_same() {
 }
 
 #[test]
-fn interrupted_it_loses_next_to_nothing() {
+fn an_interrupted_run_keeps_incomplete_chunks() {
     let all = vec![archive(1, 5)];
     let sandbox = Sandbox::new();
     let server = Server::with(&all);
@@ -148,7 +148,7 @@ fn interrupted_it_loses_next_to_nothing() {
 }
 
 #[test]
-fn whatever_is_damaged_the_result_is_right() {
+fn any_damage_to_one_working_file_still_ends_in_a_right_archive() {
     let mut random = random();
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
@@ -173,7 +173,7 @@ fn whatever_is_damaged_the_result_is_right() {
 }
 
 #[test]
-fn everything_damaged_at_once_many_times() {
+fn damage_to_all_working_files_still_ends_in_a_right_archive() {
     let mut random = random();
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
@@ -192,7 +192,7 @@ fn everything_damaged_at_once_many_times() {
 }
 
 #[test]
-fn a_part_that_is_too_long_and_lost_its_journal() {
+fn an_overlong_partial_download_without_a_journal_is_handled() {
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
     let state = state(&sandbox);
@@ -231,7 +231,7 @@ fn journal(state: &[(PathBuf, Vec<u8>)]) -> (&PathBuf, &Vec<u8>) {
 }
 
 #[test]
-fn parts_and_journals_of_two_archives_swapped() {
+fn swapped_partial_downloads_and_journals_are_detected() {
     let all = vec![archive(1, 5), archive(2, 5)];
     let sandbox = Sandbox::new();
     let server = Server::with(&all);
@@ -265,7 +265,7 @@ fn parts_and_journals_of_two_archives_swapped() {
 }
 
 #[test]
-fn a_table_that_now_wants_other_bytes_is_obeyed() {
+fn another_table_gets_its_own_bytes_in_spite_of_a_partial_download() {
     let all = vec![archive(1, 5)];
     let (sandbox, server) = half_done(&all);
     let new = vec![Archive::new(NAMES[0], archive(2, 5).bytes.to_vec())];
@@ -275,7 +275,7 @@ fn a_table_that_now_wants_other_bytes_is_obeyed() {
 }
 
 #[test]
-fn wrong_bytes_in_the_part_are_found_and_fetched_again() {
+fn wrong_bytes_in_a_partial_download_are_fetched_again() {
     let all = vec![archive(1, 5)];
     let (sandbox, server) = half_done(&all);
     let part = sandbox
@@ -293,7 +293,7 @@ fn wrong_bytes_in_the_part_are_found_and_fetched_again() {
 }
 
 #[test]
-fn what_was_fetched_of_a_whole_archive_is_never_asked_for_again() {
+fn complete_archives_are_not_requested_again_after_a_kill() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
     server.does(Fault::Silence.on(&all[3].path()));
@@ -308,7 +308,7 @@ fn what_was_fetched_of_a_whole_archive_is_never_asked_for_again() {
 }
 
 #[test]
-fn leftovers_of_a_failed_source_are_resumed_from() {
+fn bytes_of_a_failed_source_are_kept_and_resumed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Status(404).after(5));
@@ -322,7 +322,7 @@ fn leftovers_of_a_failed_source_are_resumed_from() {
 }
 
 #[test]
-fn a_run_that_was_never_continued_can_be_thrown_away() {
+fn the_working_folder_can_be_deleted() {
     let all = vec![archive(1, 5)];
     let (sandbox, server) = half_done(&all);
     fs::remove_dir_all(sandbox.path("data/.cxr")).unwrap();
@@ -331,7 +331,7 @@ fn a_run_that_was_never_continued_can_be_thrown_away() {
 }
 
 #[test]
-fn the_folder_may_be_moved_between_runs() {
+fn the_folder_can_be_moved_between_runs() {
     let all = vec![archive(1, 5)];
     let (sandbox, server) = half_done(&all);
     fs::rename(sandbox.data(), sandbox.path("moved")).unwrap();

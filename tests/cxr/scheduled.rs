@@ -39,7 +39,7 @@ fn under_way(sandbox: &Sandbox, all: &[Archive], words: &[&str]) -> Running {
 }
 
 #[test]
-fn an_interrupted_pass_goes_on_and_the_next_one_begins_anew() {
+fn an_interrupted_pass_is_resumed_and_the_next_one_starts_over() {
     for ends in [
         |running: Running| {
             running.signal(Signal::INT);
@@ -64,7 +64,7 @@ fn an_interrupted_pass_goes_on_and_the_next_one_begins_anew() {
 }
 
 #[test]
-fn what_has_changed_since_is_read_again() {
+fn a_file_that_has_changed_since_is_read_again() {
     let (sandbox, all) = filled();
     under_way(&sandbox, &all, &["--resume"]).kill();
     let path = sandbox.data().join(NAMES[0]);
@@ -114,7 +114,7 @@ fn interrupt(sandbox: &Sandbox, says: &str) {
 }
 
 #[test]
-fn what_was_found_wrong_is_not_hashed_again() {
+fn a_file_found_corrupt_is_located_without_hashing_it_again() {
     let (sandbox, all) = spoilt();
     let before = verify(&sandbox, &all, &[]).report(1);
     interrupt(&sandbox, "\"located\":false");
@@ -131,7 +131,7 @@ fn what_was_found_wrong_is_not_hashed_again() {
 }
 
 #[test]
-fn what_is_wrong_is_told_again_with_its_place_and_without_reading() {
+fn located_damage_is_reported_again_without_reading() {
     let (sandbox, all) = spoilt();
     let before = verify(&sandbox, &all, &[]).report(1);
     interrupt(&sandbox, "\"located\":true");
@@ -148,7 +148,7 @@ fn what_is_wrong_is_told_again_with_its_place_and_without_reading() {
 }
 
 #[test]
-fn what_was_found_wrong_is_read_again_where_it_has_changed_or_more_is_asked_for() {
+fn a_file_found_corrupt_is_read_again_if_it_changed_or_sha_256_is_wanted() {
     for (words, mends, status) in [(&["--sha256"][..], false, 1), (&[], true, 1)] {
         let (sandbox, all) = spoilt();
         interrupt(&sandbox, "\"located\":true");
@@ -168,7 +168,7 @@ fn what_was_found_wrong_is_read_again_where_it_has_changed_or_more_is_asked_for(
 }
 
 #[test]
-fn what_was_verified_lately_is_not_read_again() {
+fn a_recently_verified_file_is_not_read_again() {
     let (sandbox, all) = filled();
     let first = verify(&sandbox, &all, &["--since", "1h"]).report(0);
     assert_eq!(first.lines()[0].detail(), "", "nothing was noted before");
@@ -221,7 +221,7 @@ fn a_plain_verify_trusts_no_note_and_writes_none() {
 }
 
 #[test]
-fn notes_that_cannot_be_are_not_believed() {
+fn impossible_notes_are_not_trusted() {
     let (sandbox, all) = filled();
     verify(&sandbox, &all, &["--since", "1h"]).report(0);
     for (field, value) in [
@@ -247,7 +247,7 @@ fn notes_that_cannot_be_are_not_believed() {
 }
 
 #[test]
-fn a_note_of_the_md5_alone_does_not_do_for_the_sha_256() {
+fn a_note_of_the_md5_alone_does_not_cover_the_sha_256() {
     let (sandbox, all) = filled();
     let table = sandbox.table_with_sha256s(&all);
     let verify = |words: &[&str]| {
@@ -261,7 +261,7 @@ fn a_note_of_the_md5_alone_does_not_do_for_the_sha_256() {
 }
 
 #[test]
-fn notes_of_a_folder_that_cannot_be_written_to_are_kept_where_xdg_says() {
+fn notes_of_a_read_only_folder_are_kept_in_xdg_state_home() {
     let (sandbox, all) = filled();
     let set = |path: PathBuf, mode| {
         fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -290,7 +290,7 @@ fn notes_of_a_folder_that_cannot_be_written_to_are_kept_where_xdg_says() {
 }
 
 #[test]
-fn notes_are_of_folders_that_are_read() {
+fn resume_and_since_are_refused_for_mirrors_and_quick_checks() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     for words in [["--resume", "--quick"], ["--resume", "--from"], ["--since", "7d"]] {
         let mut words = words.to_vec();
@@ -317,7 +317,7 @@ fn policy(process: u32) -> Option<String> {
 }
 
 #[test]
-fn a_check_in_the_background_gives_way() {
+fn a_background_check_runs_with_idle_priority() {
     const SCHED_IDLE: &str = "5";
     let (sandbox, all) = filled();
     let slow = |words: &[&str]| verify(&sandbox, &all, words).args(["--limit-rate", "10K"]).spawn();

@@ -50,7 +50,7 @@ fn checks(document: &Value) -> Vec<[String; 4]> {
 }
 
 #[test]
-fn it_passes_with_a_line_for_every_check() {
+fn the_self_test_passes_with_a_line_for_every_check() {
     let sandbox = Sandbox::new();
     let outcome = selftest(&sandbox).run();
     outcome.exits(0).is_plain().says("12 ok in ");
@@ -65,7 +65,7 @@ fn it_passes_with_a_line_for_every_check() {
 }
 
 #[test]
-fn it_takes_less_than_ten_seconds() {
+fn the_self_test_takes_less_than_ten_seconds() {
     // On a busy machine too, but not on one that stands still for a while.
     let sandbox = Sandbox::new();
     let quick = (0..3).any(|_| selftest(&sandbox).run().elapsed < Duration::from_secs(10));
@@ -73,7 +73,7 @@ fn it_takes_less_than_ten_seconds() {
 }
 
 #[test]
-fn it_is_one_document_of_json_if_that_is_asked_for() {
+fn the_self_test_prints_one_json_document_on_request() {
     let sandbox = Sandbox::new();
     let outcome = selftest(&sandbox).args(["--format", "json", "--quiet"]).run();
     outcome.exits(0).expect(outcome.stderr.is_empty(), "silence on standard error");
@@ -89,7 +89,7 @@ fn it_is_one_document_of_json_if_that_is_asked_for() {
 }
 
 #[test]
-fn every_check_can_fail_and_says_why() {
+fn every_check_can_fail_and_gives_a_reason() {
     let sandbox = Sandbox::new();
     for (name, verdict, words, status) in SABOTAGE {
         let outcome = selftest(&sandbox).args(["--sabotage", name, "--format", "json"]).run();
@@ -111,7 +111,7 @@ fn every_check_can_fail_and_says_why() {
 }
 
 #[test]
-fn a_folder_is_made_and_removed_again() {
+fn a_missing_folder_is_created_and_removed() {
     let sandbox = Sandbox::new();
     sandbox.cxr(["selftest", "-d", "not/here/yet"]).run().exits(0).prints_line(&["ok", "folder"]);
     assert!(!sandbox.path("not").exists());
@@ -127,7 +127,7 @@ fn other_files_in_the_folder_are_left_alone() {
 }
 
 #[test]
-fn without_a_folder_it_is_the_one_for_temporary_files() {
+fn the_default_folder_is_the_temporary_one() {
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("tmp")).unwrap();
     let outcome = sandbox.cxr(["selftest"]).env("TMPDIR", sandbox.path("tmp")).run();
@@ -136,7 +136,7 @@ fn without_a_folder_it_is_the_one_for_temporary_files() {
 }
 
 #[test]
-fn a_folder_that_takes_no_files_is_an_error() {
+fn a_folder_without_write_permission_is_an_error() {
     let sandbox = Sandbox::new();
     sandbox.put("file", "x");
     let outcome = sandbox.cxr(["selftest", "--dir", "file/data"]).run();
@@ -173,7 +173,7 @@ fn a_machine_without_loopback_is_an_error() {
 }
 
 #[test]
-fn a_proxy_that_would_get_requests_to_this_machine_is_named_and_not_asked() {
+fn a_proxy_for_loopback_addresses_is_reported_and_not_asked() {
     let sandbox = Sandbox::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -195,7 +195,7 @@ fn a_proxy_that_would_get_requests_to_this_machine_is_named_and_not_asked() {
 }
 
 #[test]
-fn options_of_fetches_in_the_environment_do_not_reach_it() {
+fn variables_of_fetch_options_do_not_affect_the_self_test() {
     let sandbox = Sandbox::new();
     let odd = [
         ("CXR_LIMIT_RATE", "1"),
@@ -208,7 +208,7 @@ fn options_of_fetches_in_the_environment_do_not_reach_it() {
 }
 
 #[test]
-fn an_interrupted_one_leaves_nothing_behind() {
+fn an_interrupted_self_test_leaves_nothing_behind() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         for check in ["loopback", "stall", "corrupt"] {
             let sandbox = Sandbox::new();
@@ -233,7 +233,7 @@ fn running_has(sandbox: &Sandbox, check: &str) -> bool {
 }
 
 #[test]
-fn a_killed_child_does_not_outlive_an_interrupted_one() {
+fn the_child_of_an_interrupted_self_test_ends_with_it() {
     let sandbox = Sandbox::new();
     let mut running = selftest(&sandbox).spawn();
     let id = running.id();

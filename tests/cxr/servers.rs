@@ -14,7 +14,7 @@ fn served(sandbox: &Sandbox) -> Vec<Archive> {
 }
 
 #[test]
-fn nginx_over_http() {
+fn archives_are_fetched_from_nginx_over_http() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
     let Some(nginx) = Nginx::plain(&sandbox, "") else { return };
@@ -28,7 +28,7 @@ fn nginx_over_http() {
 }
 
 #[test]
-fn nginx_over_https_with_our_own_authority() {
+fn archives_are_fetched_from_nginx_over_https_with_cacert() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
     let Some(nginx) = Nginx::tls(&sandbox, "") else { return };
@@ -41,7 +41,7 @@ fn nginx_over_https_with_our_own_authority() {
 }
 
 #[test]
-fn an_authority_nobody_knows_is_refused_at_once() {
+fn a_certificate_of_an_unknown_authority_is_refused_at_once() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
     let Some(nginx) = Nginx::tls(&sandbox, "") else { return };
@@ -54,7 +54,7 @@ fn an_authority_nobody_knows_is_refused_at_once() {
 }
 
 #[test]
-fn a_file_that_is_no_certificate_is_refused() {
+fn a_cacert_file_without_a_certificate_is_refused() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
     let path = sandbox.put("nonsense.pem", "nonsense");
@@ -63,7 +63,7 @@ fn a_file_that_is_no_certificate_is_refused() {
 }
 
 #[test]
-fn nginx_that_gives_each_connection_little() {
+fn archives_are_fetched_from_an_nginx_with_a_rate_limit() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
     let Some(nginx) = Nginx::plain(&sandbox, "limit_rate 2m;") else { return };
@@ -72,7 +72,7 @@ fn nginx_that_gives_each_connection_little() {
 }
 
 #[test]
-fn nginx_that_is_stopped_and_started_again() {
+fn a_fetch_survives_a_restart_of_nginx() {
     let sandbox = Sandbox::new();
     let all = vec![stored(NAMES[0], 16, 1)];
     sandbox.put(format!("served/{}", NAMES[0]), &*all[0].bytes);
@@ -88,7 +88,7 @@ fn nginx_that_is_stopped_and_started_again() {
 }
 
 #[test]
-fn a_web_page_for_what_is_not_there() {
+fn a_404_page_of_nginx_is_unreachable() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
     fs::remove_file(sandbox.path("served").join(NAMES[1])).unwrap();
@@ -99,7 +99,7 @@ fn a_web_page_for_what_is_not_there() {
 }
 
 #[test]
-fn a_page_in_place_of_every_file() {
+fn a_page_of_nginx_in_place_of_every_file_is_no_archive() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
     let page = "default_type text/html; return 200 '<!DOCTYPE html><title>portal</title>';";
@@ -113,7 +113,7 @@ fn a_page_in_place_of_every_file() {
 }
 
 #[test]
-fn pythons_server_without_ranges() {
+fn archives_are_fetched_from_pythons_server_without_ranges() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
     let Some(python) = Python::serve(&sandbox) else { return };
@@ -124,7 +124,7 @@ fn pythons_server_without_ranges() {
 }
 
 #[test]
-fn pythons_server_after_a_kill() {
+fn a_killed_fetch_from_a_server_without_ranges_ends_right() {
     let sandbox = Sandbox::new();
     let all = vec![stored(NAMES[0], 48, 2)];
     sandbox.put(format!("served/{}", NAMES[0]), &*all[0].bytes);

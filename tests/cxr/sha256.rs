@@ -66,7 +66,7 @@ fn a_forgery_with_the_right_md5_is_found_by_its_sha_256_alone() {
 }
 
 #[test]
-fn a_wrong_file_is_wrong_as_before() {
+fn a_wrong_md5_is_still_corrupt() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put("data/images_001.tar.gz", all[0].flipped(1000));
     let report = verify(&sandbox, &all, &["data"]).report(1);
@@ -101,13 +101,13 @@ fn a_table_without_sha_256s_is_no_silent_pass() {
 }
 
 #[test]
-fn what_reads_nothing_has_no_digest() {
+fn sha256_and_quick_together_are_refused() {
     let sandbox = Sandbox::new();
     sandbox.cxr(["verify", "--sha256", "--quick"]).run().exits(2).says("--quick reads no data");
 }
 
 #[test]
-fn the_built_in_table_has_all_of_them() {
+fn the_built_in_table_has_a_sha_256_for_every_archive() {
     let sandbox = Sandbox::new();
     let report = sandbox.cxr(["verify", "--sha256", "--format", "json", "data"]).report(1);
     let known = report.lines().iter().filter(|l| l.value["expected_sha256"].is_string()).count();

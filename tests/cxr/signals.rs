@@ -17,7 +17,7 @@ fn under_way(sandbox: &Sandbox, server: &Server, all: &[crate::support::Archive]
 }
 
 #[test]
-fn who_is_not_to_hear_of_a_closed_terminal_does_not() {
+fn an_ignored_sighup_does_not_end_the_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 200_000 });
@@ -32,7 +32,7 @@ fn who_is_not_to_hear_of_a_closed_terminal_does_not() {
 }
 
 #[test]
-fn an_interrupted_fetch_leaves_in_good_order_and_says_how_to_go_on() {
+fn an_interrupted_fetch_ends_cleanly_and_says_how_to_resume() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
         let server = Server::with(&all);
@@ -52,7 +52,7 @@ fn an_interrupted_fetch_leaves_in_good_order_and_says_how_to_go_on() {
 }
 
 #[test]
-fn the_command_to_go_on_is_the_command_that_was_given() {
+fn the_suggested_command_is_the_command_that_was_typed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 1)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 200_000 });
@@ -77,7 +77,7 @@ fn the_command_to_go_on_is_the_command_that_was_given() {
 }
 
 #[test]
-fn a_fetch_that_waits_is_interrupted_too() {
+fn a_waiting_fetch_is_interrupted_at_once() {
     for fault in [Fault::Silence, Fault::RetryAfter(503, "30"), Fault::Stall { after: 1000 }] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = Server::with(&all);
@@ -93,7 +93,7 @@ fn a_fetch_that_waits_is_interrupted_too() {
 }
 
 #[test]
-fn a_second_signal_leaves_at_once() {
+fn a_second_signal_ends_the_run_at_once() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     let mut running = under_way(&sandbox, &server, &all);
@@ -112,7 +112,7 @@ fn a_second_signal_leaves_at_once() {
 }
 
 #[test]
-fn the_report_of_an_interrupted_fetch_is_whole() {
+fn the_report_of_an_interrupted_fetch_is_complete() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Stall { after: 100_000 }.on(&all[1].path()));
@@ -132,7 +132,7 @@ fn the_report_of_an_interrupted_fetch_is_whole() {
 }
 
 #[test]
-fn an_interrupted_verify_leaves_within_two_seconds() {
+fn an_interrupted_verify_ends_within_two_seconds() {
     let sandbox = Sandbox::new();
     let all = vec![archive(1, 1)];
     // Larger than can be hashed before the signal comes: holes cost no disk.
@@ -149,7 +149,7 @@ fn an_interrupted_verify_leaves_within_two_seconds() {
 }
 
 #[test]
-fn a_reader_who_leaves_is_no_error_of_ours() {
+fn a_closed_standard_output_is_no_error() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
     let table = sandbox.table(&all);
@@ -178,7 +178,7 @@ fn a_reader_who_leaves_is_no_error_of_ours() {
 }
 
 #[test]
-fn nobody_reads_the_messages_either() {
+fn a_closed_standard_error_is_no_error() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     server.does(Fault::Status(503).first(2));
@@ -191,7 +191,7 @@ fn nobody_reads_the_messages_either() {
 }
 
 #[test]
-fn a_full_device_under_the_report_is_told() {
+fn a_report_to_a_full_device_is_an_error() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
@@ -202,7 +202,7 @@ fn a_full_device_under_the_report_is_told() {
 }
 
 #[test]
-fn a_check_that_ends_after_the_signal_holds_nothing_up() {
+fn a_check_that_ends_after_the_signal_does_not_block_the_run() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     // One is on its way. The other is wrong, and how long it should be is asked for in vain.

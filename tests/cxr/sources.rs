@@ -22,7 +22,7 @@ fn a_folder_is_a_source() {
 }
 
 #[test]
-fn a_folder_that_lacks_an_archive_is_no_source_for_it() {
+fn a_folder_without_the_archive_is_no_source_for_it() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
     let report = sandbox.fetch_from("mirror", &all).report(3);
@@ -31,7 +31,7 @@ fn a_folder_that_lacks_an_archive_is_no_source_for_it() {
 }
 
 #[test]
-fn the_folder_itself_is_a_poor_source_but_does_no_harm() {
+fn the_target_folder_as_source_damages_no_file() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put_archive(&all[0]);
     let bad = all[1].flipped(100_000);
@@ -43,7 +43,7 @@ fn the_folder_itself_is_a_poor_source_but_does_no_harm() {
 }
 
 #[test]
-fn the_first_source_is_asked_and_the_second_left_alone() {
+fn the_second_source_is_not_asked_if_the_first_has_everything() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let (first, second) = (Server::with(&all), Server::with(&all));
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
@@ -52,7 +52,7 @@ fn the_first_source_is_asked_and_the_second_left_alone() {
 }
 
 #[test]
-fn the_second_source_is_asked_where_the_first_is_dead() {
+fn the_second_source_is_asked_if_the_first_is_dead() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let dead = Server::new().base();
     let second = Server::with(&all);
@@ -85,7 +85,7 @@ fn the_second_source_is_asked_for_what_the_first_lacks() {
 }
 
 #[test]
-fn the_second_source_makes_good_what_the_first_corrupts() {
+fn the_second_source_replaces_corrupt_bytes_of_the_first() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let (first, second) = (Server::with(&all), Server::with(&all));
     first.does(Fault::Flip { at: 200_000 }.on(&all[0].path()));
@@ -101,7 +101,7 @@ fn blames(server: &Server) -> String {
 }
 
 #[test]
-fn who_gave_the_wrong_bytes_is_named_and_nobody_else() {
+fn only_the_source_of_wrong_bytes_is_named() {
     // The first, or the second: the wrong byte lies in what each gives.
     for is_first in [true, false] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
@@ -118,7 +118,7 @@ fn who_gave_the_wrong_bytes_is_named_and_nobody_else() {
 }
 
 #[test]
-fn who_gave_another_archive_is_named_once_another_gives_the_right_one() {
+fn a_source_of_a_wrong_archive_is_named_if_another_gives_the_right_one() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let (first, second) = (Server::with(&all), Server::with(&all));
     for server in [&first, &second] {
@@ -168,7 +168,7 @@ fn sources_may_share_an_archive_chunk_by_chunk() {
 }
 
 #[test]
-fn a_first_source_that_dies_on_the_way_is_followed_by_the_second() {
+fn the_second_source_takes_over_if_the_first_dies_during_the_download() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let second = Server::with(&all);
     let first = Server::with(&all);
@@ -182,7 +182,7 @@ fn a_first_source_that_dies_on_the_way_is_followed_by_the_second() {
 }
 
 #[test]
-fn a_wrong_size_is_a_reason_for_the_next_source() {
+fn a_wrong_size_leads_to_the_next_source() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let (first, second) = (Server::with(&all), Server::with(&all));
     first.serve(&all[0].path(), &all[1].bytes);
@@ -193,7 +193,7 @@ fn a_wrong_size_is_a_reason_for_the_next_source() {
 }
 
 #[test]
-fn a_web_page_is_a_reason_for_the_next_source() {
+fn a_web_page_leads_to_the_next_source() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let (first, second) = (Server::new(), Server::with(&all));
     first.does(Fault::Page("<html>log in</html>"));
@@ -224,13 +224,13 @@ fn a_slow_source_is_left_for_a_faster_one_in_the_middle_of_a_chunk() {
 }
 
 #[test]
-fn a_source_that_is_no_faster_is_tried_and_takes_nothing_over() {
+fn a_source_that_is_no_faster_does_not_take_over() {
     let (first, second) = slow_first(200_000, Some(200_000));
     assert!(first.sent() > second.sent(), "{} and {}", first.sent(), second.sent());
 }
 
 #[test]
-fn a_stalling_source_is_followed_by_the_next() {
+fn a_stalled_source_leads_to_the_next() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let (first, second) = (Server::with(&all), Server::with(&all));
     first.does(Fault::Silence);
@@ -240,7 +240,7 @@ fn a_stalling_source_is_followed_by_the_next() {
 }
 
 #[test]
-fn a_folder_makes_good_what_a_server_lacks_and_the_other_way_round() {
+fn a_folder_and_a_server_supply_what_the_other_lacks() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
     let server = Server::with(&all[1..]);
@@ -250,7 +250,7 @@ fn a_folder_makes_good_what_a_server_lacks_and_the_other_way_round() {
 }
 
 #[test]
-fn a_rotten_file_in_a_folder_is_a_reason_for_the_next_source() {
+fn a_bad_file_in_a_folder_leads_to_the_next_source() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
     sandbox.put(format!("mirror/{}", NAMES[0]), all[0].flipped(100_000));
@@ -273,7 +273,7 @@ fn a_file_in_a_folder_that_cannot_be_read_is_unreachable() {
 }
 
 #[test]
-fn an_address_with_the_name_in_it() {
+fn an_address_may_contain_a_name_placeholder() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::new();
     for archive in &all {
@@ -286,7 +286,7 @@ fn an_address_with_the_name_in_it() {
 }
 
 #[test]
-fn a_base_with_a_path_and_a_slash() {
+fn a_base_address_may_have_a_path_and_a_trailing_slash() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::new();
     server.serve(&format!("/nih/v1{}", all[0].path()), &all[0].bytes);
@@ -315,7 +315,7 @@ fn a_password_in_an_address_is_used_and_never_shown() {
 }
 
 #[test]
-fn a_password_in_what_is_no_address_is_not_shown_either() {
+fn a_password_in_an_invalid_address_is_not_shown() {
     let sandbox = Sandbox::new();
     for address in [
         "https://me:geheim@m.org:99999/",
@@ -334,7 +334,7 @@ fn a_password_in_what_is_no_address_is_not_shown_either() {
 }
 
 #[test]
-fn a_password_is_not_carried_to_another_host() {
+fn a_password_is_not_sent_to_another_host() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let (front, store) = (Server::new(), Server::with(&all));
     let elsewhere = store.base().replace("127.0.0.1", "localhost");
@@ -346,7 +346,7 @@ fn a_password_is_not_carried_to_another_host() {
 }
 
 #[test]
-fn the_publisher_and_a_mirror() {
+fn the_addresses_of_the_table_are_used_unless_a_source_is_named() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let (publisher, mirror) = (Server::new(), Server::with(&all));
     publisher.serve("/static/one.gz", &all[0].bytes);
@@ -364,7 +364,7 @@ fn the_publisher_and_a_mirror() {
 }
 
 #[test]
-fn every_source_is_named_where_none_could_give_it() {
+fn every_source_is_named_if_none_has_the_archive() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let (first, second) = (Server::new(), Server::with(&all));
     second.does(Fault::Status(410));
@@ -375,7 +375,7 @@ fn every_source_is_named_where_none_could_give_it() {
 }
 
 #[test]
-fn a_proxy_is_used_but_not_for_hosts_that_want_none() {
+fn a_proxy_is_used_except_for_hosts_in_no_proxy() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let proxy = Server::new();
     proxy.serve(&format!("http://mirror.invalid{}", all[0].path()), &all[0].bytes);

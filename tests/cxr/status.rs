@@ -16,7 +16,7 @@ fn verdict_of(status: u16) -> (String, String, usize) {
 }
 
 #[test]
-fn refusals_for_good_are_not_repeated() {
+fn permanent_refusals_are_not_retried() {
     for status in [401, 403, 404, 410] {
         let (verdict, detail, asked) = verdict_of(status);
         assert_eq!(verdict, "unreachable", "{detail}");
@@ -26,7 +26,7 @@ fn refusals_for_good_are_not_repeated() {
 }
 
 #[test]
-fn passing_troubles_are_asked_again_and_then_named() {
+fn temporary_errors_are_retried_and_then_reported() {
     for status in [408, 429, 500, 502, 503, 504, 520] {
         let (verdict, detail, asked) = verdict_of(status);
         assert_eq!(verdict, "unreachable", "{detail}");
@@ -36,7 +36,7 @@ fn passing_troubles_are_asked_again_and_then_named() {
 }
 
 #[test]
-fn passing_troubles_pass() {
+fn temporary_errors_are_overcome() {
     for status in [429, 500, 502, 503, 504] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = Server::with(&all);
@@ -77,7 +77,7 @@ fn retry_after_as_a_date_is_obeyed() {
 }
 
 #[test]
-fn retry_after_in_the_past_or_in_no_words_is_ignored() {
+fn an_invalid_or_past_retry_after_is_ignored() {
     for when in ["Sun, 06 Nov 1994 08:49:37 GMT", "soon", "-5", "", "1e9", "0"] {
         let took = delay(503, when);
         assert!(took < Duration::from_secs(5), "{when:?}: {took:?}");
@@ -85,7 +85,7 @@ fn retry_after_in_the_past_or_in_no_words_is_ignored() {
 }
 
 #[test]
-fn retry_after_of_one_answer_holds_for_all_connections_to_that_source() {
+fn retry_after_holds_for_all_connections_to_the_source() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 250_000 });
@@ -101,7 +101,7 @@ fn retry_after_of_one_answer_holds_for_all_connections_to_that_source() {
 }
 
 #[test]
-fn a_day_of_waiting_is_too_much() {
+fn a_retry_after_of_a_day_can_be_interrupted() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::RetryAfter(503, "86400"));
@@ -115,7 +115,7 @@ fn a_day_of_waiting_is_too_much() {
 }
 
 #[test]
-fn redirects_are_followed_relative_ones_too() {
+fn absolute_and_relative_redirects_are_followed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::new();
     let real = format!("{}/a/b/real.gz", server.base());
@@ -148,7 +148,7 @@ fn the_target_of_a_redirect_is_remembered_while_it_works() {
 }
 
 #[test]
-fn a_loop_of_redirects_is_left() {
+fn a_redirect_loop_is_unreachable() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::new();
     server.redirect(&all[0].path(), 302, "/round");
@@ -173,7 +173,7 @@ fn ten_redirects_are_followed_and_an_eleventh_is_not() {
 }
 
 #[test]
-fn a_redirect_to_nowhere_is_unreachable() {
+fn a_redirect_to_an_invalid_address_is_unreachable() {
     for target in ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://", ""] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = Server::new();
@@ -183,7 +183,7 @@ fn a_redirect_to_nowhere_is_unreachable() {
 }
 
 #[test]
-fn https_is_never_led_to_http() {
+fn a_redirect_from_https_to_http_is_refused() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let plain = Server::with(&all);
     let directives = format!("return 302 {}$uri;", plain.base());
@@ -196,7 +196,7 @@ fn https_is_never_led_to_http() {
 }
 
 #[test]
-fn the_publishers_way_to_an_archive_is_gone() {
+fn the_redirects_of_the_publisher_are_followed() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::new();
     server.does(Fault::NoHead);
@@ -211,7 +211,7 @@ fn the_publishers_way_to_an_archive_is_gone() {
 }
 
 #[test]
-fn a_signed_address_that_wears_out_is_asked_for_anew() {
+fn an_expired_signed_address_is_requested_anew() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::new();
     let address = server.publish(&all[0], 3, Duration::from_mins(1));
@@ -223,7 +223,7 @@ fn a_signed_address_that_wears_out_is_asked_for_anew() {
 }
 
 #[test]
-fn a_signed_address_that_expires_in_mid_download_is_resumed_through_a_new_one() {
+fn a_download_resumes_through_a_new_signed_address() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::new();
     let address = server.publish(&all[0], 1, Duration::from_mins(1));
@@ -238,7 +238,7 @@ fn a_signed_address_that_expires_in_mid_download_is_resumed_through_a_new_one() 
 }
 
 #[test]
-fn a_table_without_an_address_has_no_publisher() {
+fn a_table_without_addresses_needs_a_source() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let table = sandbox.table(&all);
     let outcome = sandbox.fetch_with(&table).run();

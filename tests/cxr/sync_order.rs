@@ -30,7 +30,7 @@ fn in_order(calls: &[&Call]) {
 }
 
 #[test]
-fn of_a_fetch_from_the_first_byte_to_the_receipt() {
+fn a_fetch_syncs_bytes_before_names_and_names_before_the_receipt() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let fetch = sandbox.fetch(&server, &all).args(["--dir", "new/data"]).chunk(100_000);
@@ -62,7 +62,7 @@ fn of_a_fetch_from_the_first_byte_to_the_receipt() {
 }
 
 #[test]
-fn of_a_file_that_is_replaced_and_kept() {
+fn a_replaced_file_is_kept_on_the_disk_before_the_new_one_gets_its_name() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     sandbox.put(Path::new("data").join(NAMES[0]), "something else");
@@ -78,7 +78,7 @@ fn of_a_file_that_is_replaced_and_kept() {
 }
 
 #[test]
-fn of_a_download_that_is_wrong_and_kept() {
+fn a_wrong_download_is_kept_on_the_disk_before_its_journal_is_deleted() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     server.does(Fault::NoRanges).does(Fault::Flip { at: 1000 }.first(1));
@@ -93,7 +93,7 @@ fn of_a_download_that_is_wrong_and_kept() {
 }
 
 #[test]
-fn of_a_file_that_is_taken_over() {
+fn an_adopted_file_is_synced_and_saved_before_it_is_overwritten() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     sandbox.put(Path::new("data").join(NAMES[0]), all[0].flipped(200_000));
@@ -116,7 +116,7 @@ fn of_a_file_that_is_taken_over() {
 
 /// Whoever copied the files did not sync them.
 #[test]
-fn of_what_is_noted_of_files_that_were_here() {
+fn an_existing_file_is_synced_before_its_receipt_or_note() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     sandbox.put_archive(&all[0]);
     let name = format!("/data/{}>)", NAMES[0]);

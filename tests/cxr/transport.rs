@@ -35,32 +35,32 @@ fn a_clean_early_end_is_resumed_at_the_byte_reached() {
 }
 
 #[test]
-fn a_stall_is_cut_and_resumed() {
+fn a_stall_is_cut_off_and_resumed() {
     let size = archive(1, 1).size();
     let (_, downloaded) = survives(Fault::Stall { after: 250_000 }.first(1));
     assert!(downloaded < size + SLACK, "{downloaded} of {size}");
 }
 
 #[test]
-fn headers_that_never_come_are_given_up_and_asked_for_again() {
+fn a_request_without_an_answer_is_repeated() {
     survives(Fault::Silence.first(1));
 }
 
 #[test]
-fn resets_that_bring_new_bytes_are_never_given_up() {
+fn resets_with_progress_are_retried_without_limit() {
     // Far more failures than the three attempts allowed, none of them without progress.
     let (server, _) = survives(Fault::Reset { after: 40_000 });
     assert!(server.hits().len() > 8, "{} requests", server.hits().len());
 }
 
 #[test]
-fn early_ends_that_bring_new_bytes_are_never_given_up() {
+fn early_ends_with_progress_are_retried_without_limit() {
     let (server, _) = survives(Fault::Close { after: 40_000 });
     assert!(server.hits().len() > 8, "{} requests", server.hits().len());
 }
 
 #[test]
-fn attempts_without_a_byte_are_counted() {
+fn attempts_without_progress_are_limited() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Reset { after: 0 });
@@ -72,7 +72,7 @@ fn attempts_without_a_byte_are_counted() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_unreachable() {
+fn a_refused_connection_is_unreachable() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let address = Server::new().base();
     let report = sandbox.fetch_from(&address, &all).report(3);
@@ -82,7 +82,7 @@ fn a_server_that_is_not_there_is_unreachable() {
 }
 
 #[test]
-fn a_server_that_comes_back_is_found() {
+fn a_server_that_comes_back_is_used() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.allow(0, Refusal::Close);
@@ -94,7 +94,7 @@ fn a_server_that_comes_back_is_found() {
 }
 
 #[test]
-fn a_server_without_ranges_is_read_in_one() {
+fn a_server_without_ranges_is_read_in_one_request() {
     let (server, downloaded) = survives(Fault::NoRanges);
     assert_eq!(downloaded, archive(1, 1).size());
     assert!(server.hits().len() <= 2, "{} requests", server.hits().len());
@@ -115,7 +115,7 @@ fn a_server_without_ranges_serves_an_archive_of_many_chunks() {
 }
 
 #[test]
-fn a_break_without_ranges_starts_over_and_never_appends() {
+fn a_broken_download_without_ranges_starts_over() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::NoRanges);
@@ -125,7 +125,7 @@ fn a_break_without_ranges_starts_over_and_never_appends() {
 }
 
 #[test]
-fn breaks_without_ranges_that_get_no_further_are_given_up() {
+fn broken_downloads_without_ranges_and_progress_are_limited() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::NoRanges);
@@ -137,7 +137,7 @@ fn breaks_without_ranges_that_get_no_further_are_given_up() {
 }
 
 #[test]
-fn ranges_that_stop_being_heard_do_no_harm() {
+fn a_server_may_stop_supporting_ranges() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::NoRanges.after(3));
@@ -146,17 +146,17 @@ fn ranges_that_stop_being_heard_do_no_harm() {
 }
 
 #[test]
-fn http_1_0_without_a_length_is_enough() {
+fn http_1_0_without_a_length_is_read() {
     survives(Fault::Http10);
 }
 
 #[test]
-fn a_body_in_chunks_is_read() {
+fn a_chunked_body_is_read() {
     survives(Fault::Chunked);
 }
 
 #[test]
-fn a_body_in_chunks_that_ends_early_is_resumed() {
+fn a_chunked_body_that_ends_early_is_resumed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(Fault::Chunked);
@@ -166,7 +166,7 @@ fn a_body_in_chunks_that_ends_early_is_resumed() {
 }
 
 #[test]
-fn chunks_and_no_ranges_together() {
+fn chunked_bodies_without_ranges_are_read() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     server.does(Fault::Chunked).does(Fault::NoRanges);
@@ -176,7 +176,7 @@ fn chunks_and_no_ranges_together() {
 }
 
 #[test]
-fn no_length_at_all_is_enough() {
+fn a_body_without_a_length_is_read() {
     survives(Fault::NoLength);
 }
 
@@ -192,7 +192,7 @@ fn an_early_end_without_a_length_is_never_taken_for_the_end() {
 }
 
 #[test]
-fn a_server_that_closes_after_each_answer_is_asked_anew() {
+fn a_server_without_keep_alive_is_used() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::NoKeepAlive);
@@ -213,7 +213,7 @@ fn a_slow_but_steady_line_has_no_deadline() {
 }
 
 #[test]
-fn two_connections_at_a_time_are_enough() {
+fn a_server_that_allows_two_connections_is_used() {
     for refusal in [Refusal::Close, Refusal::Unavailable] {
         let (sandbox, all) = (Sandbox::new(), archives(4));
         let server = Server::with(&all);
@@ -226,7 +226,7 @@ fn two_connections_at_a_time_are_enough() {
 }
 
 #[test]
-fn all_faults_of_the_line_at_once() {
+fn many_network_faults_together_are_overcome() {
     let sandbox = Sandbox::new();
     let all: Vec<Archive> = (1..=4).map(|number| archive(number, 3)).collect();
     let server = Server::with(&all);

@@ -32,7 +32,7 @@ fn comes_back(sandbox: &Sandbox, server: &Server, archive: &Archive, mine: &[u8]
 }
 
 #[test]
-fn what_a_damaged_journal_no_longer_knows_of_is_saved_before_it_is_written_over() {
+fn bytes_missing_from_a_damaged_journal_are_saved_before_they_are_overwritten() {
     let (sandbox, server, archive, mine) = taken_over();
     let journal = sandbox.own_file(".journal");
     let text = fs::read_to_string(&journal).unwrap();
@@ -48,7 +48,7 @@ fn what_a_damaged_journal_no_longer_knows_of_is_saved_before_it_is_written_over(
 }
 
 #[test]
-fn another_file_that_came_under_the_name_does_not_take_its_place() {
+fn another_file_under_the_name_does_not_replace_the_adopted_one() {
     let (sandbox, server, archive, mine) = taken_over();
     let longer = [&archive.flipped(300_000)[..], b"and more"].concat();
     sandbox.put(final_name(), &longer);
@@ -62,7 +62,7 @@ fn another_file_that_came_under_the_name_does_not_take_its_place() {
 }
 
 #[test]
-fn it_stays_where_the_right_archive_came_from_elsewhere() {
+fn the_adopted_file_is_kept_if_the_archive_arrives_from_elsewhere() {
     let (sandbox, server, archive, mine) = taken_over();
     sandbox.put_archive(&archive);
     server.forget();
@@ -72,7 +72,7 @@ fn it_stays_where_the_right_archive_came_from_elsewhere() {
 }
 
 #[test]
-fn what_would_be_done_about_it_is_told_and_not_done() {
+fn a_dry_run_describes_the_repair_and_changes_nothing() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
     let server = Server::with([&archive]);
     let table = sandbox.table_with_sizes(&[(&archive, "")]);
@@ -90,7 +90,7 @@ fn what_would_be_done_about_it_is_told_and_not_done() {
 }
 
 #[test]
-fn killed_before_a_byte_has_changed_it_comes_back() {
+fn a_file_adopted_by_a_killed_run_is_restored() {
     let (sandbox, server, archive, mine) = taken_over();
     comes_back(&sandbox, &server, &archive, &mine);
 }

@@ -36,7 +36,7 @@ fn a_good_folder_is_ok() {
 }
 
 #[test]
-fn the_folder_is_here_unless_another_is_named() {
+fn the_default_folder_is_the_current_one() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     let here = sandbox.data();
@@ -44,7 +44,7 @@ fn the_folder_is_here_unless_another_is_named() {
 }
 
 #[test]
-fn lines_come_in_the_order_of_the_table_and_can_be_grepped() {
+fn lines_are_in_the_order_of_the_table_and_start_with_the_verdict() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     for archive in &all[..3] {
         sandbox.put_archive(archive);
@@ -65,7 +65,7 @@ fn lines_come_in_the_order_of_the_table_and_can_be_grepped() {
 }
 
 #[test]
-fn what_is_not_there_is_missing_and_the_rest_is_checked() {
+fn an_absent_archive_is_missing_and_the_others_are_checked() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     sandbox.put_archive(&all[0]);
     sandbox.put_archive(&all[2]);
@@ -78,14 +78,14 @@ fn what_is_not_there_is_missing_and_the_rest_is_checked() {
 }
 
 #[test]
-fn an_empty_folder_is_no_pass() {
+fn an_empty_folder_is_not_ok() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let report = sandbox.verify(&all).arg("data").report(1);
     assert_eq!(report.verdicts(), ["missing", "missing"]);
 }
 
 #[test]
-fn a_folder_that_is_not_there_is_no_pass() {
+fn a_missing_folder_is_not_ok() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let outcome = sandbox.verify(&all).arg("nowhere").run();
     outcome.expect(matches!(outcome.status, Some(1..=3)), "a failure");
@@ -142,7 +142,7 @@ fn a_longer_file_is_not_ok() {
 }
 
 #[test]
-fn an_empty_file_is_called_empty() {
+fn an_empty_file_is_reported_as_empty() {
     let (verdict, detail, status) = verdict_of(b"");
     assert!(["corrupt", "incomplete", "foreign"].contains(&verdict.as_str()), "{verdict}");
     assert!(detail.contains("empty"), "{detail}");
@@ -150,7 +150,7 @@ fn an_empty_file_is_called_empty() {
 }
 
 #[test]
-fn a_web_page_is_foreign_and_called_a_web_page() {
+fn a_web_page_is_foreign_and_reported_as_a_web_page() {
     for page in [
         "<!DOCTYPE html>\n<html><head><title>Box | Sign in</title></head></html>\n",
         "\n\n  <html lang=en>",
@@ -175,7 +175,7 @@ fn swapped_names_are_foreign_and_each_names_the_other() {
 }
 
 #[test]
-fn a_file_under_any_name_is_known_by_its_content() {
+fn a_file_under_any_name_is_recognised_by_its_content() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     sandbox.put("download (2).bin", &*all[1].bytes);
     let report = sandbox.verify(&all).arg("download (2).bin").report(0);
@@ -186,7 +186,7 @@ fn a_file_under_any_name_is_known_by_its_content() {
 }
 
 #[test]
-fn a_file_of_no_known_content_is_foreign() {
+fn a_file_of_unknown_content_is_foreign() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put("thesis.pdf", "%PDF-1.7 nothing to do with it");
     let report = sandbox.verify(&all).arg("thesis.pdf").report(1);
@@ -202,7 +202,7 @@ fn a_good_file_under_the_wrong_name_of_the_table_is_not_ok() {
 }
 
 #[test]
-fn several_files_and_a_folder_at_once() {
+fn a_folder_and_single_files_are_checked_together() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put_archive(&all[0]);
     sandbox.put_archive(&all[1]);
@@ -212,7 +212,7 @@ fn several_files_and_a_folder_at_once() {
 }
 
 #[test]
-fn a_missing_file_is_missing_and_others_go_on() {
+fn a_missing_file_is_missing_and_the_others_are_checked() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let good = sandbox.put_archive(&all[0]);
     let report = sandbox.verify(&all).arg("data/images_002.tar.gz").arg(good).report(1);
@@ -220,7 +220,7 @@ fn a_missing_file_is_missing_and_others_go_on() {
 }
 
 #[test]
-fn names_of_the_publishers_script_are_known() {
+fn names_of_the_nih_script_are_recognised() {
     let sandbox = Sandbox::new();
     let path = sandbox.put("data/images_03.tar.gz", &*archive(3, 1).bytes);
     let report = sandbox.cxr(["verify", "--format", "json", "data"]).report(1);
@@ -232,7 +232,7 @@ fn names_of_the_publishers_script_are_known() {
 }
 
 #[test]
-fn a_folder_under_the_name_is_an_error_and_others_go_on() {
+fn a_folder_under_the_name_is_an_error_and_the_others_are_checked() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     fs::create_dir(sandbox.path("data/images_001.tar.gz")).unwrap();
     sandbox.put_archive(&all[1]);
@@ -242,7 +242,7 @@ fn a_folder_under_the_name_is_an_error_and_others_go_on() {
 }
 
 #[test]
-fn a_read_error_is_an_error_never_corrupt_and_others_go_on() {
+fn a_read_error_is_an_error_and_not_corrupt() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     // Its first page is mapped nowhere: reading it is EIO.
     symlink("/proc/self/mem", sandbox.path("data/images_001.tar.gz")).unwrap();
@@ -253,7 +253,7 @@ fn a_read_error_is_an_error_never_corrupt_and_others_go_on() {
 }
 
 #[test]
-fn a_file_we_may_not_read_is_an_error_with_the_path_and_the_cause() {
+fn a_file_without_read_permission_is_an_error_with_its_path_and_cause() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let path = sandbox.put_archive(&all[0]);
     sandbox.put_archive(&all[1]);
@@ -265,7 +265,7 @@ fn a_file_we_may_not_read_is_an_error_with_the_path_and_the_cause() {
 }
 
 #[test]
-fn an_error_beside_something_wrong_is_something_wrong() {
+fn missing_takes_precedence_over_error_in_the_exit_status() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     fs::create_dir(sandbox.path("data/images_001.tar.gz")).unwrap();
     let report = sandbox.verify(&all).arg("data").report(1);
@@ -273,7 +273,7 @@ fn an_error_beside_something_wrong_is_something_wrong() {
 }
 
 #[test]
-fn links_are_followed() {
+fn symbolic_links_are_followed() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let elsewhere = sandbox.put("store/blob", &*all[0].bytes);
     symlink(elsewhere, sandbox.path("data/images_001.tar.gz")).unwrap();
@@ -287,7 +287,7 @@ fn links_are_followed() {
 }
 
 #[test]
-fn odd_names_of_folders_are_read_and_shown_safely() {
+fn folders_with_odd_names_are_read_and_escaped() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let odd = sandbox.path(std::ffi::OsStr::from_bytes(b"a b\xff\x1b[2J"));
     fs::create_dir(&odd).unwrap();
@@ -302,7 +302,7 @@ fn odd_names_of_folders_are_read_and_shown_safely() {
 type Change = fn(&std::path::Path);
 
 #[test]
-fn a_file_that_changes_while_it_is_read_is_an_error_and_never_judged() {
+fn a_file_that_changes_while_it_is_read_is_an_error() {
     let changes: [(&str, Change); 5] = [
         ("grows", |path| {
             fs::File::options().append(true).open(path).unwrap().set_len(50 << 20).unwrap();
@@ -337,7 +337,7 @@ fn a_file_that_changes_while_it_is_read_is_an_error_and_never_judged() {
 }
 
 #[test]
-fn no_more_files_are_read_at_a_time_than_wanted() {
+fn no_more_files_are_read_at_a_time_than_readers() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     for archive in &all {
         sandbox.put_archive(archive);
@@ -373,7 +373,7 @@ fn receipts_are_never_trusted() {
 }
 
 #[test]
-fn verify_leaves_no_trace() {
+fn verify_writes_nothing() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put_archive(&all[0]);
     sandbox.verify(&all).arg("data").run().exits(1);
@@ -382,7 +382,7 @@ fn verify_leaves_no_trace() {
 }
 
 #[test]
-fn archives_larger_than_the_buffers_are_hashed_right() {
+fn archives_larger_than_the_buffers_are_hashed_correctly() {
     let (sandbox, large) = (Sandbox::new(), archive(5, 20));
     let small = archive(6, 1);
     let all: [Archive; 2] = [large, small];

@@ -75,7 +75,7 @@ fn cite_reads_no_table() {
 }
 
 #[test]
-fn an_option_can_be_a_variable() {
+fn a_variable_sets_an_option_and_the_command_line_overrides_it() {
     let is_json = |command: &mut Command| ended(command).out.starts_with('{');
     assert!(is_json(cxr(&["list"]).env("CXR_FORMAT", "json")));
     assert!(!is_json(cxr(&["list"]).env("CXR_FORMAT", "")));
@@ -146,7 +146,7 @@ fn md5sum_check(dir: &Path, table: &str) -> Option<Output> {
 }
 
 #[test]
-fn a_closed_pipe_is_no_error() {
+fn a_closed_pipe_on_standard_output_is_no_error() {
     for arguments in [&["list"][..], &["checksums"], &["man"], &["completions", "zsh"], &["--help"]]
     {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -166,7 +166,7 @@ fn a_full_disk_behind_standard_output_is_an_error() {
 }
 
 #[test]
-fn completions_and_the_manual_have_all_options_but_the_hidden() {
+fn completions_and_the_manual_show_no_hidden_option() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ended = run(&["completions", shell]);
         assert_eq!(ended.code, Some(0));

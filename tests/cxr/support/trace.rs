@@ -80,7 +80,7 @@ impl Call {
 }
 
 #[test]
-fn a_call_in_two_lines_is_one() {
+fn a_call_in_two_lines_is_parsed_as_one() {
     let trace = Trace::parse(
         "7 fsync(3</d> <unfinished ...>\n\
          8 write(4</e>, \"x\", 1) = 1\n\
