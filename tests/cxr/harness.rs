@@ -174,20 +174,23 @@ fn a_small_disk_fills_up() {
     assert_eq!(disk.read(&sandbox.data().join("file")).len(), 100_000);
 }
 
-/// What tests let happen to the disk is in one file, which a build without debug assertions leaves out:
-/// no release has them.
+/// The switches that inject faults are in one file, which is compiled only with debug assertions.
 #[test]
 fn fault_injection_is_in_no_release_build() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (trial, others): (Vec<_>, Vec<_>) =
-        files_under(&source).into_iter().partition(|file| file.ends_with("disk/trial.rs"));
+    let (injection, others): (Vec<_>, Vec<_>) = files_under(&source)
+        .into_iter()
+        .partition(|file| file.ends_with("disk/fault_injection.rs"));
     let has_switches = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("CXR_TRIAL");
-    assert!(trial.len() == 1 && trial.iter().all(has_switches));
+    assert!(injection.len() == 1 && injection.iter().all(has_switches));
     let elsewhere: Vec<_> = others.into_iter().filter(has_switches).collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");
-    let room = fs::read_to_string(source.join("disk/mod.rs")).unwrap();
-    let gated = "#[cfg(debug_assertions)]\nmod trial;";
-    assert_eq!((room.matches(gated).count(), room.matches("mod trial").count()), (1, 1));
+    let module = fs::read_to_string(source.join("disk/mod.rs")).unwrap();
+    let gated = "#[cfg(debug_assertions)]\nmod fault_injection;";
+    assert_eq!(
+        (module.matches(gated).count(), module.matches("mod fault_injection").count()),
+        (1, 1)
+    );
     let manifest = fs::read_to_string(source.join("../Cargo.toml")).unwrap();
     assert!(!manifest.contains("debug-assertions"), "a profile may turn them on");
 }
