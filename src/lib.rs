@@ -1,28 +1,29 @@
 //! Fetches and verifies the archives of the NIH ChestX-ray14 data set.
 //!
-//! Data flows one way, and each room knows only the ones before it:
+//! The rooms, in the order in which they depend on each other. A room imports only rooms that stand
+//! before it, which `tests/layers.rs` checks.
 //!
-//! - [`catalog`] says what should exist: names, digests, sizes, addresses; it reads and writes
-//!   checksum files and understands the selectors of the command line.
-//! - [`digest`], [`escape`] and [`units`] are the small words that every room speaks: a digest, text
-//!   that is safe to show, and numbers as people read them.
-//! - [`identify`] says what kind of file begins with given bytes, and [`shell`] writes a file name
-//!   so that it can be pasted into a command.
-//! - [`cancel`] is how a signal ends a run in good order.
-//! - [`disk`] is the one room that changes anything on the disk, [`ranges`] its sets of bytes.
-//! - [`source`] knows where bytes come from.
-//! - [`locate`] says where an archive is broken, from the archive alone.
-//! - [`hash`] computes the MD5 of many streams at once.
-//! - [`interchange`] writes the table for other tools, with the addresses that sources have.
-//! - [`transfer`] brings archives from sources to their final names, in chunks.
-//! - [`verdict`] holds the seven words, and [`report`] what is said of every archive.
-//! - [`event`] carries what happens on the way to whoever listens, such as a progress bar.
-//! - [`event_log`] listens and writes one JSON object a line, for programs.
-//! - [`progress`] listens and speaks to standard error: bars, lines, and messages.
-//! - [`verify`] checks what is here, and [`fetch`] gets what is not: the two that do the work.
-//! - [`selftest`] has them work against a server of its own, and says whether they can here.
-//! - [`leftovers`] finds what belongs to no archive of the table any more.
-//! - [`list`] shows the catalogue and what is here of it, and [`mod@cite`] what NIH asks for.
+//! - [`cancel`] stops a run in good order after a signal.
+//! - [`ranges`] holds sets of bytes.
+//! - [`text`] makes text safe to show, quotes it for a shell, and writes numbers with their units.
+//! - [`hash`] computes the MD5 of many streams side by side, in SIMD lanes.
+//! - [`catalog`] says what should exist: names, digests, sizes, addresses. It reads and writes tables.
+//! - [`disk`] is the only room that changes anything on the disk. It also locks the folder.
+//! - [`locate`] finds out what a file is and where an archive is damaged, from its bytes alone.
+//! - [`source`] reads archives from HTTP(S) servers, buckets and folders.
+//! - `schedule` decides which range is fetched next, from which source. It is pure.
+//! - [`verdict`] holds the seven verdicts and the exit status.
+//! - [`report`] writes the verdicts and their reasons as text, JSON, JUnit and annotations.
+//! - [`event`] passes what happens in a run to its listeners.
+//! - `rate` limits the bytes per second.
+//! - [`session`] exchanges one HTTP request and response, and cuts a connection that stalls.
+//! - [`transfer`] downloads and repairs archives, and gives them their final names.
+//! - [`interchange`] writes a table with its addresses for other tools.
+//! - [`list`] lists the catalog and the state of each archive in a folder.
+//! - [`verify`] checks the archives in folders and on mirrors.
+//! - [`fetch`] finds out what a folder lacks, transfers it, and verifies it.
+//! - [`selftest`] runs fetches against a server of its own to test this machine.
+//! - [`progress`] listens to events and shows them: bars, lines, messages and the event log.
 //!
 //! ```no_run
 //! use cxr::{cancel::Cancel, catalog::Catalog, event::Silent};

@@ -11,7 +11,7 @@ use super::checksums::Checksums;
 use super::environment;
 use super::fetch::Fetch;
 use super::global_options::{Format, GlobalOptions};
-use super::help::{FROM, WHAT};
+use super::headings::{FROM, WHAT};
 use super::report_options::ReportOptions;
 use super::verify::Verify;
 

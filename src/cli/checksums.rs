@@ -7,7 +7,7 @@ use cxr::interchange;
 use cxr::source::SourceSpec;
 
 use super::global_options::Format;
-use super::help::{FROM, OUTPUT, WHAT};
+use super::headings::{FROM, OUTPUT, WHAT};
 use super::value_parsers::{self, Sources};
 
 /// The options of `checksums`.

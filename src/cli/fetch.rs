@@ -9,7 +9,7 @@ use cxr::catalog::{Catalog, SelectError};
 use cxr::fetch::FetchRequest;
 
 use super::environment;
-use super::help::{FROM_AND_TO, LIMITS, WHAT};
+use super::headings::{FROM_AND_TO, LIMITS, WHAT};
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
 use super::value_parsers::{self, Sources};

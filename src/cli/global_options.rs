@@ -9,7 +9,7 @@ use cxr::progress::{Progress, Verbosity, When};
 use cxr::report::ColorChoice;
 
 use super::environment;
-use super::help::GLOBAL;
+use super::headings::GLOBAL;
 
 /// The options of every command, as typed.
 #[derive(Debug, Args)]

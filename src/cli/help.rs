@@ -2,16 +2,8 @@
 
 use clap::{Arg, ArgAction, Command};
 
+use super::headings::{GLOBAL, OUTPUT, WHAT};
 use super::{checksums, fetch, verify};
-
-// The headings of the groups, in their order.
-pub(super) const FROM_AND_TO: &str = "Where from and to";
-pub(super) const FROM: &str = "Where from";
-pub(super) const WHAT: &str = "What";
-pub(super) const NETWORK: &str = "Network";
-pub(super) const LIMITS: &str = "Limits";
-pub(super) const OUTPUT: &str = "Output";
-pub(super) const GLOBAL: &str = "Global options";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,6 +7,7 @@ mod checksums;
 mod environment;
 mod fetch;
 mod global_options;
+mod headings;
 mod help;
 mod man;
 mod network;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use cxr::session::NetworkOptions;
 
-use super::help::{LIMITS, NETWORK};
+use super::headings::{LIMITS, NETWORK};
 use super::value_parsers;
 
 /// How cxr talks to servers.

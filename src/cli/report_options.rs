@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use super::help::OUTPUT;
+use super::headings::OUTPUT;
 
 /// The reports to write.
 #[derive(Debug, Clone, Default, Args)]

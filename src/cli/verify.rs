@@ -14,7 +14,7 @@ use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
 
 use super::environment;
-use super::help::{FROM, LIMITS, WHAT};
+use super::headings::{FROM, LIMITS, WHAT};
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
 use super::value_parsers::{self, Sources};

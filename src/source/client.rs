@@ -2,14 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::{Attempt, Policy};
 
-use super::{SourceError, Tls};
+use super::{ClientError, SourceError, Tls};
 use crate::text::{error_chain, escape};
 
 /// How many redirects are followed: NIH's addresses need three.
@@ -38,25 +38,6 @@ pub struct ClientOptions {
 /// Makes requests. Its connections belong to the runtime of the thread that made it.
 #[derive(Debug, Clone)]
 pub struct Client(reqwest::Client);
-
-/// Why there can be no client.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The file of `--cacert` cannot be used.
-    #[error("--cacert {path}: {cause}", path = escape::path(.path))]
-    Roots {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        cause: String,
-    },
-    /// The platform has no usable TLS.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(String),
-    /// The system does not give what connections need.
-    #[error("no connection can be made from here: {0}")]
-    System(#[from] std::io::Error),
-}
 
 impl ClientOptions {
     /// Options with the certificates of a file, if one is given.

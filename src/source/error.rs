@@ -1,5 +1,6 @@
 //! What can go wrong at a source, in words, and what each means for the next attempt.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::text::escape;
@@ -118,6 +119,25 @@ pub enum RetryClass {
     Again,
     /// This source will not give this archive.
     Permanent,
+}
+
+/// Why there can be no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The file of `--cacert` cannot be used.
+    #[error("--cacert {path}: {cause}", path = escape::path(.path))]
+    Roots {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The platform has no usable TLS.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(String),
+    /// The system does not give what connections need.
+    #[error("no connection can be made from here: {0}")]
+    System(#[from] std::io::Error),
 }
 
 impl SourceError {

@@ -21,8 +21,8 @@ use std::ops::Range;
 use bytes::Bytes;
 
 pub use claims::{Claim, Claimed, Scope};
-pub use client::{Client, ClientError, ClientOptions};
-pub use error::{RetryClass, SourceError};
+pub use client::{Client, ClientOptions};
+pub use error::{ClientError, RetryClass, SourceError};
 pub use spec::{Place, SourceSpec, SpecError, without_password};
 pub use tls::Tls;
 

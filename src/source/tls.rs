@@ -9,7 +9,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls_platform_verifier::Verifier;
 
-use super::client::ClientError;
+use super::ClientError;
 use crate::disk;
 use crate::text::escape;
 
