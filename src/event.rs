@@ -3,20 +3,35 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::locate::Damage;
 use crate::report::ArchiveReport;
 
-/// What an archive is being put through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The work on an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Activity {
-    /// A file that is already here is read and hashed.
+    /// Reads and hashes a file that is already here.
     Verify,
-    /// Missing bytes are fetched.
+    /// Downloads missing bytes.
     Fetch,
-    /// A file that turned out to be broken is read once more, to find out where.
+    /// Reads a damaged file again, to locate the damage.
     Locate,
-    /// What is damaged is looked for and fetched anew.
-    Mend,
+    /// Locates the damage and downloads the damaged bytes again. The event log calls it `mend`.
+    #[serde(rename = "mend")]
+    Repair,
+}
+
+impl fmt::Display for Activity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Verify => "verify",
+            Self::Fetch => "fetch",
+            Self::Locate => "locate",
+            Self::Repair => "repair",
+        })
+    }
 }
 
 /// One thing that happened. Archives are called by their catalogue names.

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use anyhow::Context;
 use cxr::disk::{Destination, DestinationError};
-use cxr::progress::event_log::EventLog;
+use cxr::progress::EventLog;
 use cxr::report::{self, Exporter, Json, Junit, Report};
 use cxr::verdict::ExitStatus;
 

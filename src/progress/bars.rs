@@ -1,35 +1,35 @@
-//! Progress on a terminal: a bar for each archive under way, and one for all of them.
+//! Progress on a terminal: a bar for each archive in progress, and one for all archives.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::meter::{Meter, time_left};
-use super::state::{Active, Snapshot};
-use super::{Display, wording};
+use super::Renderer;
+use super::mean_rate::{MeanRate, time_left};
+use super::state::{ActiveArchive, Snapshot};
 use crate::report::label;
 use crate::text::{escape, units};
 
-/// How often the terminal is drawn anew, at most, in a second.
+/// The most often that the terminal is redrawn, per second.
 pub(super) const HERTZ: u8 = 10;
 
-/// Bars, and lines above them.
+/// The bars, and lines above them.
 pub(super) struct Bars {
     multi: MultiProgress,
-    /// The bar of all archives, which comes when there is more than one.
+    /// The bar of all archives, if there are several.
     all: Option<Bar>,
-    /// By the number of the archive's beginning.
+    /// By [`ActiveArchive::number`].
     archives: HashMap<u64, Bar>,
 }
 
 struct Bar {
     bar: ProgressBar,
-    meter: Meter,
+    rate: MeanRate,
 }
 
 impl Bars {
-    /// Bars on standard error, be it a terminal or not.
+    /// Bars on standard error, even if it is not a terminal.
     pub(super) fn on_stderr() -> Self {
         let terminal = Box::new(console::Term::buffered_stderr());
         Self::new(ProgressDrawTarget::term_like_with_hz(terminal, HERTZ))
@@ -40,8 +40,7 @@ impl Bars {
         Self { multi, all: None, archives: HashMap::new() }
     }
 
-    /// Takes the bars away whose archives are no longer under way.
-    fn remove_settled(&mut self, active: &[Active]) {
+    fn remove_settled(&mut self, active: &[ActiveArchive]) {
         self.archives.retain(|number, bar| {
             let stays = active.iter().any(|archive| archive.number == *number);
             if !stays {
@@ -62,12 +61,11 @@ impl Bars {
         all.set(now, snapshot.done, snapshot.whole, snapshot.moved);
     }
 
-    fn show(&mut self, now: Instant, archive: &Active) {
+    fn show(&mut self, now: Instant, archive: &ActiveArchive) {
         let (multi, all) = (&self.multi, &self.all);
         let bar = self.archives.entry(archive.number).or_insert_with(|| {
-            let activity = wording::activity(archive.activity);
             let label = label(&archive.archive, archive.source.as_deref());
-            let prefix = format!("{activity:<6} {}", escape::text(&label));
+            let prefix = format!("{:<6} {}", archive.activity, escape::text(&label));
             Bar::new(archive.size, prefix, |bar| match all {
                 Some(all) => multi.insert_before(&all.bar, bar),
                 None => multi.add(bar),
@@ -77,13 +75,13 @@ impl Bars {
     }
 }
 
-impl Display for Bars {
+impl Renderer for Bars {
     fn line(&mut self, text: &str) {
-        // The terminal is gone if this fails, and with it whoever would read of it.
+        // If this fails, the terminal is closed and nobody reads it.
         let _ = self.multi.println(text);
     }
 
-    fn tick(&mut self, now: Instant, snapshot: &Snapshot) {
+    fn update(&mut self, now: Instant, snapshot: &Snapshot) {
         self.remove_settled(&snapshot.active);
         self.show_all(now, snapshot);
         for archive in &snapshot.active {
@@ -97,7 +95,7 @@ impl Display for Bars {
 }
 
 impl Bar {
-    /// A bar that `add` puts in its place; what has no size has no proportion to draw.
+    /// A bar that `add` puts in its place. Without a size there is nothing to draw, only numbers.
     fn new(
         size: Option<u64>,
         prefix: String,
@@ -110,13 +108,13 @@ impl Bar {
         let style = ProgressStyle::with_template(template)
             .unwrap_or_else(|_| ProgressStyle::default_bar())
             .progress_chars("=> ");
-        // Nothing is drawn before the bar stands in its place.
+        // Hidden, so that nothing is drawn before the bar is in its place.
         let bar = ProgressBar::hidden().with_style(style).with_prefix(prefix);
-        Self { bar: add(bar), meter: Meter::default() }
+        Self { bar: add(bar), rate: MeanRate::default() }
     }
 
     fn set(&mut self, now: Instant, done: u64, whole: Option<u64>, moved: u64) {
-        let rate = self.meter.rate(now, moved);
+        let rate = self.rate.update(now, moved);
         if let Some(whole) = whole {
             self.bar.set_length(whole);
         }
@@ -125,7 +123,7 @@ impl Bar {
     }
 }
 
-/// Percent, bytes, rate and time left, in columns that do not move.
+/// Percent, bytes, rate and time left, in columns of fixed width.
 fn numbers(done: u64, whole: Option<u64>, rate: f64) -> String {
     let percent = whole.map(|whole| format!("{} %", units::percent(done, whole)));
     let left = whole.and_then(|whole| time_left(whole.saturating_sub(done), rate));
@@ -146,45 +144,45 @@ mod tests {
 
     use super::*;
     use crate::event::Activity;
-    use crate::progress::state::Tally;
+    use crate::progress::state::ProgressState;
     use crate::report::ArchiveReport;
     use crate::verdict::Verdict;
 
     const MIB: u64 = 1 << 20;
 
-    struct Stage {
+    struct TestTerminal {
         terminal: InMemoryTerm,
         bars: Bars,
-        tally: Tally,
+        state: ProgressState,
         now: Instant,
     }
 
-    impl Stage {
+    impl TestTerminal {
         fn new() -> Self {
             let terminal = InMemoryTerm::new(20, 80);
             let bars = Bars::new(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
-            Self { terminal, bars, tally: Tally::default(), now: Instant::now() }
+            Self { terminal, bars, state: ProgressState::default(), now: Instant::now() }
         }
 
-        /// A second goes by.
-        fn shown(&mut self) -> Vec<String> {
+        /// Returns the lines on the terminal one second later.
+        fn lines_after_a_second(&mut self) -> Vec<String> {
             self.now += Duration::from_secs(1);
-            self.bars.tick(self.now, &self.tally.snapshot());
+            self.bars.update(self.now, &self.state.snapshot());
             self.terminal.contents().lines().map(str::to_owned).collect()
         }
     }
 
     #[test]
-    fn a_bar_for_each_archive_and_one_for_all() {
-        let mut stage = Stage::new();
-        stage.tally.plan(3, 400 * MIB);
-        stage.tally.begin("a.tar.gz", None, Activity::Fetch, Some(100 * MIB));
-        stage.tally.begin("b.tar.gz", None, Activity::Verify, Some(100 * MIB));
-        stage.tally.advance("a.tar.gz", None, 0);
-        stage.shown();
-        stage.tally.advance("a.tar.gz", None, 10 * MIB);
+    fn each_archive_has_a_bar_and_all_have_one() {
+        let mut test = TestTerminal::new();
+        test.state.plan(3, 400 * MIB);
+        test.state.begin("a.tar.gz", None, Activity::Fetch, Some(100 * MIB));
+        test.state.begin("b.tar.gz", None, Activity::Verify, Some(100 * MIB));
+        test.state.advance("a.tar.gz", None, 0);
+        test.lines_after_a_second();
+        test.state.advance("a.tar.gz", None, 10 * MIB);
         assert_eq!(
-            stage.shown(),
+            test.lines_after_a_second(),
             [
                 "fetch  a.tar.gz          [=>          ]  10 %   10.0 MiB  10.0 MiB/s         9 s",
                 "verify b.tar.gz          [            ]   0 %        0 B       0 B/s",
@@ -194,48 +192,48 @@ mod tests {
     }
 
     #[test]
-    fn a_position_that_goes_back_is_followed_and_none_is_past_the_end() {
-        let mut stage = Stage::new();
-        stage.tally.begin("a", None, Activity::Fetch, Some(100));
+    fn a_bar_can_go_back_and_never_passes_its_end() {
+        let mut test = TestTerminal::new();
+        test.state.begin("a", None, Activity::Fetch, Some(100));
         for (position, percent) in [(60, " 60 %"), (20, " 20 %"), (1000, "100 %")] {
-            stage.tally.advance("a", None, position);
-            let lines = stage.shown();
+            test.state.advance("a", None, position);
+            let lines = test.lines_after_a_second();
             assert_eq!(lines.len(), 1);
             assert!(lines[0].contains(percent), "{lines:?}");
         }
     }
 
     #[test]
-    fn a_settled_archive_leaves_its_line_above_the_bars() {
-        let mut stage = Stage::new();
-        stage.tally.plan(2, 300);
-        stage.tally.begin("a", None, Activity::Fetch, Some(100));
-        stage.tally.begin("b", None, Activity::Fetch, Some(200));
-        assert_eq!(stage.shown().len(), 3);
-        stage.tally.settle(&ArchiveReport::new("a", Verdict::Unreachable));
-        stage.bars.line("unreachable  a");
-        let lines = stage.shown();
+    fn the_line_of_a_settled_archive_stays_above_the_bars() {
+        let mut test = TestTerminal::new();
+        test.state.plan(2, 300);
+        test.state.begin("a", None, Activity::Fetch, Some(100));
+        test.state.begin("b", None, Activity::Fetch, Some(200));
+        assert_eq!(test.lines_after_a_second().len(), 3);
+        test.state.settle(&ArchiveReport::new("a", Verdict::Unreachable));
+        test.bars.line("unreachable  a");
+        let lines = test.lines_after_a_second();
         assert_eq!(lines.len(), 3);
         assert_eq!(lines[0], "unreachable  a");
         assert!(lines[1].starts_with("fetch  b "), "{lines:?}");
         assert!(lines[2].starts_with("all "), "{lines:?}");
-        stage.bars.finish();
-        assert_eq!(stage.terminal.contents(), "unreachable  a");
+        test.bars.finish();
+        assert_eq!(test.terminal.contents(), "unreachable  a");
     }
 
     #[test]
-    fn an_archive_of_unknown_size_has_numbers_only() {
-        let mut stage = Stage::new();
-        stage.tally.begin("a", None, Activity::Fetch, None);
-        stage.tally.advance("a", None, 5 * MIB);
-        let lines = stage.shown();
+    fn an_archive_of_unknown_size_has_only_numbers() {
+        let mut test = TestTerminal::new();
+        test.state.begin("a", None, Activity::Fetch, None);
+        test.state.advance("a", None, 5 * MIB);
+        let lines = test.lines_after_a_second();
         assert!(lines[0].contains("5.00 MiB") && !lines[0].contains('%'), "{lines:?}");
     }
 
     #[test]
     fn a_name_is_shown_escaped() {
-        let mut stage = Stage::new();
-        stage.tally.begin("a\u{1b}[2Jb", None, Activity::Fetch, Some(1));
-        assert!(stage.shown()[0].starts_with("fetch  a\\u{1b}[2Jb"));
+        let mut test = TestTerminal::new();
+        test.state.begin("a\u{1b}[2Jb", None, Activity::Fetch, Some(1));
+        assert!(test.lines_after_a_second()[0].starts_with("fetch  a\\u{1b}[2Jb"));
     }
 }

@@ -1,35 +1,36 @@
-//! Progress where there is no terminal: a line an event, and a heartbeat.
+//! Progress without a terminal: a line for each event, and a heartbeat.
 
 use std::time::{Duration, Instant};
 
-use super::meter::Meter;
+use super::Renderer;
+use super::mean_rate::{MeanRate, time_left};
 use super::state::Snapshot;
-use super::{Display, wording};
+use crate::text::units;
 
-/// Writes lines, and says from time to time how far the run is.
+/// Writes lines, and at an interval a line on how far the run is.
 pub(super) struct Lines<W> {
     write: W,
     interval: Duration,
     last: Instant,
-    meter: Meter,
+    rate: MeanRate,
 }
 
 impl<W: FnMut(&str)> Lines<W> {
-    /// Lines that go to `write`, with a heartbeat at this interval from `now` on.
+    /// Passes lines to `write`; the first interval begins at `now`.
     pub(super) fn new(write: W, interval: Duration, now: Instant) -> Self {
-        let mut meter = Meter::default();
-        meter.rate(now, 0);
-        Self { write, interval, last: now, meter }
+        let mut rate = MeanRate::default();
+        rate.update(now, 0);
+        Self { write, interval, last: now, rate }
     }
 }
 
-impl<W: FnMut(&str) + Send> Display for Lines<W> {
+impl<W: FnMut(&str) + Send> Renderer for Lines<W> {
     fn line(&mut self, text: &str) {
         (self.write)(text);
     }
 
-    fn tick(&mut self, now: Instant, snapshot: &Snapshot) {
-        let rate = self.meter.rate(now, snapshot.moved);
+    fn update(&mut self, now: Instant, snapshot: &Snapshot) {
+        let rate = self.rate.update(now, snapshot.moved);
         if now.duration_since(self.last) < self.interval {
             return;
         }
@@ -37,10 +38,30 @@ impl<W: FnMut(&str) + Send> Display for Lines<W> {
         if snapshot.whole.is_none() && snapshot.active.is_empty() {
             return;
         }
-        (self.write)(&wording::position(snapshot.done, snapshot.whole, rate));
+        (self.write)(&position(snapshot.done, snapshot.whole, rate));
     }
 
     fn finish(&mut self) {}
+}
+
+/// `12.3 of 42.0 GiB (29 %), 45.1 MiB/s, 11 min left`, as far as the numbers are known.
+fn position(done: u64, whole: Option<u64>, rate: f64) -> String {
+    let bytes = match whole {
+        Some(whole) => format!("{} ({} %)", of(done, whole), units::percent(done, whole)),
+        None => units::bytes(done),
+    };
+    let left = whole.and_then(|whole| time_left(whole.saturating_sub(done), rate));
+    let left = left.map_or_else(String::new, |left| format!(", {} left", units::estimate(left)));
+    format!("{bytes}, {}{left}", units::rate(rate))
+}
+
+/// `12.3 of 42.0 GiB`; both units if they differ.
+fn of(done: u64, whole: u64) -> String {
+    let (done, whole) = (units::bytes(done), units::bytes(whole));
+    match (done.split_once(' '), whole.split_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} of {whole}"),
+        _ => format!("{done} of {whole}"),
+    }
 }
 
 #[cfg(test)]
@@ -51,8 +72,10 @@ mod tests {
 
     use super::*;
 
+    const GIB: u64 = 1 << 30;
+
     #[test]
-    fn the_heart_beats_at_its_interval() {
+    fn the_heartbeat_keeps_its_interval() {
         let start = Instant::now();
         let written = Arc::new(Mutex::new(Vec::new()));
         let copy = Arc::clone(&written);
@@ -62,7 +85,7 @@ mod tests {
         for second in 0..=65_u64 {
             snapshot.done = second << 20;
             snapshot.moved = second << 20;
-            lines.tick(start + Duration::from_secs(second), &snapshot);
+            lines.update(start + Duration::from_secs(second), &snapshot);
         }
         lines.line("done");
         assert_eq!(
@@ -73,5 +96,17 @@ mod tests {
                 "done"
             ]
         );
+    }
+
+    #[test]
+    fn a_position_has_bytes_rate_and_time_left() {
+        let rate = 45.1 * 1_048_576.0;
+        assert_eq!(
+            position(12 * GIB, Some(42 * GIB), rate),
+            "12.0 of 42.0 GiB (28 %), 45.1 MiB/s, 12 min left"
+        );
+        assert_eq!(position(5, Some(GIB), 0.0), "5 B of 1.00 GiB (0 %), 0 B/s");
+        assert_eq!(position(GIB, None, 0.0), "1.00 GiB, 0 B/s");
+        assert_eq!(position(GIB, Some(GIB), 1e9), "1.00 of 1.00 GiB (100 %), 954 MiB/s, 0 s left");
     }
 }

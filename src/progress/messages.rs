@@ -1,33 +1,33 @@
-//! Messages for people: the only way to standard error beside the bars.
+//! Messages on standard error, which nothing else but the progress display writes to.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
 use super::Verbosity;
 
-/// Says things on standard error, as many as were asked for.
+/// Writes messages to standard error, as the verbosity allows. The text is escaped already.
 #[derive(Debug, Clone, Copy)]
 pub struct Messages {
     verbosity: Verbosity,
 }
 
 impl Messages {
-    /// Messages of this verbosity.
+    /// Messages at this verbosity.
     pub const fn new(verbosity: Verbosity) -> Self {
         Self { verbosity }
     }
 
-    /// Something that went wrong. It is always said; `text` is escaped already.
+    /// Writes an error, at every verbosity.
     pub fn error(&self, text: impl Display) {
         line(&format!("cxr: {text}"));
     }
 
-    /// Commands for the runner that reads our standard error, a line each, escaped already.
+    /// Writes commands for the CI runner that reads our standard error, one per line.
     pub fn commands(&self, lines: &[u8]) {
         let _ = io::stderr().lock().write_all(lines);
     }
 
-    /// Something worth knowing, which `--quiet` keeps back; `text` is escaped already.
+    /// Writes a note, unless `--quiet` was given.
     pub fn note(&self, text: impl Display) {
         if self.verbosity > Verbosity::Quiet {
             line(&text.to_string());
@@ -35,7 +35,7 @@ impl Messages {
     }
 }
 
-/// Writes a line in one piece. If standard error is gone, there is nobody left to tell.
+/// Writes a line in one piece. If standard error is closed, nobody reads it, and that is no error.
 pub(super) fn line(text: &str) {
     let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
 }

@@ -1,51 +1,54 @@
-//! What a person sees on the way, on standard error: bars on a terminal, lines elsewhere.
+//! Shows a run on standard error, with bars on a terminal and lines elsewhere; and writes the event
+//! log.
 //!
-//! Whoever works only leaves numbers in a tally and lines in a queue. One thread draws, so that a
-//! terminal that is held up holds up nobody else.
+//! Worker threads only update numbers and queue lines. One thread writes, so a terminal or a reader
+//! that is slow delays nobody else.
 
 mod bars;
-pub mod event_log;
+mod event_log;
 mod lines;
+mod mean_rate;
 mod messages;
-mod meter;
 mod state;
-mod wording;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-pub use messages::Messages;
 use parking_lot::Mutex;
 
-use bars::Bars;
-use lines::Lines;
+pub use event_log::EventLog;
+pub use messages::Messages;
 
-use self::state::{Snapshot, Tally};
+use self::bars::Bars;
+use self::lines::Lines;
+use self::state::{ProgressState, Snapshot};
 use crate::event::{Event, Listener};
+use crate::locate::Damage;
 use crate::report::label;
-use crate::text::escape;
+use crate::text::{escape, units};
 
 /// The usual time between two lines on the state of a run that has no bars.
 pub const HEARTBEAT: Duration = Duration::from_secs(30);
 
-/// How much is said.
+/// The amount of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
     /// Errors only.
     Quiet,
-    /// What a person wants to know.
+    /// Notes, verdicts, and the first failed attempt of each archive as well.
     #[default]
     Normal,
-    /// Every beginning and every failed attempt too.
+    /// Every start of work on an archive and every failed attempt as well.
     Verbose,
 }
 
-/// When something is done that depends on the terminal.
+/// A choice that may depend on the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum When {
     /// On a terminal.
@@ -57,25 +60,23 @@ pub enum When {
     Never,
 }
 
-/// One of the ways to show a run.
-trait Display: Send {
-    /// Shows a line that stays.
+/// A way to show a run.
+trait Renderer: Send {
+    /// Prints a line that stays.
     fn line(&mut self, text: &str);
-    /// Shows how far everything is.
-    fn tick(&mut self, now: Instant, snapshot: &Snapshot);
-    /// Takes away what does not stay.
+    /// Shows the state of the run.
+    fn update(&mut self, now: Instant, snapshot: &Snapshot);
+    /// Removes everything that does not stay.
     fn finish(&mut self);
 }
 
-/// A listener that shows what happens.
+/// A listener that shows a run.
 pub struct Progress {
-    tally: Arc<Tally>,
+    state: Arc<ProgressState>,
     verbosity: Verbosity,
     bars: bool,
-    /// Archives whose first failed attempt was told of.
-    retried: Mutex<HashSet<String>>,
-    /// Archives whose first damage was told of.
-    damaged: Mutex<HashSet<String>>,
+    /// The kinds of event that were shown, by archive.
+    shown: Mutex<HashSet<(&'static str, String)>>,
     /// The queue of lines; closing it ends the thread.
     lines: Option<Sender<String>>,
     thread: Option<JoinHandle<()>>,
@@ -91,50 +92,34 @@ impl Progress {
     /// Shows a run from now on: with bars, or with lines and a line on its state at every
     /// `heartbeat`. A quiet run shows nothing.
     pub fn start(verbosity: Verbosity, bars: bool, heartbeat: Duration) -> Self {
-        let (display, interval): (Box<dyn Display>, _) = if bars {
+        let (renderer, interval): (Box<dyn Renderer>, _) = if bars {
             (Box::new(Bars::on_stderr()), Duration::from_secs(1) / u32::from(bars::HERTZ))
         } else {
             let lines = Lines::new(messages::line, heartbeat, Instant::now());
             (Box::new(lines), heartbeat.min(Duration::from_secs(1)))
         };
-        let mut progress = Self::with(verbosity, display, interval);
+        let mut progress = Self::with(verbosity, renderer, interval);
         progress.bars = bars;
         progress
     }
 
-    fn with(verbosity: Verbosity, display: Box<dyn Display>, interval: Duration) -> Self {
-        let tally = Arc::new(Tally::default());
+    fn with(verbosity: Verbosity, renderer: Box<dyn Renderer>, interval: Duration) -> Self {
+        let state = Arc::new(ProgressState::default());
         let (mut lines, mut thread) = (None, None);
         if verbosity > Verbosity::Quiet {
             let (sender, receiver) = mpsc::channel();
-            let copy = Arc::clone(&tally);
-            let show = move || show(display, &copy, &receiver, interval);
-            // A run that cannot be shown is still a run.
+            let copy = Arc::clone(&state);
+            let show = move || show(renderer, &copy, &receiver, interval);
+            // The run goes on without progress if the system gives no thread.
             thread = thread::Builder::new().name("progress".to_owned()).spawn(show).ok();
             lines = Some(sender);
         }
-        Self {
-            tally,
-            verbosity,
-            bars: false,
-            retried: Mutex::default(),
-            damaged: Mutex::default(),
-            lines,
-            thread,
-        }
+        Self { state, verbosity, bars: false, shown: Mutex::default(), lines, thread }
     }
 
-    /// Shows what is left to be shown, and takes the bars away.
-    pub fn finish(mut self) {
-        self.close();
-    }
-
-    fn close(&mut self) {
-        self.lines = None;
-        if let Some(thread) = self.thread.take() {
-            // A thread that has failed has nothing more to show.
-            let _ = thread.join();
-        }
+    /// Shows the remaining lines, and removes the bars.
+    pub fn finish(self) {
+        drop(self);
     }
 
     fn line(&self, text: String) {
@@ -143,49 +128,51 @@ impl Progress {
         }
     }
 
-    /// Whether something is told of this archive that may come often: the first time, unless all
-    /// is wanted.
-    fn tells(&self, told: &Mutex<HashSet<String>>, archive: &str) -> bool {
-        let mut told = told.lock();
-        self.verbosity == Verbosity::Verbose || told.insert(archive.to_owned())
+    /// True if the event is to be shown: the first of its kind for the archive, or, if verbose, each.
+    fn shows(&self, kind: &'static str, archive: &str) -> bool {
+        let mut shown = self.shown.lock();
+        self.verbosity == Verbosity::Verbose || shown.insert((kind, archive.to_owned()))
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.close();
+        self.lines = None;
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing more to show.
+            let _ = thread.join();
+        }
     }
 }
 
 impl Listener for Progress {
     fn on(&self, event: Event<'_>) {
         match event {
-            Event::Planned { archives, bytes } => self.tally.plan(archives, bytes),
+            Event::Planned { archives, bytes } => self.state.plan(archives, bytes),
             Event::Begun { archive, source, activity, size } => {
-                self.tally.begin(archive, source, activity, size);
-                let archive = &label(archive, source);
+                self.state.begin(archive, source, activity, size);
                 if self.verbosity == Verbosity::Verbose {
-                    self.line(format!("{} {}", wording::activity(activity), escape::text(archive)));
+                    self.line(format!("{activity} {}", escape::text(&label(archive, source))));
                 }
             }
             Event::Position { archive, source, done } => {
-                self.tally.advance(archive, source, done);
+                self.state.advance(archive, source, done);
             }
             Event::Retrying { archive, source, reason, wait } => {
                 let archive = &label(archive, source);
-                if self.tells(&self.retried, archive) {
-                    self.line(wording::retrying(archive, reason, wait));
+                if self.shows("retry", archive) {
+                    self.line(retrying(archive, reason, wait));
                 }
             }
             Event::Damaged { archive, damage, bytes } => {
-                if self.tells(&self.damaged, archive) {
-                    self.line(wording::damaged(archive, damage, bytes));
+                if self.shows("damage", archive) {
+                    self.line(damaged(archive, damage, bytes));
                 }
             }
             Event::Notice { message } => self.line(escape::text(message).into_owned()),
             Event::Settled(report) => {
-                self.tally.settle(report);
-                // A person who watches bars reads the verdicts in the report right below.
+                self.state.settle(report);
+                // With bars, the verdicts are in the report right below.
                 if !self.bars {
                     self.line(report.line(false));
                 }
@@ -207,25 +194,49 @@ impl When {
 
 /// Shows lines as they come and the state at every interval, until the queue is closed.
 fn show(
-    mut display: Box<dyn Display>,
-    tally: &Tally,
+    mut renderer: Box<dyn Renderer>,
+    state: &ProgressState,
     lines: &Receiver<String>,
     interval: Duration,
 ) {
+    receive(lines, interval, |line| match line {
+        Some(line) => renderer.line(&line),
+        None => renderer.update(Instant::now(), &state.snapshot()),
+    });
+    renderer.finish();
+}
+
+/// Passes on everything in the queue as it comes, and `None` at every interval, until the queue is
+/// closed.
+fn receive<T>(queue: &Receiver<T>, interval: Duration, mut handle: impl FnMut(Option<T>)) {
     let mut next = Instant::now() + interval;
     loop {
-        match lines.recv_timeout(next.saturating_duration_since(Instant::now())) {
-            Ok(line) => display.line(&line),
+        match queue.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            Ok(value) => handle(Some(value)),
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            Err(RecvTimeoutError::Disconnected) => return,
         }
-        let now = Instant::now();
-        if now >= next {
-            display.tick(now, &tally.snapshot());
-            next = now + interval;
+        if Instant::now() >= next {
+            handle(None);
+            next = Instant::now() + interval;
         }
     }
-    display.finish();
+}
+
+fn retrying(archive: &str, reason: &str, wait: Duration) -> String {
+    let (archive, reason) = (escape::text(archive), escape::text(reason));
+    if wait.is_zero() {
+        return format!("{archive}: {reason}; trying again");
+    }
+    format!("{archive}: {reason}; trying again in {}", units::duration(wait))
+}
+
+fn damaged(archive: &str, damage: &Damage, bytes: u64) -> String {
+    let Range { start, end } = damage.range;
+    let member = damage.member.as_deref();
+    let member = member.map_or_else(String::new, |member| format!(" ({})", escape::text(member)));
+    let (archive, bytes) = (escape::text(archive), units::bytes(bytes));
+    format!("{archive}: damaged at bytes {start} to {end}{member}; downloading {bytes} again")
 }
 
 #[cfg(test)]
@@ -236,23 +247,23 @@ mod tests {
     use crate::verdict::Verdict;
 
     #[derive(Clone, Default)]
-    struct Paper(Arc<Mutex<Vec<String>>>);
+    struct RecordedLines(Arc<Mutex<Vec<String>>>);
 
-    impl Display for Paper {
+    impl Renderer for RecordedLines {
         fn line(&mut self, text: &str) {
             self.0.lock().push(text.to_owned());
         }
-        fn tick(&mut self, _: Instant, snapshot: &Snapshot) {
-            self.0.lock().push(format!("tick {}", snapshot.active.len()));
+        fn update(&mut self, _: Instant, snapshot: &Snapshot) {
+            self.0.lock().push(format!("update {}", snapshot.active.len()));
         }
         fn finish(&mut self) {
             self.line("finish");
         }
     }
 
-    fn told(verbosity: Verbosity, interval: Duration) -> Vec<String> {
-        let paper = Paper::default();
-        let progress = Progress::with(verbosity, Box::new(paper.clone()), interval);
+    fn lines_of_a_run(verbosity: Verbosity, interval: Duration) -> Vec<String> {
+        let recorded = RecordedLines::default();
+        let progress = Progress::with(verbosity, Box::new(recorded.clone()), interval);
         let (reason, wait) = ("HTTP 503", Duration::ZERO);
         let again = Event::Retrying { archive: "a", source: None, reason, wait };
         let elsewhere = Event::Retrying { archive: "a", source: Some("m"), reason, wait };
@@ -265,7 +276,7 @@ mod tests {
         progress.on(Event::Notice { message: "x\u{1b}" });
         progress.on(Event::Settled(&ArchiveReport::new("a", Verdict::Missing)));
         progress.finish();
-        paper.0.lock().clone()
+        recorded.0.lock().clone()
     }
 
     const NEVER: Duration = Duration::from_hours(1);
@@ -273,14 +284,14 @@ mod tests {
     const ELSEWHERE: &str = "a at m: HTTP 503; trying again";
 
     #[test]
-    fn a_line_an_event_and_of_failed_attempts_the_first() {
-        let lines = told(Verbosity::Normal, NEVER);
+    fn each_event_has_a_line_and_only_the_first_retry_of_an_archive() {
+        let lines = lines_of_a_run(Verbosity::Normal, NEVER);
         assert_eq!(lines, [RETRY, ELSEWHERE, "x\\u{1b}", "missing      a", "finish"]);
     }
 
     #[test]
-    fn with_verbose_every_beginning_and_every_failed_attempt() {
-        let lines = told(Verbosity::Verbose, NEVER);
+    fn verbose_shows_every_start_and_every_retry() {
+        let lines = lines_of_a_run(Verbosity::Verbose, NEVER);
         assert_eq!(
             lines,
             ["fetch a", RETRY, RETRY, ELSEWHERE, "x\\u{1b}", "missing      a", "finish"]
@@ -288,12 +299,20 @@ mod tests {
     }
 
     #[test]
-    fn with_quiet_nothing() {
-        assert!(told(Verbosity::Quiet, NEVER).is_empty());
+    fn quiet_shows_nothing() {
+        assert!(lines_of_a_run(Verbosity::Quiet, NEVER).is_empty());
     }
 
     #[test]
-    fn lines_that_never_end_do_not_keep_the_state_from_being_shown() {
-        assert!(told(Verbosity::Normal, Duration::ZERO).iter().any(|line| line == "tick 0"));
+    fn the_state_is_shown_even_while_lines_keep_coming() {
+        assert!(
+            lines_of_a_run(Verbosity::Normal, Duration::ZERO).iter().any(|line| line == "update 0")
+        );
+    }
+
+    #[test]
+    fn text_from_a_server_is_escaped() {
+        let line = retrying("a", "HTTP 503 \u{1b}[2J", Duration::from_secs(4));
+        assert_eq!(line, "a: HTTP 503 \\u{1b}[2J; trying again in 4.0 s");
     }
 }

@@ -1,7 +1,5 @@
-//! What happens, as one JSON object a line, for programs that draw or decide something themselves.
-//!
-//! `docs/events.md` tells what each line means. Whoever works only leaves lines in a queue; one
-//! thread writes them, so that a reader who is slow holds up nobody.
+//! The event log: one JSON object per line, for programs that show the progress in their own way.
+//! `docs/events.md` describes each line.
 
 mod record;
 
@@ -9,38 +7,39 @@ use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 
-use self::record::{Counters, Line, Record, activity, milliseconds};
+use self::record::{LogLine, Record, Totals, seconds};
+use super::receive;
+use super::state::ProgressState;
 use crate::event::{Event, Listener};
-use crate::progress::state::Tally;
 use crate::report::{Report, Summary, write_json};
 use crate::verdict::ExitStatus;
 
-/// How often it is said how far everything is.
+/// The time between two lines on the state of the run.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Lines that may wait for a reader who is slow. Beyond them, those that can be done without are
-/// left out, and counted.
-const PATIENCE: usize = 10_000;
+/// The most lines that wait for a slow reader. Beyond that, lines that a reader can do without are
+/// left out and counted.
+const MAX_WAITING: usize = 10_000;
 
-/// A listener that writes lines.
+/// A listener that writes the event log.
 pub struct EventLog {
-    shared: Arc<Shared>,
+    log: Arc<Log>,
     thread: JoinHandle<io::Result<()>>,
 }
 
-/// What the listener and the thread that writes have in common.
-struct Shared {
+/// Shared by the listener and the thread that writes.
+struct Log {
     start: Instant,
-    tally: Tally,
+    state: ProgressState,
     settled: AtomicU64,
     retries: AtomicU64,
-    /// Closed at the end. Lines get their time while it is locked, so that it never falls.
+    /// Closed at the end. Lines get their time while it is locked, so that times never go back.
     queue: Mutex<Option<Sender<Vec<u8>>>>,
     waiting: AtomicUsize,
     lost: AtomicU64,
@@ -53,14 +52,14 @@ impl fmt::Debug for EventLog {
 }
 
 impl EventLog {
-    /// What every line begins with.
+    /// The first bytes of every line.
     pub const HEAD: &str = "{\"schema\":\"cxr.events/";
 
-    /// Begins to write to `out`, with a first line about the command.
+    /// Starts a log on `out`, with a first line on the command.
     ///
     /// # Errors
     ///
-    /// If the system gives no thread.
+    /// Returns an error if the system gives no thread.
     pub fn start(command: &'static str, out: Box<dyn Write + Send>) -> io::Result<Self> {
         Self::with(command, out, INTERVAL)
     }
@@ -71,112 +70,113 @@ impl EventLog {
         interval: Duration,
     ) -> io::Result<Self> {
         let (sender, lines) = mpsc::channel();
-        let shared = Arc::new(Shared {
+        let log = Arc::new(Log {
             start: Instant::now(),
-            tally: Tally::default(),
+            state: ProgressState::default(),
             settled: AtomicU64::new(0),
             retries: AtomicU64::new(0),
             queue: Mutex::new(Some(sender)),
             waiting: AtomicUsize::new(0),
             lost: AtomicU64::new(0),
         });
-        let copy = Arc::clone(&shared);
+        let copy = Arc::clone(&log);
         let thread = thread::Builder::new()
             .name("events".to_owned())
             .spawn(move || copy.write(&lines, out, interval))?;
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        shared.say(&Record::Started {
+        log.send(&Record::Started {
             command,
             version: env!("CARGO_PKG_VERSION"),
-            unix_time: milliseconds(time.as_secs_f64()),
+            unix_time: seconds(time),
         });
-        Ok(Self { shared, thread })
+        Ok(Self { log, thread })
     }
 
-    /// Writes the last line, and all that still wait.
+    /// Writes the last line, after all that still wait.
     ///
     /// # Errors
     ///
-    /// The first that kept a line from being written. A reader that has gone away is none.
+    /// Returns the first error of a write. A reader that has gone away is no error.
     pub fn finish(self, report: &Report, status: ExitStatus) -> io::Result<()> {
-        self.shared.say(&Record::Summary {
+        self.log.send(&Record::Summary {
             ok: report.is_ok(),
             exit_status: status.code(),
             error: report.error.as_deref(),
             summary: Summary(report),
-            counters: self.shared.counters(),
-            lost: self.shared.lost.load(Ordering::Relaxed),
+            totals: self.log.totals(),
+            lost: self.log.lost.load(Ordering::Relaxed),
         });
-        self.shared.close();
-        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the writer has ended early")))
+        *self.log.queue.lock() = None;
+        self.thread.join().unwrap_or_else(|_| {
+            Err(io::Error::other("the thread that writes the event log panicked"))
+        })
     }
 }
 
 impl Listener for EventLog {
     fn on(&self, event: Event<'_>) {
-        let shared = &self.shared;
+        let log = &self.log;
         match event {
             Event::Planned { archives, bytes } => {
-                shared.tally.plan(archives, bytes);
-                shared.say_progress();
+                log.state.plan(archives, bytes);
+                log.send_progress();
             }
-            Event::Begun { archive, source, activity: doing, size } => {
-                shared.tally.begin(archive, source, doing, size);
-                shared.say(&Record::Begun { archive, source, activity: activity(doing), size });
+            Event::Begun { archive, source, activity, size } => {
+                log.state.begin(archive, source, activity, size);
+                log.send(&Record::Begun { archive, source, activity, size });
             }
             Event::Position { archive, source, done } => {
-                shared.tally.advance(archive, source, done);
+                log.state.advance(archive, source, done);
             }
             Event::Retrying { archive, source, reason, wait } => {
-                let retries = shared.retries.fetch_add(1, Ordering::Relaxed) + 1;
-                let wait_seconds = milliseconds(wait.as_secs_f64());
-                shared.say(&Record::Retry { archive, source, reason, wait_seconds, retries });
+                let retries = log.retries.fetch_add(1, Ordering::Relaxed) + 1;
+                let wait_seconds = seconds(wait);
+                log.send(&Record::Retry { archive, source, reason, wait_seconds, retries });
             }
-            Event::Damaged { archive, damage, bytes } => shared.say(&Record::Damaged {
+            Event::Damaged { archive, damage, bytes } => log.send(&Record::Damaged {
                 archive,
                 start: damage.range.start,
                 end: damage.range.end,
                 member: damage.member.as_deref(),
                 bytes,
             }),
-            Event::Notice { message } => shared.say(&Record::Notice { message }),
+            Event::Notice { message } => log.send(&Record::Notice { message }),
             Event::Settled(archive) => {
-                shared.tally.settle(archive);
-                shared.settled.fetch_add(1, Ordering::Relaxed);
-                let counters = shared.counters();
-                shared.say(&Record::Verdict { archive, counters });
+                log.state.settle(archive);
+                log.settled.fetch_add(1, Ordering::Relaxed);
+                log.send(&Record::Verdict { archive, totals: log.totals() });
             }
         }
     }
 }
 
-impl Shared {
-    fn say(&self, record: &Record<'_>) {
+impl Log {
+    fn send(&self, record: &Record<'_>) {
         let is_needed = matches!(
             record,
             Record::Started { .. } | Record::Verdict { .. } | Record::Summary { .. }
         );
         let queue = self.queue.lock();
         let Some(queue) = &*queue else { return };
-        if !is_needed && self.waiting.load(Ordering::Relaxed) >= PATIENCE {
+        if !is_needed && self.waiting.load(Ordering::Relaxed) >= MAX_WAITING {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
         let mut line = Vec::new();
-        // Memory takes every line, and the thread takes lines until the queue is closed.
-        let _ = write_json(&Line::new(self.start.elapsed(), record), &mut line);
+        // Writing to memory cannot fail, and the thread receives until the queue is closed.
+        let _ = write_json(&LogLine::new(self.start.elapsed(), record), &mut line);
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _ = queue.send(line);
     }
 
-    fn say_progress(&self) {
-        let active = self.tally.snapshot().active.into_iter().map(Into::into).collect();
-        self.say(&Record::Progress { counters: self.counters(), active });
+    fn send_progress(&self) {
+        let active = self.state.snapshot().active;
+        self.send(&Record::Progress { totals: self.totals(), active });
     }
 
-    fn counters(&self) -> Counters {
-        let snapshot = self.tally.snapshot();
-        Counters {
+    fn totals(&self) -> Totals {
+        let snapshot = self.state.snapshot();
+        Totals {
             archives: snapshot.archives,
             settled: self.settled.load(Ordering::Relaxed),
             bytes_done: snapshot.done,
@@ -186,12 +186,8 @@ impl Shared {
         }
     }
 
-    fn close(&self) {
-        *self.queue.lock() = None;
-    }
-
-    /// Writes lines as they come, and says at every interval how far everything is, until the
-    /// queue is closed. After an error it only empties the queue.
+    /// Writes lines as they come, and queues the state at every interval, until the queue is closed.
+    /// After an error it only empties the queue.
     fn write(
         &self,
         lines: &Receiver<Vec<u8>>,
@@ -199,27 +195,17 @@ impl Shared {
         interval: Duration,
     ) -> io::Result<()> {
         let mut result = Ok(());
-        let mut next = self.start + interval;
-        loop {
-            match lines.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    self.waiting.fetch_sub(1, Ordering::Relaxed);
-                    if result.is_ok() {
-                        result = out.write_all(&line).and_then(|()| out.flush());
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+        receive(lines, interval, |line| {
+            let Some(line) = line else { return self.send_progress() };
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            if result.is_ok() {
+                result = out.write_all(&line).and_then(|()| out.flush());
             }
-            if Instant::now() >= next {
-                self.say_progress();
-                next = Instant::now() + interval;
-            }
-        }
-        match result {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            result => result,
-        }
+        });
+        result.or_else(|error| match error.kind() {
+            ErrorKind::BrokenPipe => Ok(()),
+            _ => Err(error),
+        })
     }
 }
 

@@ -5,11 +5,11 @@ use crate::event::Activity;
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
 
-/// Paper that can be read while it is written on, and that lets nobody write while it is held.
+/// An output that a test can read during the run. While a test holds the lock, writes block.
 #[derive(Clone, Default)]
-struct Paper(Arc<Mutex<Vec<u8>>>);
+struct SharedOutput(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Paper {
+impl Write for SharedOutput {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -19,7 +19,7 @@ impl Write for Paper {
     }
 }
 
-impl Paper {
+impl SharedOutput {
     fn lines(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().clone()).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -28,8 +28,8 @@ impl Paper {
 
 const NEVER: Duration = Duration::from_hours(1);
 
-fn log(paper: &Paper, interval: Duration) -> EventLog {
-    EventLog::with("fetch", Box::new(paper.clone()), interval).unwrap()
+fn log(output: &SharedOutput, interval: Duration) -> EventLog {
+    EventLog::with("fetch", Box::new(output.clone()), interval).unwrap()
 }
 
 fn begun(archive: &str) -> Event<'_> {
@@ -41,7 +41,7 @@ fn finish(log: EventLog) {
     log.finish(&report, ExitStatus::Bad).unwrap();
 }
 
-/// The members of a line but for its time.
+/// The members of a line except its time.
 fn without_time(line: &Value) -> Value {
     let mut line = line.clone();
     assert!(line.as_object_mut().unwrap().remove("seconds").unwrap().is_number());
@@ -49,9 +49,9 @@ fn without_time(line: &Value) -> Value {
 }
 
 #[test]
-fn a_line_for_all_that_happens() {
-    let paper = Paper::default();
-    let log = log(&paper, NEVER);
+fn each_event_has_a_line_except_positions() {
+    let output = SharedOutput::default();
+    let log = log(&output, NEVER);
     log.on(Event::Planned { archives: 1, bytes: 10 });
     log.on(begun("a"));
     log.on(Event::Position { archive: "a", source: None, done: 0 });
@@ -61,10 +61,10 @@ fn a_line_for_all_that_happens() {
     log.on(Event::Notice { message: "x" });
     log.on(Event::Settled(&ArchiveReport::new("a", Verdict::Missing)));
     finish(log);
-    let lines = paper.lines();
+    let lines = output.lines();
     let events: Vec<_> = lines.iter().map(|line| line["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["started", "progress", "begun", "retry", "notice", "verdict", "summary"]);
-    assert!(paper.0.lock().starts_with(EventLog::HEAD.as_bytes()));
+    assert!(output.0.lock().starts_with(EventLog::HEAD.as_bytes()));
     let schema = "cxr.events/1";
     assert_eq!(
         without_time(&lines[3]),
@@ -83,10 +83,10 @@ fn a_line_for_all_that_happens() {
 }
 
 #[test]
-fn how_far_everything_is_comes_at_intervals_however_much_happens() {
-    let paper = Paper::default();
+fn the_state_comes_once_an_interval_even_with_many_events() {
+    let output = SharedOutput::default();
     let interval = Duration::from_millis(20);
-    let log = log(&paper, interval);
+    let log = log(&output, interval);
     log.on(begun("a"));
     let start = Instant::now();
     let mut done = 0;
@@ -97,7 +97,7 @@ fn how_far_everything_is_comes_at_intervals_however_much_happens() {
         thread::sleep(Duration::from_millis(1));
     }
     finish(log);
-    let lines = paper.lines();
+    let lines = output.lines();
     let progress: Vec<_> = lines.iter().filter(|line| line["event"] == "progress").collect();
     let most = start.elapsed().as_millis() / interval.as_millis() + 1;
     assert!((1..=most).contains(&(progress.len() as u128)), "{} of {most}", progress.len());
@@ -106,25 +106,25 @@ fn how_far_everything_is_comes_at_intervals_however_much_happens() {
 }
 
 #[test]
-fn a_reader_who_is_slow_holds_nobody_up_and_loses_no_verdict() {
-    let paper = Paper::default();
-    let log = log(&paper, NEVER);
-    let held = paper.0.lock();
-    for _ in 0..PATIENCE + 500 {
+fn a_slow_reader_delays_nobody_and_loses_no_verdict() {
+    let output = SharedOutput::default();
+    let log = log(&output, NEVER);
+    let held = output.0.lock();
+    for _ in 0..MAX_WAITING + 500 {
         log.on(Event::Notice { message: "x" });
     }
     log.on(Event::Settled(&ArchiveReport::new("a", Verdict::Missing)));
     drop(held);
     finish(log);
-    let lines = paper.lines();
-    assert!((PATIENCE..PATIENCE + 10).contains(&lines.len()), "{}", lines.len());
+    let lines = output.lines();
+    assert!((MAX_WAITING..MAX_WAITING + 10).contains(&lines.len()), "{}", lines.len());
     assert!(lines.iter().any(|line| line["event"] == "verdict"));
     let lost = lines.last().unwrap()["lost"].as_u64().unwrap();
     assert!((490..=500).contains(&lost), "{lost}");
 }
 
 #[test]
-fn only_a_reader_that_has_gone_away_is_forgiven() {
+fn a_reader_that_has_gone_away_is_no_error_and_a_full_disk_is() {
     struct Broken(ErrorKind);
     impl Write for Broken {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -134,21 +134,21 @@ fn only_a_reader_that_has_gone_away_is_forgiven() {
             Ok(())
         }
     }
-    for (kind, is_forgiven) in [(ErrorKind::BrokenPipe, true), (ErrorKind::StorageFull, false)] {
+    for (kind, is_ok) in [(ErrorKind::BrokenPipe, true), (ErrorKind::StorageFull, false)] {
         let log = EventLog::start("verify", Box::new(Broken(kind))).unwrap();
         let end = log.finish(&Report::new("verify", vec![], 0.0), ExitStatus::Failed);
-        assert_eq!(end.is_ok(), is_forgiven, "{end:?}");
+        assert_eq!(end.is_ok(), is_ok, "{end:?}");
     }
 }
 
 #[test]
-fn no_line_has_anything_that_a_terminal_or_a_log_would_obey() {
-    let paper = Paper::default();
-    let log = log(&paper, NEVER);
+fn control_characters_for_terminals_and_ci_logs_are_escaped() {
+    let output = SharedOutput::default();
+    let log = log(&output, NEVER);
     log.on(Event::Notice { message: "\u{1b}[2J\n##[error]\u{202e}" });
     finish(log);
-    let text = String::from_utf8(paper.0.lock().clone()).unwrap();
+    let text = String::from_utf8(output.0.lock().clone()).unwrap();
     assert_eq!(text.lines().count(), 3);
     assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.contains("##["), "{text:?}");
-    assert_eq!(paper.lines()[1]["message"], "\u{1b}[2J\n##[error]\u{202e}");
+    assert_eq!(output.lines()[1]["message"], "\u{1b}[2J\n##[error]\u{202e}");
 }

@@ -140,7 +140,7 @@ impl<'a> Repairer<'a> {
         self.transfer.listener.on(Event::Begun {
             archive: &self.job.archive.name,
             source: None,
-            activity: Activity::Mend,
+            activity: Activity::Repair,
             size: Some(self.size),
         });
         while let Some(damage) = self.walk()? {
