@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::support::{Archive, Fault, Lie, NAMES, Sandbox, Server, archive, archives};
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, WrongRange, archive, archives};
 
 /// Fetches one archive of a known size past these faults and expects it whole.
 #[track_caller]
-fn survives(faults: impl IntoIterator<Item = crate::support::Rule>) {
+fn survives(faults: impl IntoIterator<Item = crate::support::FaultRule>) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     for fault in faults {
@@ -18,7 +18,7 @@ fn survives(faults: impl IntoIterator<Item = crate::support::Rule>) {
 
 /// The report line when a fault is always there; nothing may be left under the final name.
 #[track_caller]
-fn fails(fault: impl Into<crate::support::Rule>) -> (String, String, i32) {
+fn fails(fault: impl Into<crate::support::FaultRule>) -> (String, String, i32) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(fault);
@@ -225,7 +225,13 @@ fn an_endless_body_does_not_fill_the_disk() {
 
 #[test]
 fn a_wrong_content_range_is_not_trusted() {
-    for lie in [Lie::Missing, Lie::Garbage, Lie::Start(1), Lie::Start(5000), Lie::Total(5)] {
+    for lie in [
+        WrongRange::Missing,
+        WrongRange::Garbage,
+        WrongRange::Start(1),
+        WrongRange::Start(5000),
+        WrongRange::Total(5),
+    ] {
         survives([Fault::ContentRange(lie).first(2)]);
         // In the end the whole is asked for.
         survives([Fault::ContentRange(lie).into()]);
@@ -236,7 +242,7 @@ fn a_wrong_content_range_is_not_trusted() {
 fn an_unknown_total_is_enough_where_the_size_is_known() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::ContentRange(Lie::UnknownTotal));
+    server.does(Fault::ContentRange(WrongRange::UnknownTotal));
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
     fetch.chunk(100_000).report(0).all_ok();
@@ -245,7 +251,7 @@ fn an_unknown_total_is_enough_where_the_size_is_known() {
 
 /// Fetches from a server that keeps its length to itself, against a table with the size or without.
 fn reticent(sandbox: &Sandbox, server: &Server, all: &[Archive], knows: bool) -> (String, u64) {
-    server.does(Fault::ContentRange(Lie::UnknownTotal));
+    server.does(Fault::ContentRange(WrongRange::UnknownTotal));
     let table = if knows { sandbox.table_with_sizes(&[(&all[0], "")]) } else { sandbox.table(all) };
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]).chunk(100_000);
     let outcome = fetch.run();

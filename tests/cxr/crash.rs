@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Archive, Cxr, Fault, Rule, Sandbox, Server, archive, files_under};
+use crate::support::{Archive, Cxr, Fault, FaultRule, Sandbox, Server, archive, files_under};
 
 /// Bytes of a chunk in these tests.
 const CHUNK: u64 = 128 << 10;
@@ -21,7 +21,7 @@ struct Scene {
     /// What lies in the folder beforehand.
     prepare: fn(&Sandbox, &Server, &Archive),
     /// What the server does until the process is killed.
-    faults: fn() -> Vec<Rule>,
+    faults: fn() -> Vec<FaultRule>,
     options: &'static [&'static str],
     variables: &'static [(&'static str, &'static str)],
     /// Images in the archive: each is about 0.4 MiB.

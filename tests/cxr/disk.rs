@@ -15,7 +15,7 @@ fn too_little_space_is_reported_before_the_download() {
     server.does(Fault::Throttle { rate: 2 << 20 });
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
-    let outcome = disk.see(fetch).run();
+    let outcome = disk.visible_to(fetch).run();
     outcome.exits(3);
     let words = format!("{}{}", outcome.stdout(), outcome.stderr());
     outcome.expect(words.contains("space"), "a word on space");
@@ -34,7 +34,7 @@ fn bytes_that_are_already_here_count_as_space() {
     let path = sandbox.data().join(NAMES[0]);
     assert!(disk.command("cp").arg(start).arg(&path).status().unwrap().success());
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
-    disk.see(fetch).report(0).all_ok();
+    disk.visible_to(fetch).report(0).all_ok();
     assert!(disk.read(&path) == *all[0].bytes);
 }
 
@@ -45,7 +45,7 @@ fn a_fetch_that_fills_the_disk_stops_cleanly_and_resumes() {
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 1 << 20 });
     let fetch = || sandbox.fetch(&server, &all).chunk(128 << 10).args(["-c", "2"]);
-    let mut running = disk.see(fetch()).spawn();
+    let mut running = disk.visible_to(fetch()).spawn();
     running.until("some of the archive", || server.sent() > 500_000);
     // Something else takes the space.
     let fill = "head -c 20000000 /dev/zero >\"$0\"/ballast 2>/dev/null";
@@ -55,7 +55,7 @@ fn a_fetch_that_fills_the_disk_stops_cleanly_and_resumes() {
     outcome.report().only().is("error").because("space");
     disk.command("rm").arg(sandbox.data().join("ballast")).status().unwrap();
     server.behaves();
-    let report = disk.see(fetch()).report(0);
+    let report = disk.visible_to(fetch()).report(0);
     report.all_ok();
     assert!(report.downloaded() < all[0].size(), "{}", report.shown());
     assert!(disk.read(&sandbox.data().join(NAMES[0])) == *all[0].bytes);
@@ -68,7 +68,7 @@ fn a_full_disk_ends_the_run_although_a_connection_hangs() {
     let server = Server::with(&all);
     server.does(Fault::Stall { after: 1000 }.on(&all[1].path()));
     let fetch = sandbox.fetch(&server, &all).args(["--stall-timeout", "60", "-c", "2"]);
-    let outcome = disk.see(fetch).run();
+    let outcome = disk.visible_to(fetch).run();
     outcome.exits(3).expect(outcome.elapsed.as_secs() < 10, "a quick end");
     let report = outcome.report();
     report.line(NAMES[0]).is("error").because("space");
@@ -82,7 +82,7 @@ fn a_read_only_disk_is_an_error_that_names_it() {
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };
     disk.remount("ro");
     let server = Server::with(&all);
-    let outcome = disk.see(sandbox.fetch(&server, &all)).run();
+    let outcome = disk.visible_to(sandbox.fetch(&server, &all)).run();
     outcome.exits(3);
     let words = format!("{}{}", outcome.stdout(), outcome.stderr()).to_lowercase();
     outcome.expect(words.contains("read-only") && words.contains("data"), "path and cause");
@@ -96,7 +96,7 @@ fn a_name_on_another_file_system_is_an_error_and_no_byte_is_lost() {
     let Some(disk) = SmallDisk::mount(&sandbox.path("data/parts"), 4096) else { return };
     let server = Server::with(&all);
     let fetch = sandbox.fetch(&server, &all).arg("--dir").arg(sandbox.data());
-    let report = disk.see(fetch).report(3);
+    let report = disk.visible_to(fetch).report(3);
     let line = report.only();
     line.is("error").because("could not be renamed").because("cross-device");
     line.because("kept in .cxr/").next("on the file system that .cxr is on");

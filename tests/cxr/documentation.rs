@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::support::{Authority, NAMES, Sandbox, files_under, invalid};
+use crate::support::{Authority, NAMES, Sandbox, files_under, schema_error};
 
 /// Commands that build the program first, in a checkout.
 const BUILT_FIRST: &str = "cargo run --release --locked -- ";
@@ -287,7 +287,7 @@ fn every_json_document_shown_fits_its_schema() {
                 let document: serde_json::Value = document.unwrap();
                 let (name, _) = document["schema"].as_str().unwrap().split_once('/').unwrap();
                 let schema = name.strip_prefix("cxr.").unwrap();
-                assert_eq!(invalid(schema, &document.to_string()), None, "{}", page.name());
+                assert_eq!(schema_error(schema, &document.to_string()), None, "{}", page.name());
                 count += 1;
             }
         }

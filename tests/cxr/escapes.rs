@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::support::{
-    Archive, Cxr, Fault, Lie, Outcome, Sandbox, Server, archive, archives, on_a_terminal,
+    Archive, Cxr, Fault, Outcome, Sandbox, Server, WrongRange, archive, archives, on_a_terminal,
 };
 
 /// Sets a title, moves the cursor, colours, in seven and eight bits; turns the direction of the
@@ -109,7 +109,7 @@ fn the_content_type_of_a_page_is_escaped() {
 #[test]
 fn the_content_range_of_an_answer_is_escaped() {
     let range = Fault::Header("Content-Range", "bytes \u{202e}0-5/\u{9b}31m6".to_owned());
-    let lie = Fault::ContentRange(Lie::Garbage);
+    let lie = Fault::ContentRange(WrongRange::Garbage);
     harmless_fetch("Content-Range bytes \\u{202e}0-5/\\u{9b}31m6", &[lie, range]);
 }
 

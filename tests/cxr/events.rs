@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::output::mixed;
 use crate::support::{
-    Cxr, Fault, NAMES, Outcome, Sandbox, Server, archive, archives, invalid, wait_until,
+    Cxr, Fault, NAMES, Outcome, Sandbox, Server, archive, archives, schema_error, wait_until,
 };
 
 /// The lines of a log, each held against the published schema, the whole against its promises.
@@ -19,7 +19,7 @@ fn lines(log: &[u8]) -> Vec<Value> {
     let lines: Vec<Value> = text
         .lines()
         .map(|line| {
-            let invalid = invalid("events", line);
+            let invalid = schema_error("events", line);
             assert!(invalid.is_none(), "{invalid:?}: {line}");
             serde_json::from_str(line).unwrap()
         })
@@ -208,7 +208,7 @@ fn checked_mirrors_are_distinguished_in_every_report() {
     let junit = fs::read_to_string(sandbox.path("junit.xml")).unwrap();
     let name = format!("name=\"{} ({}/)\"", NAMES[1], two.base());
     assert!(junit.contains(&name), "{junit}");
-    let invalid = crate::support::invalid_xml("junit.xsd", &sandbox.path("junit.xml"));
+    let invalid = crate::support::xml_schema_error("junit.xsd", &sandbox.path("junit.xml"));
     assert!(invalid.is_none(), "{invalid:?}");
 }
 

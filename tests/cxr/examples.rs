@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::interchange::table;
 use crate::support::{
-    Archive, Fault, NAMES, Sandbox, Server, archives, invalid_xml, is_installed, python_with,
+    Archive, Fault, NAMES, Sandbox, Server, archives, is_installed, python_with, xml_schema_error,
 };
 
 const MIRROR: &str = "https://mirror.example.org/nih";
@@ -128,7 +128,7 @@ fn the_job_for_gitlab_leaves_a_test_report() {
         let output = script.env("MIRROR", server.base()).output().unwrap();
         assert_eq!(output.status.code(), Some(status), "{}", said(&output));
         let junit = sandbox.path(job["artifacts"]["reports"]["junit"].as_str().unwrap());
-        assert_eq!(invalid_xml("junit.xsd", &junit), None);
+        assert_eq!(xml_schema_error("junit.xsd", &junit), None);
         for path in words(&job["artifacts"]["paths"]) {
             assert!(sandbox.path(&path).exists(), "{path}");
         }

@@ -4,13 +4,15 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::support::{Archive, Fault, Lie, NAMES, Rule, Sandbox, Server, archive, archives};
+use crate::support::{
+    Archive, Fault, FaultRule, NAMES, Sandbox, Server, WrongRange, archive, archives,
+};
 
 /// A fetch of one archive past these faults: all that it says, and the server.
 #[track_caller]
 fn told(
     all: &[Archive],
-    faults: impl IntoIterator<Item = Rule>,
+    faults: impl IntoIterator<Item = FaultRule>,
     status: i32,
 ) -> (Sandbox, Server, String) {
     let (sandbox, server) = (Sandbox::new(), Server::with(all));
@@ -66,7 +68,7 @@ fn chunked_bodies_that_end_early_are_reported_as_truncated() {
 #[test]
 fn an_invalid_chunk_is_reported_and_the_download_resumes() {
     let all = archives(1);
-    let (_, server, shown) = told(&all, [Fault::BadChunk { after: 100_000 }.first(2)], 0);
+    let (_, server, shown) = told(&all, [Fault::InvalidChunk { after: 100_000 }.first(2)], 0);
     says(&shown, &["protocol error", "chunk size", "trying again"]);
     assert!(server.sent() < all[0].size() + 70_000, "{} sent", server.sent());
 }
@@ -129,7 +131,7 @@ fn the_wait_follows_the_ratelimit_header() {
 #[test]
 fn a_range_invented_by_a_cache_is_requested_past_the_cache() {
     let all = archives(1);
-    for lie in [Lie::Start(5000), Lie::Missing, Lie::Garbage] {
+    for lie in [WrongRange::Start(5000), WrongRange::Missing, WrongRange::Garbage] {
         let (_, server, shown) = told(&all, [Fault::ContentRange(lie).stale()], 0);
         says(&shown, &["protocol error: 206 to a range from 0 with the Content-Range"]);
         // Once was enough to know the way past it.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Fault, Lie, Refusal, Sandbox, Server, SmallDisk, archive, archives, files_under, stored,
+    Fault, Refusal, Sandbox, Server, SmallDisk, WrongRange, archive, archives, files_under, stored,
 };
 
 /// Asks by hand and reads until the server closes; the head and the body.
@@ -104,9 +104,9 @@ fn the_server_sends_wrong_headers_as_told() {
         let (head, body, _) = ask(&server, PART);
         (head, body)
     };
-    assert!(!lied(Fault::ContentRange(Lie::Missing)).0.contains("Content-Range"));
-    assert!(lied(Fault::ContentRange(Lie::Total(5))).0.contains("bytes 10-19/5\r\n"));
-    let (head, body) = lied(Fault::ContentRange(Lie::Start(3)));
+    assert!(!lied(Fault::ContentRange(WrongRange::Missing)).0.contains("Content-Range"));
+    assert!(lied(Fault::ContentRange(WrongRange::Total(5))).0.contains("bytes 10-19/5\r\n"));
+    let (head, body) = lied(Fault::ContentRange(WrongRange::Start(3)));
     assert!(head.contains("bytes 13-19/"), "{head}");
     assert_eq!(body, all[0].bytes[13..20]);
     let (head, body) = lied(Fault::ShortPart { less: 4 });

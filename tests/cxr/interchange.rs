@@ -9,8 +9,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::support::{
-    Archive, Fault, Sandbox, Server, archives, invalid, invalid_xml, is_installed, may_skip,
-    python_with,
+    Archive, Fault, Sandbox, Server, archives, is_installed, may_skip, python_with, schema_error,
+    xml_schema_error,
 };
 
 /// A table with everything that it may know.
@@ -129,7 +129,7 @@ fn the_built_in_table_is_complete_in_every_format() {
         assert_eq!(text.matches(sha256).count(), usize::from(form != "aria2"), "{text}");
     }
     let text = sandbox.cxr(["checksums", "--format", "json"]).run().exits(0).stdout();
-    assert_eq!(invalid("checksums", &text), None, "{text}");
+    assert_eq!(schema_error("checksums", &text), None, "{text}");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn python_reads_the_same_values_from_csv_and_json() {
     let table = table(&sandbox, &all);
     let from = ["http://m.org/a b", "https://n.org/?f={name}"];
     let json = checksums(&sandbox, &table, "json", &from);
-    assert_eq!(invalid("checksums", &json), None, "{json}");
+    assert_eq!(schema_error("checksums", &json), None, "{json}");
     let json: Value = serde_json::from_str(&json).unwrap();
     sandbox.put("table.csv", checksums(&sandbox, &table, "csv", &from));
     let Some(python) = python_with("csv") else { return };
@@ -165,7 +165,7 @@ fn metalink_is_valid_and_aria2_fetches_with_it() {
     let mirrors = mirrors.each_ref().map(String::as_str);
     let text = checksums(&sandbox, &table(&sandbox, &all), "metalink", &mirrors);
     let file = sandbox.put("table.meta4", &text);
-    assert_eq!(invalid_xml("metalink4.xsd", &file), None, "{text}");
+    assert_eq!(xml_schema_error("metalink4.xsd", &file), None, "{text}");
     let Some(output) = aria2(&sandbox, &["--metalink-file", file.to_str().unwrap()]) else {
         return;
     };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::support::{
-    Archive, Authority, Certificate, Cxr, Fault, Hole, NameServer, Names, Nginx, Outcome, Proxy,
-    Sandbox, Server, archive, archives,
+    Archive, Authority, Certificate, Cxr, Fault, NameResolution, NameServer, Nginx, Outcome, Proxy,
+    Sandbox, Server, UnansweredPort, archive, archives,
 };
 
 #[test]
@@ -15,10 +15,10 @@ fn a_name_server_that_fails_once_is_asked_again() {
     let server = Server::with(&all);
     // Both questions of the first attempt, for either kind of address, and some of the second.
     let Some(service) = NameServer::of("mirror.test", 3) else { return };
-    let Some(names) = Names::server(&sandbox, &service) else { return };
+    let Some(names) = NameResolution::server(&sandbox, &service) else { return };
     let source = format!("http://mirror.test:{}", server.port());
     let fetch = sandbox.fetch_from(&source, &all).args(["-v", "-c", "1"]);
-    let outcome = names.see(fetch).run();
+    let outcome = names.applied_to(fetch).run();
     outcome.exits(0).says("Temporary failure in name resolution").says("trying again");
     sandbox.has(&all[0]);
 }
@@ -27,24 +27,25 @@ fn a_name_server_that_fails_once_is_asked_again() {
 fn a_name_that_does_not_exist_is_reported_at_once() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let Some(service) = NameServer::of("mirror.test", 0) else { return };
-    let Some(names) = Names::server(&sandbox, &service) else { return };
+    let Some(names) = NameResolution::server(&sandbox, &service) else { return };
     let fetch = sandbox.fetch_from("http://miror.test:9", &all).args(["-c", "1"]);
-    let outcome = names.see(fetch.args(["--retries", "1000"])).run();
+    let outcome = names.applied_to(fetch.args(["--retries", "1000"])).run();
     outcome.exits(3).report().only().is("unreachable").because("name not found: miror.test");
-    assert!(service.asked() <= 4, "asked {} times", service.asked());
+    assert!(service.questions() <= 4, "{} questions", service.questions());
 }
 
 #[test]
 fn a_dead_address_of_a_host_does_not_delay_a_live_one() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    let Some(_hole) = Hole::at(server.port()) else { return };
-    let Some(names) = Names::hosts(&sandbox, "::1 dual.test\n127.0.0.1 dual.test\n") else {
+    let Some(_unanswered) = UnansweredPort::at(server.port()) else { return };
+    let Some(names) = NameResolution::hosts(&sandbox, "::1 dual.test\n127.0.0.1 dual.test\n")
+    else {
         return;
     };
     let source = format!("http://dual.test:{}", server.port());
     let fetch = sandbox.fetch_from(&source, &all).args(["--connect-timeout", "60", "-c", "1"]);
-    let outcome = names.see(fetch).run();
+    let outcome = names.applied_to(fetch).run();
     outcome.exits(0);
     outcome.expect(outcome.elapsed < Duration::from_secs(20), "no wait for what is dead");
     sandbox.has(&all[0]);
@@ -98,7 +99,7 @@ fn an_invalid_certificate_is_refused_at_once_with_its_reason() {
 #[test]
 fn a_self_signed_certificate_is_explained_and_accepted_with_cacert() {
     for (certificate, is_trusted) in
-        [(Certificate::OwnWord, true), (Certificate::OwnAuthority, false)]
+        [(Certificate::SelfSigned, true), (Certificate::SelfSignedAuthority, false)]
     {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         sandbox.put(format!("served{}", all[0].path()), &*all[0].bytes);
@@ -156,7 +157,7 @@ fn a_proxy_that_intercepts_tls_works_with_its_certificate() {
     outcome.exits(0).report().all_ok();
     sandbox.has(&all[0]);
     outcome.expect(!outcome.to_string().contains("geheim"), "no password in sight");
-    for tunnel in proxy.asked() {
+    for tunnel in proxy.tunnels() {
         assert_eq!(tunnel.to, "localhost:4433");
         assert_eq!(tunnel.authorization.as_deref(), Some("Basic bWU6Z2VoZWlt"));
     }
@@ -170,7 +171,7 @@ fn a_proxy_that_wants_a_password_is_reported_at_once() {
     let outcome = fetch.env("https_proxy", proxy.base()).run();
     let report = outcome.exits(3).report();
     report.only().is("unreachable").because("answered 407 Proxy Authentication Required");
-    assert_eq!(proxy.asked().len(), 1, "asked again{outcome}");
+    assert_eq!(proxy.tunnels().len(), 1, "tunnels{outcome}");
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn a_socks_proxy_is_used() {
     let address = proxy.base().replace("http://", "socks5h://");
     fetch.env("all_proxy", address).report(0).all_ok();
     sandbox.has(&all[0]);
-    assert_eq!(proxy.asked()[0].to, "mirror.test:8080");
+    assert_eq!(proxy.tunnels()[0].to, "mirror.test:8080");
 }
 
 #[test]
@@ -190,7 +191,9 @@ fn no_proxy_excludes_hosts_domains_addresses_and_networks() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     let proxy = Server::new();
-    let Some(names) = Names::hosts(&sandbox, "127.0.0.1 mirror.lab.test\n") else { return };
+    let Some(names) = NameResolution::hosts(&sandbox, "127.0.0.1 mirror.lab.test\n") else {
+        return;
+    };
     let table = sandbox.table(&all);
     let reaches_the_server = |host: &str, value: &str| {
         let _ = std::fs::remove_dir_all(sandbox.data());
@@ -198,7 +201,7 @@ fn no_proxy_excludes_hosts_domains_addresses_and_networks() {
         let source = format!("http://{host}:{}", server.port());
         let fetch = sandbox.fetch_with(&table).args(["--from", &source, "-c", "1"]);
         let fetch: Cxr = fetch.env("http_proxy", proxy.base()).env("no_proxy", value);
-        let status = names.see(fetch).run().status;
+        let status = names.applied_to(fetch).run().status;
         // Whoever asks the proxy hears that it has nothing.
         assert_eq!(status == Some(0), proxy.hits().is_empty(), "{host} with {value:?}");
         status == Some(0)

@@ -14,7 +14,9 @@ use cxr::disk::Folder;
 use cxr::ranges::RangeSet;
 use cxr::transfer::{JournalState, look};
 
-use crate::support::{Archive, Cxr, Disk, Fate, Fault, NAMES, Rule, Sandbox, Server, Step};
+use crate::support::{
+    Archive, Cxr, DiskOperation, Fault, FaultRule, NAMES, Sandbox, Server, SimulatedDisk, Unsynced,
+};
 use crate::support::{archive, random};
 
 /// Bytes of a chunk in these tests.
@@ -27,7 +29,7 @@ const GONE_ON_FROM: usize = 12;
 struct Scene {
     /// A file of the user's under the archive's name.
     mine: fn(&Archive) -> Option<Vec<u8>>,
-    faults: fn() -> Vec<Rule>,
+    faults: fn() -> Vec<FaultRule>,
     options: &'static [&'static str],
     /// Whether the user's file is there until the archive takes its place, whatever happens. If
     /// it is mended in place, it is put together from what is kept of it.
@@ -89,7 +91,7 @@ struct Recorded<'a> {
     scene: &'a Scene,
     archive: Archive,
     mine: Option<Vec<u8>>,
-    steps: Vec<Step>,
+    steps: Vec<DiskOperation>,
 }
 
 fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
@@ -119,8 +121,8 @@ impl Scene {
         // Another host is another boot: then only what is on the disk is believed.
         let fetch = fetch.env("CXR_TRIAL_HOST", "before").env("CXR_TRIAL_RECORD", "record");
         fetch.run().exits(self.status);
-        let mut steps = Step::all(&sandbox.path("record"));
-        steps.retain(|step| step.operation != "read" && step.operation != "close");
+        let mut steps = DiskOperation::all(&sandbox.path("record"));
+        steps.retain(|step| step.name != "read" && step.name != "close");
         Recorded { scene: self, archive, mine, steps }
     }
 
@@ -133,15 +135,15 @@ impl Scene {
         let server = Server::with([&recorded.archive]);
         let mut states = 0;
         for (number, step) in recorded.steps.iter().enumerate() {
-            disk.does(step);
+            disk.apply(step);
             let before = std::mem::take(&mut told);
             told = recorded.told(&disk, step, before);
-            let number_mixed = if step.is_of_names() { 10 } else { 2 };
-            let mixed: Vec<_> = (0..number_mixed).map(|_| Fate::Mixed(random.fork())).collect();
-            for fate in [Fate::Lost, Fate::Kept].into_iter().chain(mixed) {
+            let number_mixed = if step.changes_names() { 10 } else { 2 };
+            let mixed: Vec<_> = (0..number_mixed).map(|_| Unsynced::Mixed(random.fork())).collect();
+            for fate in [Unsynced::Lost, Unsynced::Kept].into_iter().chain(mixed) {
                 states += 1;
                 let shown =
-                    format!("step {number}, {} {}, {fate:?}", step.operation, step.path.display());
+                    format!("step {number}, {} {}, {fate:?}", step.name, step.path.display());
                 let sandbox = restore(&disk.after(fate));
                 recorded.is_safe(&sandbox, &told, &shown);
                 if random.usize(..recorded.steps.len() * 4) < GONE_ON_FROM {
@@ -167,9 +169,9 @@ fn restore(files: &BTreeMap<PathBuf, Vec<u8>>) -> Sandbox {
 }
 
 impl Recorded<'_> {
-    fn disk(&self) -> Disk {
+    fn disk(&self) -> SimulatedDisk {
         let mine = self.mine.iter().map(|mine| (final_name(), mine.clone()));
-        Disk::new(Path::new("data"), mine)
+        SimulatedDisk::new(Path::new("data"), mine)
     }
 
     /// What another boot would know of the part here.
@@ -186,7 +188,7 @@ impl Recorded<'_> {
     }
 
     /// What the journal has said to be on the disk, and has been put there itself.
-    fn told(&self, disk: &Disk, step: &Step, before: RangeSet) -> RangeSet {
+    fn told(&self, disk: &SimulatedDisk, step: &DiskOperation, before: RangeSet) -> RangeSet {
         let is_told = step.is("sync", ".journal") || step.is("sync-folder", ".cxr");
         // Under its final name an archive has all of it.
         let is_named = step.target == final_name() && self.scene.status == 0;
@@ -195,7 +197,7 @@ impl Recorded<'_> {
             || step.is("rename", ".part") && !is_named
             || step.is("remove", ".part");
         match (is_told, is_taken_back) {
-            (true, _) => self.believed(&restore(&disk.after(Fate::Kept))),
+            (true, _) => self.believed(&restore(&disk.after(Unsynced::Kept))),
             (_, true) => RangeSet::new(),
             (false, false) => before,
         }

@@ -14,7 +14,9 @@ use fastrand::Rng;
 use rustix::process::Signal;
 
 use crate::crash::crash_points;
-use crate::support::{Archive, Cxr, DAMAGES, Fault, Lie, Outcome, Rule, Sandbox, Server};
+use crate::support::{
+    Archive, Cxr, DAMAGES, Fault, FaultRule, Outcome, Sandbox, Server, WrongRange,
+};
 use crate::support::{archive, random};
 
 /// How long it lasts by default, at least one round.
@@ -154,7 +156,7 @@ impl Round {
     }
 
     /// A way for the server to misbehave, for some requests.
-    fn fault(&mut self) -> Rule {
+    fn fault(&mut self) -> FaultRule {
         let random = &mut self.random;
         let after = random.u64(..300_000);
         let fault = match random.u32(..14) {
@@ -169,7 +171,7 @@ impl Round {
             8 => Fault::Extra { bytes: after },
             9 => Fault::Flip { at: after },
             10 => Fault::NoLength,
-            11 => Fault::ContentRange(Lie::Start(3)),
+            11 => Fault::ContentRange(WrongRange::Start(3)),
             12 => Fault::Other(archive(9, 1).bytes),
             _ => Fault::Throttle { rate: random.u64(1..8) << 20 },
         };

@@ -25,7 +25,7 @@ fn fetch_copies_archives_from_a_read_only_mirror() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let Some(disk) = mirror(&sandbox, &all) else { return };
     let fetch = sandbox.fetch_from(sandbox.path("mirror").to_str().unwrap(), &all);
-    disk.see(fetch).report(0).all_ok();
+    disk.visible_to(fetch).report(0).all_ok();
     sandbox.has(&all[0]);
     sandbox.has(&all[1]);
 }
@@ -36,7 +36,7 @@ fn verify_checks_a_read_only_folder_and_mirror() {
     let Some(disk) = mirror(&sandbox, &all[..2]) else { return };
     for arguments in [&["mirror"][..], &["--from", "mirror"]] {
         let verify = sandbox.verify(&all).args(arguments);
-        let report = disk.see(verify.args(["--report", "report.json"])).report(1);
+        let report = disk.visible_to(verify.args(["--report", "report.json"])).report(1);
         assert_eq!(report.verdicts(), ["ok", "ok", "missing"], "{}", report.shown());
         assert!(sandbox.path("report.json").exists());
     }
@@ -47,5 +47,5 @@ fn a_report_on_a_read_only_disk_is_refused_before_the_check() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let Some(disk) = mirror(&sandbox, &all) else { return };
     let verify = sandbox.verify(&all).args(["mirror", "--report", "mirror/report.json"]);
-    disk.see(verify).run().exits(2).says("mirror/report.json").says("Read-only file system");
+    disk.visible_to(verify).run().exits(2).says("mirror/report.json").says("Read-only file system");
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::support::{
-    Archive, Call, Cxr, Fault, Hit, Lie, NAMES, Sandbox, Server, Trace, archive, archives, stored,
+    Archive, Cxr, Fault, Hit, NAMES, Sandbox, Server, SystemCall, SystemCalls, WrongRange, archive,
+    archives, stored,
 };
 
 /// `cxr verify` of mirrors in JSON, against a table with sizes.
@@ -156,7 +157,7 @@ fn a_wrong_length_is_reported_before_the_body_is_read() {
 
 /// The ways in which a mirror may keep its length to itself.
 fn reticent() -> [Vec<Fault>; 5] {
-    let total = || Fault::ContentRange(Lie::UnknownTotal);
+    let total = || Fault::ContentRange(WrongRange::UnknownTotal);
     [
         vec![total()],
         vec![total(), Fault::Chunked],
@@ -202,7 +203,7 @@ fn a_range_that_ends_at_the_expected_size_does_not_prove_the_end() {
     let twice = [&all[0].bytes[..], &all[0].bytes].concat();
     server.serve(&all[0].path(), &Arc::new(twice));
     server.does(Fault::ShortPart { less: all[0].size() });
-    server.does(Fault::ContentRange(Lie::UnknownTotal));
+    server.does(Fault::ContentRange(WrongRange::UnknownTotal));
     let report = check(&sandbox, &all, &[&server.base()]).report(1);
     report.only().is("corrupt").because("has more than the");
 }
@@ -342,9 +343,9 @@ fn nothing_is_written_to_the_disk() {
         "utimensat",
     ];
     let cxr = check(&sandbox, &all, &[&server.base()]);
-    let Some(trace) = Trace::of(&sandbox, cxr, &calls) else { return };
+    let Some(trace) = SystemCalls::of(&sandbox, cxr, &calls) else { return };
     trace.first("open", &["table.tsv"]);
-    let harmless = |call: &&Call| {
+    let harmless = |call: &&SystemCall| {
         let is_open = call.text.starts_with("open(") || call.text.starts_with("openat(");
         is_open && !["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| call.text.contains(flag))
     };

@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::output::mixed;
 use crate::support::{
-    Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives, invalid, invalid_xml,
-    python_with, wait_until,
+    Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives, python_with, schema_error,
+    wait_until, xml_schema_error,
 };
 
 /// `cxr fetch` with its text on standard output.
@@ -293,7 +293,7 @@ fn the_json_list_fits_its_schema() {
         let list = sandbox.cxr(["list", "-d", "data", "--format", "json", "--checksums"]);
         let outcome = list.arg(table).run();
         outcome.exits(0).prints("of_another_table.gz");
-        let wrong = invalid("list", &outcome.stdout());
+        let wrong = schema_error("list", &outcome.stdout());
         assert_eq!(wrong, None, "{outcome}");
     }
 }
@@ -310,7 +310,7 @@ cases = lambda suite: [dict(case.attrib, outcome=outcome(case)) for case in suit
 suites = [dict(suite.attrib, cases=cases(suite)) for suite in root]
 print(json.dumps(dict(root.attrib, root=root.tag, suites=suites)))
 ";
-    let invalid = invalid_xml("junit.xsd", path);
+    let invalid = xml_schema_error("junit.xsd", path);
     assert!(invalid.is_none(), "{invalid:?}\n{}", fs::read_to_string(path).unwrap());
     let output = Command::new(python_with("xml.etree")?).args(["-c", READ]).arg(path).output();
     let output = output.unwrap();

@@ -158,7 +158,7 @@ fn a_folder_without_write_permission_is_an_error() {
 fn a_full_folder_is_an_error() {
     let sandbox = Sandbox::new();
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 300) else { return };
-    let outcome = disk.see(sandbox.cxr(["selftest", "--dir", "data"])).run();
+    let outcome = disk.visible_to(sandbox.cxr(["selftest", "--dir", "data"])).run();
     outcome.exits(3).prints_line(&["ok", "folder"]);
     outcome.prints_line(&["error", "fetch", "not enough space", "next:"]);
 }

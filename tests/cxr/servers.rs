@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{Archive, Authority, NAMES, Nginx, Python, Sandbox, archive, stored};
+use crate::support::{Archive, Authority, NAMES, Nginx, PythonServer, Sandbox, archive, stored};
 
 /// Four archives in the folder that the servers serve.
 fn served(sandbox: &Sandbox) -> Vec<Archive> {
@@ -116,7 +116,7 @@ fn a_page_of_nginx_in_place_of_every_file_is_no_archive() {
 fn archives_are_fetched_from_pythons_server_without_ranges() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
-    let Some(python) = Python::serve(&sandbox) else { return };
+    let Some(python) = PythonServer::start(&sandbox) else { return };
     sandbox.fetch_from(&python.base(), &all).chunk(200_000).report(0).all_ok();
     for archive in &all {
         sandbox.has(archive);
@@ -128,7 +128,7 @@ fn a_killed_fetch_from_a_server_without_ranges_ends_right() {
     let sandbox = Sandbox::new();
     let all = vec![stored(NAMES[0], 48, 2)];
     sandbox.put(format!("served/{}", NAMES[0]), &*all[0].bytes);
-    let Some(python) = Python::serve(&sandbox) else { return };
+    let Some(python) = PythonServer::start(&sandbox) else { return };
     let fetch = || sandbox.fetch_from(&python.base(), &all);
     let mut running = fetch().args(["--limit-rate", "20M"]).spawn();
     running.until("a part", || sandbox.files("data/.cxr").len() > 1);

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::support::{Call, Fault, NAMES, Sandbox, Server, Trace, archive};
+use crate::support::{Fault, NAMES, Sandbox, Server, SystemCall, SystemCalls, archive};
 
 /// The calls that change something or put it on the disk.
 const CALLS: [&str; 14] = [
@@ -25,7 +25,7 @@ const CALLS: [&str; 14] = [
 
 /// Each has ended before the next begins.
 #[track_caller]
-fn in_order(calls: &[&Call]) {
+fn in_order(calls: &[&SystemCall]) {
     assert!(calls.is_sorted_by(|one, next| one.ends < next.begins), "{calls:#?}");
 }
 
@@ -34,7 +34,7 @@ fn a_fetch_syncs_bytes_before_names_and_names_before_the_receipt() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let fetch = sandbox.fetch(&server, &all).args(["--dir", "new/data"]).chunk(100_000);
-    let Some(trace) = Trace::of(&sandbox, fetch, &CALLS) else { return };
+    let Some(trace) = SystemCalls::of(&sandbox, fetch, &CALLS) else { return };
     let root = sandbox.root().to_string_lossy().into_owned();
     let folder = |name: &str| format!("<{root}{name}>)");
     let to_name = format!(", \"new/data/{}\"", NAMES[0]);
@@ -67,7 +67,7 @@ fn a_replaced_file_is_kept_on_the_disk_before_the_new_one_gets_its_name() {
     let server = Server::with(&all);
     sandbox.put(Path::new("data").join(NAMES[0]), "something else");
     let fetch = sandbox.fetch(&server, &all).arg("--keep-corrupt");
-    let Some(trace) = Trace::of(&sandbox, fetch, &CALLS) else { return };
+    let Some(trace) = SystemCalls::of(&sandbox, fetch, &CALLS) else { return };
     let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
     let from_name = format!("\"data/{}\",", NAMES[0]);
     in_order(&[
@@ -83,7 +83,7 @@ fn a_wrong_download_is_kept_on_the_disk_before_its_journal_is_deleted() {
     let server = Server::with(&all);
     server.does(Fault::NoRanges).does(Fault::Flip { at: 1000 }.first(1));
     let fetch = sandbox.fetch(&server, &all).args(["--keep-corrupt", "-c", "1"]);
-    let Some(trace) = Trace::of(&sandbox, fetch, &CALLS) else { return };
+    let Some(trace) = SystemCalls::of(&sandbox, fetch, &CALLS) else { return };
     let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
     in_order(&[
         trace.first("rename", &[".part\"", "/corrupt/"]),
@@ -97,7 +97,9 @@ fn an_adopted_file_is_synced_and_saved_before_it_is_overwritten() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     sandbox.put(Path::new("data").join(NAMES[0]), all[0].flipped(200_000));
-    let Some(trace) = Trace::of(&sandbox, sandbox.fetch(&server, &all), &CALLS) else { return };
+    let Some(trace) = SystemCalls::of(&sandbox, sandbox.fetch(&server, &all), &CALLS) else {
+        return;
+    };
     let name = format!("/data/{}>)", NAMES[0]);
     let from_name = format!("\"data/{}\",", NAMES[0]);
     let own = format!("<{}/data/.cxr>)", sandbox.root().display());
@@ -123,7 +125,7 @@ fn an_existing_file_is_synced_before_its_receipt_or_note() {
     let fetch = sandbox.fetch_from("nowhere", &all);
     let verify = sandbox.verify(&all).args(["--resume", "data"]);
     for (cxr, note) in [(fetch, ".receipt.new"), (verify, ".note.new")] {
-        let Some(trace) = Trace::of(&sandbox, cxr, &CALLS) else { return };
+        let Some(trace) = SystemCalls::of(&sandbox, cxr, &CALLS) else { return };
         in_order(&[trace.first("fsync(", &[&name]), trace.first("rename", &[note])]);
     }
 }

@@ -6,7 +6,7 @@ use crate::support::{Archive, Fault, Refusal, Sandbox, Server, archive, archives
 
 /// Fetches one archive past a fault and expects it whole; the server, to see what it took.
 #[track_caller]
-fn survives(fault: impl Into<crate::support::Rule>) -> (Server, u64) {
+fn survives(fault: impl Into<crate::support::FaultRule>) -> (Server, u64) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(fault);

@@ -1,5 +1,5 @@
-//! Archives of the real shape, small: gzipped ustar of `images/NNNNNNNN_NNN.png`, made from
-//! original images, the same bytes on every machine.
+//! Small archives in the format of the published ones: a gzipped ustar of
+//! `images/NNNNNNNN_NNN.png`, made from original images. The bytes are the same on every machine.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ const IMAGES: [&[u8]; 3] = [
 pub const NAMES: [&str; 4] =
     ["images_001.tar.gz", "images_002.tar.gz", "images_003.tar.gz", "images_004.tar.gz"];
 
-/// One archive: what a server has and what the program should end up with.
+/// An archive, with the bytes that a fetch must produce.
 #[derive(Clone)]
 pub struct Archive {
     pub name: String,
@@ -42,12 +42,12 @@ impl Archive {
         hex::encode(sha2::Sha256::digest(&**self.bytes))
     }
 
-    /// The path under which a server has it: `/NAME`.
+    /// The path of the archive on a server: `/NAME`.
     pub fn path(&self) -> String {
         format!("/{}", self.name)
     }
 
-    /// The same bytes but for one bit.
+    /// The bytes with one bit flipped in byte `at`.
     pub fn flipped(&self, at: usize) -> Vec<u8> {
         let mut bytes = self.bytes.to_vec();
         bytes[at] ^= 0x10;
@@ -59,14 +59,15 @@ pub fn md5_of(bytes: &[u8]) -> String {
     hex::encode(Md5::digest(bytes))
 }
 
-/// Archive `number` of twelve with so many images of about 0.4 MiB. Made once and shared.
+/// Archive `number` of twelve with `images` images of about 0.4 MiB. Made once and shared.
 pub fn archive(number: usize, images: usize) -> Archive {
     static MADE: LazyLock<Mutex<HashMap<(usize, usize), Archive>>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap();
     made.entry((number, images)).or_insert_with(|| build(number, images)).clone()
 }
 
-/// An archive of at least so many MiB, packed as the published ones are. Made once and shared.
+/// An archive of at least `mebibytes` MiB, compressed as the published ones are. Made once and
+/// shared.
 pub fn large(mebibytes: usize) -> Archive {
     static MADE: LazyLock<Mutex<HashMap<usize, Archive>>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap();
@@ -81,8 +82,8 @@ pub fn archives(count: usize) -> Vec<Archive> {
     (1..=count).map(|number| archive(number, 1)).collect()
 }
 
-/// The same of images that can be compressed: noise in which some bytes come twice as often. Gzip
-/// gains 3 % on it, as on the published archives, and nearly all of it becomes codes.
+/// As [`large`], of images that can be compressed: noise in which some bytes are twice as frequent.
+/// Gzip saves 3 % on it, as on the published archives, and codes nearly all of it.
 pub fn large_of_noise(mebibytes: usize) -> Archive {
     static MADE: LazyLock<Mutex<HashMap<usize, Archive>>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap();
@@ -97,7 +98,7 @@ fn build(number: usize, images: usize) -> Archive {
     pack(number, images, Compression::fast(), usize::MAX)
 }
 
-/// So many images, or fewer if these are already as many bytes.
+/// Packs `images` images, or fewer if they reach `enough` bytes.
 fn pack(number: usize, images: usize, level: Compression, enough: usize) -> Archive {
     let image = |index| Cow::Borrowed(IMAGES[(number + index) % IMAGES.len()]);
     pack_images(number, images, level, enough, image)
@@ -132,7 +133,7 @@ fn header(image: &[u8]) -> tar::Header {
     header
 }
 
-/// A gzip file of about `mebibytes` MiB of noise in stored blocks: large, and quickly made.
+/// A gzip file of about `mebibytes` MiB of noise in stored blocks: large and quick to make.
 pub fn stored(name: &str, mebibytes: usize, seed: u64) -> Archive {
     let mut noise = vec![0; mebibytes << 20];
     fastrand::Rng::with_seed(seed).fill(&mut noise);

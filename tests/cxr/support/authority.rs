@@ -1,4 +1,4 @@
-//! A certificate authority of our own.
+//! A certificate authority for the servers of the tests.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,29 +9,29 @@ use tempfile::TempDir;
 
 use super::sandbox::Sandbox;
 
-/// A certificate authority of our own, with what it needs to sign for the loopback.
+/// A certificate authority with the certificates that it has signed.
 pub struct Authority {
     folder: TempDir,
 }
 
-/// What it says in a server's certificate.
+/// A kind of server certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// That it is this machine, now.
+    /// Valid for this machine.
     Good,
-    /// That it was, until 2020.
+    /// Valid until 2020.
     Expired,
-    /// That it will be, from 2040 on.
+    /// Valid from 2040 on.
     NotYet,
-    /// That it is another one, with an escape sequence in its name.
+    /// Valid for another host, whose name contains an escape sequence.
     OtherHost,
-    /// That it is this machine, signed by nobody else.
-    OwnWord,
-    /// The same, and that it may sign for others, as `openssl req -x509` has it.
-    OwnAuthority,
+    /// Self-signed.
+    SelfSigned,
+    /// Self-signed, and allowed to sign others, as `openssl req -x509` makes it by default.
+    SelfSignedAuthority,
 }
 
-/// The least that `openssl ca` wants to know.
+/// The smallest configuration that `openssl ca` accepts.
 const CONFIGURATION: &str = "\
 [ca]
 default_ca = own
@@ -57,7 +57,7 @@ extendedKeyUsage = serverAuth
 const KEY: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
 
 impl Authority {
-    /// The one of this process, made at first use.
+    /// Returns the authority of this process, kind is made at first use.
     pub fn get() -> &'static Self {
         static MADE: LazyLock<Authority> = LazyLock::new(Authority::make);
         &MADE
@@ -75,16 +75,16 @@ impl Authority {
         made.openssl(&format!(
             "req -x509 {KEY} -keyout ca.key -out ca.pem -days 2 -subj /CN=tests"
         ));
-        for which in
+        for kind in
             [Certificate::Good, Certificate::Expired, Certificate::NotYet, Certificate::OtherHost]
         {
-            made.sign(which);
+            made.sign(kind);
         }
-        for (which, may_sign) in
-            [(Certificate::OwnWord, "FALSE"), (Certificate::OwnAuthority, "TRUE")]
+        for (kind, may_sign) in
+            [(Certificate::SelfSigned, "FALSE"), (Certificate::SelfSignedAuthority, "TRUE")]
         {
             made.openssl(&format!(
-                "req -x509 {KEY} -keyout {which:?}.key -out {which:?}.pem -days 2 -subj /CN=x \
+                "req -x509 {KEY} -keyout {kind:?}.key -out {kind:?}.pem -days 2 -subj /CN=x \
                  -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
                  -addext basicConstraints=critical,CA:{may_sign}"
             ));
@@ -92,17 +92,17 @@ impl Authority {
         made
     }
 
-    fn sign(&self, which: Certificate) {
-        let (from, to) = match which {
+    fn sign(&self, kind: Certificate) {
+        let (from, to) = match kind {
             Certificate::Expired => ("190101000000Z", "200101000000Z"),
             Certificate::NotYet => ("400101000000Z", "410101000000Z"),
             _ => ("200101000000Z", "491231000000Z"),
         };
-        let names = if which == Certificate::OtherHost { "other" } else { "this" };
-        self.openssl(&format!("req {KEY} -keyout {which:?}.key -out {which:?}.csr -subj /CN=x"));
+        let names = if kind == Certificate::OtherHost { "other" } else { "this" };
+        self.openssl(&format!("req {KEY} -keyout {kind:?}.key -out {kind:?}.csr -subj /CN=x"));
         self.openssl(&format!(
             "ca -batch -notext -config openssl.conf -extensions {names} -startdate {from} \
-             -enddate {to} -in {which:?}.csr -out {which:?}.pem"
+             -enddate {to} -in {kind:?}.csr -out {kind:?}.pem"
         ));
     }
 
@@ -113,10 +113,10 @@ impl Authority {
         assert!(output.status.success(), "openssl {words}\n{output:?}");
     }
 
-    /// Writes a server's certificate and key; nginx's directives that use them.
-    pub fn install(&self, which: Certificate, prefix: &Path) -> String {
-        for (kind, name) in [("pem", "server.pem"), ("key", "server.key")] {
-            let made = self.folder.path().join(format!("{which:?}.{kind}"));
+    /// Writes a server's certificate and key into `prefix`. Returns the nginx directives for them.
+    pub fn install(&self, kind: Certificate, prefix: &Path) -> String {
+        for (extension, name) in [("pem", "server.pem"), ("key", "server.key")] {
+            let made = self.folder.path().join(format!("{kind:?}.{extension}"));
             fs::copy(made, prefix.join(name)).unwrap();
         }
         let prefix = prefix.display();

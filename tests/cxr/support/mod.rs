@@ -1,49 +1,49 @@
-//! What the tests stand on.
+//! The helpers of the tests: archives, servers, sandboxes, and runs of the program.
 
 mod archive;
 mod authority;
-mod damage;
-mod hole;
-mod mount;
-mod names;
+mod file_damage;
+mod name_resolution;
 mod nginx;
 mod outcome;
 mod png;
-#[cfg(debug_assertions)]
-mod power;
 mod process;
 mod program;
 mod proxy;
-mod python;
+mod python_server;
 mod sandbox;
 mod schema;
 mod server;
+#[cfg(debug_assertions)]
+mod simulated_disk;
+mod small_disk;
+mod system_calls;
 mod terminal;
-mod trace;
+mod unanswered_port;
 
 pub use archive::{Archive, NAMES, archive, archives, large, large_of_noise, stored};
 pub use authority::{Authority, Certificate};
-pub use damage::DAMAGES;
-pub use hole::Hole;
-pub use mount::SmallDisk;
-pub use names::{NameServer, Names};
+pub use file_damage::DAMAGES;
+pub use name_resolution::{NameResolution, NameServer};
 pub use nginx::Nginx;
 pub use outcome::{Outcome, Report};
-#[cfg(debug_assertions)]
-pub use power::{Disk, Fate, Step};
 pub use process::Running;
 pub use program::Cxr;
 pub use proxy::Proxy;
-pub use python::Python;
+pub use python_server::PythonServer;
 pub use sandbox::{Sandbox, files_under};
-pub use schema::{invalid, invalid_xml, python_with};
-pub use server::{Fault, Hit, Lie, Refusal, Rule, Server};
+pub use schema::{python_with, schema_error, xml_schema_error};
+pub use server::{Fault, FaultRule, Hit, Refusal, Server, WrongRange};
+#[cfg(debug_assertions)]
+pub use simulated_disk::{DiskOperation, SimulatedDisk, Unsynced};
+pub use small_disk::SmallDisk;
+pub use system_calls::{SystemCall, SystemCalls};
 pub use terminal::on_a_terminal;
-pub use trace::{Call, Trace};
+pub use unanswered_port::UnansweredPort;
 
 use std::time::{Duration, Instant};
 
-/// Waits until something is true; fails after a minute, saying what it waited for.
+/// Waits until `is_true` returns true; after a minute, fails with `what` in the message.
 pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_true() {
@@ -52,8 +52,7 @@ pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
-/// Numbers that differ from run to run; with `CXR_TESTS_SEED` those of an earlier run, which
-/// printed its seed.
+/// A random generator with a new seed, which is printed, or with that of `CXR_TESTS_SEED`.
 pub fn random() -> fastrand::Rng {
     let given = std::env::var("CXR_TESTS_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = given.unwrap_or_else(|| fastrand::u64(..));
@@ -61,7 +60,7 @@ pub fn random() -> fastrand::Rng {
     fastrand::Rng::with_seed(seed)
 }
 
-/// Whether tests that need a program which is not installed may be left out.
+/// Returns true, and says so, if tests that need a missing program may be skipped; else fails.
 pub fn may_skip(program: &str, package: &str) -> bool {
     let allowed = std::env::var_os("CXR_TESTS_WITHOUT_SERVERS").is_some_and(|value| value == "1");
     assert!(
@@ -73,7 +72,7 @@ pub fn may_skip(program: &str, package: &str) -> bool {
     true
 }
 
-/// Whether a program can be started.
+/// Returns true if the program is on the search path or in `/usr/sbin`.
 pub fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders: Vec<_> = std::env::split_paths(&path).collect();

@@ -19,17 +19,19 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Over plain HTTP, with more directives for its `server` block; `None` to skip.
+    /// Starts nginx over HTTP, with `directives` in its `server` block. Returns `None` to skip the
+    /// test.
     pub fn plain(sandbox: &Sandbox, directives: &str) -> Option<Self> {
         Self::start(sandbox, None, directives)
     }
 
-    /// Over HTTPS, with a certificate of [`Authority::get`]; `None` to skip.
+    /// Starts nginx over HTTPS, with a certificate of [`Authority::get`]. Returns `None` to skip
+    /// the test.
     pub fn tls(sandbox: &Sandbox, directives: &str) -> Option<Self> {
         Self::tls_with(sandbox, Certificate::Good, directives)
     }
 
-    /// The same with a certificate that may have something wrong with it.
+    /// As [`Nginx::tls`], with any kind of certificate.
     pub fn tls_with(sandbox: &Sandbox, certificate: Certificate, directives: &str) -> Option<Self> {
         Self::start(sandbox, Some(certificate), directives)
     }
@@ -49,7 +51,7 @@ impl Nginx {
         fs::create_dir_all(sandbox.path("served")).unwrap();
         let prefix = sandbox.path(if tls { "nginx-tls" } else { "nginx" });
         fs::create_dir_all(&prefix).unwrap();
-        // Another process may take the port between our asking and nginx's.
+        // Another process may take the port before nginx does.
         let start = |_| Self::try_start(sandbox, &prefix, certificate, directives);
         (0..5).find_map(start).or_else(|| {
             let log = fs::read_to_string(prefix.join("error.log")).unwrap_or_default();
@@ -70,7 +72,8 @@ impl Nginx {
         Some(Self { child, port, tls, log: prefix.join("access.log") })
     }
 
-    /// Starts it with the configuration in its folder; `None` if it ends before it listens.
+    /// Starts nginx with the configuration in `prefix`. Returns `None` if it ends before it
+    /// listens.
     fn launch(prefix: &Path, port: u16) -> Option<Child> {
         let mut command = Command::new("nginx");
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
@@ -98,17 +101,17 @@ impl Nginx {
         }
     }
 
-    /// Ends it without a word to its clients, and starts it again on the same port.
+    /// Kills nginx and starts it again on the same port.
     pub fn restart(mut self) -> Self {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let folder = self.log.parent().unwrap().to_owned();
-        let child = Self::launch(&folder, self.port).expect("nginx starts again");
+        let child = Self::launch(&folder, self.port).expect("nginx should start again");
         self.child = child;
         self
     }
 
-    /// One line a request: status, bytes, range.
+    /// One line for each request: status, bytes, range.
     pub fn log(&self) -> Vec<String> {
         let log = fs::read_to_string(&self.log).unwrap_or_default();
         log.lines().map(str::to_owned).collect()
@@ -134,7 +137,7 @@ fn configuration(
         writeln!(temporary, "  {kind}_temp_path {}/{kind};", prefix.display()).unwrap();
     }
     let served = sandbox.path("served");
-    let secure = certificate.map(|which| Authority::get().install(which, prefix));
+    let secure = certificate.map(|kind| Authority::get().install(kind, prefix));
     let (ssl, secure) = (if secure.is_some() { " ssl" } else { "" }, secure.unwrap_or_default());
     format!(
         "daemon off;\nmaster_process off;\npid {prefix}/nginx.pid;\n\

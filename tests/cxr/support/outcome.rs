@@ -1,11 +1,11 @@
-//! How a run ended, and what can be expected of it.
+//! The outcome of a run, and assertions on it.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
 
-/// An ended run. A failed expectation shows all of it.
+/// A run that has ended. A failed assertion shows all of it.
 pub struct Outcome {
     pub command: String,
     pub status: Option<i32>,
@@ -42,7 +42,7 @@ impl Outcome {
         self
     }
 
-    /// It was ended as by `kill -9`.
+    /// Returns true if the run was ended by SIGKILL.
     pub fn was_killed(&self) -> bool {
         self.signal == Some(9)
     }
@@ -52,26 +52,26 @@ impl Outcome {
         self.expect(self.status == Some(status), format_args!("exit status {status}"))
     }
 
-    /// Standard error has this in it.
+    /// Asserts that standard error contains `words`.
     #[track_caller]
     pub fn says(&self, words: &str) -> &Self {
         self.expect(self.stderr().contains(words), format_args!("{words:?} on standard error"))
     }
 
-    /// Standard output has this in it.
+    /// Asserts that standard output contains `words`.
     #[track_caller]
     pub fn prints(&self, words: &str) -> &Self {
         self.expect(self.stdout().contains(words), format_args!("{words:?} on standard output"))
     }
 
-    /// A line of standard output has all of these words.
+    /// Asserts that one line of standard output contains all of `words`.
     #[track_caller]
     pub fn prints_line(&self, words: &[&str]) -> &Self {
         let found = self.stdout().lines().any(|line| words.iter().all(|word| line.contains(word)));
         self.expect(found, format_args!("a line with {words:?} on standard output"))
     }
 
-    /// Neither stream has a control character other than the end of a line.
+    /// Asserts that neither stream has a control character other than line ends.
     #[track_caller]
     pub fn is_plain(&self) -> &Self {
         let text = format!("{}{}", self.stdout(), self.stderr());
@@ -79,18 +79,18 @@ impl Outcome {
         self.expect(control.is_none(), format_args!("no control character, not {control:?}"))
     }
 
-    /// The JSON report, which is all of standard output.
+    /// Reads standard output as a JSON report.
     #[track_caller]
     pub fn report(&self) -> Report {
         self.report_in(&self.stdout)
     }
 
-    /// The JSON report that it left somewhere. It is held against the published schema.
+    /// Reads a JSON report and checks it against the published schema.
     #[track_caller]
     pub fn report_in(&self, document: &[u8]) -> Report {
         let value: Value = serde_json::from_slice(document)
             .unwrap_or_else(|error| panic!("expected a JSON report: {error}{self}"));
-        let invalid = super::invalid("report", &String::from_utf8_lossy(document));
+        let invalid = super::schema_error("report", &String::from_utf8_lossy(document));
         self.expect(invalid.is_none(), format_args!("a valid report, not {invalid:?}"));
         Report { value, shown: self.to_string() }
     }
@@ -102,7 +102,7 @@ pub struct Report {
     shown: String,
 }
 
-/// What the report says of one archive.
+/// The entry of one archive in a report.
 pub struct Line<'a> {
     pub value: &'a Value,
     shown: &'a str,
@@ -113,13 +113,13 @@ impl Report {
         &self.shown
     }
 
-    /// All archives, in order.
+    /// The entries of all archives, in order.
     pub fn lines(&self) -> Vec<Line<'_>> {
         let archives = self.value["archives"].as_array().map_or(&[][..], Vec::as_slice);
         archives.iter().map(|value| Line { value, shown: &self.shown }).collect()
     }
 
-    /// The one archive of this name.
+    /// Returns the only entry with this name.
     #[track_caller]
     pub fn line(&self, name: &str) -> Line<'_> {
         let mut found: Vec<_> =
@@ -128,7 +128,7 @@ impl Report {
         found.remove(0)
     }
 
-    /// The one archive of a report on one.
+    /// Returns the entry of a report that has only one.
     #[track_caller]
     pub fn only(&self) -> Line<'_> {
         let mut lines = self.lines();
@@ -136,7 +136,7 @@ impl Report {
         lines.remove(0)
     }
 
-    /// The source that gave an archive's bytes.
+    /// The source of an archive's bytes.
     #[track_caller]
     pub fn source_of(&self, name: &str) -> String {
         self.line(name).value["source"].as_str().unwrap_or_default().to_owned()
@@ -147,7 +147,7 @@ impl Report {
         self.lines().iter().map(Line::verdict).collect()
     }
 
-    /// Every archive is `ok`.
+    /// Asserts that every archive is `ok`.
     #[track_caller]
     pub fn all_ok(&self) -> &Self {
         let verdicts = self.verdicts();
@@ -156,7 +156,7 @@ impl Report {
         self
     }
 
-    /// Bytes received, all archives together.
+    /// The bytes received for all archives.
     #[track_caller]
     pub fn downloaded(&self) -> u64 {
         self.value["summary"]["bytes_downloaded"]
@@ -170,7 +170,7 @@ impl Line<'_> {
         self.value["verdict"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// It has this verdict.
+    /// Asserts the verdict.
     #[track_caller]
     pub fn is(&self, verdict: &str) -> &Self {
         assert_eq!(self.verdict(), verdict, "verdict of {}{}", self.value["name"], self.shown);
@@ -181,7 +181,7 @@ impl Line<'_> {
         self.value["detail"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// The detail has this in it, in whatever case.
+    /// Asserts that the detail contains `words`, ignoring case.
     #[track_caller]
     pub fn because(&self, words: &str) -> &Self {
         let found = self.detail().to_lowercase().contains(&words.to_lowercase());
@@ -189,7 +189,7 @@ impl Line<'_> {
         self
     }
 
-    /// It names a next step with this word in it.
+    /// Asserts that the next step contains `word`.
     #[track_caller]
     pub fn next(&self, word: &str) -> &Self {
         let next = self.value["next"].as_str().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! A PNG that can be compressed, for the tests and for the bench of the walk.
+//! A compressible PNG, for the tests and for the benchmark of locating damage.
 
-/// Noise in which some bytes come twice as often, in chunks as long as those of the originals. Gzip
-/// gains 3 % on it.
+/// A PNG of noise in which some bytes are twice as frequent, in chunks as long as those of the
+/// originals. Gzip saves 3 % on it.
 pub(crate) fn noise(seed: u64) -> Vec<u8> {
     let mut noise = vec![0; 400_000];
     fastrand::Rng::with_seed(seed).fill(&mut noise);

@@ -1,4 +1,4 @@
-//! A run under way.
+//! A run in progress.
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::outcome::Outcome;
 
-/// A child whose output is collected; killed with the value if it still runs.
+/// A child process whose output is collected. It is killed when the value is dropped.
 pub struct Running {
     child: Child,
     shown: String,
@@ -45,7 +45,7 @@ impl Running {
         kill_process(id, signal).unwrap();
     }
 
-    /// Ends it at this instant, as a power cut would.
+    /// Kills the process with SIGKILL.
     pub fn kill(mut self) -> Outcome {
         self.child.kill().unwrap();
         self.wait_for(Duration::from_secs(10))
@@ -55,18 +55,18 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// What it has written to standard output so far.
+    /// The standard output so far.
     pub fn stdout(&self) -> String {
         String::from_utf8_lossy(&self.stdout.bytes.lock().unwrap()).into_owned()
     }
 
-    /// What it has written to standard error so far.
+    /// The standard error so far.
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.stderr.bytes.lock().unwrap()).into_owned()
     }
 
-    /// Waits until something is true of the world outside while the program runs; fails with its
-    /// output if it ends before, or after twenty seconds.
+    /// Waits until `is_true` returns true while the program runs. Fails with its output if it ends
+    /// before, or after twenty seconds.
     #[track_caller]
     pub fn until(&mut self, what: &str, mut is_true: impl FnMut() -> bool) {
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -83,7 +83,7 @@ impl Running {
         }
     }
 
-    /// Waits until it has written this to standard error.
+    /// Waits until standard error contains `words`.
     #[track_caller]
     pub fn until_it_says(&mut self, words: &str) {
         let bytes = Arc::clone(&self.stderr.bytes);
@@ -95,7 +95,7 @@ impl Running {
         self.wait_for(Duration::from_secs(30))
     }
 
-    /// Waits for the end; kills it and fails after so long.
+    /// Waits for the end. Kills the process and fails after `deadline`.
     #[track_caller]
     pub fn wait_for(mut self, deadline: Duration) -> Outcome {
         let limit = Instant::now() + deadline;
@@ -118,7 +118,7 @@ impl Running {
             stdout: self.stdout.finish(),
             stderr: self.stderr.finish(),
         };
-        assert!(in_time, "killed, for it ran longer than {deadline:?}\n{outcome}");
+        assert!(in_time, "killed after {deadline:?}\n{outcome}");
         outcome
     }
 }
@@ -153,7 +153,7 @@ impl Collector {
     }
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that is free now; another process may take it.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

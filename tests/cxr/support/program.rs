@@ -10,9 +10,9 @@ use super::process::Running;
 use super::sandbox::Sandbox;
 use super::{is_installed, may_skip};
 
-/// A run in preparation.
+/// A command that has not been started.
 pub struct Cxr {
-    /// What goes before the program, such as `unshare`.
+    /// The command that starts the program, such as `unshare`.
     before: Vec<OsString>,
     arguments: Vec<OsString>,
     environment: Vec<(String, OsString)>,
@@ -52,28 +52,28 @@ impl Cxr {
         self
     }
 
-    /// Chunks of so many bytes, so that a small archive has many.
+    /// Sets the chunk size, so that a small archive has many chunks.
     pub fn chunk(self, bytes: u64) -> Self {
         self.env("CXR_CHUNK", bytes.to_string())
     }
 
-    /// The process ends, as by `kill -9`, when it comes to a crash point for the nth time.
+    /// Kills the process when it reaches a crash point for the `number`th time.
     pub fn dies_at(self, point: &str, number: u32) -> Self {
         self.env("CXR_TRIAL_DIE", format!("{point}:{number}"))
     }
 
-    /// The disk misbehaves by these rules, as `src/disk/fault_injection.rs` has them.
+    /// Injects disk faults by the rules of `src/disk/fault_injection.rs`.
     pub fn disk(self, rules: &str) -> Self {
         self.env("CXR_TRIAL_DISK", rules)
     }
 
-    /// Starts the program by way of another.
+    /// Starts the program with another one, such as `unshare`.
     pub fn under<I: AsRef<OsStr>>(mut self, before: impl IntoIterator<Item = I>) -> Self {
         self.before.extend(before.into_iter().map(|word| word.as_ref().to_owned()));
         self
     }
 
-    /// Starts the program by way of another that has to be installed; `None` to skip.
+    /// As [`Cxr::under`], with a program that must be installed. Returns `None` to skip the test.
     pub fn under_installed(self, before: &[&str], package: &str) -> Option<Self> {
         let program = before[0];
         if !is_installed(program) && may_skip(program, package) {
@@ -82,7 +82,7 @@ impl Cxr {
         Some(self.under(before))
     }
 
-    /// On a system that refuses a call from the `from`th on; `None` to skip.
+    /// Lets a system call fail from the `from`th time on. Returns `None` to skip the test.
     pub fn refused(self, call: &str, error: &str, from: u32) -> Option<Self> {
         let (trace, inject) =
             (format!("trace={call}"), format!("inject={call}:error={error}:when={from}+"));
@@ -90,26 +90,25 @@ impl Cxr {
         self.under_installed(&strace, "strace")
     }
 
-    /// Root may read and write everything; in a name space where it is nobody, it may not.
-    /// Others are held back by permissions anyway.
+    /// Runs without the rights of root, to which file permissions do not apply.
     pub fn unprivileged(self) -> Self {
         if rustix::process::geteuid().is_root() { self.under(["unshare", "--user"]) } else { self }
     }
 
-    /// Started in another folder.
+    /// Sets the current folder.
     pub fn within(mut self, folder: &Path) -> Self {
         folder.clone_into(&mut self.folder);
         self
     }
 
-    /// Runs to the end; fails if that takes longer than half a minute.
+    /// Runs to the end. Fails if that takes longer than half a minute.
     #[track_caller]
     pub fn run(self) -> Outcome {
         let deadline = self.deadline;
         self.spawn().wait_for(deadline)
     }
 
-    /// Runs to the end, expects this exit status and reads the report.
+    /// Runs to the end, asserts the exit status and returns the report.
     #[track_caller]
     pub fn report(self, status: i32) -> super::Report {
         self.run().exits(status).report()
@@ -121,7 +120,7 @@ impl Cxr {
         Running::start(self.command(), shown)
     }
 
-    /// The plain command, for those that connect its streams themselves.
+    /// The command itself, for tests that connect its streams.
     pub fn command(self) -> Command {
         let mut words = self.before;
         words.push(env!("CARGO_BIN_EXE_cxr").into());

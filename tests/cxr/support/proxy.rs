@@ -1,4 +1,4 @@
-//! A proxy that opens tunnels: by CONNECT (RFC 9110, section 9.3.6) or by SOCKS 5 (RFC 1928).
+//! A proxy for CONNECT (RFC 9110, section 9.3.6) and SOCKS 5 (RFC 1928).
 
 use std::io::{BufReader, Read, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,13 +7,13 @@ use std::thread;
 
 use super::server::Request;
 
-/// A running proxy; its threads end with the process.
+/// A running proxy. Its threads end with the process.
 pub struct Proxy {
     address: SocketAddr,
-    asked: Arc<Mutex<Vec<Tunnel>>>,
+    tunnels: Arc<Mutex<Vec<Tunnel>>>,
 }
 
-/// What somebody wanted.
+/// A tunnel that a client asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tunnel {
     /// `HOST:PORT`.
@@ -23,22 +23,22 @@ pub struct Tunnel {
 }
 
 impl Proxy {
-    /// Opens every tunnel, wherever it shall lead, to this port of the loopback. With a word to
-    /// authorise, only for those who say it.
-    pub fn to(port: u16, word: Option<&'static str>) -> Self {
+    /// Opens every tunnel to this port of the loopback, whatever its target. With `credentials`,
+    /// clients need this `Proxy-Authorization`.
+    pub fn to(port: u16, credentials: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
+        let tunnels = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&tunnels);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
                 let log = Arc::clone(&log);
                 thread::spawn(move || {
-                    let _ = serve(&client, port, word, &log);
+                    let _ = serve(&client, port, credentials, &log);
                 });
             }
         });
-        Self { address, asked }
+        Self { address, tunnels }
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -46,31 +46,31 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Everything that was wanted so far.
-    pub fn asked(&self) -> Vec<Tunnel> {
-        self.asked.lock().unwrap().clone()
+    /// All tunnels that clients asked for.
+    pub fn tunnels(&self) -> Vec<Tunnel> {
+        self.tunnels.lock().unwrap().clone()
     }
 }
 
 fn serve(
     mut client: &TcpStream,
     port: u16,
-    word: Option<&str>,
+    credentials: Option<&str>,
     log: &Mutex<Vec<Tunnel>>,
 ) -> Result<()> {
     let mut first = [0];
     client.peek(&mut first)?;
     let tunnel = if first == [5] { socks(client)? } else { http(client)? };
-    let may = word.is_none() || tunnel.authorization.as_deref() == word;
+    let is_allowed = credentials.is_none() || tunnel.authorization.as_deref() == credentials;
     log.lock().unwrap().push(tunnel);
-    if !may {
+    if !is_allowed {
         let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
         return client.write_all(refusal.as_bytes());
     }
     let success: &[u8] =
         if first == [5] { &[5, 0, 0, 1, 127, 0, 0, 1, 0, 0] } else { b"HTTP/1.1 200 OK\r\n\r\n" };
     client.write_all(success)?;
-    join(client, &TcpStream::connect(("127.0.0.1", port))?)
+    copy_both_ways(client, &TcpStream::connect(("127.0.0.1", port))?)
 }
 
 fn http(client: &TcpStream) -> Result<Tunnel> {
@@ -101,8 +101,8 @@ fn read(mut client: &TcpStream, length: usize) -> Result<Vec<u8>> {
     client.read_exact(&mut bytes).map(|()| bytes)
 }
 
-/// Carries bytes both ways until both sides have had enough.
-fn join(client: &TcpStream, server: &TcpStream) -> Result<()> {
+/// Copies bytes both ways until both sides close.
+fn copy_both_ways(client: &TcpStream, server: &TcpStream) -> Result<()> {
     thread::scope(|scope| {
         scope.spawn(|| {
             let _ = std::io::copy(&mut &*client, &mut &*server);

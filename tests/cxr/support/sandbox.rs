@@ -1,4 +1,4 @@
-//! A folder of its own for each test.
+//! A temporary folder for each test.
 
 use std::fmt::Write;
 use std::fs;
@@ -10,13 +10,13 @@ use super::archive::{Archive, md5_of};
 use super::program::Cxr;
 use super::server::Server;
 
-/// Removed with everything in it when the test ends.
+/// A temporary folder, removed with its content when the test ends.
 pub struct Sandbox {
     root: TempDir,
 }
 
 impl Sandbox {
-    /// With an empty folder `data` for the archives.
+    /// Creates a sandbox with empty folders `data` and `home`.
     pub fn new() -> Self {
         let root = tempfile::Builder::new().prefix("cxr-test-").tempdir().unwrap();
         fs::create_dir(root.path().join("data")).unwrap();
@@ -37,23 +37,23 @@ impl Sandbox {
         self.path("data")
     }
 
-    /// Writes a file, with the folders it lies in.
+    /// Writes a file, and creates its folders.
     pub fn put(&self, name: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        // Other programs may be reading it: they see the old or the new, never a half.
+        // A program that reads it sees the old file or the new one, never half of one.
         let beside = path.with_added_extension("put");
         fs::write(&beside, bytes).unwrap();
         fs::rename(&beside, &path).unwrap();
         path
     }
 
-    /// Puts an archive into the data folder under its own name.
+    /// Writes an archive into the data folder under its name.
     pub fn put_archive(&self, archive: &Archive) -> PathBuf {
         self.put(Path::new("data").join(&archive.name), &*archive.bytes)
     }
 
-    /// A table as `md5sum` writes it.
+    /// Writes a table in the format of `md5sum`.
     pub fn table(&self, archives: &[Archive]) -> PathBuf {
         let mut lines = String::new();
         for Archive { name, md5, .. } in archives {
@@ -62,7 +62,7 @@ impl Sandbox {
         self.put("table.md5", lines)
     }
 
-    /// A table in the catalogue's own form, which knows sizes; an address for each that has one.
+    /// Writes a table with sizes, and with an address for each archive that has one.
     pub fn table_with_sizes(&self, archives: &[(&Archive, &str)]) -> PathBuf {
         let mut lines = String::from("name\tsize\tmd5\taddress\n");
         for (archive, address) in archives {
@@ -72,7 +72,7 @@ impl Sandbox {
         self.put("table.tsv", lines)
     }
 
-    /// A table with the SHA-256 of each archive beside its MD5.
+    /// Writes a table with sizes and SHA-256s.
     pub fn table_with_sha256s(&self, archives: &[Archive]) -> PathBuf {
         let mut lines = String::from("name\tmd5\tsize\tsha256\n");
         for archive in archives {
@@ -82,7 +82,7 @@ impl Sandbox {
         self.put("table.tsv", lines)
     }
 
-    /// `cxr` with a clean environment, started in this sandbox.
+    /// `cxr` with a clean environment, started in the sandbox.
     pub fn cxr<I: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = I>) -> Cxr {
         Cxr::new(self, arguments)
     }
@@ -98,7 +98,7 @@ impl Sandbox {
         self.fetch_with(&self.table(archives)).args(["--from", source])
     }
 
-    /// As [`Sandbox::fetch`], with a table and no source yet.
+    /// As [`Sandbox::fetch`], with a table and without a source.
     pub fn fetch_with(&self, table: &Path) -> Cxr {
         self.cxr(["fetch", "--format", "json", "--dir", "data", "--checksums"]).arg(table).args([
             "--retries",
@@ -116,13 +116,13 @@ impl Sandbox {
         self.cxr(["verify", "--format", "json", "--checksums"]).arg(table)
     }
 
-    /// The data folder holds the archive under its own name, byte for byte.
+    /// Asserts that the data folder has the archive, byte for byte.
     #[track_caller]
     pub fn has(&self, archive: &Archive) {
         self.holds(Path::new("data").join(&archive.name), &archive.bytes);
     }
 
-    /// A file holds these bytes.
+    /// Asserts the content of a file.
     #[track_caller]
     pub fn holds(&self, name: impl AsRef<Path>, bytes: &[u8]) {
         let path = self.path(name);
@@ -137,14 +137,14 @@ impl Sandbox {
         );
     }
 
-    /// Nothing lies in the data folder under the archive's name.
+    /// Asserts that nothing is in the data folder under the archive's name.
     #[track_caller]
     pub fn lacks(&self, archive: &Archive) {
         let path = self.data().join(&archive.name);
-        assert!(fs::symlink_metadata(&path).is_err(), "{} is there", path.display());
+        assert!(fs::symlink_metadata(&path).is_err(), "{} exists", path.display());
     }
 
-    /// The one file in `data/.cxr` whose name ends so.
+    /// Returns the only file in `data/.cxr` whose name ends with `ending`.
     #[track_caller]
     pub fn own_file(&self, ending: &str) -> PathBuf {
         let mut found = self.files("data/.cxr");
@@ -153,7 +153,7 @@ impl Sandbox {
         self.path("data/.cxr").join(found.remove(0))
     }
 
-    /// Every file under a folder, as paths from there, in order; folders are not listed.
+    /// All files under a folder, as sorted paths relative to it, without folders.
     pub fn files(&self, folder: impl AsRef<Path>) -> Vec<PathBuf> {
         let folder = self.path(folder);
         let mut files: Vec<_> = files_under(&folder)
@@ -165,7 +165,7 @@ impl Sandbox {
     }
 }
 
-/// Every file under a folder.
+/// All files under a folder.
 pub fn files_under(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let Ok(entries) = fs::read_dir(folder) else { return files };

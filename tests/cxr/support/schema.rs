@@ -1,4 +1,4 @@
-//! Readers that are not ours: a JSON schema validator and `xmllint`.
+//! Independent validators: Python's `jsonschema` and `xmllint`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock};
 
 use super::{is_installed, may_skip};
 
-/// Python with this module: the first one on the path, or the system's.
+/// Returns a Python that has this module: the first on the search path, or the system's.
 pub fn python_with(module: &str) -> Option<&'static str> {
     let has = |python: &&str| {
         let import = format!("import {module}");
@@ -21,7 +21,7 @@ pub fn python_with(module: &str) -> Option<&'static str> {
     found
 }
 
-/// One validator serves all tests: starting it takes longer than all its work.
+/// The JSON validator of all tests: starting one takes longer than all its work.
 struct Validator {
     _child: Child,
     stdin: ChildStdin,
@@ -47,22 +47,23 @@ impl Validator {
         writeln!(self.stdin, "{schema}\t{}", document.trim_end()).unwrap();
         let mut answer = String::new();
         self.stdout.read_line(&mut answer).unwrap();
-        assert!(answer.ends_with('\n'), "the validator has ended");
+        assert!(answer.ends_with('\n'), "the validator ended early");
         answer.trim_end().to_owned()
     }
 }
 
-/// What the published schema of this name finds wrong with a document of one line; nothing where
+/// Returns the errors of a one-line document under a published schema, or `None` if it is valid or
 /// there is no validator.
-pub fn invalid(schema: &str, document: &str) -> Option<String> {
+pub fn schema_error(schema: &str, document: &str) -> Option<String> {
     static VALIDATOR: OnceLock<Option<Mutex<Validator>>> = OnceLock::new();
     let validator = VALIDATOR.get_or_init(Validator::start).as_ref()?;
     let mut validator = validator.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     Some(validator.ask(schema, document)).filter(|answer| !answer.is_empty())
 }
 
-/// What `xmllint` finds wrong with a file under a schema in `tests/schemas`.
-pub fn invalid_xml(schema: &str, file: &Path) -> Option<String> {
+/// Returns the errors of an XML file under a schema in `tests/schemas`, or `None` if it is valid or
+/// `xmllint` is not installed.
+pub fn xml_schema_error(schema: &str, file: &Path) -> Option<String> {
     if !is_installed("xmllint") && may_skip("xmllint", "libxml2-utils") {
         return None;
     }

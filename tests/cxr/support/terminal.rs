@@ -1,10 +1,10 @@
-//! A terminal, as a person sits at one.
+//! A pseudo-terminal.
 
 use std::process::Command;
 
 use super::sandbox::Sandbox;
 
-/// Runs a command on a terminal of its own, and gives what appeared there.
+/// Runs a command on a pseudo-terminal and returns its output. Returns `None` to skip the test.
 pub fn on_a_terminal(
     sandbox: &Sandbox,
     command: &str,

@@ -1,4 +1,4 @@
-//! What a request gets: first as an honest server would answer, then bent by the faults.
+//! The answer to a request: first a correct one, then changed by the faults.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,35 +6,35 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::Shared;
-use super::fault::{Fault, Lie};
+use super::fault::{Fault, WrongRange};
 use super::request::{self, Request};
-use super::route::Found;
+use super::route::Resource;
 
-/// How the length of a body is told.
+/// The way in which an answer announces the length of its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
     Length,
-    /// The second of which is one more.
+    /// Two lengths, the second one larger by one.
     TwoLengths,
     Chunked,
     /// By closing the connection.
     Close,
 }
 
-/// What comes before the body.
+/// The kind of status line and headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Head {
-    Whole,
-    /// Nothing, and no body either.
+    Complete,
+    /// Neither headers nor a body.
     None,
-    /// Headers without an end.
+    /// Headers that do not end.
     Endless,
 }
 
-/// How an answer ends.
+/// The end of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    Whole,
+pub enum BodyEnd {
+    Complete,
     Reset {
         after: u64,
     },
@@ -44,32 +44,32 @@ pub enum Ending {
     Stall {
         after: u64,
     },
-    /// A chunk that cannot be read.
-    Garble {
+    /// An invalid chunk.
+    InvalidChunk {
         after: u64,
     },
 }
 
-/// Bytes that go out, a pause after each so many.
+/// The speed of an answer: `bytes` bytes in every interval `every`.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     pub bytes: usize,
     pub every: Duration,
 }
 
-/// One answer, ready to be sent.
+/// An answer, ready to be sent.
 pub struct Answer {
     pub version: &'static str,
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub bytes: Arc<Vec<u8>>,
     pub part: Range<usize>,
-    /// Bytes after the last that was promised.
+    /// The number of bytes after the announced ones.
     pub extra: u64,
-    /// The byte of the file in which a bit is wrong.
+    /// The byte of the file in which a bit is flipped.
     pub flip: Option<u64>,
     pub framing: Framing,
-    pub ending: Ending,
+    pub end: BodyEnd,
     pub pace: Option<Pace>,
     pub head: Head,
     pub head_only: bool,
@@ -77,39 +77,40 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The answer to a request, with the faults that apply.
+    /// Returns the answer to a request, with the faults that apply to it.
     pub fn to(request: &Request, shared: &Shared) -> Self {
         let asked = request.header("range").and_then(request::range);
         let start = asked.map_or(0, |(first, _)| first);
         let fresh = request.header("cache-control").is_some_and(|value| value.contains("no-cache"));
         let faults = shared.rules.take(&request.path, start, fresh);
-        let deaf = faults.iter().any(|fault| matches!(fault, Fault::NoRanges | Fault::Http10));
+        let ignores_range =
+            faults.iter().any(|fault| matches!(fault, Fault::NoRanges | Fault::Http10));
         let other = faults.iter().find_map(|fault| match fault {
             Fault::Other(bytes) => Some(Arc::clone(bytes)),
             _ => None,
         });
         let found = match (shared.routes.find(&request.path), other) {
-            (Found::File(_), Some(other)) => Found::File(other),
+            (Resource::File(_), Some(other)) => Resource::File(other),
             (found, _) => found,
         };
-        let mut answer = Self::honest(found, asked.filter(|_| !deaf));
-        if !deaf && answer.status < 300 {
+        let mut answer = Self::correct(found, asked.filter(|_| !ignores_range));
+        if !ignores_range && answer.status < 300 {
             answer.headers.push(("Accept-Ranges", "bytes".to_owned()));
         }
         answer.head_only = request.method == "HEAD";
         answer.keep_alive = request.header("connection") != Some("close");
         for fault in &faults {
-            answer.bend(fault);
+            answer.apply(fault);
         }
         answer
     }
 
-    fn honest(found: Found, asked: Option<(u64, Option<u64>)>) -> Self {
+    fn correct(found: Resource, asked: Option<(u64, Option<u64>)>) -> Self {
         match found {
-            Found::File(bytes) => Self::of_file(bytes, asked),
-            Found::Nothing => Self::page(404, "<html>Not Found</html>\n"),
-            Found::Expired => Self::page(403, "<html>The link has expired</html>\n"),
-            Found::Redirect { status, target } => {
+            Resource::File(bytes) => Self::of_file(bytes, asked),
+            Resource::Nothing => Self::page(404, "<html>Not Resource</html>\n"),
+            Resource::Expired => Self::page(403, "<html>The link has expired</html>\n"),
+            Resource::Redirect { status, target } => {
                 let mut answer = Self::page(status, "<html>Over there</html>\n");
                 answer.headers.push(("Location", target));
                 answer
@@ -152,16 +153,16 @@ impl Answer {
             extra: 0,
             flip: None,
             framing: Framing::Length,
-            ending: Ending::Whole,
+            end: BodyEnd::Complete,
             pace: None,
-            head: Head::Whole,
+            head: Head::Complete,
             head_only: false,
             keep_alive: true,
         }
     }
 
-    /// Puts another answer in place of this one, on the same connection.
-    fn turn_into(&mut self, other: Self) {
+    /// Replaces the answer by another one on the same connection.
+    fn replace_with(&mut self, other: Self) {
         let (head_only, keep_alive) = (self.head_only, self.keep_alive);
         *self = Self { head_only, keep_alive, ..other };
     }
@@ -171,40 +172,40 @@ impl Answer {
         self.headers.push((name, value));
     }
 
-    /// Where the body begins in the file.
+    /// The offset of the body in the file.
     pub fn start(&self) -> u64 {
         self.part.start as u64
     }
 
-    fn bend(&mut self, fault: &Fault) {
+    fn apply(&mut self, fault: &Fault) {
         match *fault {
-            Fault::Reset { after } => self.ending = Ending::Reset { after },
-            Fault::Close { after } => self.ending = Ending::Close { after },
-            Fault::Stall { after } => self.ending = Ending::Stall { after },
+            Fault::Reset { after } => self.end = BodyEnd::Reset { after },
+            Fault::Close { after } => self.end = BodyEnd::Close { after },
+            Fault::Stall { after } => self.end = BodyEnd::Stall { after },
             Fault::Silence => self.head = Head::None,
             Fault::Drip { bytes, every } => self.pace = Some(Pace { bytes, every }),
             Fault::Throttle { rate } => self.throttle(rate),
-            Fault::Status(status) => self.turn_into(Self::page(status, "<html>No</html>\n")),
+            Fault::Status(status) => self.replace_with(Self::page(status, "<html>No</html>\n")),
             Fault::RetryAfter(status, when) => {
-                self.turn_into(Self::page(status, "<html>Later</html>\n"));
+                self.replace_with(Self::page(status, "<html>Later</html>\n"));
                 self.set("Retry-After", when.to_owned());
             }
-            Fault::Page(text) => self.turn_into(Self::page(200, text)),
-            Fault::Empty => self.turn_into(Self::plain(200, Arc::default())),
+            Fault::Page(text) => self.replace_with(Self::page(200, text)),
+            Fault::Empty => self.replace_with(Self::plain(200, Arc::default())),
             Fault::RefusesRanges if self.status == 206 => {
-                self.turn_into(Self::page(416, "<html>Range Not Satisfiable</html>\n"));
+                self.replace_with(Self::page(416, "<html>Range Not Satisfiable</html>\n"));
             }
             Fault::Unasked206 => self.claim_part(),
-            Fault::ContentRange(lie) => self.lie(lie),
+            Fault::ContentRange(wrong) => self.set_wrong_range(wrong),
             Fault::ShortPart { less } => self.shorten(less),
             Fault::Http10 => {
                 self.version = "HTTP/1.0";
                 self.framing = Framing::Close;
             }
             Fault::Chunked => self.framing = Framing::Chunked,
-            Fault::BadChunk { after } => {
+            Fault::InvalidChunk { after } => {
                 self.framing = Framing::Chunked;
-                self.ending = Ending::Garble { after };
+                self.end = BodyEnd::InvalidChunk { after };
             }
             Fault::TwoLengths => self.framing = Framing::TwoLengths,
             Fault::EndlessHead => self.head = Head::Endless,
@@ -215,7 +216,7 @@ impl Answer {
             Fault::ChangingTag => self.change_tag(),
             Fault::GzipLabel => self.set("Content-Encoding", "gzip".to_owned()),
             Fault::NoHead if self.head_only => {
-                self.turn_into(Self::page(404, "<html>Not Found</html>\n"));
+                self.replace_with(Self::page(404, "<html>Not Resource</html>\n"));
             }
             Fault::NoKeepAlive => self.keep_alive = false,
             Fault::RefusesRanges | Fault::NoRanges | Fault::Other(_) | Fault::NoHead => {}
@@ -223,7 +224,7 @@ impl Answer {
     }
 
     fn throttle(&mut self, rate: u64) {
-        // Fifty pieces a second keep the rate even.
+        // Fifty pieces a second make an even rate.
         let bytes = position(rate / 50).max(1);
         self.pace = Some(Pace { bytes, every: Duration::from_millis(20) });
     }
@@ -246,7 +247,7 @@ impl Answer {
 
     fn shorten(&mut self, less: u64) {
         if self.status == 206 {
-            // Half of it at least: a byte at a time would last for ever.
+            // At least half: one byte at a time would take for ever.
             let less = position(less).min(self.part.len() / 2);
             self.part.end -= less;
             self.describe_part(self.bytes.len() as u64);
@@ -258,22 +259,22 @@ impl Answer {
         self.set("Content-Range", format!("bytes {first}-{last}/{total}"));
     }
 
-    fn lie(&mut self, lie: Lie) {
-        if self.status == 416 && matches!(lie, Lie::UnknownTotal) {
+    fn set_wrong_range(&mut self, wrong: WrongRange) {
+        if self.status == 416 && matches!(wrong, WrongRange::UnknownTotal) {
             self.headers.retain(|(name, _)| *name != "Content-Range");
         }
         if self.status != 206 {
             return;
         }
-        match lie {
-            Lie::Missing => self.headers.retain(|(name, _)| *name != "Content-Range"),
-            Lie::Garbage => self.set("Content-Range", "bytes some-of/it".to_owned()),
-            Lie::Total(total) => self.describe_part(total),
-            Lie::UnknownTotal => {
+        match wrong {
+            WrongRange::Missing => self.headers.retain(|(name, _)| *name != "Content-Range"),
+            WrongRange::Garbage => self.set("Content-Range", "bytes some-of/it".to_owned()),
+            WrongRange::Total(total) => self.describe_part(total),
+            WrongRange::UnknownTotal => {
                 let (first, last) = (self.part.start, self.part.end - 1);
                 self.set("Content-Range", format!("bytes {first}-{last}/*"));
             }
-            Lie::Start(later) => {
+            WrongRange::Start(later) => {
                 let start = self.part.start + position(later);
                 self.part.start = start.min(self.part.end - 1);
                 self.describe_part(self.bytes.len() as u64);

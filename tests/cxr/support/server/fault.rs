@@ -1,22 +1,22 @@
-//! The misbehaviours, by name, and the rules that say when each applies.
+//! The faults of the server, and the rules when each applies.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// One way to misbehave. Offsets count bytes of the answer's body unless they say otherwise.
+/// A fault of the server. Offsets count bytes of the answer's body unless stated otherwise.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// The connection is reset after so many bytes.
+    /// The connection is reset after this many bytes.
     Reset { after: u64 },
-    /// The connection is closed in good order after so many bytes, too early.
+    /// The connection is closed cleanly, but too early, after this many bytes.
     Close { after: u64 },
-    /// No byte comes after so many, and the connection stays open.
+    /// No byte is sent after this many, and the connection stays open.
     Stall { after: u64 },
-    /// Not even a header comes.
+    /// Nothing is sent, not even headers.
     Silence,
-    /// So many bytes at a time, with a pause after each.
+    /// This many bytes are sent at a time, with a pause after each piece.
     Drip { bytes: usize, every: Duration },
-    /// So many bytes a second on each connection.
+    /// This many bytes a second are sent on each connection.
     Throttle { rate: u64 },
     /// A status with a short page.
     Status(u16),
@@ -24,113 +24,114 @@ pub enum Fault {
     RetryAfter(u16, &'static str),
     /// 200 and a web page in place of the file.
     Page(&'static str),
-    /// 200 and nothing.
+    /// 200 and an empty body.
     Empty,
-    /// `Range` is not heard: 200 and the whole.
+    /// `Range` is ignored: 200 and the whole file.
     NoRanges,
-    /// Every `Range` is answered with 416, and no total.
+    /// Every `Range` is answered with 416 and no total size.
     RefusesRanges,
-    /// 206 although nobody asked for a part.
+    /// 206 although no range was requested.
     Unasked206,
-    /// 206 with a `Content-Range` that is wrong.
-    ContentRange(Lie),
-    /// 206 with so many bytes fewer than asked, at most half, and it says so.
+    /// 206 with a wrong `Content-Range`.
+    ContentRange(WrongRange),
+    /// 206 with this many bytes fewer than requested, at most half of them, and a right
+    /// `Content-Range`.
     ShortPart { less: u64 },
-    /// HTTP/1.0: no length, no ranges, closed at the end.
+    /// HTTP/1.0: no length, no ranges, and closed at the end.
     Http10,
-    /// The body comes in HTTP's chunks.
+    /// The body is chunked.
     Chunked,
-    /// The body comes in HTTP's chunks, and after so many bytes no chunk can be read.
-    BadChunk { after: u64 },
-    /// Two lengths, of which the second is one more.
+    /// The body is chunked, with an invalid chunk after this many bytes.
+    InvalidChunk { after: u64 },
+    /// Two `Content-Length` headers, the second one larger by one.
     TwoLengths,
-    /// Headers without an end.
+    /// Headers that do not end.
     EndlessHead,
-    /// A header with this value, whatever it was before.
+    /// A header is set to this value.
     Header(&'static str, String),
     /// No length: the end of the connection is the end of the body.
     NoLength,
-    /// So many bytes after the last that was promised.
+    /// This many bytes are sent after the announced ones.
     Extra { bytes: u64 },
-    /// One bit of the file is wrong, at this offset in the file.
+    /// One bit is flipped at this offset of the file.
     Flip { at: u64 },
-    /// The bytes of another file.
+    /// The bytes of another file are sent.
     Other(std::sync::Arc<Vec<u8>>),
     /// `ETag` and `Last-Modified` differ with each answer.
     ChangingTag,
-    /// The bytes as they are, called gzip-encoded.
+    /// The stored bytes are labelled as gzip-encoded.
     GzipLabel,
     /// HEAD answers 404.
     NoHead,
-    /// The connection is closed after each answer, as announced.
+    /// The connection is closed after each answer, and announced so.
     NoKeepAlive,
 }
 
-/// What is wrong with a `Content-Range`.
+/// A kind of wrong `Content-Range`.
 #[derive(Debug, Clone, Copy)]
-pub enum Lie {
+pub enum WrongRange {
     Missing,
     Garbage,
-    /// Starts so many bytes later than asked, and so do the bytes.
+    /// The range and its bytes start this many bytes later than requested.
     Start(u64),
-    /// Another size of the whole.
+    /// Another total size.
     Total(u64),
-    /// The size of the whole is `*`; a 416 tells none either.
+    /// The total size is `*`, and a 416 has none either.
     UnknownTotal,
 }
 
-/// A fault and when it applies.
+/// A fault, and the requests to which it applies.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct FaultRule {
     pub fault: Fault,
     path: Option<String>,
-    /// Requests that pass before the fault begins.
+    /// The number of requests before the first with the fault.
     passes: u32,
-    /// Requests that get it; `None` for all.
+    /// The number of requests with the fault; `None` for all.
     times: Option<u32>,
     from: u64,
-    /// Only answers that a cache may give.
+    /// Applies only to requests that a cache may answer.
     stale: bool,
 }
 
-impl From<Fault> for Rule {
+impl From<Fault> for FaultRule {
     fn from(fault: Fault) -> Self {
         Self { fault, path: None, passes: 0, times: None, from: 0, stale: false }
     }
 }
 
 impl Fault {
-    /// Only for this path.
-    pub fn on(self, path: &str) -> Rule {
-        Rule::from(self).on(path)
+    /// Applies only to this path.
+    pub fn on(self, path: &str) -> FaultRule {
+        FaultRule::from(self).on(path)
     }
 
-    /// Only for the first so many requests.
-    pub fn first(self, times: u32) -> Rule {
-        Rule::from(self).first(times)
+    /// Applies only to the first `times` requests.
+    pub fn first(self, times: u32) -> FaultRule {
+        FaultRule::from(self).first(times)
     }
 
-    /// Only after so many requests.
-    pub fn after(self, passes: u32) -> Rule {
-        Rule::from(self).after(passes)
+    /// Applies only after `passes` requests.
+    pub fn after(self, passes: u32) -> FaultRule {
+        FaultRule::from(self).after(passes)
     }
 
-    /// Only for requests of parts that begin at this byte or later.
-    pub fn from(self, from: u64) -> Rule {
-        let mut rule = Rule::from(self);
+    /// Applies only to ranges that begin at this byte or later.
+    pub fn from(self, from: u64) -> FaultRule {
+        let mut rule = FaultRule::from(self);
         rule.from = from;
         rule
     }
 
-    /// Only for requests that do not ask caches to stand aside.
-    pub fn stale(self) -> Rule {
-        let mut rule = Rule::from(self);
+    /// Applies only to requests that a cache may answer.
+    pub fn stale(self) -> FaultRule {
+        let mut rule = FaultRule::from(self);
         rule.stale = true;
         rule
     }
 }
 
-impl Rule {
+impl FaultRule {
     pub fn on(mut self, path: &str) -> Self {
         self.path = Some(path.to_owned());
         self
@@ -146,7 +147,7 @@ impl Rule {
         self
     }
 
-    /// Whether it applies to this request, which counts against its budgets.
+    /// Returns true if it applies to this request, and counts the request.
     fn applies(&mut self, path: &str, start: u64, fresh: bool) -> bool {
         if self.path.as_deref().is_some_and(|own| own != path) || start < self.from {
             return false;
@@ -170,12 +171,12 @@ impl Rule {
 }
 
 #[derive(Default)]
-pub struct Rules {
-    rules: Mutex<Vec<Rule>>,
+pub struct FaultRules {
+    rules: Mutex<Vec<FaultRule>>,
 }
 
-impl Rules {
-    pub fn add(&self, rule: Rule) {
+impl FaultRules {
+    pub fn add(&self, rule: FaultRule) {
         self.rules.lock().unwrap().push(rule);
     }
 
@@ -183,7 +184,8 @@ impl Rules {
         self.rules.lock().unwrap().clear();
     }
 
-    /// The faults that apply to a request for the path from a byte on, be it past all caches.
+    /// Returns the faults for a request of a path from byte `start` on; `fresh` is true if it
+    /// bypasses caches.
     pub fn take(&self, path: &str, start: u64, fresh: bool) -> Vec<Fault> {
         let mut rules = self.rules.lock().unwrap();
         rules

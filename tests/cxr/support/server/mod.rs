@@ -1,8 +1,8 @@
-//! A small HTTP/1.1 server on the loopback that behaves, until it is told not to.
+//! A small HTTP/1.1 server on the loopback, with faults on request.
 //!
-//! It serves bytes from memory with single ranges and keep-alive, counts every byte and keeps a
-//! log of every request. Faults are set by name, for a path or for all, for good or for the first
-//! few requests, and several may meet in one answer.
+//! It serves bytes from memory with single ranges and keep-alive, counts every byte and logs every
+//! request. A fault can apply to one path or all, to every request or the first few, and several
+//! can apply to one answer.
 
 mod answer;
 mod fault;
@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 
 use super::archive::Archive;
 use answer::Answer;
-use fault::Rules;
+use fault::FaultRules;
 use route::Routes;
 
-pub use fault::{Fault, Lie, Rule};
+pub use fault::{Fault, FaultRule, WrongRange};
 pub use request::Request;
 
-/// One request, as it came in, and what it got.
+/// A request in the log, with the start of its answer.
 #[derive(Debug, Clone)]
 pub struct Hit {
     pub method: String,
@@ -34,34 +34,34 @@ pub struct Hit {
     pub status: u16,
     /// The number of its connection.
     pub connection: u32,
-    /// When it came in.
+    /// The time of its arrival.
     pub at: Instant,
-    /// Bytes of the body handed to the socket so far.
+    /// Bytes of the body passed to the socket so far.
     pub sent: u64,
 }
 
 impl Hit {
-    /// The value of a header, its name in lower case.
+    /// The value of a header. `name` is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The first and last byte that `Range` asks for.
+    /// The first and last byte of the `Range` header.
     pub fn range(&self) -> Option<(u64, Option<u64>)> {
         request::range(self.header("range")?)
     }
 }
 
-/// What becomes of connections beyond those allowed.
+/// The treatment of connections over the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// Closed at once, without a word.
+    /// Closed at once.
     Close,
     /// 503, then closed.
     Unavailable,
 }
 
-/// The server. Ends with the value: connections are cut, threads leave.
+/// A running server. It closes its connections when it is dropped.
 pub struct Server {
     shared: Arc<Shared>,
     address: SocketAddr,
@@ -70,10 +70,10 @@ pub struct Server {
 #[derive(Default)]
 struct Shared {
     routes: Routes,
-    rules: Rules,
+    rules: FaultRules,
     hits: Mutex<Vec<Hit>>,
     sent: AtomicU64,
-    /// Bytes of heads without an end.
+    /// Bytes of endless headers.
     heads: AtomicU64,
     connections: AtomicU32,
     open: Mutex<Vec<Weak<TcpStream>>>,
@@ -93,7 +93,7 @@ impl Server {
         Self { shared, address }
     }
 
-    /// A server that has these archives, each under its name.
+    /// A server with these archives, each under its name.
     pub fn with<'a>(archives: impl IntoIterator<Item = &'a Archive>) -> Self {
         let server = Self::new();
         for archive in archives {
@@ -107,12 +107,12 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// The port.
+    /// The port of the server.
     pub fn port(&self) -> u16 {
         self.address.port()
     }
 
-    /// Puts bytes under a path, in place of what was there.
+    /// Serves bytes at a path, and replaces earlier ones.
     pub fn serve(&self, path: &str, bytes: &Arc<Vec<u8>>) {
         self.shared.routes.file(path, Arc::clone(bytes));
     }
@@ -122,61 +122,61 @@ impl Server {
         self.shared.routes.redirect(path, status, target);
     }
 
-    /// As the publisher does it: a static address, three redirects, and a signed address that is
-    /// good for so many requests and so long. Returns the static address.
+    /// Serves an archive as the publisher does: a static address, three redirects, and a signed
+    /// address that is valid for `uses` requests within `lifetime`. Returns the static address.
     pub fn publish(&self, archive: &Archive, uses: u32, lifetime: Duration) -> String {
         let path = self.shared.routes.publish(archive, uses, lifetime);
         format!("{}{path}", self.base())
     }
 
-    /// Misbehaves from now on.
-    pub fn does(&self, rule: impl Into<Rule>) -> &Self {
+    /// Adds a fault to the answers from now on.
+    pub fn does(&self, rule: impl Into<FaultRule>) -> &Self {
         self.shared.rules.add(rule.into());
         self
     }
 
-    /// Behaves from now on.
+    /// Removes all faults.
     pub fn behaves(&self) {
         self.shared.rules.clear();
     }
 
-    /// Allows only so many connections at a time.
+    /// Limits the number of connections at a time.
     pub fn allow(&self, connections: usize, refusal: Refusal) -> &Self {
         *self.shared.limit.lock().unwrap() = Some((connections, refusal));
         self
     }
 
-    /// Every request so far.
+    /// All requests so far.
     pub fn hits(&self) -> Vec<Hit> {
         self.shared.hits.lock().unwrap().clone()
     }
 
-    /// Every request for a path so far.
+    /// All requests for a path so far.
     pub fn hits_on(&self, path: &str) -> Vec<Hit> {
         self.hits().into_iter().filter(|hit| hit.path == path).collect()
     }
 
-    /// Bytes of bodies handed to sockets so far; some may never have been read.
+    /// Bytes of bodies passed to sockets so far. Clients may not have read all of them.
     pub fn sent(&self) -> u64 {
         self.shared.sent.load(Ordering::SeqCst)
     }
 
-    /// Bytes of endless heads handed to sockets so far.
+    /// Bytes of endless headers passed to sockets so far.
     pub fn heads(&self) -> u64 {
         self.shared.heads.load(Ordering::SeqCst)
     }
 
-    /// Connections so far.
+    /// The number of connections so far.
     pub fn connections(&self) -> u32 {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// The most requests that were being answered at one time.
+    /// The largest number of requests answered at one time.
     pub fn most_answering(&self) -> usize {
         self.shared.most_answering.load(Ordering::SeqCst)
     }
 
-    /// Forgets requests and counts.
+    /// Clears the log and the counts of bytes.
     pub fn forget(&self) {
         self.shared.hits.lock().unwrap().clear();
         self.shared.sent.store(0, Ordering::SeqCst);
@@ -192,7 +192,7 @@ impl Drop for Server {
                 let _ = stream.shutdown(Shutdown::Both);
             }
         }
-        // Wakes the accepting thread, which then sees that it is over.
+        // Wakes the accepting thread, which then ends.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -202,7 +202,7 @@ impl Shared {
         self.closing.load(Ordering::SeqCst)
     }
 
-    /// Counts a connection in; `None` if there are too many.
+    /// Registers a connection. Returns the treatment if it is over the limit.
     fn admit(&self, stream: &Arc<TcpStream>) -> Option<Refusal> {
         let limit = *self.limit.lock().unwrap();
         let mut open = self.open.lock().unwrap();
@@ -211,7 +211,7 @@ impl Shared {
         limit.filter(|(most, _)| open.len() > *most).map(|(_, refusal)| refusal)
     }
 
-    /// Notes a request; its place in the log.
+    /// Logs a request and returns its place in the log.
     fn note(&self, hit: Hit) -> usize {
         let mut hits = self.hits.lock().unwrap();
         hits.push(hit);
@@ -222,7 +222,7 @@ impl Shared {
         self.heads.fetch_add(bytes, Ordering::SeqCst);
     }
 
-    /// Notes bytes of a body that went out.
+    /// Counts bytes of a body that were sent.
     fn note_sent(&self, place: usize, bytes: u64) {
         self.sent.fetch_add(bytes, Ordering::SeqCst);
         if let Some(hit) = self.hits.lock().unwrap().get_mut(place) {
@@ -242,7 +242,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let refusal = shared.admit(&stream);
         let shared = Arc::clone(shared);
         thread::spawn(move || match refusal {
-            None => converse(&stream, number, &shared),
+            None => serve_connection(&stream, number, &shared),
             Some(refusal) => refuse(&stream, refusal),
         });
     }
@@ -257,8 +257,8 @@ fn refuse(stream: &TcpStream, refusal: Refusal) {
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-/// Answers the requests of one connection until either side has had enough.
-fn converse(stream: &Arc<TcpStream>, number: u32, shared: &Shared) {
+/// Answers the requests of one connection until either side closes it.
+fn serve_connection(stream: &Arc<TcpStream>, number: u32, shared: &Shared) {
     let mut reader = BufReader::new(&**stream);
     while let Some(request) = Request::read(&mut reader) {
         let answer = Answer::to(&request, shared);
@@ -273,9 +273,9 @@ fn converse(stream: &Arc<TcpStream>, number: u32, shared: &Shared) {
         });
         let now = shared.answering.fetch_add(1, Ordering::SeqCst) + 1;
         shared.most_answering.fetch_max(now, Ordering::SeqCst);
-        let goes_on = send::answer(stream, &answer, shared, place);
+        let stays_open = send::answer(stream, &answer, shared, place);
         shared.answering.fetch_sub(1, Ordering::SeqCst);
-        if !goes_on {
+        if !stays_open {
             break;
         }
     }

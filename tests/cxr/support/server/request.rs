@@ -1,8 +1,8 @@
-//! Reading a request.
+//! Parsing of requests.
 
 use std::io::BufRead;
 
-/// The first line and the headers; bodies are not expected.
+/// The first line and the headers of a request without a body.
 pub struct Request {
     pub method: String,
     pub path: String,
@@ -11,7 +11,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The next request; `None` when the client has left or speaks something else.
+    /// Reads the next request. Returns `None` if the client has closed or the request is invalid.
     pub fn read(reader: &mut impl BufRead) -> Option<Self> {
         let first = line(reader)?;
         let mut words = first.split(' ');
@@ -38,7 +38,7 @@ fn line(reader: &mut impl BufRead) -> Option<String> {
     (read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-/// The single range `bytes=FIRST-LAST` or `bytes=FIRST-`.
+/// Parses a single range, `bytes=FIRST-LAST` or `bytes=FIRST-`.
 pub fn range(value: &str) -> Option<(u64, Option<u64>)> {
     let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
     let first = first.parse().ok()?;

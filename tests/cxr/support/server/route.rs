@@ -1,4 +1,4 @@
-//! What lies under which path.
+//! The paths of the server.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::archive::Archive;
 
-/// What a path leads to.
+/// The entry of a path.
 #[derive(Clone)]
 enum Route {
     File(Arc<Vec<u8>>),
@@ -14,7 +14,7 @@ enum Route {
         status: u16,
         target: String,
     },
-    /// Redirects to a new signed address each time.
+    /// Redirects to a new signed address at each request.
     Sign {
         bytes: Arc<Vec<u8>>,
         uses: u32,
@@ -27,8 +27,8 @@ enum Route {
     },
 }
 
-/// What is found under a path.
-pub enum Found {
+/// The result of a lookup.
+pub enum Resource {
     File(Arc<Vec<u8>>),
     Redirect { status: u16, target: String },
     Expired,
@@ -49,7 +49,8 @@ impl Routes {
         self.add(path, Route::Redirect { status, target: target.to_owned() });
     }
 
-    /// A static path, two steps, and a signer. Returns the static path.
+    /// Adds a static path, two redirects, and one to a new signed address each time. Returns the
+    /// static path.
     pub fn publish(&self, archive: &Archive, uses: u32, lifetime: Duration) -> String {
         let code = &archive.md5[..12];
         let first = format!("/shared/static/{code}.gz");
@@ -65,29 +66,29 @@ impl Routes {
         self.routes.lock().unwrap().insert(path.to_owned(), route);
     }
 
-    /// Looks a path up. A signed address is one use older afterwards.
-    pub fn find(&self, path: &str) -> Found {
+    /// Looks a path up. For a signed address, that counts as one use.
+    pub fn find(&self, path: &str) -> Resource {
         let mut routes = self.routes.lock().unwrap();
         let number = routes.len();
         match routes.get_mut(path) {
-            None => Found::Nothing,
-            Some(Route::File(bytes)) => Found::File(Arc::clone(bytes)),
+            None => Resource::Nothing,
+            Some(Route::File(bytes)) => Resource::File(Arc::clone(bytes)),
             Some(Route::Redirect { status, target }) => {
-                Found::Redirect { status: *status, target: target.clone() }
+                Resource::Redirect { status: *status, target: target.clone() }
             }
             Some(Route::Signed { bytes, uses, until }) => {
                 if *uses == 0 || Instant::now() > *until {
-                    return Found::Expired;
+                    return Resource::Expired;
                 }
                 *uses -= 1;
-                Found::File(Arc::clone(bytes))
+                Resource::File(Arc::clone(bytes))
             }
             Some(Route::Sign { bytes, uses, lifetime }) => {
                 let target = format!("/signed/{number}?token={number:08x}");
                 let (bytes, uses) = (Arc::clone(bytes), *uses);
                 let until = Instant::now() + *lifetime;
                 routes.insert(target.clone(), Route::Signed { bytes, uses, until });
-                Found::Redirect { status: 302, target }
+                Resource::Redirect { status: 302, target }
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Sending an answer, and ending it as told.
+//! Sending of answers with their faults.
 
 use std::io::{ErrorKind, Result, Write};
 use std::net::{Shutdown, TcpStream};
@@ -6,15 +6,15 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::Shared;
-use super::answer::{Answer, Ending, Framing, Head};
+use super::answer::{Answer, BodyEnd, Framing, Head};
 
-/// Bytes handed over at a time where nothing else is said.
+/// The bytes sent at a time without a pace.
 const PIECE: usize = 64 << 10;
 
-/// Sends an answer; whether the connection goes on.
+/// Sends an answer. Returns true if the connection stays open.
 pub fn answer(stream: &TcpStream, answer: &Answer, shared: &Shared, place: usize) -> bool {
     match answer.head {
-        Head::Whole => {}
+        Head::Complete => {}
         Head::None => {
             hold(stream, shared);
             return false;
@@ -24,23 +24,24 @@ pub fn answer(stream: &TcpStream, answer: &Answer, shared: &Shared, place: usize
             return false;
         }
     }
-    let keeps = answer.keep_alive && answer.framing != Framing::Close;
-    let sent = head(stream, answer, keeps).and_then(|()| body(stream, answer, shared, place));
-    let goes_on = keeps && sent.is_ok() && answer.ending == Ending::Whole && answer.extra == 0;
-    if !goes_on {
+    let keeps_alive = answer.keep_alive && answer.framing != Framing::Close;
+    let sent = head(stream, answer, keeps_alive).and_then(|()| body(stream, answer, shared, place));
+    let stays_open =
+        keeps_alive && sent.is_ok() && answer.end == BodyEnd::Complete && answer.extra == 0;
+    if !stays_open {
         end(stream, answer, shared);
     }
-    goes_on
+    stays_open
 }
 
-/// What a connection too many is told.
+/// Answers a connection over the limit.
 pub fn refusal(mut stream: &TcpStream) {
     let _ = stream.write_all(
         b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     );
 }
 
-/// Headers until the client has had enough.
+/// Sends headers until the client closes the connection.
 fn endless(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
     stream.write_all(b"HTTP/1.1 206 Partial Content\r\n")?;
     let more = b"X-More: and more and more and more\r\n".repeat(1000);
@@ -51,7 +52,7 @@ fn endless(mut stream: &TcpStream, shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-fn head(mut stream: &TcpStream, answer: &Answer, keeps: bool) -> Result<()> {
+fn head(mut stream: &TcpStream, answer: &Answer, keeps_alive: bool) -> Result<()> {
     let mut head = format!("{} {} {}\r\n", answer.version, answer.status, reason(answer.status));
     let mut add = |name: &str, value: &str| {
         head.push_str(name);
@@ -71,7 +72,7 @@ fn head(mut stream: &TcpStream, answer: &Answer, keeps: bool) -> Result<()> {
         Framing::Chunked => add("Transfer-Encoding", "chunked"),
         Framing::Close => {}
     }
-    if !keeps {
+    if !keeps_alive {
         add("Connection", "close");
     }
     head.push_str("\r\n");
@@ -83,24 +84,24 @@ fn body(stream: &TcpStream, answer: &Answer, shared: &Shared, place: usize) -> R
         return Ok(());
     }
     let bytes = content(answer);
-    let until = match answer.ending {
-        Ending::Whole => bytes.len(),
-        Ending::Reset { after }
-        | Ending::Close { after }
-        | Ending::Stall { after }
-        | Ending::Garble { after } => usize::try_from(after).unwrap().min(bytes.len()),
+    let until = match answer.end {
+        BodyEnd::Complete => bytes.len(),
+        BodyEnd::Reset { after }
+        | BodyEnd::Close { after }
+        | BodyEnd::Stall { after }
+        | BodyEnd::InvalidChunk { after } => usize::try_from(after).unwrap().min(bytes.len()),
     };
     paced(stream, answer, &bytes[..until], shared, place)?;
-    if answer.framing == Framing::Chunked && answer.ending == Ending::Whole {
+    if answer.framing == Framing::Chunked && answer.end == BodyEnd::Complete {
         (&*stream).write_all(b"0\r\n\r\n")?;
     }
-    if matches!(answer.ending, Ending::Garble { .. }) {
+    if matches!(answer.end, BodyEnd::InvalidChunk { .. }) {
         (&*stream).write_all(b"no length\r\n")?;
     }
     Ok(())
 }
 
-/// The body with a wrong bit and with what nobody asked for.
+/// The body with its flipped bit and its extra bytes.
 fn content(answer: &Answer) -> Vec<u8> {
     let mut bytes = answer.bytes[answer.part.clone()].to_vec();
     if let Some(at) = answer.flip.and_then(|at| at.checked_sub(answer.start()))
@@ -145,20 +146,20 @@ fn write_piece(mut stream: &TcpStream, framing: Framing, piece: &[u8]) -> Result
 }
 
 fn end(stream: &TcpStream, answer: &Answer, shared: &Shared) {
-    match answer.ending {
-        Ending::Reset { .. } => {
-            // What is still on its way would be lost with the reset.
+    match answer.end {
+        BodyEnd::Reset { .. } => {
+            // The reset would discard bytes that are still in transit.
             sleep(Duration::from_millis(20));
             let _ = rustix::net::sockopt::set_socket_linger(stream, Some(Duration::ZERO));
         }
-        Ending::Stall { .. } => hold(stream, shared),
-        Ending::Whole | Ending::Close { .. } | Ending::Garble { .. } => {
+        BodyEnd::Stall { .. } => hold(stream, shared),
+        BodyEnd::Complete | BodyEnd::Close { .. } | BodyEnd::InvalidChunk { .. } => {
             let _ = stream.shutdown(Shutdown::Both);
         }
     }
 }
 
-/// Keeps a connection open and silent until the client or the server leaves.
+/// Keeps a connection open and silent until the client closes it or the server ends.
 fn hold(stream: &TcpStream, shared: &Shared) {
     let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
     while !shared.is_closing() {
@@ -176,12 +177,12 @@ fn reason(status: u16) -> &'static str {
         200 => "OK",
         206 => "Partial Content",
         301 => "Moved Permanently",
-        302 => "Found",
+        302 => "Resource",
         403 => "Forbidden",
-        404 => "Not Found",
+        404 => "Not Resource",
         416 => "Range Not Satisfiable",
         429 => "Too Many Requests",
         503 => "Service Unavailable",
-        _ => "Whatever",
+        _ => "Other",
     }
 }

@@ -1,24 +1,24 @@
-//! What a run asks of the kernel, as strace sees it.
+//! The system calls of a run, recorded by strace.
 
 use std::collections::HashMap;
 use std::fs;
 
 use super::{Cxr, Sandbox};
 
-/// What a run asked of the kernel, in the order in which it began, with the path of every file.
+/// The system calls of a run in the order in which they began, with the path of every file.
 #[derive(Debug)]
-pub struct Trace(Vec<Call>);
+pub struct SystemCalls(Vec<SystemCall>);
 
-/// A call, and the lines of the trace in which it begins and ends.
+/// A system call, and the lines of the trace in which it begins and ends.
 #[derive(Debug)]
-pub struct Call {
+pub struct SystemCall {
     pub text: String,
     pub begins: usize,
     pub ends: usize,
 }
 
-impl Trace {
-    /// Of a run that is to end well; `None` to skip.
+impl SystemCalls {
+    /// Records the named calls of a run, which must succeed. Returns `None` to skip the test.
     pub fn of(sandbox: &Sandbox, cxr: Cxr, calls: &[&str]) -> Option<Self> {
         let (trace, calls) = (sandbox.path("trace"), format!("trace={}", calls.join(",")));
         let strace = ["strace", "-f", "-y", "-qq", "-e", &calls, "-o", trace.to_str().unwrap()];
@@ -26,14 +26,14 @@ impl Trace {
         Some(Self::parse(&fs::read_to_string(trace).unwrap()))
     }
 
-    /// A call that another thread's came in between of stands in two lines.
+    /// Parses a trace. A call that another thread interrupted has two lines.
     fn parse(text: &str) -> Self {
-        let mut calls: Vec<Call> = Vec::new();
+        let mut calls: Vec<SystemCall> = Vec::new();
         let mut unfinished = HashMap::new();
         for (at, line) in text.lines().enumerate() {
             let (thread, rest) = line.split_once(' ').unwrap();
             if let Some((_, end)) = rest.split_once(" resumed>") {
-                let call: usize = unfinished.remove(thread).expect("what is resumed has begun");
+                let call: usize = unfinished.remove(thread).expect("a resumed call has begun");
                 calls[call].text.push_str(end);
                 calls[call].ends = at;
                 continue;
@@ -43,37 +43,37 @@ impl Trace {
                 unfinished.insert(thread, calls.len());
             }
             let text = begun.unwrap_or(rest).trim_start().to_owned();
-            calls.push(Call { text, begins: at, ends: at });
+            calls.push(SystemCall { text, begins: at, ends: at });
         }
         Self(calls)
     }
 
-    pub fn calls(&self) -> &[Call] {
+    pub fn calls(&self) -> &[SystemCall] {
         &self.0
     }
 
-    /// The first such call with these words.
+    /// Returns the first call of this name that contains all of `words`.
     #[track_caller]
-    pub fn first(&self, call: &str, words: &[&str]) -> &Call {
+    pub fn first(&self, call: &str, words: &[&str]) -> &SystemCall {
         let found = self.0.iter().find(|made| made.is(call, words));
         found.unwrap_or_else(|| panic!("no {call} {words:?} in {:#?}", self.0))
     }
 
-    /// The last one.
+    /// Returns the last call of this name that contains all of `words`.
     #[track_caller]
-    pub fn last(&self, call: &str, words: &[&str]) -> &Call {
+    pub fn last(&self, call: &str, words: &[&str]) -> &SystemCall {
         self.last_before(usize::MAX, call, words)
     }
 
-    /// The last that begins before this line.
+    /// As [`SystemCalls::last`], of the calls that begin before this line.
     #[track_caller]
-    pub fn last_before(&self, line: usize, call: &str, words: &[&str]) -> &Call {
+    pub fn last_before(&self, line: usize, call: &str, words: &[&str]) -> &SystemCall {
         let found = self.0.iter().rfind(|made| made.begins < line && made.is(call, words));
         found.unwrap_or_else(|| panic!("no {call} {words:?} before {line} in {:#?}", self.0))
     }
 }
 
-impl Call {
+impl SystemCall {
     fn is(&self, call: &str, words: &[&str]) -> bool {
         self.text.starts_with(call) && words.iter().all(|word| self.text.contains(word))
     }
@@ -81,7 +81,7 @@ impl Call {
 
 #[test]
 fn a_call_in_two_lines_is_parsed_as_one() {
-    let trace = Trace::parse(
+    let trace = SystemCalls::parse(
         "7 fsync(3</d> <unfinished ...>\n\
          8 write(4</e>, \"x\", 1) = 1\n\
          7 <... fsync resumed>)                    = 0\n\

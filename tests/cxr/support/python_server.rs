@@ -1,4 +1,4 @@
-//! Python's `http.server`, which knows no ranges.
+//! Python's `http.server`, which does not support ranges.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -7,14 +7,14 @@ use super::sandbox::Sandbox;
 use super::{is_installed, may_skip};
 
 /// A running server of the sandbox's folder `served`.
-pub struct Python {
+pub struct PythonServer {
     child: Child,
     port: u16,
 }
 
-impl Python {
-    /// `None` to skip.
-    pub fn serve(sandbox: &Sandbox) -> Option<Self> {
+impl PythonServer {
+    /// Starts the server. Returns `None` to skip the test.
+    pub fn start(sandbox: &Sandbox) -> Option<Self> {
         if !is_installed("python3") && may_skip("python3", "python3") {
             return None;
         }
@@ -41,7 +41,7 @@ impl Python {
     }
 }
 
-impl Drop for Python {
+impl Drop for PythonServer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,5 +1,5 @@
-//! Names and addresses as a test wants them: the program runs in a mount name space where the
-//! files that say how names are looked up are others.
+//! Host names and addresses for one test: the program runs in a mount name space in which the files
+//! that configure name resolution are replaced.
 
 use std::fmt::Write;
 use std::net::UdpSocket;
@@ -12,25 +12,26 @@ use std::thread;
 use super::program::Cxr;
 use super::sandbox::Sandbox;
 
-/// How names are looked up.
-pub struct Names {
+/// A configuration of name resolution.
+pub struct NameResolution {
     script: PathBuf,
 }
 
-/// A name server on the loopback that knows one name and begins with failures. Its thread ends
-/// with the process.
+/// A name server on the loopback that knows one name and fails at first. Its thread ends with the
+/// process.
 pub struct NameServer {
     address: String,
-    asked: Arc<AtomicU32>,
+    questions: Arc<AtomicU32>,
 }
 
-impl Names {
-    /// From a file like `/etc/hosts`; `None`, with a word, where this machine does not let us.
+impl NameResolution {
+    /// Resolves names by a file like `/etc/hosts`. Returns `None`, and says so, if that is not
+    /// allowed.
     pub fn hosts(sandbox: &Sandbox, lines: &str) -> Option<Self> {
         Self::put(sandbox, &[("hosts", lines), ("nsswitch.conf", "hosts: files\n")])
     }
 
-    /// From a name server alone.
+    /// Resolves names by a name server only.
     pub fn server(sandbox: &Sandbox, server: &NameServer) -> Option<Self> {
         let resolver = format!("nameserver {}\noptions timeout:5 attempts:1\n", server.address);
         let files = [("hosts", ""), ("nsswitch.conf", "hosts: dns\n"), ("resolv.conf", &*resolver)];
@@ -41,39 +42,39 @@ impl Names {
         let mut mounts = String::new();
         for (name, text) in files {
             let own = sandbox.put(format!("etc/{name}"), text);
-            // Where there is none yet, nothing can be mounted on it.
+            // A file that does not exist cannot be mounted over.
             writeln!(mounts, "mount --bind '{}' /etc/{name} &&", own.display()).unwrap();
         }
         let script = sandbox.put("with-names", format!("{mounts}exec \"$@\"\n"));
-        let mut trial = Command::new("unshare");
-        trial.args(["--user", "--map-root-user", "--mount", "sh"]).arg(&script).arg("true");
-        if !trial.output().is_ok_and(|output| output.status.success()) {
-            eprintln!("skipped: names of our own are not allowed here");
+        let mut check = Command::new("unshare");
+        check.args(["--user", "--map-root-user", "--mount", "sh"]).arg(&script).arg("true");
+        if !check.output().is_ok_and(|output| output.status.success()) {
+            eprintln!("skipped: this machine does not allow its name resolution to be replaced");
             return None;
         }
         Some(Self { script })
     }
 
-    /// Runs the program where names are looked up so.
-    pub fn see(&self, cxr: Cxr) -> Cxr {
+    /// Applies the configuration to a run.
+    pub fn applied_to(&self, cxr: Cxr) -> Cxr {
         let words = ["unshare", "--user", "--map-root-user", "--mount", "sh"];
         cxr.under(words).under([&self.script])
     }
 }
 
 impl NameServer {
-    /// Answers that it failed so many times, and then that this name is 127.0.0.1 and that there
-    /// is no other; `None`, with a word, where the port of name servers is not to be had.
+    /// Answers SERVFAIL to the first `failures` questions, and then that `name` is 127.0.0.1 and no
+    /// other name exists. Returns `None`, and says so, if port 53 is not available.
     pub fn of(name: &'static str, failures: u32) -> Option<Self> {
-        // An address of its own for each, since the port is always the same.
+        // Each server needs its own address, since the port is always the same.
         let mut random = fastrand::Rng::new();
         let address = format!("127.{}.{}.{}", random.u8(1..), random.u8(..), random.u8(1..255));
         let Ok(socket) = UdpSocket::bind((&*address, 53)) else {
-            eprintln!("skipped: port 53 is not to be had here");
+            eprintln!("skipped: port 53 is not available on this machine");
             return None;
         };
-        let asked = Arc::new(AtomicU32::new(0));
-        let count = Arc::clone(&asked);
+        let questions = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&questions);
         thread::spawn(move || {
             let mut question = [0; 512];
             while let Ok((length, from)) = socket.recv_from(&mut question) {
@@ -83,16 +84,16 @@ impl NameServer {
                 }
             }
         });
-        Some(Self { address, asked })
+        Some(Self { address, questions })
     }
 
-    /// Questions so far.
-    pub fn asked(&self) -> u32 {
-        self.asked.load(Ordering::SeqCst)
+    /// The number of questions so far.
+    pub fn questions(&self) -> u32 {
+        self.questions.load(Ordering::SeqCst)
     }
 }
 
-/// The answer to a question for one name (RFC 1035, section 4).
+/// Returns the answer to a question (RFC 1035, section 4).
 fn answer(question: &[u8], name: &str, fails: bool) -> Option<Vec<u8>> {
     let labels = question.get(12..)?;
     let end = labels.iter().position(|&byte| byte == 0)? + 1;

@@ -1,4 +1,4 @@
-//! What disks, people and other programs do to files.
+//! Damage as disks, people and other programs do to files.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 /// A way to damage a file.
 pub type Damage = fn(&Path, &mut fastrand::Rng);
 
-/// What can befall a file of the program's own.
+/// The kinds of damage to a file in `.cxr`, each with its name.
 pub const DAMAGES: [(&str, Damage); 8] = [
     ("deleted", |path, _| fs::remove_file(path).unwrap()),
     ("emptied", |path, _| fs::write(path, "").unwrap()),

@@ -1,18 +1,18 @@
-//! An address at which nothing answers, as of a host whose IPv6 is broken.
+//! A port that never answers, as at a host whose IPv6 is broken.
 
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::OwnedFd;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, listen, socket_with};
 
-/// A port of `::1` that takes connections and never answers: its queue is full.
-pub struct Hole {
-    /// The listener, and those that wait in its queue.
+/// A port of `::1` that never completes a connection, since its queue is full.
+pub struct UnansweredPort {
+    /// The listener, and the connections in its queue.
     _sockets: Vec<OwnedFd>,
 }
 
-impl Hole {
-    /// `None`, with a word, where there is no IPv6.
+impl UnansweredPort {
+    /// Opens the port. Returns `None`, and says so, if there is no IPv6.
     pub fn at(port: u16) -> Option<Self> {
         let address = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0));
         let socket = || {
@@ -27,7 +27,7 @@ impl Hole {
         let mut sockets = vec![listener];
         for _ in 0..8 {
             let waiting = socket().unwrap();
-            // None of them waits for the end of it.
+            // The sockets are non-blocking: none waits to be connected.
             let _ = connect(&waiting, &address);
             sockets.push(waiting);
         }

@@ -1,6 +1,6 @@
-//! A disk that loses what was not put on it when the power goes, after POSIX: bytes are safe once
-//! their file was synced, names once their folder was. What was not may be there or not, each for
-//! itself.
+//! A simulated disk that loses unsynced changes in a power cut, as POSIX allows: bytes are safe
+//! once their file is synced, names once their folder is. Each unsynced change may be lost or kept
+//! independently.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,35 +8,35 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// Bytes that reach the disk together or not at all.
+/// The bytes that reach the disk together or not at all.
 const PAGE: usize = 4096;
 
-/// One operation of the program's record.
+/// One operation in the record of the program.
 #[derive(Debug, Clone)]
-pub struct Step {
-    pub operation: String,
+pub struct DiskOperation {
+    pub name: String,
     pub path: PathBuf,
-    /// Where a file is renamed to.
+    /// The new path of a renamed file.
     pub target: PathBuf,
     pub bytes: Vec<u8>,
     number: u64,
 }
 
-/// What becomes of all that was not put on the disk.
+/// The fate of unsynced changes in a power cut.
 #[derive(Debug)]
-pub enum Fate {
+pub enum Unsynced {
     Lost,
     Kept,
     Mixed(fastrand::Rng),
 }
 
-/// What is on the disk, and what is on its way there.
+/// The files and names on the disk, and the changes that are not synced.
 #[derive(Default)]
-pub struct Disk {
+pub struct SimulatedDisk {
     files: Vec<File>,
-    /// By its name, the number of a file.
+    /// The number of the file at each path.
     names: BTreeMap<PathBuf, usize>,
-    /// The same of names at which files were opened.
+    /// The number of the file that was last opened at each path.
     opened: BTreeMap<PathBuf, usize>,
     safe_names: BTreeMap<PathBuf, usize>,
     folders: BTreeSet<PathBuf>,
@@ -64,8 +64,8 @@ enum NameChange {
     Folder(PathBuf),
 }
 
-impl Step {
-    /// Every operation that the record has, in order.
+impl DiskOperation {
+    /// Reads all operations of a record, in order.
     pub fn all(record: &Path) -> Vec<Self> {
         let text = fs::read_to_string(record).unwrap();
         text.lines().map(|line| Self::of(&serde_json::from_str(line).unwrap())).collect()
@@ -74,7 +74,7 @@ impl Step {
     fn of(line: &Value) -> Self {
         let text = |field: &str| line[field].as_str().unwrap_or_default();
         Self {
-            operation: text("operation").to_owned(),
+            name: text("operation").to_owned(),
             path: text("path").into(),
             target: text("to").into(),
             bytes: hex::decode(text("bytes")).unwrap(),
@@ -82,25 +82,23 @@ impl Step {
         }
     }
 
-    /// Whether it is this operation on a path that ends so.
+    /// Returns true if it is this operation on a path with this ending.
     pub fn is(&self, operation: &str, ending: &str) -> bool {
-        self.operation == operation && self.path.to_string_lossy().ends_with(ending)
-    }
-}
-
-impl Step {
-    /// Whether it is about names, and not about bytes.
-    pub fn is_of_names(&self) -> bool {
-        ["create", "rename", "remove", "sync-folder"].contains(&self.operation.as_str())
+        self.name == operation && self.path.to_string_lossy().ends_with(ending)
     }
 
-    /// Whether these words are among the bytes.
+    /// Returns true if it changes or syncs names, not bytes.
+    pub fn changes_names(&self) -> bool {
+        ["create", "rename", "remove", "sync-folder"].contains(&self.name.as_str())
+    }
+
+    /// Returns true if its bytes contain `words`.
     pub fn says(&self, words: &str) -> bool {
         String::from_utf8_lossy(&self.bytes).contains(words)
     }
 }
 
-impl Fate {
+impl Unsynced {
     fn keeps(&mut self) -> bool {
         match self {
             Self::Lost => false,
@@ -121,7 +119,7 @@ impl Change {
         }
     }
 
-    /// In pieces of a page.
+    /// The change in pieces of a page.
     fn pieces(&self) -> Vec<Self> {
         let Self::Write(at, bytes) = self else { return vec![self.clone()] };
         let piece = |(number, page): (usize, &[u8])| Self::Write(at + number * PAGE, page.to_vec());
@@ -130,7 +128,7 @@ impl Change {
 }
 
 impl NameChange {
-    /// Whether a sync of this folder puts it on the disk.
+    /// Returns true if a sync of this folder makes it safe.
     fn is_in(&self, folder: &Path) -> bool {
         let within = |path: &Path| path.parent() == Some(folder);
         match self {
@@ -154,8 +152,8 @@ impl NameChange {
     }
 }
 
-impl Disk {
-    /// With an empty folder, and these files, which are safe.
+impl SimulatedDisk {
+    /// A disk with one folder and these files, all of which are safe.
     pub fn new(folder: &Path, files: impl IntoIterator<Item = (PathBuf, Vec<u8>)>) -> Self {
         let mut disk = Self::default();
         disk.safe_folders.insert(folder.to_owned());
@@ -168,15 +166,17 @@ impl Disk {
         disk
     }
 
-    /// Does what the program did.
-    pub fn does(&mut self, step: &Step) {
-        let path = step.path.clone();
-        match step.operation.as_str() {
-            "create" | "empty" => self.create(&path, step.operation == "empty"),
+    /// Applies an operation of the program.
+    pub fn apply(&mut self, operation: &DiskOperation) {
+        let path = operation.path.clone();
+        match operation.name.as_str() {
+            "create" | "empty" => self.create(&path, operation.name == "empty"),
             "open" => self.open(&path),
-            "write" => self.change(&path, |_| Change::Write(at(step), step.bytes.clone())),
-            "append" => self.change(&path, |length| Change::Write(length, step.bytes.clone())),
-            "resize" => self.change(&path, |_| Change::Resize(at(step))),
+            "write" => {
+                self.change(&path, |_| Change::Write(at(operation), operation.bytes.clone()))
+            }
+            "append" => self.change(&path, |length| Change::Write(length, operation.bytes.clone())),
+            "resize" => self.change(&path, |_| Change::Resize(at(operation))),
             "sync" => {
                 let file = self.opened(&path);
                 file.safe.clone_from(&file.bytes);
@@ -184,7 +184,7 @@ impl Disk {
             }
             "rename" => {
                 let file = self.names[&path];
-                self.rename(NameChange::Move(path, step.target.clone(), file));
+                self.rename(NameChange::Move(path, operation.target.clone(), file));
             }
             "remove" if self.names.contains_key(&path) => self.rename(NameChange::Unlink(path)),
             "make" => self.make(&path),
@@ -213,7 +213,7 @@ impl Disk {
         }
     }
 
-    /// One that is none of the program's, as a table, is not looked at.
+    /// Files outside the simulated folder, such as the table, are ignored.
     fn open(&mut self, path: &Path) {
         if let Some(&file) = self.names.get(path) {
             self.opened.insert(path.to_owned(), file);
@@ -227,7 +227,7 @@ impl Disk {
         file.pending.push(change);
     }
 
-    /// The file that was last opened there: it may have another name by now, or none.
+    /// The file that was last opened at this path; it may have been renamed or removed since.
     fn opened(&mut self, path: &Path) -> &mut File {
         let file = self.opened.get(path);
         let file = file.unwrap_or_else(|| panic!("{} was never opened", path.display()));
@@ -248,8 +248,8 @@ impl Disk {
         }
     }
 
-    /// What is there after the power went, by its names.
-    pub fn after(&self, mut fate: Fate) -> BTreeMap<PathBuf, Vec<u8>> {
+    /// Returns the files after a power cut, by path.
+    pub fn after(&self, mut fate: Unsynced) -> BTreeMap<PathBuf, Vec<u8>> {
         let (mut names, mut folders) = (self.safe_names.clone(), self.safe_folders.clone());
         for change in &self.pending {
             if fate.keeps() {
@@ -267,7 +267,7 @@ impl Disk {
 }
 
 impl File {
-    fn after(&self, fate: &mut Fate) -> Vec<u8> {
+    fn after(&self, fate: &mut Unsynced) -> Vec<u8> {
         let mut bytes = self.safe.clone();
         for change in self.pending.iter().flat_map(Change::pieces) {
             if fate.keeps() {
@@ -278,6 +278,6 @@ impl File {
     }
 }
 
-fn at(step: &Step) -> usize {
-    usize::try_from(step.number).unwrap()
+fn at(operation: &DiskOperation) -> usize {
+    usize::try_from(operation.number).unwrap()
 }
