@@ -1,4 +1,4 @@
-//! How a signal ends a run in good order: one flag that every wait of the program hears.
+//! The flag by which a signal ends a run in good order. Every wait in the program watches it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,23 +8,17 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// How often one who sleeps looks whether somebody has asked to stop.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How often a sleep checks the flag.
+const POLL: Duration = Duration::from_millis(50);
 
-/// A request to stop, shared by all clones. Once made it stays.
-#[derive(Clone)]
+/// A request to stop, shared by all clones. It cannot be taken back.
+#[derive(Clone, Default)]
 pub struct Cancel {
     flag: Arc<watch::Sender<bool>>,
     wakers: Arc<Mutex<Vec<Waker>>>,
 }
 
 type Waker = Box<dyn Fn() + Send>;
-
-impl Default for Cancel {
-    fn default() -> Self {
-        Self::new()
-    }
-}
 
 impl fmt::Debug for Cancel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -33,20 +27,19 @@ impl fmt::Debug for Cancel {
 }
 
 impl Cancel {
-    /// Nobody has asked to stop yet.
+    /// Creates a flag that is not set.
     pub fn new() -> Self {
-        Self { flag: Arc::new(watch::Sender::new(false)), wakers: Arc::default() }
+        Self::default()
     }
 
-    /// Asks everything to stop. Returns at once.
+    /// Requests the stop and returns at once.
     pub fn cancel(&self) {
         self.flag.send_replace(true);
-        let wakers = self.wakers.lock();
-        wakers.iter().for_each(|wake| wake());
+        self.wakers.lock().iter().for_each(|wake| wake());
     }
 
-    /// A request of its own that this one makes as well, while the other way round it does not:
-    /// for a part of the run that may have to stop alone.
+    /// Returns a flag that is set together with this one and can also be set alone, for a part of
+    /// the run.
     #[must_use]
     pub fn child(&self) -> Self {
         let child = Self::new();
@@ -55,18 +48,18 @@ impl Cancel {
         child
     }
 
-    /// Whether somebody has asked to stop.
+    /// Returns true once the stop is requested.
     pub fn is_cancelled(&self) -> bool {
         *self.flag.borrow()
     }
 
-    /// Ends when somebody has asked to stop.
+    /// Waits until the stop is requested.
     pub async fn cancelled(&self) {
         // The sender lives as long as `self`, so the wait cannot fail.
         let _ = self.flag.subscribe().wait_for(|cancelled| *cancelled).await;
     }
 
-    /// Sleeps so long, or until somebody has asked to stop.
+    /// Sleeps for `time`, or until the stop is requested.
     pub fn sleep(&self, time: Duration) {
         let until = Instant::now() + time;
         while !self.is_cancelled() {
@@ -74,12 +67,12 @@ impl Cancel {
             if left.is_zero() {
                 return;
             }
-            thread::sleep(left.min(LOOK_AGAIN));
+            thread::sleep(left.min(POLL));
         }
     }
 
-    /// Calls `wake` when somebody asks to stop, or now if somebody has: for waits on a condition
-    /// variable, which hear nothing else.
+    /// Calls `wake` when the stop is requested, or at once if it already is. Waits on a condition
+    /// variable need this.
     pub fn on_cancel(&self, wake: impl Fn() + Send + 'static) {
         let mut wakers = self.wakers.lock();
         if self.is_cancelled() {
@@ -96,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wakers_are_called_whether_they_came_before_or_after() {
+    fn wakers_are_called_before_and_after_the_request() {
         let calls = Arc::new(AtomicUsize::new(0));
         let count = || {
             let calls = Arc::clone(&calls);
@@ -114,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_stops_with_its_parent_and_alone() {
+    fn a_child_stops_with_its_parent_or_alone() {
         let parent = Cancel::new();
         let (one, two) = (parent.child(), parent.child());
         one.cancel();

@@ -1,4 +1,4 @@
-//! What happens on the way, told to whoever listens: a progress bar, a heartbeat, nobody.
+//! Events of a run, for listeners such as progress bars and event logs.
 
 use std::fmt;
 use std::time::Duration;
@@ -34,89 +34,88 @@ impl fmt::Display for Activity {
     }
 }
 
-/// One thing that happened. Archives are called by their catalogue names.
+/// An event of a run. Archives have their catalogue names.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
-    /// The run knows what it has to do: so many archives, so many bytes in all, as far as known.
+    /// The run knows its work.
     Planned {
-        /// How many archives were asked for.
+        /// The number of archives.
         archives: usize,
-        /// The sum of their sizes in bytes, those unknown left out.
+        /// The sum of the known sizes in bytes.
         bytes: u64,
     },
-    /// Work on an archive begins. It may begin again, as when a file that was here turned out to
-    /// be wrong and is fetched.
+    /// Work on an archive begins, or begins again: an existing file may turn out to be wrong and
+    /// then be downloaded.
     Begun {
         /// The archive.
         archive: &'a str,
-        /// Which of several sources is being checked; `None` where there is no need to tell.
+        /// The source, if the run checks several.
         source: Option<&'a str>,
-        /// What is done with it.
+        /// The work.
         activity: Activity,
-        /// Its size in bytes, if known.
+        /// The size in bytes, if known.
         size: Option<u64>,
     },
-    /// So many bytes of the archive are done in the present activity. The number is absolute, and
-    /// goes back where bytes had to be given up.
+    /// The present activity has reached this position. It goes back where bytes are discarded.
     Position {
         /// The archive.
         archive: &'a str,
-        /// Which of several sources it is read from, as in `Begun`.
+        /// The source, as in `Begun`.
         source: Option<&'a str>,
         /// Bytes done, at most the size.
         done: u64,
     },
-    /// A source failed to give a part of an archive and will be asked again, or another will.
+    /// A request for a part of an archive failed. cxr retries it at this source or at another.
     Retrying {
         /// The archive.
         archive: &'a str,
-        /// Which of several sources it is read from, as in `Begun`.
+        /// The source, as in `Begun`.
         source: Option<&'a str>,
-        /// What failed and at which source, in words.
+        /// The failure and its source, in words.
         reason: &'a str,
-        /// How long that source is left alone for this archive.
+        /// The time without requests to that source for this archive.
         wait: Duration,
     },
-    /// An archive turned out damaged, and a few of its bytes are fetched anew.
+    /// An archive is damaged, and cxr downloads some of its bytes again.
     Damaged {
         /// The archive.
         archive: &'a str,
-        /// Where.
+        /// The location of the damage.
         damage: &'a Damage,
-        /// How many bytes are fetched.
+        /// The number of bytes to download.
         bytes: u64,
     },
-    /// Something a person should know that is no verdict.
+    /// A message that is not a verdict.
     Notice {
-        /// The words; already escaped.
+        /// The text, already escaped.
         message: &'a str,
     },
     /// The archive has its verdict.
     Settled(&'a ArchiveReport),
 }
 
-/// Whoever wants to know. Called from many threads, often: it must return soon.
+/// A receiver of events. Many threads call it often, so it must return soon.
 pub trait Listener: Send + Sync {
-    /// Takes note of one event.
+    /// Receives an event.
     fn on(&self, event: Event<'_>);
 }
 
-/// Several listeners, each of which hears everything.
-pub struct Several<'a>(pub Vec<&'a dyn Listener>);
+/// Passes each event to all of its listeners.
+pub struct Listeners<'a>(pub Vec<&'a dyn Listener>);
 
-impl fmt::Debug for Several<'_> {
+impl fmt::Debug for Listeners<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Several").field(&self.0.len()).finish()
+        f.debug_tuple("Listeners").field(&self.0.len()).finish()
     }
 }
 
-impl Listener for Several<'_> {
+impl Listener for Listeners<'_> {
     fn on(&self, event: Event<'_>) {
         self.0.iter().for_each(|listener| listener.on(event));
     }
 }
 
-/// Listens to nothing.
+/// Ignores all events.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 

@@ -1,7 +1,7 @@
-//! The catalogue, and what is here of it as far as can be seen without hashing.
+//! The `list` command: the catalogue, and the local files as far as no hashing is needed.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -16,62 +16,59 @@ use crate::transfer;
 
 const SCHEMA: &str = "cxr.list/1";
 
-/// What is here of an archive. None of these says that it is right: `verify` does.
+/// The state of an archive's local file. None of these means that its content is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// Nothing.
+enum ListState {
     Missing,
-    /// No file, but the program has some of it.
+    /// There is a partial download, but no file.
     Unfinished,
-    /// A file that is too short.
     Incomplete,
-    /// A file, and of the right size where the size is known.
+    /// The file has the right size, or the size is unknown.
     Here,
-    /// A file that is too long.
     TooLong,
-    /// Something that cannot be looked at, or is no file.
+    /// It cannot be read, or is not a file.
     Unreadable,
 }
 
 /// One archive of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct ListRow {
     name: String,
     size: Option<u64>,
     md5: Digest,
     sha256: Option<Sha256>,
     address: Option<String>,
-    state: State,
+    state: ListState,
     actual_size: Option<u64>,
     path: Option<String>,
-    /// The other name, where the file has that one.
+    /// The archive's other name, if the file has that name.
     #[serde(skip)]
     found_as: Option<String>,
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct ListDocument<'a> {
     schema: &'static str,
-    archives: &'a [Row],
+    archives: &'a [ListRow],
     leftovers: &'a [Leftover],
 }
 
-/// Looks for every archive in the folder, under its name and then under its other name.
-pub fn rows(catalog: &Catalog, dir: &Path) -> Vec<Row> {
+/// Looks for every archive in the folder, by its name and then by its other name.
+pub fn rows(catalog: &Catalog, dir: &Path) -> Vec<ListRow> {
     catalog.archives().iter().map(|archive| row(archive, dir)).collect()
 }
 
-fn row(archive: &Archive, dir: &Path) -> Row {
+fn row(archive: &Archive, dir: &Path) -> ListRow {
     let names = [Some(&archive.name), archive.alias.as_ref()];
     let mut found = names
         .into_iter()
         .flatten()
         .map(|name| (name, state_of(archive, &dir.join(name))))
-        .filter(|(_, (state, _))| *state != State::Missing);
+        .filter(|(_, (state, _))| *state != ListState::Missing);
     let (name, found) = found.next().unzip();
     let (state, actual_size) = found.unwrap_or_else(|| unfinished(archive, dir));
-    Row {
+    ListRow {
         name: archive.name.clone(),
         size: archive.size,
         md5: archive.md5,
@@ -84,71 +81,73 @@ fn row(archive: &Archive, dir: &Path) -> Row {
     }
 }
 
-/// What the program has of an archive of which there is no file, and how many bytes.
-fn unfinished(archive: &Archive, dir: &Path) -> (State, Option<u64>) {
+/// Returns the state of an archive without a file, and the bytes of its partial download.
+fn unfinished(archive: &Archive, dir: &Path) -> (ListState, Option<u64>) {
     let written = transfer::look(&Folder::new(dir), archive)
         .map(|part| part.recovered.written.total())
         .filter(|&written| written > 0);
-    (written.map_or(State::Missing, |_| State::Unfinished), written)
+    (written.map_or(ListState::Missing, |_| ListState::Unfinished), written)
 }
 
-/// What the file at the path is for the archive, and its size.
-fn state_of(archive: &Archive, path: &Path) -> (State, Option<u64>) {
+/// Returns the state and the size of the file at the path.
+fn state_of(archive: &Archive, path: &Path) -> (ListState, Option<u64>) {
     let size = match fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => metadata.len(),
-        Err(error) if is_absence(&error) => return (State::Missing, None),
-        _ => return (State::Unreadable, None),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return (ListState::Missing, None);
+        }
+        _ => return (ListState::Unreadable, None),
     };
     let state = match archive.size {
-        Some(expected) if size < expected => State::Incomplete,
-        Some(expected) if size > expected => State::TooLong,
-        _ => State::Here,
+        Some(expected) if size < expected => ListState::Incomplete,
+        Some(expected) if size > expected => ListState::TooLong,
+        _ => ListState::Here,
     };
     (state, Some(size))
 }
 
-fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-/// Writes one line an archive.
+/// Writes one line for each archive.
 ///
 /// # Errors
 ///
-/// Those of `out`.
-pub fn write_text(rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
+/// Returns the errors of `out`.
+pub fn write_text(rows: &[ListRow], out: &mut dyn Write) -> io::Result<()> {
     rows.iter().try_for_each(|row| {
         let size = row.size.map_or_else(|| "?".to_owned(), units::bytes);
         let name = escape::text(&row.name);
-        writeln!(out, "{name}  {size:>8}  {}  {}", row.md5, row.words())
+        writeln!(out, "{name}  {size:>8}  {}  {}", row.md5, row.describe())
     })
 }
 
-/// Writes the document, with what is left over beside the archives, and a line's end.
+/// Writes the JSON document, with the leftovers after the archives.
 ///
 /// # Errors
 ///
-/// Those of `out`.
-pub fn write_document(rows: &[Row], leftovers: &[Leftover], out: &mut dyn Write) -> io::Result<()> {
-    write_json(&Document { schema: SCHEMA, archives: rows, leftovers }, out)
+/// Returns the errors of `out`.
+pub fn write_document(
+    rows: &[ListRow],
+    leftovers: &[Leftover],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write_json(&ListDocument { schema: SCHEMA, archives: rows, leftovers }, out)
 }
 
-impl Row {
-    fn words(&self) -> String {
-        let words = match (self.state, self.actual_size, self.size) {
-            (State::Incomplete | State::Unfinished, Some(actual), Some(size)) => {
+impl ListRow {
+    fn describe(&self) -> String {
+        let state = match (self.state, self.actual_size, self.size) {
+            (ListState::Incomplete | ListState::Unfinished, Some(actual), Some(size)) => {
                 format!("{} {} %", self.state.word(), units::percent(actual, size))
             }
             (state, ..) => state.word().to_owned(),
         };
         match &self.found_as {
-            Some(name) => format!("{words}, as {}", escape::text(name)),
-            None => words,
+            Some(name) => format!("{state}, as {}", escape::text(name)),
+            None => state,
         }
     }
 }
 
-impl State {
+impl ListState {
     const fn word(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -177,7 +176,7 @@ mod tests {
         }
     }
 
-    fn table(dir: &Path) -> Vec<Row> {
+    fn table(dir: &Path) -> Vec<ListRow> {
         let archives = [
             archive("missing", Some(100), None),
             archive("begun", Some(100), None),
@@ -189,7 +188,7 @@ mod tests {
             archive("folder", Some(100), None),
             archive("right/inside", Some(100), None),
         ];
-        // The last one could not stand in one catalogue with `right`.
+        // A catalogue cannot have both `right` and the last one.
         let mut rows = rows(&Catalog::new(archives[..8].to_vec()).unwrap(), dir);
         rows.push(row(&archives[8], dir));
         rows
@@ -213,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_here_is_told_by_its_size() {
+    fn the_text_shows_the_state_of_each_file() {
         let dir = folder();
         let mut out = Vec::new();
         write_text(&table(dir.path()), &mut out).unwrap();
@@ -237,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_says_the_same() {
+    fn the_document_shows_the_same_states() {
         let dir = folder();
         let mut out = Vec::new();
         write_document(&table(dir.path()), &[], &mut out).unwrap();

@@ -38,7 +38,7 @@ fn run(arguments: &[OsString]) -> ExitStatus {
         }
     };
     commands::run(invocation, &cli::command_line(arguments)).unwrap_or_else(|failure| {
-        messages.error(error_chain::words(failure.error.as_ref()));
+        messages.error(error_chain::describe(failure.error.as_ref()));
         failure.status
     })
 }

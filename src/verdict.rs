@@ -1,27 +1,26 @@
-//! The seven words that end every check, one more for what was only glanced at, and the exit status
-//! they add up to. Pure.
+//! The seven verdicts, one more for a quick look, and the exit status that follows from them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What became of one archive. Every archive gets exactly one.
+/// The result for one archive. Every archive gets exactly one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The MD5 matches. Nothing else makes an archive `ok`.
     Ok,
-    /// It is there, and nothing contradicts the table; nobody has verified it.
+    /// It exists and nothing contradicts the table, but its MD5 was not checked.
     Present,
-    /// It is not here.
+    /// It does not exist.
     Missing,
-    /// It is shorter than it should be, and nothing is known to be wrong with what is here.
+    /// It is too short, and nothing is known to be wrong with its bytes.
     Incomplete,
     /// Its bytes are wrong.
     Corrupt,
-    /// It is not this archive at all: a web page, another archive, another file.
+    /// It is a different file: a web page, another archive, something else.
     Foreign,
-    /// No source could give it.
+    /// No source could provide it.
     Unreachable,
     /// This machine could not read or write it.
     Error,
@@ -40,7 +39,7 @@ impl Verdict {
         Self::Error,
     ];
 
-    /// The word as it is printed and as JSON has it.
+    /// Returns the word that text and JSON reports use.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -54,13 +53,13 @@ impl Verdict {
         }
     }
 
-    /// Whether something is known to be wrong: exit status 1.
+    /// Returns true if the archive is known to be wrong: exit status 1.
     pub const fn is_wrong(self) -> bool {
         matches!(self, Self::Missing | Self::Incomplete | Self::Corrupt | Self::Foreign)
     }
 
-    /// Whether nobody could tell: exit status 3.
-    pub const fn is_unjudged(self) -> bool {
+    /// Returns true if the archive could not be checked: exit status 3.
+    pub const fn is_undecided(self) -> bool {
         matches!(self, Self::Unreachable | Self::Error)
     }
 }
@@ -71,24 +70,24 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// How the process ends.
+/// The exit status of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// 0: all `ok`, or, where no more was asked for, `present`.
+    /// 0: all are `ok`, or `present` after a quick look.
     Ok,
-    /// 1: some archive is `missing`, `incomplete`, `corrupt` or `foreign`.
+    /// 1: an archive is `missing`, `incomplete`, `corrupt` or `foreign`.
     Bad,
-    /// 2: the command line or a table file is wrong.
+    /// 2: the command line or a table is wrong.
     Usage,
-    /// 3: none of the former, but some archive is `unreachable` or `error`, or the folder is busy.
+    /// 3: none of these, but an archive is `unreachable` or `error`, or the folder is in use.
     Failed,
-    /// 128 and the number of the signal that ended the run: 129 for SIGHUP, 130 for SIGINT, 143 for
-    /// SIGTERM.
+    /// 128 plus the number of the signal that ended the run: 129 for SIGHUP, 130 for SIGINT, 143
+    /// for SIGTERM.
     Signal(u8),
 }
 
 impl ExitStatus {
-    /// The number that the parent process sees.
+    /// Returns the number that the parent process gets.
     pub const fn code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -99,23 +98,15 @@ impl ExitStatus {
         }
     }
 
-    /// The status that the verdicts of a run add up to: a wrong archive outweighs one that could
-    /// not be judged. No verdict at all is never a pass.
+    /// Returns the status for the verdicts of a run: a wrong archive outweighs an undecided one.
+    /// No verdict at all is never a pass.
     pub fn of(verdicts: impl IntoIterator<Item = Verdict>) -> Self {
-        let mut status = None;
-        for verdict in verdicts {
-            status = match verdict {
-                Verdict::Ok | Verdict::Present => status.or(Some(Self::Ok)),
-                Verdict::Unreachable | Verdict::Error if status != Some(Self::Bad) => {
-                    Some(Self::Failed)
-                }
-                Verdict::Unreachable | Verdict::Error => status,
-                Verdict::Missing | Verdict::Incomplete | Verdict::Corrupt | Verdict::Foreign => {
-                    Some(Self::Bad)
-                }
-            };
+        let rank = |verdict: Verdict| (verdict.is_wrong(), verdict.is_undecided());
+        match verdicts.into_iter().map(rank).max() {
+            Some((true, _)) => Self::Bad,
+            Some((false, false)) => Self::Ok,
+            Some((false, true)) | None => Self::Failed,
         }
-        status.unwrap_or(Self::Failed)
     }
 }
 
@@ -145,13 +136,13 @@ mod tests {
     }
 
     #[test]
-    fn signals_end_with_128_and_their_number() {
+    fn a_signal_ends_with_128_plus_its_number() {
         assert_eq!(ExitStatus::Signal(2).code(), 130);
         assert_eq!(ExitStatus::Signal(15).code(), 143);
     }
 
     #[test]
-    fn words_are_those_of_json() {
+    fn words_are_the_same_in_json() {
         for verdict in Verdict::ALL {
             let json = serde_json::to_string(&verdict).unwrap();
             assert_eq!(json, format!("\"{}\"", verdict.word()));

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context;
 use cxr::cancel::Cancel;
-use cxr::event::{Listener, Several};
+use cxr::event::{Listener, Listeners};
 use cxr::progress::{EventLog, Messages};
 use cxr::report::{self, Exporter, Json, Report, Text};
 use cxr::text::error_chain;
@@ -60,7 +60,7 @@ impl Watch<'_> {
                 report
             }
             Err(failure) => {
-                let error = error_chain::words(failure.error.as_ref());
+                let error = error_chain::describe(failure.error.as_ref());
                 messages.error(&error);
                 conclusion.status = failure.status;
                 Report::failed(self.command, error, start.elapsed().as_secs_f64())
@@ -91,7 +91,7 @@ impl Watch<'_> {
         let progress = self.settings.start_progress();
         let mut listeners: Vec<&dyn Listener> = vec![&progress];
         listeners.extend(events.map(|events| events as &dyn Listener));
-        let result = work(&Several(listeners));
+        let result = work(&Listeners(listeners));
         progress.finish();
         result
     }
@@ -120,7 +120,7 @@ struct Conclusion {
 impl Conclusion {
     fn note(&mut self, result: anyhow::Result<()>) {
         let Err(error) = result else { return };
-        self.messages.error(error_chain::words(error.as_ref()));
+        self.messages.error(error_chain::describe(error.as_ref()));
         if self.status == ExitStatus::Ok {
             self.status = ExitStatus::Failed;
         }

@@ -28,7 +28,7 @@ impl Exporter for Annotations {
         }
         for (level, is_so) in [
             ("error", crate::verdict::Verdict::is_wrong as fn(_) -> bool),
-            ("warning", crate::verdict::Verdict::is_unjudged),
+            ("warning", crate::verdict::Verdict::is_undecided),
         ] {
             let archives = report.labelled().filter(|(archive, _)| is_so(archive.verdict));
             let most = MOST - usize::from(level == "error" && report.error.is_some());

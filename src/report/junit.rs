@@ -51,7 +51,7 @@ fn totals(report: &Report) -> [(&'static str, String); 6] {
         ("name", format!("cxr {}", report.command)),
         ("tests", (report.archives.len() + broken).to_string()),
         ("failures", count(Verdict::is_wrong).to_string()),
-        ("errors", (count(Verdict::is_unjudged) + broken).to_string()),
+        ("errors", (count(Verdict::is_undecided) + broken).to_string()),
         ("skipped", count(|verdict| verdict == Verdict::Present).to_string()),
         ("time", seconds(report.seconds)),
     ]

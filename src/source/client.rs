@@ -128,5 +128,5 @@ pub(super) fn may_follow(previous: &[Url], next: &Url) -> Result<(), Refused> {
 
 /// An error and all its causes on one line, safe to show.
 pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
-    escape::text(&error_chain::words(error)).into_owned()
+    escape::text(&error_chain::describe(error)).into_owned()
 }

@@ -1,12 +1,12 @@
-//! An error in words, with its causes.
+//! The message of an error with its causes.
 
 use std::error::Error;
 
-/// An error and all its causes on one line. What an error has said of its cause itself is not said
-/// again. Not escaped.
-pub fn words(error: &(dyn Error + 'static)) -> String {
+/// Returns an error and its causes on one line, without causes that the line already names. Not
+/// escaped.
+pub fn describe(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.map(ToString::to_string).fold(error.to_string(), |words, cause| {
-        if words.contains(&cause) { words } else { format!("{words}: {cause}") }
+    causes.map(ToString::to_string).fold(error.to_string(), |line, cause| {
+        if line.contains(&cause) { line } else { format!("{line}: {cause}") }
     })
 }

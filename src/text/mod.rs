@@ -1,4 +1,4 @@
-//! Text for people: escaping, shell quoting, units, and chains of errors.
+//! Text for people: escaping, shell quoting, units and error chains.
 
 pub mod error_chain;
 pub mod escape;

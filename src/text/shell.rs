@@ -1,4 +1,4 @@
-//! File names as a person may paste them into a shell.
+//! Words and paths quoted for a shell.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -7,10 +7,9 @@ use std::path::Path;
 
 use super::escape;
 
-/// The word as a POSIX shell reads it back: as it is where nothing in it means anything to the
-/// shell, in single quotes otherwise. A word that is not UTF-8, or that would do something to the
-/// terminal, becomes `$'…'` with the bytes in octal (POSIX.1-2024, and bash, zsh and ksh before
-/// it). The answer is therefore safe to show as well.
+/// Quotes a word for a POSIX shell if it needs quotes. A word that is not UTF-8 or unsafe to show
+/// becomes `$'…'` with the bytes in octal (POSIX.1-2024, and bash, zsh and ksh before it), so the
+/// result is always safe to show.
 pub fn quote(word: &OsStr) -> String {
     match word.to_str() {
         Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
@@ -21,7 +20,7 @@ pub fn quote(word: &OsStr) -> String {
     }
 }
 
-/// The path as an argument of a command: quoted, and never taken for an option.
+/// Quotes a path as an argument that cannot be taken for an option.
 pub fn path(path: &Path) -> String {
     let word = path.as_os_str();
     if word.as_bytes().starts_with(b"-") {
@@ -30,7 +29,7 @@ pub fn path(path: &Path) -> String {
     quote(word)
 }
 
-/// Characters that mean nothing to any shell, wherever in a word they stand.
+/// Returns true if the character has no meaning to any shell, anywhere in a word.
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric()
         || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '=' | '@' | '%')
@@ -58,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_needs_quotes_gets_them() {
+    fn words_are_quoted_only_where_needed() {
         for (word, quoted) in [
             ("images_001.tar.gz", "images_001.tar.gz"),
             ("/data/nih", "/data/nih"),
@@ -77,14 +76,13 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_no_option() {
+    fn a_path_is_never_an_option() {
         assert_eq!(path(Path::new("-d")), "./-d");
         assert_eq!(path(Path::new("d")), "d");
     }
 
-    /// Every byte that a file name can have comes back from the shell as it was.
     #[test]
-    fn bash_reads_every_byte_back() {
+    fn bash_reads_back_every_byte_that_a_file_name_can_have() {
         let word: Vec<u8> = (1..=255).collect();
         let script = format!("printf %s {}", quote(OsStr::from_bytes(&word)));
         let shell = Command::new("bash").env("LC_ALL", "C").arg("-c").arg(script).output().unwrap();

@@ -1,11 +1,11 @@
-//! Numbers as people read them. Bytes are counted in powers of 1024 and called so.
+//! Numbers for people. Units of bytes are powers of 1024 and named accordingly.
 
 use std::num::NonZeroU64;
 use std::time::Duration;
 
 const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
 
-/// A number of bytes with three digits: `512 B`, `1.87 GiB`, `42.0 GiB`.
+/// Formats a number of bytes with three digits: `512 B`, `1.87 GiB`, `42.0 GiB`.
 pub fn bytes(count: u64) -> String {
     if count < 1024 {
         return format!("{count} B");
@@ -13,7 +13,7 @@ pub fn bytes(count: u64) -> String {
     let mut value = count as f64 / 1024.0;
     let mut units = UNITS.iter();
     let mut unit = units.next();
-    // What would be rounded to 1024 is 1 of the next unit.
+    // A value that rounds to 1024 is 1 of the next unit.
     while value >= 1023.5 {
         value /= 1024.0;
         unit = units.next();
@@ -26,13 +26,13 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// A rate in bytes a second: `45.1 MiB/s`.
+/// Formats a rate: `45.1 MiB/s`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
 pub fn rate(bytes_a_second: f64) -> String {
     format!("{}/s", bytes(bytes_a_second.round() as u64))
 }
 
-/// A time in its two largest units: `0.4 s`, `38 s`, `4 min 12 s`, `2 h 05 min`, `3 d 4 h`.
+/// Formats a time in its two largest units: `0.4 s`, `38 s`, `4 min 12 s`, `2 h 05 min`, `3 d 4 h`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -44,7 +44,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// A time still to come, which nobody knows to the second: `38 s`, `11 min`, `2 h 05 min`.
+/// Formats an estimate of the time left, less exactly: `38 s`, `11 min`, `2 h 05 min`.
 pub fn estimate(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
@@ -53,33 +53,33 @@ pub fn estimate(time: Duration) -> String {
     }
 }
 
-/// How much of the whole is done, in whole percent; 100 only if all of it is.
+/// Returns the share that is done in whole percent, 100 only if all is done.
 pub fn percent(done: u64, whole: u64) -> u64 {
     if done >= whole {
         return 100;
     }
-    // Less than 100, since `done` is less than `whole`.
     u64::try_from(u128::from(done) * 100 / u128::from(whole)).unwrap_or(99)
 }
 
-/// Bytes a second: a number, fractions allowed, and a unit in powers of 1024, as `10M`, `1.5MiB`.
+/// Parses a rate in bytes a second: a number, which may have a fraction, and a unit in powers of
+/// 1024, such as `10M` or `1.5MiB`.
 ///
 /// # Errors
 ///
-/// What it must be, in words.
+/// Fails if it is not such a rate. The error says what it must be.
 pub fn parse_rate(text: &str) -> Result<NonZeroU64, &'static str> {
     let lower = text.trim().to_ascii_lowercase();
     let lower = lower.strip_suffix("/s").unwrap_or(&lower);
     let end = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
     let (number, unit) = lower.split_at(end);
-    let wrong = "it must be bytes a second, such as 500K, 10M or 1.5MiB";
-    let scale = scale(unit.trim_start()).ok_or(wrong)?;
-    let bytes = (number.parse::<f64>().map_err(|_| wrong)? * scale).round();
+    let expected = "it must be bytes a second, such as 500K, 10M or 1.5MiB";
+    let scale = scale(unit.trim_start()).ok_or(expected)?;
+    let bytes = (number.parse::<f64>().map_err(|_| expected)? * scale).round();
     if bytes < 1.0 {
         return Err("it must be at least one byte a second");
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates")]
-    NonZeroU64::new(bytes as u64).ok_or(wrong)
+    NonZeroU64::new(bytes as u64).ok_or(expected)
 }
 
 fn scale(unit: &str) -> Option<f64> {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_two_units() {
+    fn durations_have_two_units() {
         for (seconds, text, rough) in [
             (0.44, "0.4 s", "0 s"),
             (38.9, "38 s", "38 s"),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn percents_reach_100_at_the_end_and_never_pass_it() {
+    fn percents_reach_100_only_at_the_end() {
         for (done, whole, expected) in [
             (0, 0, 100),
             (0, 5, 0),
