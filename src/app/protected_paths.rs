@@ -46,7 +46,7 @@ impl Taken {
     pub(crate) fn by_fetch(mut self, request: &FetchRequest) -> Self {
         self.add_folder(&request.dir, &request.catalog);
         self.add_sources(&request.sources, &request.catalog);
-        self.by_asking(&request.manners)
+        self.by_asking(&request.network)
     }
 
     /// And those of a check.
@@ -70,12 +70,12 @@ impl Taken {
 
     fn by_check_of_mirrors(mut self, request: &MirrorsRequest) -> Self {
         self.add_sources(&request.mirrors, &request.catalog);
-        self.by_asking(&request.manners)
+        self.by_asking(&request.network)
     }
 
-    fn by_asking(mut self, manners: &NetworkOptions) -> Self {
-        self.add(manners.limit_rate_file.as_deref(), "the file of --limit-rate-file");
-        self.add(manners.cacert.as_deref(), "the file of --cacert");
+    fn by_asking(mut self, network: &NetworkOptions) -> Self {
+        self.add(network.limit_rate_file.as_deref(), "the file of --limit-rate-file");
+        self.add(network.cacert.as_deref(), "the file of --cacert");
         self
     }
 

@@ -97,7 +97,7 @@ impl Fetch {
             sources: value_parsers::or_publisher(self.from),
             jobs: self.jobs,
             connections: self.connections,
-            manners: self.network.options(),
+            network: self.network.options(),
             recheck: self.recheck,
             keep_corrupt: self.keep_corrupt,
             wait: self.wait,

@@ -35,11 +35,11 @@ fn fetch_has_the_documented_defaults() {
     assert_eq!(request.dir, std::path::Path::new("."));
     assert_eq!(request.sources, [cxr::source::SourceSpec::Publisher]);
     assert_eq!(
-        (request.jobs.get(), request.connections.get(), request.manners.retries),
+        (request.jobs.get(), request.connections.get(), request.network.retries),
         (12, 12, 8)
     );
-    assert_eq!(request.manners.stall_timeout.as_secs(), 30);
-    assert_eq!((request.manners.limit_rate, request.manners.cacert), (None, None));
+    assert_eq!(request.network.stall_timeout.as_secs(), 30);
+    assert_eq!((request.network.limit_rate, request.network.cacert), (None, None));
     let switches =
         [request.recheck, request.keep_corrupt, request.wait, request.fail_fast, request.dry_run];
     assert_eq!(switches, [false; 5]);
@@ -79,11 +79,11 @@ fn fetch_reads_every_option() {
     assert_eq!(request.dir, std::path::Path::new("data"));
     let sources: Vec<String> = request.sources.iter().map(ToString::to_string).collect();
     assert_eq!(sources, ["http://a.org/x", "/mnt"]);
-    assert_eq!((request.jobs.get(), request.connections.get(), request.manners.retries), (2, 3, 0));
-    assert_eq!(request.manners.stall_timeout.as_millis(), 1500);
-    assert_eq!(request.manners.connect_timeout.as_secs(), 2);
-    assert_eq!(request.manners.limit_rate.map(std::num::NonZero::get), Some(10 << 20));
-    assert_eq!(request.manners.cacert.as_deref(), Some(std::path::Path::new("ca.pem")));
+    assert_eq!((request.jobs.get(), request.connections.get(), request.network.retries), (2, 3, 0));
+    assert_eq!(request.network.stall_timeout.as_millis(), 1500);
+    assert_eq!(request.network.connect_timeout.as_secs(), 2);
+    assert_eq!(request.network.limit_rate.map(std::num::NonZero::get), Some(10 << 20));
+    assert_eq!(request.network.cacert.as_deref(), Some(std::path::Path::new("ca.pem")));
     let switches =
         [request.recheck, request.keep_corrupt, request.wait, request.fail_fast, request.dry_run];
     assert_eq!(switches, [true; 5]);

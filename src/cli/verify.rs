@@ -167,7 +167,7 @@ impl Verify {
             mirrors,
             jobs: self.jobs,
             readers: self.readers,
-            manners: self.network.options(),
+            network: self.network.options(),
             quick: self.quick,
             sha256: self.sha256,
             lanes: environment::lanes(),

@@ -97,8 +97,8 @@ impl<'a> Coordinator<'a> {
     fn heed(&self, reports: &Reports<'_>) {
         let FetchRequest { fail_fast, dry_run, .. } = *self.run.request;
         if let Some(failed) = reports.failed.as_ref().filter(|_| fail_fast && !dry_run) {
-            self.transfer.halt(StopReason::Failed(format!("{failed} (--fail-fast)")));
-            self.run.cancel.cancel();
+            self.transfer.stop(StopReason::Failed(format!("{failed} (--fail-fast)")));
+            self.run.context.cancel.cancel();
         }
     }
 
@@ -121,10 +121,12 @@ impl<'a> Coordinator<'a> {
                 reports.settle(index, *report);
             }
             Verdict::Error if report.damage.is_empty() => reports.settle(index, *report),
-            _ if let Some(why) = survey::link(&run.folder.archive(&run.archives[index])) => {
+            _ if let Some(why) =
+                survey::link(&run.context.folder.archive(&run.archives[index])) =>
+            {
                 reports.settle(index, run.blocked(&run.archives[index], why));
             }
-            _ if run.cancel.is_cancelled() => {
+            _ if run.context.cancel.is_cancelled() => {
                 let next = Some("the same command goes on".to_owned());
                 reports.settle(index, ArchiveReport { next, ..*report });
             }
@@ -197,18 +199,18 @@ impl<'a> Coordinator<'a> {
     fn transferred(&self, outcome: &Outcome, reports: &mut Reports<'_>) {
         let archive = &self.run.archives[outcome.index];
         if matches!(outcome.ending, Ending::Verified(_)) {
-            self.keep_receipt(archive, &self.run.folder.archive(archive));
+            self.keep_receipt(archive, &self.run.context.folder.archive(archive));
         }
         reports.settle(
             outcome.index,
-            outcome::report(self.run.folder, &self.run.request.catalog, archive, outcome),
+            outcome::report(self.run.context.folder, &self.run.request.catalog, archive, outcome),
         );
     }
 
     /// A receipt that cannot be written costs the next run some time, and nothing else.
     fn keep_receipt(&self, archive: &Archive, path: &Path) {
         if !self.run.request.dry_run {
-            let _ = receipt::write(self.run.folder, archive, path);
+            let _ = receipt::write(self.run.context.folder, archive, path);
         }
     }
 }

@@ -19,29 +19,30 @@ use crate::verify::{Checker, check_in_turns};
 impl Run<'_> {
     /// Does it. One report for each archive, in their order.
     pub(super) fn go(&self) -> Vec<ArchiveReport> {
-        let mut reports = Reports::none_of(self.archives.len(), self.listener);
+        let mut reports = Reports::none_of(self.archives.len(), self.context.listener);
         let mut checks = Vec::new();
         let mut needs = Vec::new();
         let published = Catalog::nih();
         for (index, archive) in self.archives.iter().enumerate() {
             let certain = published.has_as_it_is(archive);
-            let misfit = match survey::look(self.folder, archive, certain, !self.request.recheck) {
-                Here::Verified { path, size } => {
-                    self.tidy(archive);
-                    reports.settle(index, self.verified_before(archive, path, size));
-                    continue;
-                }
-                Here::Blocked(why) => {
-                    reports.settle(index, self.blocked(archive, why));
-                    continue;
-                }
-                Here::Candidate(path) => {
-                    checks.push((index, path));
-                    continue;
-                }
-                Here::WrongLength { path, size } => Some((path, size)),
-                Here::Absent => None,
-            };
+            let misfit =
+                match survey::look(self.context.folder, archive, certain, !self.request.recheck) {
+                    Here::Verified { path, size } => {
+                        self.tidy(archive);
+                        reports.settle(index, self.verified_before(archive, path, size));
+                        continue;
+                    }
+                    Here::Blocked(why) => {
+                        reports.settle(index, self.blocked(archive, why));
+                        continue;
+                    }
+                    Here::Candidate(path) => {
+                        checks.push((index, path));
+                        continue;
+                    }
+                    Here::WrongLength { path, size } => Some((path, size)),
+                    Here::Absent => None,
+                };
             needs.push(self.need(index, archive.clone(), misfit, None));
         }
         self.refuse_without_room(&mut needs, &mut reports);
@@ -54,15 +55,7 @@ impl Run<'_> {
 
     fn work(&self, checks: &[(usize, PathBuf)], needs: Vec<Need>, reports: &mut Reports<'_>) {
         let (sender, messages) = mpsc::channel();
-        let transfer = Transfer::new(
-            self.folder,
-            self.sources,
-            self.options,
-            self.engine,
-            self.listener,
-            self.cancel,
-            self.hold,
-        );
+        let transfer = Transfer::new(self.context);
         thread::scope(|scope| {
             if !checks.is_empty() {
                 let copy = sender.clone();
@@ -82,7 +75,8 @@ impl Run<'_> {
     /// Checks what may be right.
     fn check(&self, checks: &[(usize, PathBuf)], messages: &Sender<Message>) {
         let catalog = &self.request.catalog;
-        let checker = Checker::new(catalog, self.engine, self.listener, self.cancel);
+        let checker =
+            Checker::new(catalog, self.context.engine, self.context.listener, self.context.cancel);
         let tasks: Vec<_> = checks
             .iter()
             .map(|(index, path)| (path.as_path(), Some(&self.archives[*index])))
@@ -94,7 +88,14 @@ impl Run<'_> {
             let unknown = (wrong || !report.damage.is_empty())
                 && archive.size.is_none()
                 && !self.request.dry_run;
-            let ask = || size_probe::size(archive, self.sources, &self.options.client, self.cancel);
+            let ask = || {
+                size_probe::size(
+                    archive,
+                    self.context.sources,
+                    &self.context.options.client,
+                    self.context.cancel,
+                )
+            };
             let size = unknown.then(ask).flatten();
             // The receiver lives as long as it expects messages.
             let _ = messages.send(Message::Checked(index, Box::new(report), size));

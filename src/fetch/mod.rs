@@ -25,9 +25,10 @@ use crate::disk::{DiskError, Folder, Lock, LockError, Waiting};
 use crate::event::{Event, Listener};
 use crate::hash::{Engine, Lanes};
 use crate::report::Report;
-use crate::session::{NetworkOptions, Options};
+use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{Source, SourceSpec};
 use crate::text::escape;
+use crate::transfer::Context;
 use run::Run;
 
 /// What to fetch, whence, whither and how.
@@ -47,7 +48,7 @@ pub struct FetchRequest {
     /// Connections in all.
     pub connections: NonZeroUsize,
     /// How they are asked.
-    pub manners: NetworkOptions,
+    pub network: NetworkOptions,
     /// Hash what is here even where a receipt says that it was verified.
     pub recheck: bool,
     /// Keep what failed its MD5, in `.cxr/corrupt/`.
@@ -77,7 +78,7 @@ impl FetchRequest {
             sources: vec![SourceSpec::Publisher],
             jobs: TWELVE,
             connections: TWELVE,
-            manners: NetworkOptions::default(),
+            network: NetworkOptions::default(),
             recheck: false,
             keep_corrupt: false,
             wait: false,
@@ -111,7 +112,7 @@ pub fn fetch(
     cancel: &Cancel,
 ) -> Result<Report, FetchError> {
     let start = Instant::now();
-    let (options, fewer) = options(request)?.within_open_files();
+    let (options, fewer) = options(request)?.fit_open_files();
     let archives = selected(request)?;
     let folder = Folder::new(&request.dir);
     let lock =
@@ -127,17 +128,17 @@ pub fn fetch(
     let sources: Vec<Source> = request.sources.iter().cloned().map(Source::new).collect();
     let engine = Engine::for_this_machine(request.lanes);
     let cancel = &cancel.child();
-    let run = Run {
-        request,
+    let context = Context {
         folder: &folder,
-        archives,
+        lock: lock.as_ref(),
         sources: &sources,
         options: &options,
+        keep_corrupt: request.keep_corrupt,
         engine: &engine,
         listener,
         cancel,
-        hold: lock.as_ref(),
     };
+    let run = Run { request, archives, context };
     Ok(Report::new("fetch", run.go(), start.elapsed().as_secs_f64()))
 }
 
@@ -182,9 +183,8 @@ fn selected(request: &FetchRequest) -> Result<Vec<Archive>, FetchError> {
     }
 }
 
-fn options(request: &FetchRequest) -> Result<Options, FetchError> {
-    let FetchRequest { manners, jobs, connections, chunk, keep_corrupt, .. } = request;
-    let options = manners.options(*jobs, *connections, chunk.get());
-    let options = options.map_err(|error| FetchError::Request(error.to_string()))?;
-    Ok(Options { keep_corrupt: *keep_corrupt, ..options })
+fn options(request: &FetchRequest) -> Result<SessionOptions, FetchError> {
+    let FetchRequest { network, jobs, connections, chunk, .. } = request;
+    let options = SessionOptions::new(network, *jobs, *connections, chunk.get());
+    options.map_err(|error| FetchError::Request(error.to_string()))
 }

@@ -3,7 +3,7 @@
 use crate::locate::Damage;
 use crate::text::escape;
 use crate::text::units;
-use crate::transfer::{RepairSummary, Why};
+use crate::transfer::{CannotRepair, RepairSummary};
 
 /// What was mended, or why nothing was, and who had given what was wrong; nothing where nothing had
 /// to be done. Whether the archive `is_right` by now decides what is known of the damage.
@@ -25,9 +25,11 @@ fn blame(mending: &RepairSummary) -> Option<String> {
 fn done(mending: &RepairSummary) -> Option<String> {
     match (&mending.failed, work(mending)) {
         // Where nothing was tried there is nothing to tell, and what helped in the end was not wrong.
-        (None | Some(Why::Helpless(_)), None) | (Some(Why::Vague), _) => None,
+        (None | Some(CannotRepair::Helpless(_)), None) | (Some(CannotRepair::Vague), _) => None,
         (None, Some(work)) => Some(format!("mended: {work}")),
-        (Some(Why::Helpless(_)), Some(work)) => Some(format!("could not be mended: {work}")),
+        (Some(CannotRepair::Helpless(_)), Some(work)) => {
+            Some(format!("could not be mended: {work}"))
+        }
         (Some(why), None) => Some(format!("could not be mended, for {why}")),
         (Some(why), Some(work)) => Some(format!("could not be mended, for {why}: {work}")),
     }
@@ -36,7 +38,7 @@ fn done(mending: &RepairSummary) -> Option<String> {
 /// Of an archive that is not right.
 fn left(mending: &RepairSummary) -> Option<String> {
     let places = places(mending).map(|places| format!("{places}, and not mended"));
-    let why = mending.failed.as_ref().filter(|why| **why != Why::Vague);
+    let why = mending.failed.as_ref().filter(|why| **why != CannotRepair::Vague);
     match (places, why) {
         (Some(places), Some(why)) => Some(format!("{places}, for {why}")),
         (None, Some(why)) => Some(format!("could not be mended, for {why}")),

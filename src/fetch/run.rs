@@ -4,37 +4,26 @@ use std::path::PathBuf;
 
 use super::FetchRequest;
 use super::outcome::blank;
-use crate::cancel::Cancel;
 use crate::catalog::Archive;
-use crate::disk::{DiskError, Folder, Lock};
-use crate::event::Listener;
-use crate::hash::Engine;
+use crate::disk::DiskError;
 use crate::report::ArchiveReport;
-use crate::session::Options;
-use crate::source::{ClientError, Source};
-use crate::transfer;
+use crate::source::ClientError;
+use crate::transfer::{self, Context};
 use crate::verdict::Verdict;
 
 /// What a run works with.
 pub(super) struct Run<'a> {
     pub(super) request: &'a FetchRequest,
-    pub(super) folder: &'a Folder,
     /// The archives that are wanted.
     pub(super) archives: Vec<Archive>,
-    pub(super) sources: &'a [Source],
-    pub(super) options: &'a Options,
-    pub(super) engine: &'a Engine,
-    pub(super) listener: &'a dyn Listener,
-    pub(super) cancel: &'a Cancel,
-    /// What keeps the folder ours; nothing in a dry run.
-    pub(super) hold: Option<&'a Lock>,
+    pub(super) context: Context<'a>,
 }
 
 impl Run<'_> {
     /// Nothing more is to be fetched of an archive. What cannot be removed takes room, and no more.
     pub(super) fn tidy(&self, archive: &Archive) {
-        if self.hold.is_some() {
-            let _ = transfer::tidy(self.folder, archive);
+        if self.context.lock.is_some() {
+            let _ = transfer::remove_leftovers(self.context.folder, archive);
         }
     }
 
@@ -50,7 +39,7 @@ impl Run<'_> {
             bytes_reused: size,
             path: Some(path),
             detail: Some("verified before, and unchanged since".to_owned()),
-            ..blank(self.folder, archive, Verdict::Ok)
+            ..blank(self.context.folder, archive, Verdict::Ok)
         }
     }
 
@@ -58,7 +47,7 @@ impl Run<'_> {
         ArchiveReport {
             detail: Some(why),
             next: Some("move it away; the same command then fetches the archive".to_owned()),
-            ..blank(self.folder, archive, Verdict::Error)
+            ..blank(self.context.folder, archive, Verdict::Error)
         }
     }
 
@@ -66,7 +55,7 @@ impl Run<'_> {
         ArchiveReport {
             detail: Some("interrupted before it was checked".to_owned()),
             next: Some("the same command goes on".to_owned()),
-            ..blank(self.folder, archive, Verdict::Error)
+            ..blank(self.context.folder, archive, Verdict::Error)
         }
     }
 
@@ -75,7 +64,7 @@ impl Run<'_> {
         ArchiveReport {
             detail: Some(error.to_string()),
             next: Some(format!("{}; the same command goes on", error.remedy())),
-            ..blank(self.folder, archive, Verdict::Error)
+            ..blank(self.context.folder, archive, Verdict::Error)
         }
     }
 
@@ -86,7 +75,7 @@ impl Run<'_> {
             next: Some(
                 "see to that, or ask for fewer with -c and -j; the same command goes on".to_owned(),
             ),
-            ..blank(self.folder, archive, Verdict::Error)
+            ..blank(self.context.folder, archive, Verdict::Error)
         }
     }
 }

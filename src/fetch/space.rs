@@ -28,20 +28,20 @@ impl Run<'_> {
             return;
         }
         let needed = needs.iter().map(Need::bytes).sum();
-        let free = disk::available(self.folder.dir());
+        let free = disk::available(self.context.folder.dir());
         if free.as_ref().is_ok_and(|&free| needed <= free) {
             return;
         }
         if self.request.dry_run {
             if let Ok(free) = free {
-                let message = outcome::too_little_room(self.folder, needed, free);
-                self.listener.on(Event::Notice { message: &message });
+                let message = outcome::too_little_room(self.context.folder, needed, free);
+                self.context.listener.on(Event::Notice { message: &message });
             }
             return;
         }
         for need in needs.drain(..) {
             let report = match &free {
-                Ok(free) => outcome::no_room(self.folder, &need.archive, needed, *free),
+                Ok(free) => outcome::no_room(self.context.folder, &need.archive, needed, *free),
                 Err(error) => self.refused(&need.archive, error),
             };
             reports.settle(need.index, report);
@@ -52,10 +52,9 @@ impl Run<'_> {
     /// there is no room.
     pub(super) fn no_room(&self, need: &Need, others: u64) -> Option<ArchiveReport> {
         let needed = need.bytes() + others;
-        match disk::available(self.folder.dir()) {
-            Ok(free) => {
-                (needed > free).then(|| outcome::no_room(self.folder, &need.archive, needed, free))
-            }
+        match disk::available(self.context.folder.dir()) {
+            Ok(free) => (needed > free)
+                .then(|| outcome::no_room(self.context.folder, &need.archive, needed, free)),
             Err(error) => Some(self.refused(&need.archive, &error)),
         }
     }

@@ -64,7 +64,7 @@ impl Run<'_> {
         misfit: Option<(PathBuf, u64)>,
         checked: Option<&ArchiveReport>,
     ) -> StartPoint {
-        let part = survey::unfinished(self.folder, archive).unwrap_or_default();
+        let part = survey::unfinished(self.context.folder, archive).unwrap_or_default();
         let Some((path, length)) = misfit else { return StartPoint::Part(part) };
         let written = part.recovered.written.total();
         // A part that was begun beside the file on purpose is gone on with, and so is one that is a
@@ -92,7 +92,7 @@ impl Run<'_> {
         checked: Option<&ArchiveReport>,
     ) -> bool {
         // Under the archive's other name it stays where it is.
-        path == self.folder.archive(archive)
+        path == self.context.folder.archive(archive)
             && archive.size.is_some_and(|size| length >= size)
             && checked.is_none_or(|report| {
                 report.verdict == Verdict::Corrupt || !report.damage.is_empty()
@@ -113,19 +113,19 @@ impl Run<'_> {
                 let shown = escape::path(&path);
                 let message =
                     format!("{shown}: taking over the {} that are here", units::bytes(length));
-                self.listener.on(Event::Notice { message: &message });
+                self.context.listener.on(Event::Notice { message: &message });
                 (path, None)
             }
             StartPoint::Damaged(path, wrong) => (path, wrong),
         };
-        self.hold.map_or(Ok(()), Lock::insist)?;
-        Ok((Part::adopt(self.folder, archive, &path)?, wrong))
+        self.context.lock.map_or(Ok(()), Lock::insist)?;
+        Ok((Part::adopt(self.context.folder, archive, &path)?, wrong))
     }
 
     /// What `--dry-run` says of an archive that is not right.
     pub(super) fn would_fetch(&self, need: Need) -> ArchiveReport {
         let Need { archive, length, checked, ground, .. } = need;
-        let source = self.sources.first().map(Source::name).unwrap_or_default();
+        let source = self.context.sources.first().map(Source::name).unwrap_or_default();
         let here = match &ground {
             StartPoint::Part(part) => part.recovered.written.total(),
             StartPoint::Beginning(_, length) => *length,
@@ -141,7 +141,7 @@ impl Run<'_> {
             (_, None) => format!("would fetch it from {source}"),
         };
         let mut report = checked.map_or_else(
-            || blank(self.folder, &archive, verdict(&archive, length, here)),
+            || blank(self.context.folder, &archive, verdict(&archive, length, here)),
             |report| *report,
         );
         report.actual_size = report.actual_size.or(Some(here).filter(|&here| here > 0));

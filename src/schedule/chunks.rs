@@ -1,10 +1,10 @@
-//! The bytes of one archive: which are done, which are in flight, which are free to take. Pure.
+//! The bytes of one archive: which are done, which are in lease, which are free to take. Pure.
 
 use std::ops::Range;
 
 use crate::ranges::RangeSet;
 
-/// A flight is not halved if less than this would be left to each half.
+/// A lease is not halved if less than this would be left to each half.
 const HALF: u64 = 512 * 1024;
 
 /// Where an archive whose size nobody has told yet is taken to end.
@@ -16,15 +16,15 @@ pub(crate) struct Chunks {
     size: Option<u64>,
     chunk: u64,
     done: RangeSet,
-    flights: Vec<Flight>,
-    /// The source sends whole files only: one flight at a time, as long as can be.
+    leases: Vec<ActiveLease>,
+    /// The source sends whole files only: one lease at a time, as long as can be.
     whole: bool,
-    /// The bytes are wanted in their order: one flight at a time.
+    /// The bytes are wanted in their order: one lease at a time.
     in_order: bool,
 }
 
 #[derive(Debug)]
-struct Flight {
+struct ActiveLease {
     id: u64,
     /// Where the bytes end that it has brought.
     at: u64,
@@ -33,7 +33,7 @@ struct Flight {
     end: u64,
 }
 
-impl Flight {
+impl ActiveLease {
     const fn left(&self) -> u64 {
         self.end.saturating_sub(self.writing)
     }
@@ -42,7 +42,7 @@ impl Flight {
 impl Chunks {
     /// An archive of which `done` is here already, to be taken in pieces of at most `chunk` bytes.
     pub(crate) fn new(size: Option<u64>, chunk: u64, done: RangeSet) -> Self {
-        Self { size, chunk: chunk.max(1), done, flights: Vec::new(), whole: false, in_order: false }
+        Self { size, chunk: chunk.max(1), done, leases: Vec::new(), whole: false, in_order: false }
     }
 
     /// The size of the archive in bytes, if known.
@@ -56,8 +56,8 @@ impl Chunks {
     }
 
     /// How many connections are at it.
-    pub(crate) fn flights(&self) -> usize {
-        self.flights.len()
+    pub(crate) fn leases(&self) -> usize {
+        self.leases.len()
     }
 
     /// Whether every byte is done.
@@ -68,17 +68,17 @@ impl Chunks {
     /// Says what the size is. Flights end there.
     pub(crate) fn learn_size(&mut self, size: u64) {
         self.size = Some(size);
-        for flight in &mut self.flights {
-            flight.end = flight.end.min(size);
+        for lease in &mut self.leases {
+            lease.end = lease.end.min(size);
         }
     }
 
-    /// From now on one flight at a time, and none is halved.
+    /// From now on one lease at a time, and none is halved.
     pub(crate) const fn take_whole(&mut self) {
         self.whole = true;
     }
 
-    /// From now on one flight at a time: the bytes are wanted in their order.
+    /// From now on one lease at a time: the bytes are wanted in their order.
     pub(crate) const fn take_in_order(&mut self) {
         self.in_order = true;
     }
@@ -86,13 +86,13 @@ impl Chunks {
     /// Takes the next free bytes.
     pub(crate) fn take(&mut self, id: u64) -> Option<Range<u64>> {
         let alone = self.whole || self.in_order || self.size.is_none();
-        if alone && !self.flights.is_empty() {
+        if alone && !self.leases.is_empty() {
             return None;
         }
         let free = self.first_free(0)?;
         let end =
             if self.whole { free.end } else { free.end.min(free.start.saturating_add(self.chunk)) };
-        self.flights.push(Flight { id, at: free.start, writing: free.start, end });
+        self.leases.push(ActiveLease { id, at: free.start, writing: free.start, end });
         Some(free.start..end)
     }
 
@@ -101,67 +101,67 @@ impl Chunks {
         let mut from = from;
         loop {
             let gap = self.done.gap_after(from, limit)?;
-            let covering = self.flights.iter().find(|f| f.at <= gap.start && gap.start < f.end);
-            if let Some(flight) = covering {
-                from = flight.end;
+            let covering = self.leases.iter().find(|f| f.at <= gap.start && gap.start < f.end);
+            if let Some(lease) = covering {
+                from = lease.end;
                 continue;
             }
-            let next = self.flights.iter().map(|f| f.at).filter(|&at| at > gap.start).min();
+            let next = self.leases.iter().map(|f| f.at).filter(|&at| at > gap.start).min();
             return Some(gap.start..gap.end.min(next.unwrap_or(limit)));
         }
     }
 
-    /// The largest flight, and the bytes that are left of it, if it may be halved.
-    pub(crate) fn largest_flight(&self) -> Option<(u64, u64)> {
+    /// The largest lease, and the bytes that are left of it, if it may be halved.
+    pub(crate) fn largest_lease(&self) -> Option<(u64, u64)> {
         let alone = self.whole || self.in_order || self.size.is_none();
-        let flight = self.flights.iter().filter(|_| !alone).max_by_key(|flight| flight.left())?;
-        (flight.left() >= 2 * HALF).then(|| (flight.id, flight.left()))
+        let lease = self.leases.iter().filter(|_| !alone).max_by_key(|lease| lease.left())?;
+        (lease.left() >= 2 * HALF).then(|| (lease.id, lease.left()))
     }
 
-    /// Takes the second half of the largest flight.
+    /// Takes the second half of the largest lease.
     pub(crate) fn halve(&mut self, id: u64) -> Option<Range<u64>> {
-        let (largest, _) = self.largest_flight()?;
-        let flight = self.flights.iter_mut().find(|flight| flight.id == largest)?;
-        let middle = flight.writing + flight.left() / 2;
-        let half = middle..flight.end;
-        flight.end = middle;
-        self.flights.push(Flight { id, at: half.start, writing: half.start, end: half.end });
+        let (largest, _) = self.largest_lease()?;
+        let lease = self.leases.iter_mut().find(|lease| lease.id == largest)?;
+        let middle = lease.writing + lease.left() / 2;
+        let half = middle..lease.end;
+        lease.end = middle;
+        self.leases.push(ActiveLease { id, at: half.start, writing: half.start, end: half.end });
         Some(half)
     }
 
-    /// Lets a flight run on to the end of the free bytes, as the source sends all of them anyway.
+    /// Lets a lease run on to the end of the free bytes, as the source sends all of them anyway.
     /// Others give way, unless one is nearer to the beginning: then it is `None`.
     pub(crate) fn extend(&mut self, id: u64) -> Option<u64> {
         let limit = self.size.unwrap_or(UNKNOWN);
-        let first = self.flights.iter().min_by_key(|flight| flight.at)?.id;
+        let first = self.leases.iter().min_by_key(|lease| lease.at)?.id;
         if first != id {
             return None;
         }
-        self.flights.retain(|flight| flight.id == id);
-        let flight = self.flights.first_mut()?;
-        flight.end = self.done.gap_after(flight.at, limit).map_or(flight.at, |gap| gap.end);
-        Some(flight.end)
+        self.leases.retain(|lease| lease.id == id);
+        let lease = self.leases.first_mut()?;
+        lease.end = self.done.gap_after(lease.at, limit).map_or(lease.at, |gap| gap.end);
+        Some(lease.end)
     }
 
-    /// A flight is about to write so many bytes. Gives how many of them are its own: others may
+    /// A lease is about to write so many bytes. Gives how many of them are its own: others may
     /// have taken the rest.
     pub(crate) fn claim(&mut self, id: u64, bytes: u64) -> Option<u64> {
-        let flight = self.flights.iter_mut().find(|f| f.id == id)?;
-        flight.writing = flight.at.saturating_add(bytes).min(flight.end);
-        Some(flight.writing.saturating_sub(flight.at))
+        let lease = self.leases.iter_mut().find(|f| f.id == id)?;
+        lease.writing = lease.at.saturating_add(bytes).min(lease.end);
+        Some(lease.writing.saturating_sub(lease.at))
     }
 
-    /// What a flight claimed is written. Gives what it may still bring.
+    /// What a lease claimed is written. Gives what it may still bring.
     pub(crate) fn advance(&mut self, id: u64) -> Option<Range<u64>> {
-        let flight = self.flights.iter_mut().find(|f| f.id == id)?;
-        self.done.insert(flight.at..flight.writing);
-        flight.at = flight.writing.max(flight.at);
-        Some(flight.at..flight.end)
+        let lease = self.leases.iter_mut().find(|f| f.id == id)?;
+        self.done.insert(lease.at..lease.writing);
+        lease.at = lease.writing.max(lease.at);
+        Some(lease.at..lease.end)
     }
 
     /// The connection is no longer at it; what it did not bring is free again.
-    pub(crate) fn land(&mut self, id: u64) {
-        self.flights.retain(|f| f.id != id);
+    pub(crate) fn release(&mut self, id: u64) {
+        self.leases.retain(|f| f.id != id);
     }
 
     /// These bytes are not done any more.
@@ -169,12 +169,12 @@ impl Chunks {
         self.done.remove(range);
     }
 
-    /// No more than this is done any more, nothing in flight counts; the size is what it was at
+    /// No more than this is done any more, nothing in lease counts; the size is what it was at
     /// first.
     pub(crate) fn reset(&mut self, size: Option<u64>, done: RangeSet) {
         self.size = size;
         self.done = done;
-        self.flights.clear();
+        self.leases.clear();
     }
 }
 
@@ -198,17 +198,17 @@ mod tests {
         assert_eq!(chunks.take(3), Some(25..32));
         assert_eq!(chunks.take(4), None);
         assert_eq!(bring(&mut chunks, 1, 4), Some(9..15));
-        chunks.land(1);
+        chunks.release(1);
         assert_eq!(chunks.take(5), Some(9..15));
         for (id, bytes) in [(5, 6), (2, 5), (3, 7)] {
             bring(&mut chunks, id, bytes);
-            chunks.land(id);
+            chunks.release(id);
         }
         assert!(chunks.is_complete());
     }
 
     #[test]
-    fn the_largest_flight_is_halved_and_keeps_to_its_half() {
+    fn the_largest_lease_is_halved_and_keeps_to_its_half() {
         let mut chunks = Chunks::new(Some(8 * MIB), 8 * MIB, RangeSet::new());
         chunks.take(1);
         bring(&mut chunks, 1, 2 * MIB);
@@ -217,26 +217,26 @@ mod tests {
         assert_eq!(chunks.total_done(), 5 * MIB);
         assert_eq!(chunks.halve(3), Some(5 * MIB + 3 * MIB / 2..8 * MIB));
         bring(&mut chunks, 3, 3 * MIB / 2);
-        chunks.land(3);
+        chunks.release(3);
         bring(&mut chunks, 2, MIB);
         assert_eq!(chunks.halve(4), None);
     }
 
     #[test]
-    fn bytes_that_are_wanted_in_their_order_are_one_flight_at_a_time() {
+    fn bytes_that_are_wanted_in_their_order_are_one_lease_at_a_time() {
         let mut chunks = Chunks::new(Some(8 * MIB), u64::MAX, RangeSet::new());
         chunks.take_in_order();
         assert_eq!(chunks.take(1), Some(0..8 * MIB));
         assert_eq!((chunks.take(2), chunks.halve(2)), (None, None));
         bring(&mut chunks, 1, 3 * MIB);
-        chunks.land(1);
+        chunks.release(1);
         assert_eq!(chunks.take(2), Some(3 * MIB..8 * MIB));
         let mut chunks = Chunks::new(None, u64::MAX, RangeSet::new());
         assert_eq!(chunks.take(1), Some(0..UNKNOWN));
     }
 
     #[test]
-    fn an_unknown_size_or_a_source_without_ranges_is_one_flight_at_a_time() {
+    fn an_unknown_size_or_a_source_without_ranges_is_one_lease_at_a_time() {
         let mut chunks = Chunks::new(None, 10, RangeSet::new());
         assert_eq!(chunks.take(1), Some(0..10));
         assert_eq!(chunks.take(2), None);
@@ -244,12 +244,12 @@ mod tests {
         assert_eq!(chunks.extend(1), Some(UNKNOWN));
         bring(&mut chunks, 1, 25);
         chunks.learn_size(25);
-        chunks.land(1);
+        chunks.release(1);
         assert!(chunks.is_complete());
     }
 
     #[test]
-    fn the_flight_nearest_to_the_beginning_takes_all_where_there_are_no_ranges() {
+    fn the_lease_nearest_to_the_beginning_takes_all_where_there_are_no_ranges() {
         let mut chunks = Chunks::new(Some(30), 10, RangeSet::new());
         for id in 1..=3 {
             chunks.take(id);

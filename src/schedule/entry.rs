@@ -42,7 +42,7 @@ impl Entry {
     pub(super) fn is_stranded(&self) -> bool {
         self.state == State::InHand
             && self.open().next().is_none()
-            && self.chunks.flights() == 0
+            && self.chunks.leases() == 0
             && !self.chunks.is_complete()
     }
 

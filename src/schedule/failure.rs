@@ -1,52 +1,69 @@
-//! What follows a lease that failed: the same source again, another one, or none. Pure.
+//! Decides what follows a lease that failed: the same source again, another one, or none. Pure.
 
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use super::retry::{AfterFailure, Decision, PATIENCE, Policy};
+use super::retry::{AfterFailure, PATIENCE, RetryClass, RetryDecision, RetryPolicy};
 use super::{Lease, Schedule};
-use crate::source::{RetryClass, SourceError};
 use crate::text::units;
 
+/// An error that ended a lease, as the schedule sees it. Its text is safe to show.
+pub(crate) trait Failure: Display {
+    /// Decides about the next attempt. `delivered` is true if the source has given bytes of this
+    /// archive in this run: it is then not believed when it says that there are none.
+    fn retry_class(&self, delivered: bool) -> RetryClass;
+
+    /// The time for which the server wants no requests.
+    fn retry_after(&self) -> Option<Duration>;
+
+    /// Returns true if a cache or a proxy may have mixed up the response: the next request then
+    /// bypasses them.
+    fn is_suspicious(&self) -> bool;
+
+    /// Returns true if the error depends on a size that a source reported.
+    fn is_about_size(&self) -> bool;
+}
+
 impl Schedule {
-    /// A lease ended with a fault. `jitter` is a random number from 0 to 1.
+    /// A lease ended with a failure. `jitter` is a random number from 0 to 1.
     pub(crate) fn fail(
         &mut self,
         lease: &Lease,
         delivered: bool,
-        fault: &SourceError,
+        failure: &dyn Failure,
         now: Instant,
         jitter: f64,
     ) -> AfterFailure {
         self.finish(lease, delivered, now);
         let gate = &mut self.gates[lease.source];
-        if let Some(wait) = fault.retry_after().filter(|&wait| wait <= PATIENCE) {
+        if let Some(wait) = failure.retry_after().filter(|&wait| wait <= PATIENCE) {
             gate.pause(now + wait);
         }
         let Some(entry) = self.entries.get_mut(lease.archive).filter(|e| !e.is_settled()) else {
-            return AfterFailure::Moot;
+            return AfterFailure::Superseded;
         };
         if entry.round != lease.round {
-            return AfterFailure::Moot;
+            return AfterFailure::Superseded;
         }
         let standing = &mut entry.standings[lease.source];
         if standing.given_up.is_some() {
             // Other connections have found out the same.
-            return AfterFailure::Moot;
+            return AfterFailure::Superseded;
         }
-        standing.suspicious |= fault.is_suspicious();
-        match fault.meaning(standing.delivered) {
-            RetryClass::Again => AfterFailure::Again(Duration::ZERO),
+        standing.suspicious |= failure.is_suspicious();
+        match failure.retry_class(standing.delivered) {
+            RetryClass::Again => AfterFailure::Retry(Duration::ZERO),
             RetryClass::Busy if self.gates[lease.source].crowded(now) => {
-                let asked = fault.retry_after().filter(|&wait| wait <= PATIENCE);
+                let asked = failure.retry_after().filter(|&wait| wait <= PATIENCE);
                 let wait = self.policy.backoff(1, jitter).max(asked.unwrap_or_default());
                 standing.not_before = Some(now + wait);
-                AfterFailure::Again(wait)
+                AfterFailure::Retry(wait)
             }
             RetryClass::Permanent => {
-                standing.by_size = fault.is_of_size();
-                standing.give_up(fault.to_string())
+                standing.by_size = failure.is_about_size();
+                standing.give_up(failure.to_string())
             }
-            RetryClass::Busy | RetryClass::Transient => self.try_again(lease, fault, now, jitter),
+            RetryClass::Busy | RetryClass::Transient => self.try_again(lease, failure, now, jitter),
         }
     }
 
@@ -54,42 +71,42 @@ impl Schedule {
     fn try_again(
         &mut self,
         lease: &Lease,
-        fault: &SourceError,
+        failure: &dyn Failure,
         now: Instant,
         jitter: f64,
     ) -> AfterFailure {
         let policy = self.policy_for(lease);
         let standing = &mut self.entries[lease.archive].standings[lease.source];
         let failures = standing.fail(lease.begun, now);
-        match policy.decide(failures, fault.retry_after(), jitter) {
-            Decision::Again(wait) => {
+        match policy.decide(failures, failure.retry_after(), jitter) {
+            RetryDecision::Again(wait) => {
                 standing.not_before = Some(now + wait);
-                AfterFailure::Again(wait)
+                AfterFailure::Retry(wait)
             }
-            Decision::GiveUp => {
+            RetryDecision::GiveUp => {
                 self.gates[lease.source].dead |= !standing.delivered;
-                standing.give_up(given_up(fault, failures))
+                standing.give_up(given_up(failure, failures))
             }
         }
     }
 
     /// How often a source is asked. One that has given nothing in this run and was given up for
     /// another archive has one attempt, where there is somebody else to ask.
-    fn policy_for(&self, lease: &Lease) -> Policy {
+    fn policy_for(&self, lease: &Lease) -> RetryPolicy {
         let mut standings = self.entries[lease.archive].standings.iter().enumerate();
         let others = standings.any(|(source, s)| source != lease.source && s.given_up.is_none());
         let attempts =
             if self.gates[lease.source].dead && others { 1 } else { self.policy.attempts };
-        Policy { attempts, ..self.policy }
+        RetryPolicy { attempts, ..self.policy }
     }
 }
 
-fn given_up(fault: &SourceError, failures: u32) -> String {
-    match (fault.retry_after(), failures) {
+fn given_up(failure: &dyn Failure, failures: u32) -> String {
+    match (failure.retry_after(), failures) {
         (Some(wait), _) if wait > PATIENCE => {
-            format!("{fault}, and to come back only in {}", units::duration(wait))
+            format!("{failure}, and to come back only in {}", units::duration(wait))
         }
-        (_, 1) => fault.to_string(),
-        _ => format!("{fault} ({failures} attempts in a row without a new byte)"),
+        (_, 1) => failure.to_string(),
+        _ => format!("{failure} ({failures} attempts in a row without a new byte)"),
     }
 }

@@ -16,8 +16,9 @@ mod speed;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use retry::AfterFailure;
-pub(crate) use retry::Policy;
+pub(crate) use failure::Failure;
+pub(crate) use retry::RetryClass;
+pub(crate) use retry::{AfterFailure, RetryPolicy};
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -75,7 +76,7 @@ pub(crate) struct Schedule {
     entries: Vec<Entry>,
     gates: Vec<ConnectionGate>,
     speeds: Speeds,
-    policy: Policy,
+    policy: RetryPolicy,
     chunk: u64,
     leases: u64,
     closed: bool,
@@ -87,7 +88,7 @@ impl Schedule {
     pub(crate) fn new(
         sources: usize,
         chunk: u64,
-        policy: Policy,
+        policy: RetryPolicy,
         patience: Option<Duration>,
     ) -> Self {
         let gates = vec![ConnectionGate::default(); sources];
@@ -155,8 +156,8 @@ impl Schedule {
         // An archive that will be in hand in a moment needs a connection more than one that has
         // some: bytes that arrive in order go to the hash from memory.
         let others_are_coming = self.entries.iter().any(|entry| entry.state == State::Kept);
-        let has_enough = |entry: &Entry| others_are_coming && entry.chunks.flights() > 0;
-        for index in self.by_flights() {
+        let has_enough = |entry: &Entry| others_are_coming && entry.chunks.leases() > 0;
+        for index in self.by_leases() {
             if has_enough(&self.entries[index]) {
                 return Next::Wait(soonest);
             }
@@ -193,11 +194,11 @@ impl Schedule {
     }
 
     /// The archives in hand, those with the fewest connections first.
-    fn by_flights(&self) -> Vec<usize> {
+    fn by_leases(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.entries.len())
             .filter(|&index| self.entries[index].state == State::InHand)
             .collect();
-        order.sort_by_key(|&index| self.entries[index].chunks.flights());
+        order.sort_by_key(|&index| self.entries[index].chunks.leases());
         order
     }
 
@@ -237,8 +238,8 @@ impl Schedule {
     }
 
     fn halve(&mut self, id: u64, now: Instant) -> Option<Lease> {
-        let candidates = self.by_flights().into_iter().filter_map(|index| {
-            let (largest, left) = self.entries[index].chunks.largest_flight()?;
+        let candidates = self.by_leases().into_iter().filter_map(|index| {
+            let (largest, left) = self.entries[index].chunks.largest_lease()?;
             if self.speeds.brings_soon(largest, left, now) {
                 return None;
             }
@@ -321,7 +322,7 @@ impl Schedule {
         if rest.is_empty() || !self.leaves(lease, now) {
             return Some(rest);
         }
-        self.entries[lease.archive].chunks.land(lease.id);
+        self.entries[lease.archive].chunks.release(lease.id);
         Some(rest.start..rest.start)
     }
 
@@ -330,7 +331,7 @@ impl Schedule {
         self.gates[lease.source].leave(delivered, now);
         self.speeds.end(lease.id, now);
         if let Some(entry) = self.current(lease) {
-            entry.chunks.land(lease.id);
+            entry.chunks.release(lease.id);
         }
     }
 

@@ -1,4 +1,4 @@
-//! When to try again. Pure: it says how long to wait and never waits itself.
+//! Decides when to retry. Pure: it returns the time to wait and never waits itself.
 
 use std::time::Duration;
 
@@ -10,16 +10,30 @@ const CAP: Duration = Duration::from_secs(30);
 
 /// How often, and how far apart.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Policy {
+pub(crate) struct RetryPolicy {
     /// Attempts in a row without a new byte before a source is given up.
     pub attempts: u32,
     /// The wait after the first of them, before jitter; it doubles from one to the next.
     pub base: Duration,
 }
 
+/// What an error means for the next attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RetryClass {
+    /// The next attempt may succeed.
+    Transient,
+    /// The source may have too many connections: like `Transient`, but if it serves others at the
+    /// same time, it gets fewer of them, and the attempt does not count.
+    Busy,
+    /// Nothing arrived and nothing is wrong: retry at once, in another way.
+    Again,
+    /// This source will not give this archive.
+    Permanent,
+}
+
 /// What follows a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum RetryDecision {
     /// Again after so long.
     Again(Duration),
     /// No more from this source.
@@ -30,14 +44,14 @@ pub(crate) enum Decision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AfterFailure {
     /// The source will be asked again for this archive after so long.
-    Again(Duration),
-    /// The source is given up for this archive: why, in words.
-    GivenUp(String),
-    /// The archive is no longer of interest.
-    Moot,
+    Retry(Duration),
+    /// The source is skipped for this archive, for this reason.
+    Skip(String),
+    /// The bytes are no longer wanted.
+    Superseded,
 }
 
-impl Policy {
+impl RetryPolicy {
     /// What follows the `failures`-th attempt in a row (from 1) without a new byte. `retry_after`
     /// is what the server asked for, and `jitter` a random number from 0 to 1: without it,
     /// connections that failed together would come back together.
@@ -46,14 +60,14 @@ impl Policy {
         failures: u32,
         retry_after: Option<Duration>,
         jitter: f64,
-    ) -> Decision {
+    ) -> RetryDecision {
         if failures >= self.attempts.max(1) {
-            return Decision::GiveUp;
+            return RetryDecision::GiveUp;
         }
         match retry_after {
-            Some(asked) if asked > PATIENCE => Decision::GiveUp,
-            Some(asked) => Decision::Again(asked.max(self.backoff(failures, jitter))),
-            None => Decision::Again(self.backoff(failures, jitter)),
+            Some(asked) if asked > PATIENCE => RetryDecision::GiveUp,
+            Some(asked) => RetryDecision::Again(asked.max(self.backoff(failures, jitter))),
+            None => RetryDecision::Again(self.backoff(failures, jitter)),
         }
     }
 
@@ -68,14 +82,14 @@ impl Policy {
 mod tests {
     use super::*;
 
-    const POLICY: Policy = Policy { attempts: 8, base: Duration::from_secs(1) };
+    const POLICY: RetryPolicy = RetryPolicy { attempts: 8, base: Duration::from_secs(1) };
 
     #[test]
     fn waits_double_up_to_a_cap_and_then_it_is_given_up() {
         let waits: Vec<_> = (1..=8).map(|failures| POLICY.decide(failures, None, 1.0)).collect();
         let mut expected: Vec<_> =
-            [1, 2, 4, 8, 16, 30, 30].map(|s| Decision::Again(Duration::from_secs(s))).to_vec();
-        expected.push(Decision::GiveUp);
+            [1, 2, 4, 8, 16, 30, 30].map(|s| RetryDecision::Again(Duration::from_secs(s))).to_vec();
+        expected.push(RetryDecision::GiveUp);
         assert_eq!(waits, expected);
         assert_eq!(POLICY.backoff(1, 0.0), Duration::from_millis(500));
         assert_eq!(POLICY.backoff(u32::MAX, 1.0), CAP);
@@ -85,13 +99,13 @@ mod tests {
     fn the_server_decides_the_wait_within_patience() {
         assert_eq!(
             POLICY.decide(1, Some(Duration::from_secs(7)), 1.0),
-            Decision::Again(Duration::from_secs(7))
+            RetryDecision::Again(Duration::from_secs(7))
         );
         assert_eq!(
             POLICY.decide(1, Some(Duration::from_secs(0)), 1.0),
-            Decision::Again(Duration::from_secs(1))
+            RetryDecision::Again(Duration::from_secs(1))
         );
-        assert_eq!(POLICY.decide(1, Some(Duration::from_hours(24)), 1.0), Decision::GiveUp);
-        assert_eq!(POLICY.decide(8, Some(Duration::from_secs(7)), 1.0), Decision::GiveUp);
+        assert_eq!(POLICY.decide(1, Some(Duration::from_hours(24)), 1.0), RetryDecision::GiveUp);
+        assert_eq!(POLICY.decide(8, Some(Duration::from_secs(7)), 1.0), RetryDecision::GiveUp);
     }
 }

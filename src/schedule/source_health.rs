@@ -184,7 +184,7 @@ impl SourceHealth {
     /// The source is given up, for a reason in words.
     pub(crate) fn give_up(&mut self, why: String) -> AfterFailure {
         self.given_up = Some(why.clone());
-        AfterFailure::GivenUp(why)
+        AfterFailure::Skip(why)
     }
 
     /// A new byte came.

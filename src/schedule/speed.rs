@@ -29,7 +29,7 @@ pub(super) struct Speeds {
     patience: Duration,
     /// Whether sources are compared; else the order stands.
     compares: bool,
-    flights: Vec<Flight>,
+    leases: Vec<TimedLease>,
     /// Of each source: what its connections brought that have ended, in bytes a second.
     known: Vec<Option<f64>>,
     /// Of each source: what leases brought that were too short to tell a speed, and in how long.
@@ -40,14 +40,14 @@ pub(super) struct Speeds {
 
 /// A lease under way.
 #[derive(Debug)]
-struct Flight {
+struct TimedLease {
     lease: u64,
     source: usize,
     begun: Instant,
     brought: u64,
 }
 
-impl Flight {
+impl TimedLease {
     fn age(&self, now: Instant) -> Duration {
         now.saturating_duration_since(self.begun)
     }
@@ -71,41 +71,41 @@ impl Speeds {
         let compares = patience.is_some() && sources > 1;
         let patience = patience.unwrap_or(USUAL_PATIENCE);
         let short = vec![(0, Duration::ZERO); sources];
-        Self { patience, compares, flights: Vec::new(), known, short, tried }
+        Self { patience, compares, leases: Vec::new(), known, short, tried }
     }
 
     /// A lease is given.
     pub(super) fn begin(&mut self, lease: u64, source: usize, now: Instant) {
-        self.flights.push(Flight { lease, source, begun: now, brought: 0 });
+        self.leases.push(TimedLease { lease, source, begun: now, brought: 0 });
     }
 
     /// It has brought so many bytes more.
     pub(super) fn bring(&mut self, lease: u64, bytes: u64) {
-        if let Some(flight) = self.flights.iter_mut().find(|flight| flight.lease == lease) {
-            flight.brought += bytes;
+        if let Some(timed) = self.leases.iter_mut().find(|timed| timed.lease == lease) {
+            timed.brought += bytes;
         }
     }
 
     /// It has ended.
     pub(super) fn end(&mut self, lease: u64, now: Instant) {
-        let Some(index) = self.flights.iter().position(|flight| flight.lease == lease) else {
+        let Some(index) = self.leases.iter().position(|timed| timed.lease == lease) else {
             return;
         };
-        let flight = self.flights.swap_remove(index);
-        let (brought, age) = &mut self.short[flight.source];
-        *brought += flight.brought;
-        *age += flight.age(now);
+        let timed = self.leases.swap_remove(index);
+        let (brought, age) = &mut self.short[timed.source];
+        *brought += timed.brought;
+        *age += timed.age(now);
         if let Some(speed) = speed(*brought, *age, self.patience) {
             (*brought, *age) = (0, Duration::ZERO);
-            let before = &mut self.known[flight.source];
+            let before = &mut self.known[timed.source];
             *before = Some(before.map_or(speed, |before| f64::midpoint(before, speed)));
         }
     }
 
     /// Bytes a second that a connection to the source brings; `None` while nobody knows.
     fn of(&self, source: usize, now: Instant) -> Option<f64> {
-        let flights = self.flights.iter().filter(|flight| flight.source == source);
-        let speeds = flights.filter_map(|flight| flight.speed(now, self.patience));
+        let leases = self.leases.iter().filter(|timed| timed.source == source);
+        let speeds = leases.filter_map(|timed| timed.speed(now, self.patience));
         let (sum, count) =
             speeds.fold((0.0, 0.0), |(sum, count), speed| (sum + speed, count + 1.0));
         if count > 0.0 { Some(sum / count) } else { self.known[source] }
@@ -113,15 +113,15 @@ impl Speeds {
 
     /// Whether a lease will have brought so many bytes more in a moment.
     pub(super) fn brings_soon(&self, lease: u64, bytes: u64, now: Instant) -> bool {
-        let Some(flight) = self.flights.iter().find(|flight| flight.lease == lease) else {
+        let Some(timed) = self.leases.iter().find(|timed| timed.lease == lease) else {
             return false;
         };
-        let speed = flight.speed(now, self.patience).or_else(|| self.of(flight.source, now));
+        let speed = timed.speed(now, self.patience).or_else(|| self.of(timed.source, now));
         speed.is_some_and(|speed| (bytes as f64) < speed * MOMENT.as_secs_f64())
     }
 
     fn is_in_use(&self, source: usize) -> bool {
-        self.flights.iter().any(|flight| flight.source == source)
+        self.leases.iter().any(|timed| timed.source == source)
     }
 
     /// Which of these sources, the preferred first, is the one to ask.
@@ -152,10 +152,10 @@ impl Speeds {
         others: impl IntoIterator<Item = usize>,
         now: Instant,
     ) -> bool {
-        let flight = self.flights.iter().find(|flight| flight.lease == lease);
-        let Some(flight) = flight.filter(|_| self.compares) else { return false };
-        let own = flight.speed(now, self.patience);
-        let Some(own) = own.filter(|_| flight.age(now) >= self.patience) else { return false };
+        let timed = self.leases.iter().find(|timed| timed.lease == lease);
+        let Some(timed) = timed.filter(|_| self.compares) else { return false };
+        let own = timed.speed(now, self.patience);
+        let Some(own) = own.filter(|_| timed.age(now) >= self.patience) else { return false };
         for other in others {
             match self.of(other, now) {
                 Some(speed) if speed >= FASTER * own => return true,

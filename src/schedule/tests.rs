@@ -7,7 +7,7 @@ use crate::source::SourceError;
 
 const MIB: u64 = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(10);
-const POLICY: Policy = Policy { attempts: 3, base: Duration::from_secs(1) };
+const POLICY: RetryPolicy = RetryPolicy { attempts: 3, base: Duration::from_secs(1) };
 
 fn work(next: Next) -> Lease {
     match next {
@@ -85,7 +85,7 @@ fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any
         let lease = work(schedule.next(now));
         assert_eq!(lease.source, source);
         let reaction = schedule.fail(&lease, false, &missing, now, 0.0);
-        assert_eq!(reaction, AfterFailure::GivenUp("answered 404 Not Found".to_owned()));
+        assert_eq!(reaction, AfterFailure::Skip("answered 404 Not Found".to_owned()));
     }
     assert_eq!(schedule.next(now), Next::Stranded(0));
     assert_eq!(schedule.answers(0)[1].1, "answered 404 Not Found");
@@ -104,7 +104,7 @@ fn attempts_count_only_while_no_new_byte_comes() {
         schedule.claim(&lease, 10);
         schedule.advance(&lease, now);
         let reaction = schedule.fail(&lease, true, &broken, now, 0.0);
-        assert_eq!(reaction, AfterFailure::Again(Duration::from_millis(500)));
+        assert_eq!(reaction, AfterFailure::Retry(Duration::from_millis(500)));
         assert_eq!(schedule.next(now), Next::Wait(Some(now + Duration::from_millis(500))));
         now += Duration::from_secs(1);
     }
@@ -112,7 +112,7 @@ fn attempts_count_only_while_no_new_byte_comes() {
     for last in [false, true] {
         let lease = work(schedule.next(now));
         let reaction = schedule.fail(&lease, false, &broken, now, 0.0);
-        assert_eq!(matches!(reaction, AfterFailure::GivenUp(_)), last);
+        assert_eq!(matches!(reaction, AfterFailure::Skip(_)), last);
         now += Duration::from_secs(61);
     }
     assert_eq!(schedule.next(now), Next::Stranded(0));
@@ -125,7 +125,7 @@ fn all_connections_wait_when_a_source_asks() {
     let lease = work(schedule.next(now));
     let seven = Duration::from_secs(7);
     let busy = SourceError::Status { code: 429, retry_after: Some(seven) };
-    assert_eq!(schedule.fail(&lease, false, &busy, now, 0.0), AfterFailure::Again(seven));
+    assert_eq!(schedule.fail(&lease, false, &busy, now, 0.0), AfterFailure::Retry(seven));
     assert_eq!(schedule.next(now), Next::Wait(Some(now + seven)));
     assert!(matches!(schedule.next(now + seven), Next::Work(_)));
 }
@@ -138,7 +138,7 @@ fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot()
     schedule.begin_again(0, 1, RangeSet::new());
     assert_eq!(schedule.claim(&old, 10), None);
     let broken = SourceError::Broken("reset".to_owned());
-    assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), AfterFailure::Moot);
+    assert_eq!(schedule.fail(&old, false, &broken, now, 0.0), AfterFailure::Superseded);
     let lease = work(schedule.next(now));
     assert_eq!((lease.source, lease.fresh, lease.range), (1, true, 0..MIB));
 }
@@ -162,7 +162,7 @@ fn a_source_found_dead_has_one_attempt_at_the_next_archive_if_there_is_another()
     let lease = work(schedule.next(now));
     assert_eq!((lease.archive, lease.source), (1, 0));
     let reaction = schedule.fail(&lease, false, &dead, now, 0.0);
-    assert!(matches!(reaction, AfterFailure::GivenUp(_)), "{reaction:?}");
+    assert!(matches!(reaction, AfterFailure::Skip(_)), "{reaction:?}");
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn lost_bytes_are_not_taken_from_a_source_that_sends_whole_files() {
         assert_eq!(lease.source, source);
         assert_eq!(schedule.whole(&lease), None);
         let reaction = schedule.fail(&lease, false, &SourceError::NoRanges, now, 0.0);
-        assert_eq!(reaction, AfterFailure::Again(Duration::ZERO));
+        assert_eq!(reaction, AfterFailure::Retry(Duration::ZERO));
     }
     assert_eq!(schedule.next(now), Next::Stranded(0));
     assert!(!schedule.has_ranges(0));

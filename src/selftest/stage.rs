@@ -57,7 +57,7 @@ impl Stage<'_> {
             selected: selected.to_vec(),
             sources: vec![source.map_err(|error| Trouble::machine(error.to_string()))?],
             connections: CONNECTIONS,
-            manners: NetworkOptions {
+            network: NetworkOptions {
                 retries: RETRIES,
                 stall_timeout: STALL,
                 connect_timeout: CONNECT,

@@ -1,21 +1,21 @@
-//! The client of one connection.
+//! The HTTP client of one connection.
 
 use std::cell::{Cell, RefCell};
 
 use crate::schedule::Lease;
 use crate::source::{Client, ClientError, ClientOptions};
 
-/// Turns of the runtime after a lease: in the first, the client sees that nobody reads the answer
-/// any more, and in the second its connection is dropped. The rest is for luck.
+/// Turns of the runtime after a lease: in the first, the client notices that nobody reads the
+/// response any more; in the second, it drops the connection. The rest is a margin.
 const TURNS: usize = 8;
 
-/// Makes the client when it is first needed, which takes some milliseconds; it lives in this
-/// thread's runtime.
+/// Makes the client when it is first needed, which takes some milliseconds. The client lives in the
+/// runtime of one thread.
 #[derive(Debug)]
 pub(crate) struct Clients<'a> {
     options: &'a ClientOptions,
     client: RefCell<Option<Client>>,
-    /// The last lease passed by what may have mixed answers up.
+    /// True if the last lease bypassed caches.
     fresh: Cell<bool>,
 }
 
@@ -24,11 +24,6 @@ impl<'a> Clients<'a> {
         Self { options, client: RefCell::default(), fresh: Cell::default() }
     }
 
-    /// The client.
-    ///
-    /// # Errors
-    ///
-    /// If this machine can make none.
     pub(crate) fn get(&self) -> Result<Client, ClientError> {
         if let Some(client) = &*self.client.borrow() {
             return Ok(client.clone());
@@ -38,12 +33,8 @@ impl<'a> Clients<'a> {
         Ok(client)
     }
 
-    /// The client for a lease. One that is fresh goes over none of the lines that were open
-    /// before.
-    ///
-    /// # Errors
-    ///
-    /// If this machine can make none.
+    /// The client for a lease. For one that bypasses caches, it uses none of the connections that
+    /// were open before.
     pub(crate) fn for_lease(&self, lease: &Lease) -> Result<Client, ClientError> {
         if lease.fresh && !self.fresh.replace(lease.fresh) {
             self.client.take();
@@ -53,10 +44,10 @@ impl<'a> Clients<'a> {
     }
 }
 
-/// Does the work, then lets the client close an answer that was left before its end. It can do so
-/// only while its runtime runs, which is not while this thread waits for the next lease: until then
-/// the server would go on sending into buffers of the system that nobody reads.
-pub(crate) async fn letting_go<T>(work: impl Future<Output = T>) -> T {
+/// Does the work, then lets the client close a response that was left before its end. It can do so
+/// only while its runtime runs, and the runtime stands still while this thread waits for the next
+/// lease: until then the server would keep sending into system buffers that nobody reads.
+pub(crate) async fn closing_response<T>(work: impl Future<Output = T>) -> T {
     let result = work.await;
     for _ in 0..TURNS {
         tokio::task::yield_now().await;

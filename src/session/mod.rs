@@ -1,20 +1,18 @@
-//! One exchange with a source: its options, its client, its answer in time.
+//! One exchange with a source: options, client, and a response that must arrive in time.
 
 mod clients;
-mod network_options;
 mod open_files;
 mod options;
 mod response;
 mod stall;
 
-pub(crate) use clients::{Clients, letting_go};
-pub use network_options::NetworkOptions;
-pub(crate) use options::Options;
-pub(crate) use response::{Cut, Line};
-pub(crate) use stall::Watch;
-
 use std::time::Duration;
 
-/// A cancellation may come just before somebody begins to wait: whoever waits looks again after so
-/// long.
+pub(crate) use clients::{Clients, closing_response};
+pub use options::NetworkOptions;
+pub(crate) use options::SessionOptions;
+pub(crate) use response::{ResponseReader, SessionError};
+pub(crate) use stall::StallTimer;
+
+/// A cancellation may come just before a thread begins to wait, so every wait ends after this time.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_millis(500);

@@ -1,60 +1,57 @@
-//! How many archives and connections the system's limit of open files bears.
+//! Fits the numbers of archives and connections to the limit of open files.
 
 use std::num::NonZeroUsize;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use super::options::Options;
+use super::options::SessionOptions;
 
-/// A connection: three of its runtime, two addresses that are tried side by side, and one for the
-/// name service.
+/// Files of a connection: three of its runtime, two addresses that are tried side by side, and one
+/// for the name service.
 const PER_CONNECTION: u64 = 6;
 
-/// An archive in hand: its part, its journal, what mending saves, and what is read back.
+/// Files of an archive: its partial download, its journal, the undo log of a repair, and one to read
+/// back.
 const PER_ARCHIVE: u64 = 4;
 
-/// All else: standard streams, locks, reports, signals, files that are checked meanwhile.
-const ELSE: u64 = 32;
+/// All other files: standard streams, locks, reports, signals, files that are verified meanwhile.
+const OTHERS: u64 = 32;
 
-impl Options {
-    /// Makes room for the open files that the transfer needs. Where the system's hard limit is
-    /// below that, the transfer gets along with fewer archives and connections at a time, at least
-    /// one of each, and there are words for it.
-    pub(crate) fn within_open_files(self) -> (Self, Option<String>) {
-        let limit = raised_to(needed(self.jobs, self.connections));
-        let (jobs, connections) = within(limit, self.jobs, self.connections);
+impl SessionOptions {
+    /// Raises the soft limit to the open files that the run needs. Where the hard limit is lower,
+    /// reduces the archives and connections at a time, to one of each at least, and returns a
+    /// message about it.
+    pub(crate) fn fit_open_files(self) -> (Self, Option<String>) {
+        let limit = raise_limit(needed(self.jobs, self.connections));
+        let (jobs, connections) = fit(limit, self.jobs, self.connections);
         if (jobs, connections) == (self.jobs, self.connections) {
             return (self, None);
         }
-        let words = format!(
-            "no more than {limit} files may be open here (`ulimit -n`), so that archives at a time \
-             are {jobs}, and connections {connections}"
+        let message = format!(
+            "only {limit} files may be open at a time (`ulimit -n`): cxr uses {connections} \
+             connections for {jobs} archives at a time"
         );
-        (Self { jobs, connections, ..self }, Some(words))
+        (Self { jobs, connections, ..self }, Some(message))
     }
 }
 
 const fn needed(jobs: NonZeroUsize, connections: NonZeroUsize) -> u64 {
-    ELSE + PER_ARCHIVE * jobs.get() as u64 + PER_CONNECTION * connections.get() as u64
+    OTHERS + PER_ARCHIVE * jobs.get() as u64 + PER_CONNECTION * connections.get() as u64
 }
 
-/// As many of each as `limit` open files bear.
-fn within(
-    limit: u64,
-    jobs: NonZeroUsize,
-    connections: NonZeroUsize,
-) -> (NonZeroUsize, NonZeroUsize) {
+/// The largest numbers that `limit` open files allow.
+fn fit(limit: u64, jobs: NonZeroUsize, connections: NonZeroUsize) -> (NonZeroUsize, NonZeroUsize) {
     if needed(jobs, connections) <= limit {
         return (jobs, connections);
     }
-    let share = limit.saturating_sub(ELSE) / (PER_ARCHIVE + PER_CONNECTION);
+    let share = limit.saturating_sub(OTHERS) / (PER_ARCHIVE + PER_CONNECTION);
     let share = usize::try_from(share).ok().and_then(NonZeroUsize::new);
     let share = share.unwrap_or(NonZeroUsize::MIN);
     (jobs.min(share), connections.min(share))
 }
 
-/// The soft limit of open files, raised to `wanted` as far as the hard one lets it.
-fn raised_to(wanted: u64) -> u64 {
+/// Raises the soft limit to `wanted`, or to the hard limit if that is lower. Returns the soft limit.
+fn raise_limit(wanted: u64) -> u64 {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let is = current.unwrap_or(u64::MAX);
     let can = maximum.unwrap_or(u64::MAX).min(wanted);
@@ -74,10 +71,10 @@ mod tests {
     }
 
     #[test]
-    fn as_many_as_the_limit_bears() {
+    fn jobs_and_connections_fit_the_limit() {
         let fitted = |limit, jobs, connections| {
             let (jobs, connections) = of(jobs, connections);
-            within(limit, jobs, connections)
+            fit(limit, jobs, connections)
         };
         assert_eq!(fitted(1024, 64, 64), of(64, 64));
         assert_eq!(fitted(152, 12, 12), of(12, 12));

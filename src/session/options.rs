@@ -1,4 +1,4 @@
-//! How to transfer.
+//! Options for talking to sources.
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -6,35 +6,82 @@ use std::time::Duration;
 
 use crate::event::Listener;
 use crate::rate::Throttle;
-use crate::schedule::Policy;
-use crate::source::ClientOptions;
+use crate::schedule::RetryPolicy;
+use crate::source::{ClientError, ClientOptions};
 
-/// How to transfer.
+/// Options for talking to sources. The defaults are those of the command line.
 #[derive(Debug, Clone)]
-pub(crate) struct Options {
-    /// Archives in hand at a time.
-    pub jobs: NonZeroUsize,
-    /// Connections in all.
-    pub connections: NonZeroUsize,
-    /// Bytes that a connection takes at a time.
-    pub chunk: u64,
-    /// When to try again.
-    pub policy: Policy,
-    /// How long a connection may bring hardly a byte.
+pub struct NetworkOptions {
+    /// Attempts in a row without a new byte before a source is skipped for an archive; at least one
+    /// is made.
+    pub retries: u32,
+    /// The time in which a connection must deliver at least 100 bytes a second on average.
     pub stall_timeout: Duration,
+    /// The time in which a connection must be established.
+    pub connect_timeout: Duration,
     /// Bytes a second for all connections together.
     pub limit_rate: Option<NonZeroU64>,
-    /// A file in which another limit may stand, looked at while the run goes on.
+    /// A file that may hold another limit. It is read every second; `limit_rate` applies while there
+    /// is no such file or it says `none`.
     pub limit_rate_file: Option<PathBuf>,
-    /// How to connect.
-    pub client: ClientOptions,
-    /// Keep bytes that failed their MD5.
-    pub keep_corrupt: bool,
+    /// A file of PEM certificates to trust besides the platform's.
+    pub cacert: Option<PathBuf>,
+    /// The wait after the first failed attempt, before jitter. It doubles from one to the next.
+    pub backoff: Duration,
 }
 
-impl Options {
-    /// What keeps to the rate.
+impl Default for NetworkOptions {
+    fn default() -> Self {
+        Self {
+            retries: 8,
+            stall_timeout: Duration::from_secs(30),
+            connect_timeout: Duration::from_secs(30),
+            limit_rate: None,
+            limit_rate_file: None,
+            cacert: None,
+            backoff: Duration::from_secs(1),
+        }
+    }
+}
+
+impl NetworkOptions {
+    /// Returns true if the rate is limited, or may be later.
+    pub(crate) fn limits_rate(&self) -> bool {
+        self.limit_rate.is_some() || self.limit_rate_file.is_some()
+    }
+
+    /// A throttle that keeps to the rate.
     pub(crate) fn throttle<'a>(&'a self, listener: &'a dyn Listener) -> Throttle<'a> {
         Throttle::new(self.limit_rate, self.limit_rate_file.as_deref(), listener)
+    }
+}
+
+/// The network options of one run, ready for use, and how much of it happens at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionOptions {
+    /// Archives at a time.
+    pub jobs: NonZeroUsize,
+    /// Connections in total.
+    pub connections: NonZeroUsize,
+    /// The length of a lease in bytes.
+    pub chunk: u64,
+    pub network: NetworkOptions,
+    pub client: ClientOptions,
+}
+
+impl SessionOptions {
+    /// Reads the certificates. Fails if they cannot be used.
+    pub(crate) fn new(
+        network: &NetworkOptions,
+        jobs: NonZeroUsize,
+        connections: NonZeroUsize,
+        chunk: u64,
+    ) -> Result<Self, ClientError> {
+        let client = ClientOptions::new(network.connect_timeout, network.cacert.as_deref())?;
+        Ok(Self { jobs, connections, chunk, network: network.clone(), client })
+    }
+
+    pub(crate) const fn retry_policy(&self) -> RetryPolicy {
+        RetryPolicy { attempts: self.network.retries, base: self.network.backoff }
     }
 }

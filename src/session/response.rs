@@ -1,84 +1,82 @@
-//! A line to a source: its answer in time, its bytes as they come, and no faster than allowed.
+//! Reads the response of a source: in time, no faster than allowed, until the run is cancelled.
 
 use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::time::{sleep, timeout};
 
-use super::options::Options;
-use super::stall::Watch;
+use super::options::NetworkOptions;
+use super::stall::StallTimer;
 use crate::cancel::Cancel;
 use crate::rate::Throttle;
 use crate::source::{Body, Client, Source, SourceAnswer, SourceError, SourceRequest};
 
-/// Why a line brings nothing more.
+/// The reason why a response ends early.
 #[derive(Debug)]
-pub(crate) enum Cut {
-    /// The source, or the way to it.
-    SourceError(SourceError),
-    /// The run is being ended.
+pub(crate) enum SessionError {
+    Source(SourceError),
+    /// The run is being cancelled.
     Cancelled,
 }
 
-impl From<SourceError> for Cut {
-    fn from(fault: SourceError) -> Self {
-        Self::SourceError(fault)
+impl From<SourceError> for SessionError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
     }
 }
 
-/// A line to one source.
+/// Sends requests to one source and reads the responses.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Line<'a> {
+pub(crate) struct ResponseReader<'a> {
     pub source: &'a Source,
-    pub options: &'a Options,
+    pub options: &'a NetworkOptions,
     pub throttle: &'a Throttle<'a>,
     pub cancel: &'a Cancel,
 }
 
-impl Line<'_> {
-    /// Puts the question, and waits for the answer no longer than a connection and a stall may
-    /// last.
+impl ResponseReader<'_> {
+    /// Sends a request. Waits no longer for the response than connecting and a stall may take.
     pub(crate) async fn open(
         &self,
         client: &Client,
-        question: &SourceRequest<'_>,
-    ) -> Result<SourceAnswer, Cut> {
-        let patience = self.options.client.connect_timeout + self.options.stall_timeout;
+        request: &SourceRequest<'_>,
+    ) -> Result<SourceAnswer, SessionError> {
+        let limit = self.options.connect_timeout + self.options.stall_timeout;
         tokio::select! {
             biased;
-            () = self.cancel.cancelled() => Err(Cut::Cancelled),
-            opened = timeout(patience, self.source.open(client, question)) => match opened {
-                Ok(opened) => Ok(opened?),
-                Err(_) => Err(SourceError::NoAnswer(patience).into()),
+            () = self.cancel.cancelled() => Err(SessionError::Cancelled),
+            answer = timeout(limit, self.source.open(client, request)) => match answer {
+                Ok(answer) => Ok(answer?),
+                Err(_) => Err(SourceError::NoAnswer(limit).into()),
             },
         }
     }
 
-    /// The next bytes, in time; `None` at the end.
+    /// Returns the next bytes, or `None` at the end.
     pub(crate) async fn next(
         &self,
         body: &mut Body,
-        watch: &mut Watch,
-    ) -> Result<Option<Bytes>, Cut> {
+        stall: &mut StallTimer,
+    ) -> Result<Option<Bytes>, SessionError> {
         let begun = Instant::now();
         let block = tokio::select! {
             biased;
-            () = self.cancel.cancelled() => return Err(Cut::Cancelled),
-            block = timeout(watch.left(), body.next()) => match block {
+            () = self.cancel.cancelled() => return Err(SessionError::Cancelled),
+            block = timeout(stall.left(), body.next()) => match block {
                 Ok(block) => block?,
-                Err(_) => return Err(SourceError::Stalled(watch.window).into()),
+                Err(_) => return Err(SourceError::Stalled(stall.window).into()),
             },
         };
         let length = block.as_ref().map_or(0, Bytes::len) as u64;
-        watch.saw(length, begun.elapsed());
-        self.pay(length).await;
+        stall.received(length, begun.elapsed());
+        self.throttle(length).await;
         Ok(block)
     }
 
-    /// Waits as long as the limit of the rate wants for so many bytes.
-    async fn pay(&self, bytes: u64) {
-        let Some(toll) = self.throttle.take(bytes, Instant::now()) else { return };
-        while let Some(wait) = self.throttle.owed(toll, Instant::now()) {
+    /// Waits as long as the rate limit requires after this many bytes.
+    async fn throttle(&self, bytes: u64) {
+        let Some(debt) = self.throttle.take(bytes, Instant::now()) else { return };
+        while let Some(wait) = self.throttle.owed(debt, Instant::now()) {
             tokio::select! {
                 () = self.cancel.cancelled() => return,
                 () = sleep(wait) => {}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::schedule::{Failure, RetryClass};
 use crate::text::escape;
 
 /// Why a source did not give the bytes that were asked of it. The texts are safe to show.
@@ -107,20 +108,6 @@ pub enum SourceError {
     WrongDigest(String),
 }
 
-/// What a fault means for the next attempt. A table of cases, decided nowhere else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetryClass {
-    /// It may work the next time.
-    Transient,
-    /// The source may have too much to do: as `Transient`, but if it serves other connections
-    /// meanwhile, it is asked with fewer of them, and nothing counts as an attempt.
-    Busy,
-    /// Nothing came and nothing is wrong: the same, by another way, at once.
-    Again,
-    /// This source will not give this archive.
-    Permanent,
-}
-
 /// Why there can be no client.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -140,10 +127,8 @@ pub enum ClientError {
     System(#[from] std::io::Error),
 }
 
-impl SourceError {
-    /// What this fault means. `delivered` says whether the source has given bytes of this archive
-    /// in this run: a source that has is not taken at its word that there are none.
-    pub fn meaning(&self, delivered: bool) -> RetryClass {
+impl Failure for SourceError {
+    fn retry_class(&self, delivered: bool) -> RetryClass {
         match self {
             Self::NoConnection(_) | Self::Unanswered(_) => RetryClass::Busy,
             Self::NoAnswer(_)
@@ -152,7 +137,7 @@ impl SourceError {
             | Self::Truncated { .. }
             | Self::Foreign(_)
             | Self::Protocol(_) => RetryClass::Transient,
-            Self::Status { code, .. } => status_meaning(*code, delivered),
+            Self::Status { code, .. } => status_class(*code, delivered),
             Self::NoRanges => RetryClass::Again,
             Self::NoPlace
             | Self::NameNotFound(_)
@@ -168,13 +153,24 @@ impl SourceError {
         }
     }
 
-    /// Whether what came may have been mixed up on the way, by a cache or by a proxy that opens the
-    /// data: then the next question passes them by.
-    pub const fn is_suspicious(&self) -> bool {
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    fn is_suspicious(&self) -> bool {
         matches!(self, Self::Foreign(_) | Self::Protocol(_))
     }
 
-    /// A size of the archive that cannot be, as the table says, or else an earlier answer.
+    fn is_about_size(&self) -> bool {
+        matches!(self, Self::WrongSize { .. } | Self::OtherSize { .. } | Self::TooLong { .. })
+    }
+}
+
+impl SourceError {
+    /// The error for a size that contradicts the table, or else an earlier response.
     pub const fn size(offered: u64, expected: u64, table: Option<u64>) -> Self {
         match table {
             Some(_) => Self::WrongSize { offered, expected },
@@ -182,28 +178,15 @@ impl SourceError {
         }
     }
 
-    /// Whether the source was taken at its word about a size, or another one was.
-    pub const fn is_of_size(&self) -> bool {
-        matches!(self, Self::WrongSize { .. } | Self::OtherSize { .. } | Self::TooLong { .. })
-    }
-
-    /// How long the server asks to be left alone.
-    pub const fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Status { retry_after, .. } => *retry_after,
-            _ => None,
-        }
-    }
-
-    /// A broken connection, in words that are safe to show.
-    pub fn broken(words: &dyn std::fmt::Display) -> Self {
-        Self::Broken(escape::text(&words.to_string()).into_owned())
+    /// A broken connection.
+    pub fn broken(reason: &dyn std::fmt::Display) -> Self {
+        Self::Broken(escape::text(&reason.to_string()).into_owned())
     }
 }
 
 /// Codes of RFC 9110 section 15, RFC 6585 (429), and 520 to 524, 530 of a well-known content
 /// network, whose own servers could not reach the origin.
-fn status_meaning(code: u16, delivered: bool) -> RetryClass {
+fn status_class(code: u16, delivered: bool) -> RetryClass {
     match code {
         429 | 503 => RetryClass::Busy,
         408 | 425 | 500 | 502 | 504 | 509 | 520..=524 | 530 => RetryClass::Transient,
@@ -228,7 +211,7 @@ mod tests {
     use super::*;
 
     fn codes(wanted: RetryClass, delivered: bool) -> Vec<u16> {
-        (100..600).filter(|&code| status_meaning(code, delivered) == wanted).collect()
+        (100..600).filter(|&code| status_class(code, delivered) == wanted).collect()
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Where bytes come from: the publisher's addresses, a mirror, a local folder.
 //!
 //! A [`Source`] opens an archive at a range and gives a [`Body`]; what it does not give is a
-//! [`SourceError`], with its [`RetryClass`] for the next attempt. Nothing here waits or tries again, but
+//! [`SourceError`], with its `RetryClass` for the next attempt. Nothing here waits or tries again, but
 //! for one thing: a remembered redirect that no longer works is asked for anew at once.
 
 mod claims;
@@ -22,7 +22,7 @@ use bytes::Bytes;
 
 pub use claims::{Claim, Claimed, Scope};
 pub use client::{Client, ClientOptions};
-pub use error::{ClientError, RetryClass, SourceError};
+pub use error::{ClientError, SourceError};
 pub use spec::{Place, SourceSpec, SpecError, without_password};
 pub use tls::Tls;
 

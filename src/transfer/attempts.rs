@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::hash_cursor::End;
 use super::repair::wrong_sources::ReplacedBytes;
-use super::repair::{RepairError, RepairSummary, Repairer, Why};
+use super::repair::{CannotRepair, RepairError, RepairSummary, Repairer};
 use super::{Ending, Job, RestoredFile, Transfer};
 use crate::disk::{self, DiskError};
 use crate::event::{Activity, Event};
@@ -83,7 +83,7 @@ impl<'a> Attempts<'a> {
         let ending = match self.go(known) {
             Ok(ending) => ending,
             Err(error) => {
-                self.transfer.wait_for_flights(self.archive);
+                self.transfer.wait_for_leases(self.archive);
                 Ending::Error(error)
             }
         };
@@ -103,8 +103,8 @@ impl<'a> Attempts<'a> {
         let mut end = known.map_or_else(|| self.follow(), End::Digest);
         loop {
             end = self.mended(end)?;
-            if !self.transfer.is_ours()? {
-                return Ok(self.transfer.stopped());
+            if !self.transfer.owns_the_folder()? {
+                return Ok(self.transfer.early_ending());
             }
             end = match end {
                 End::Digest(digest) if digest == self.job.archive.md5 => {
@@ -112,7 +112,7 @@ impl<'a> Attempts<'a> {
                 }
                 End::Digest(digest) => match self.next_source(digest) {
                     Some(source) => {
-                        let from = self.transfer.sources[source].name();
+                        let from = self.transfer.context.sources[source].name();
                         self.tell_wrong(digest, &format!("fetching it anew from {from}"));
                         self.begin_again(source)?
                     }
@@ -127,15 +127,15 @@ impl<'a> Attempts<'a> {
                     None => return Err(error),
                 },
                 End::Cancelled => {
-                    self.transfer.wait_for_flights(self.archive);
-                    return Ok(self.transfer.stopped());
+                    self.transfer.wait_for_leases(self.archive);
+                    return Ok(self.transfer.early_ending());
                 }
             }
         }
     }
 
     fn follow(&self) -> End {
-        self.job.front.follow(&self.job.part())
+        self.job.cursor.follow(&self.job.part())
     }
 
     /// Mends what came out wrong, or cannot be read, where that can be. Otherwise it is as it was.
@@ -152,7 +152,7 @@ impl<'a> Attempts<'a> {
             return Ok(end);
         }
         // Where some of it could not be read, other bytes may still be on their way.
-        let size = match self.job.front.wait_for_all() {
+        let size = match self.job.cursor.wait_for_all() {
             Ok(0) => return Ok(end),
             Ok(size) => size,
             Err(end) => return Ok(end),
@@ -170,8 +170,8 @@ impl<'a> Attempts<'a> {
         match result {
             Ok(digest) => Ok(End::Digest(digest)),
             Err(RepairError::End(end)) => Ok(end),
-            Err(RepairError::Why(why)) => {
-                self.proven = if why == Why::TooMuch { proven } else { 0 };
+            Err(RepairError::CannotRepair(why)) => {
+                self.proven = if why == CannotRepair::TooMuch { proven } else { 0 };
                 self.mending.failed = Some(why);
                 Ok(end)
             }
@@ -182,9 +182,9 @@ impl<'a> Attempts<'a> {
     fn verified(&mut self, digest: Digest) -> Result<Ending, DiskError> {
         self.mending.wrong = self.exchanged.wrong(self.transfer, self.job);
         let size = self.transfer.schedule.lock().chunks(self.archive).size().unwrap_or_default();
-        let target = self.transfer.folder.archive(&self.job.archive);
-        if self.transfer.options.keep_corrupt && target.symlink_metadata().is_ok() {
-            let kept = self.transfer.folder.corrupt(&self.job.archive)?;
+        let target = self.transfer.context.folder.archive(&self.job.archive);
+        if self.transfer.context.keep_corrupt && target.symlink_metadata().is_ok() {
+            let kept = self.transfer.context.folder.corrupt(&self.job.archive)?;
             disk::rename(&target, &kept)?;
             // Before its old name is another's.
             disk::sync_folder(disk::parent(&kept))?;
@@ -192,8 +192,8 @@ impl<'a> Attempts<'a> {
         }
         let original = self.job.part().original().map_or(0, |original| original.length);
         self.mending.cut = original.saturating_sub(size);
-        if self.mending.cut > 0 && self.copy.is_none() && self.transfer.options.keep_corrupt {
-            let kept = self.transfer.folder.corrupt(&self.job.archive)?;
+        if self.mending.cut > 0 && self.copy.is_none() && self.transfer.context.keep_corrupt {
+            let kept = self.transfer.context.folder.corrupt(&self.job.archive)?;
             self.job.part().copy_to(&kept)?;
         }
         self.job.part().become_archive(size, &target)?;
@@ -203,7 +203,7 @@ impl<'a> Attempts<'a> {
     /// The source of the next round: one that has given the fewest wrong archives, and none that
     /// has given the same one twice.
     fn next_source(&mut self, digest: Digest) -> Option<usize> {
-        let names: Vec<String> = self.transfer.sources.iter().map(Source::name).collect();
+        let names: Vec<String> = self.transfer.context.sources.iter().map(Source::name).collect();
         let gave = self.job.part().sources();
         let alone = match &gave[..] {
             [only] if self.reused.is_empty() => names.iter().position(|name| name == only),
@@ -246,7 +246,8 @@ impl<'a> Attempts<'a> {
             return None;
         }
         let schedule = self.transfer.schedule.lock();
-        (0..self.transfer.sources.len()).find(|&source| schedule.is_open(self.archive, source))
+        (0..self.transfer.context.sources.len())
+            .find(|&source| schedule.is_open(self.archive, source))
     }
 
     /// Tells of a wrong digest, and what is done about it.
@@ -257,7 +258,7 @@ impl<'a> Attempts<'a> {
             self.job.archive.md5,
             self.suspicion(),
         );
-        self.transfer.listener.on(Event::Notice { message: &message });
+        self.transfer.context.listener.on(Event::Notice { message: &message });
     }
 
     /// What may be the reason of a wrong MD5, and why it cannot be mended.
@@ -268,7 +269,7 @@ impl<'a> Attempts<'a> {
         };
         let has_changed = self.transfer.schedule.lock().changed_at(self.archive).next().is_some();
         let why = match &self.mending.failed {
-            None | Some(Why::Vague) => String::new(),
+            None | Some(CannotRepair::Vague) => String::new(),
             Some(why) => format!("; {why}"),
         };
         format!("{before}{}{why}", changed(has_changed))
@@ -284,11 +285,15 @@ impl<'a> Attempts<'a> {
         self.reused = done.clone();
         let (archive, size) = (&self.job.archive.name, self.job.archive.size);
         let position = done.total();
-        self.job.front.begin_again(self.transfer.engine, size, done.clone());
+        self.job.cursor.begin_again(self.transfer.context.engine, size, done.clone());
         self.transfer.schedule.lock().begin_again(self.archive, source, done);
         let activity = Activity::Fetch;
-        self.transfer.listener.on(Event::Begun { archive, source: None, activity, size });
-        self.transfer.listener.on(Event::Position { archive, source: None, done: position });
+        self.transfer.context.listener.on(Event::Begun { archive, source: None, activity, size });
+        self.transfer.context.listener.on(Event::Position {
+            archive,
+            source: None,
+            done: position,
+        });
         self.transfer.changed.notify_all();
         Ok(self.follow())
     }
@@ -308,9 +313,9 @@ impl<'a> Attempts<'a> {
     /// What every source that was given up answered.
     fn answers(&self) -> String {
         let answers = self.transfer.schedule.lock().answers(self.archive);
-        let words = answers
-            .into_iter()
-            .map(|(source, why)| format!("{}: {why}", self.transfer.sources[source].name()));
+        let words = answers.into_iter().map(|(source, why)| {
+            format!("{}: {why}", self.transfer.context.sources[source].name())
+        });
         words.collect::<Vec<_>>().join("; ")
     }
 }

@@ -1,19 +1,20 @@
-//! A connection: a thread that takes a lease, flies it, and takes the next.
+//! A connection: a thread that takes a lease, downloads it, and takes the next.
 
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
 
-use super::download::{Flight, Trouble};
+use super::download::{LeaseDownload, LeaseError};
+use super::hash_cursor::End;
+use super::part_writer::PartWriter;
 use super::{Job, Transfer};
 use crate::event::Event;
-use crate::schedule::AfterFailure;
-use crate::schedule::{Lease, Next};
-use crate::session::{Clients, letting_go};
+use crate::schedule::{AfterFailure, Lease, Next};
+use crate::session::Clients;
 use crate::source::{Client, ClientError, SourceError};
 use crate::text::escape;
 
-/// One of the connections.
 pub(super) struct Connection<'a> {
     transfer: &'a Transfer<'a>,
     runtime: Runtime,
@@ -22,34 +23,35 @@ pub(super) struct Connection<'a> {
 
 impl<'a> Connection<'a> {
     pub(super) fn new(transfer: &'a Transfer<'a>, runtime: Runtime) -> Self {
-        Self { transfer, runtime, clients: Clients::new(&transfer.options.client) }
+        let clients = Clients::new(&transfer.context.options.client);
+        Self { transfer, runtime, clients }
     }
 
-    /// This connection's client.
-    ///
-    /// # Errors
-    ///
-    /// If this machine can make none.
+    /// This connection's client. Fails if the system cannot make one.
     pub(super) fn client(&self) -> Result<Client, ClientError> {
         self.clients.get()
     }
 
-    /// Works until nothing is left to do or the run is being ended.
+    /// Works until nothing is left to do or the run is cancelled.
     pub(super) fn run(&self) {
+        let transfer = self.transfer;
         while let Some(lease) = self.next_lease() {
-            let Some(job) = self.transfer.job(lease.archive) else { continue };
-            let mut flight = Flight::new(self.transfer, &job, &lease);
-            let result = match self.clients.for_lease(&lease) {
-                Ok(client) => self.runtime.block_on(letting_go(flight.fly(&client))),
-                Err(error) => Err(SourceError::File(error.to_string()).into()),
-            };
-            let (result, delivered) = flight.land(result);
+            let Some(job) = transfer.job(lease.archive) else { continue };
+            job.count_attempt();
+            let download = LeaseDownload::new(
+                transfer.reader(lease.source),
+                &transfer.schedule,
+                &job.archive,
+                &lease,
+                PartWriter::new(transfer, &job, &lease),
+            );
+            let (result, delivered) = download.run(&self.runtime, &self.clients);
             self.conclude(&job, &lease, delivered, result);
-            self.transfer.changed.notify_all();
+            transfer.changed.notify_all();
         }
     }
 
-    /// Waits for something to do; `None` at the end.
+    /// Waits for the next lease. `None` at the end.
     fn next_lease(&self) -> Option<Lease> {
         let mut schedule = self.transfer.schedule.lock();
         loop {
@@ -59,14 +61,14 @@ impl<'a> Connection<'a> {
             let now = Instant::now();
             let until = match schedule.next(now) {
                 Next::Work(lease) => {
-                    // Those who wait may now halve it.
+                    // Waiting connections may now halve it.
                     self.transfer.changed.notify_all();
                     return Some(lease);
                 }
                 Next::Done => return None,
                 Next::Stranded(archive) => {
                     if let Some(job) = self.transfer.job(archive) {
-                        job.front.stop(super::hash_cursor::End::Stranded);
+                        job.cursor.stop(End::Stranded);
                     }
                     continue;
                 }
@@ -76,43 +78,45 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn conclude(&self, job: &Job, lease: &Lease, delivered: bool, result: Result<(), Trouble>) {
-        let mut schedule = self.transfer.schedule.lock();
+    fn conclude(
+        &self,
+        job: &Job,
+        lease: &Lease,
+        delivered: bool,
+        result: Result<ControlFlow<()>, LeaseError>,
+    ) {
+        let (now, mut schedule) = (Instant::now(), self.transfer.schedule.lock());
         match result {
-            Ok(()) | Err(Trouble::Moot) => schedule.finish(lease, delivered, Instant::now()),
-            Err(Trouble::Disk(error)) => {
-                schedule.finish(lease, delivered, Instant::now());
+            Ok(_) | Err(LeaseError::Superseded) => schedule.finish(lease, delivered, now),
+            Err(LeaseError::Disk(error)) => {
+                schedule.finish(lease, delivered, now);
                 drop(schedule);
                 self.transfer.disk_failed(lease.archive, job, error);
             }
-            Err(Trouble::Source(fault)) => {
-                let now = Instant::now();
-                let reaction = schedule.fail(lease, delivered, &fault, now, fastrand::f64());
+            Err(LeaseError::Source(error)) => {
+                let next = schedule.fail(lease, delivered, &error, now, fastrand::f64());
                 drop(schedule);
-                self.tell(job, lease, &fault, &reaction);
+                self.report(job, lease, &error, &next);
             }
         }
     }
 
-    fn tell(&self, job: &Job, lease: &Lease, fault: &SourceError, reaction: &AfterFailure) {
-        let source = self.transfer.sources[lease.source].name();
+    fn report(&self, job: &Job, lease: &Lease, error: &SourceError, next: &AfterFailure) {
+        let context = &self.transfer.context;
+        let source = context.sources[lease.source].name();
         let archive = &job.archive.name;
-        match reaction {
-            AfterFailure::Moot => {}
-            AfterFailure::Again(wait) if wait.is_zero() => {}
-            AfterFailure::Again(wait) => {
-                let reason = format!("{source}: {fault}");
-                self.transfer.listener.on(Event::Retrying {
-                    archive,
-                    source: None,
-                    reason: &reason,
-                    wait: *wait,
-                });
+        match next {
+            AfterFailure::Retry(wait) if !wait.is_zero() => {
+                let (reason, wait) = (format!("{source}: {error}"), *wait);
+                let retrying = Event::Retrying { archive, source: None, reason: &reason, wait };
+                context.listener.on(retrying);
             }
-            AfterFailure::GivenUp(why) => {
+            AfterFailure::Retry(_) | AfterFailure::Superseded => {}
+            AfterFailure::Skip(why) => {
                 let name = escape::text(archive);
-                let message = format!("{name}: {source}: {why}; given up for this archive");
-                self.transfer.listener.on(Event::Notice { message: &message });
+                let message =
+                    format!("{name}: {source}: {why}; skipping this source for this archive");
+                context.listener.on(Event::Notice { message: &message });
             }
         }
     }

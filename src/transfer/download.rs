@@ -1,190 +1,222 @@
-//! A lease under way: the source is read, the part written, the hash fed, all in turn.
+//! Downloads one lease: sends the request and hands the bytes to a sink, batch by batch.
 //!
-//! No byte crosses threads between the socket and the file, and a slow disk holds back its own
-//! socket and nothing else.
+//! No byte crosses threads between the socket and the sink. A slow disk holds back only its own
+//! socket.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
+use tokio::runtime::Runtime;
 
-use super::{Job, Transfer};
-use crate::disk::{DiskError, crash_point};
-use crate::hash::digest::Digest;
-use crate::schedule::Lease;
-use crate::session::Watch;
-use crate::session::{Cut, Line};
-use crate::source::{Body, Client, SourceAnswer, SourceError, SourceRequest};
+use crate::catalog::Archive;
+use crate::disk::DiskError;
+use crate::schedule::{Lease, Schedule};
+use crate::session::{Clients, ResponseReader, SessionError, StallTimer, closing_response};
+use crate::source::{Client, SourceAnswer, SourceError, SourceRequest};
 
-/// Bytes that are gathered before they are written.
-const BATCH: u64 = 256 * 1024;
+/// The longest time that bytes may stay unwritten, and written bytes unrecorded, on a slow line.
+pub(super) const LINGER: Duration = Duration::from_secs(1);
 
-/// How long bytes may lie unwritten, and written ones unrecorded, on a slow line.
-const LINGER: Duration = Duration::from_secs(1);
-
-/// Bytes that may be written and not yet in the journal: what a kill can cost a connection.
-const RECORD: u64 = 512 * 1024;
-
-/// Why a lease ended before all of it had come.
+/// The reason why a lease ended before all its bytes arrived.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(crate) enum LeaseError {
     Source(SourceError),
     Disk(DiskError),
-    /// Nobody wants it any more, or the run is being ended.
-    Moot,
+    /// The bytes are no longer wanted, or the run is being cancelled.
+    Superseded,
 }
 
-impl From<SourceError> for Trouble {
-    fn from(fault: SourceError) -> Self {
-        Self::Source(fault)
+impl From<SourceError> for LeaseError {
+    fn from(error: SourceError) -> Self {
+        Self::Source(error)
     }
 }
 
-impl From<Cut> for Trouble {
-    fn from(cut: Cut) -> Self {
-        match cut {
-            Cut::SourceError(fault) => Self::Source(fault),
-            Cut::Cancelled => Self::Moot,
+impl From<SessionError> for LeaseError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Source(error) => Self::Source(error),
+            SessionError::Cancelled => Self::Superseded,
         }
     }
 }
 
-impl From<DiskError> for Trouble {
+impl From<DiskError> for LeaseError {
     fn from(error: DiskError) -> Self {
         Self::Disk(error)
     }
 }
 
-/// One lease under way.
-pub(super) struct Flight<'a> {
-    transfer: &'a Transfer<'a>,
-    job: &'a Job,
+/// The receiver of the bytes of a lease.
+pub(crate) trait Sink {
+    /// Bytes to gather before they are written.
+    const BATCH: u64;
+    /// True if sources are asked for the digests that they know.
+    const WANTS_DIGESTS: bool;
+
+    /// The source has answered.
+    fn answered(&mut self, _: &SourceAnswer) {}
+
+    /// Counts bytes that came over the network.
+    fn received(&mut self, bytes: u64);
+
+    /// Checks the size that a source reports.
+    fn check_size(&self, _: u64) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Checks how far a response without a length has come.
+    fn check_end(&self, _: u64) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    /// Notes the size of the archive, which was unknown.
+    fn size_learned(&mut self, _: u64) -> Result<(), DiskError> {
+        Ok(())
+    }
+
+    /// Takes blocks that belong at an offset. `Break` ends the lease: nothing more is needed.
+    fn write(&mut self, at: u64, blocks: &[Bytes]) -> Result<ControlFlow<()>, LeaseError>;
+
+    /// The schedule counts the blocks as done; `rest` is left of the lease, and `done` bytes of the
+    /// archive are here.
+    fn written(
+        &mut self,
+        at: u64,
+        blocks: &[Bytes],
+        rest: &Range<u64>,
+        done: u64,
+    ) -> Result<(), DiskError>;
+
+    /// Records everything written before an offset.
+    fn record(&mut self, _: u64) -> Result<(), DiskError> {
+        Ok(())
+    }
+}
+
+/// The download of one lease.
+pub(crate) struct LeaseDownload<'a, S> {
+    reader: ResponseReader<'a>,
+    schedule: &'a Mutex<Schedule>,
+    archive: &'a Archive,
     lease: &'a Lease,
-    /// Where the next byte to be written belongs, and where this lease ends by now.
+    sink: S,
+    /// The range that is still to be written.
     rest: Range<u64>,
     batch: Vec<Bytes>,
     gathered: u64,
     since: Instant,
-    /// Where the bytes begin that are written and not in the journal.
-    unrecorded: u64,
-    recorded: Instant,
     delivered: bool,
-    source: String,
 }
 
-impl<'a> Flight<'a> {
-    pub(super) fn new(transfer: &'a Transfer<'a>, job: &'a Job, lease: &'a Lease) -> Self {
-        let now = Instant::now();
+impl<'a, S: Sink> LeaseDownload<'a, S> {
+    pub(crate) fn new(
+        reader: ResponseReader<'a>,
+        schedule: &'a Mutex<Schedule>,
+        archive: &'a Archive,
+        lease: &'a Lease,
+        sink: S,
+    ) -> Self {
         Self {
-            transfer,
-            job,
+            reader,
+            schedule,
+            archive,
             lease,
+            sink,
             rest: lease.range.clone(),
             batch: Vec::new(),
             gathered: 0,
-            since: now,
-            unrecorded: lease.range.start,
-            recorded: now,
+            since: Instant::now(),
             delivered: false,
-            source: transfer.sources[lease.source].name(),
         }
     }
 
-    /// Opens the source and takes what comes.
-    pub(super) async fn fly(&mut self, client: &Client) -> Result<(), Trouble> {
-        self.job.count_attempt();
-        let opened = self.open(client).await?;
-        if let Some(tag) = &opened.tag {
-            self.transfer.schedule.lock().saw_tag(self.lease, tag);
-        }
-        // In this order: once the size is known, others would ask for chunks of it.
-        if opened.whole {
-            self.take_whole()?;
-        }
-        if let Some(total) = opened.total {
-            self.learn_size(total)?;
-        }
-        self.receive(opened).await
+    /// Downloads the lease. Returns how it ended (`Break` if the sink needs nothing more), and true
+    /// if bytes arrived.
+    pub(crate) fn run(
+        mut self,
+        runtime: &Runtime,
+        clients: &Clients<'_>,
+    ) -> (Result<ControlFlow<()>, LeaseError>, bool) {
+        let result = match clients.for_lease(self.lease) {
+            Ok(client) => runtime.block_on(closing_response(self.download(&client))),
+            Err(error) => Err(SourceError::File(error.to_string()).into()),
+        };
+        (self.finish(result), self.delivered)
     }
 
-    async fn open(&self, client: &Client) -> Result<SourceAnswer, Trouble> {
-        let question = SourceRequest {
-            archive: &self.job.archive,
+    async fn download(&mut self, client: &Client) -> Result<ControlFlow<()>, LeaseError> {
+        let request = SourceRequest {
+            archive: self.archive,
             range: self.lease.range.clone(),
-            size: self.lease.size,
+            size: self.archive.size.or(self.lease.size),
             fresh: self.lease.fresh,
             plain: self.lease.plain,
-            wants_digests: false,
+            wants_digests: S::WANTS_DIGESTS,
         };
-        Ok(self.line().open(client, &question).await?)
-    }
-
-    fn line(&self) -> Line<'a> {
-        let Transfer { sources, options, throttle, cancel, .. } = self.transfer;
-        Line { source: &sources[self.lease.source], options, throttle, cancel }
-    }
-
-    fn learn_size(&mut self, total: u64) -> Result<(), Trouble> {
-        if total == 0 && self.job.archive.md5 != Digest::EMPTY {
-            return Err(SourceError::Foreign("nothing at all".to_owned()).into());
+        let answer = self.reader.open(client, &request).await?;
+        if let Some(tag) = &answer.tag {
+            self.schedule.lock().saw_tag(self.lease, tag);
         }
-        let mut schedule = self.transfer.schedule.lock();
-        let news = schedule.chunks(self.lease.archive).size().is_none();
-        schedule
-            .learn_size(self.lease, total)
-            .map_err(|expected| SourceError::size(total, expected, self.job.archive.size))?;
+        // In this order: once the size is known, other connections ask for chunks.
+        if answer.whole {
+            self.rest.end = self.schedule.lock().whole(self.lease).ok_or(SourceError::NoRanges)?;
+        }
+        if let Some(total) = answer.total {
+            self.learn_size(total)?;
+        }
+        self.sink.answered(&answer);
+        self.receive(answer).await
+    }
+
+    fn learn_size(&mut self, size: u64) -> Result<(), LeaseError> {
+        self.sink.check_size(size)?;
+        let mut schedule = self.schedule.lock();
+        let known = schedule.chunks(self.lease.archive).size();
+        let accepted = schedule.learn_size(self.lease, size);
         drop(schedule);
-        self.rest.end = self.rest.end.min(total);
-        if news {
-            self.transfer.size_learnt(self.job, total)?;
+        accepted.map_err(|expected| SourceError::size(size, expected, self.archive.size))?;
+        self.rest.end = self.rest.end.min(size);
+        if known.is_none() {
+            self.sink.size_learned(size)?;
         }
         Ok(())
     }
 
-    /// The source sends all there is, whatever was asked for: so much is taken as is free.
-    fn take_whole(&mut self) -> Result<(), Trouble> {
-        let mut schedule = self.transfer.schedule.lock();
-        match schedule.whole(self.lease) {
-            Some(end) => self.rest.end = end,
-            None => return Err(SourceError::NoRanges.into()),
-        }
-        Ok(())
-    }
-
-    async fn receive(&mut self, opened: SourceAnswer) -> Result<(), Trouble> {
-        let SourceAnswer { start, end, mut body, .. } = opened;
-        // A source without ranges begins at the beginning: what is here already is passed over.
-        let mut skip = self.rest.start - start;
-        let mut watch = Watch::new(self.transfer.options.stall_timeout);
+    async fn receive(&mut self, answer: SourceAnswer) -> Result<ControlFlow<()>, LeaseError> {
+        let SourceAnswer { start, end, total, mut body, .. } = answer;
+        // A source without ranges begins at the beginning: skip what is here already.
+        let mut skip = self.rest.start.saturating_sub(start);
+        let mut stall = StallTimer::new(self.reader.options.stall_timeout);
         while self.rest.start + self.gathered < self.rest.end {
-            let Some(mut block) = self.next(&mut body, &mut watch).await? else {
-                self.write()?;
-                return self.ended(end);
+            let Some(mut block) = self.reader.next(&mut body, &mut stall).await? else {
+                let flow = self.write()?;
+                return if flow.is_break() { Ok(flow) } else { self.ended(end).map(|()| flow) };
             };
-            let passed = skip.min(block.len() as u64);
-            skip -= passed;
-            block = block.slice(usize::try_from(passed).unwrap_or(block.len())..);
-            if !block.is_empty() {
-                self.gather(block);
+            if !self.reader.source.is_local() {
+                self.sink.received(block.len() as u64);
             }
-            if self.gathered >= BATCH || self.since.elapsed() >= LINGER {
-                self.write()?;
+            let skipped = skip.min(block.len() as u64);
+            skip -= skipped;
+            block = block.slice(usize::try_from(skipped).unwrap_or(block.len())..);
+            if total.is_none() {
+                self.sink.check_end(self.rest.start + self.gathered + block.len() as u64)?;
+            }
+            self.gather(block);
+            let is_due = self.gathered >= S::BATCH || self.since.elapsed() >= LINGER;
+            if is_due && self.write()?.is_break() {
+                return Ok(ControlFlow::Break(()));
             }
         }
         self.write()
     }
 
-    /// The next bytes, in time.
-    async fn next(&self, body: &mut Body, watch: &mut Watch) -> Result<Option<Bytes>, Trouble> {
-        let line = self.line();
-        let block = line.next(body, watch).await?;
-        if !line.source.is_local() {
-            self.job.count_downloaded(block.as_ref().map_or(0, Bytes::len) as u64);
-        }
-        Ok(block)
-    }
-
     fn gather(&mut self, block: Bytes) {
+        if block.is_empty() {
+            return;
+        }
         if self.batch.is_empty() {
             self.since = Instant::now();
         }
@@ -192,99 +224,84 @@ impl<'a> Flight<'a> {
         self.batch.push(block);
         if !self.delivered {
             self.delivered = true;
-            self.transfer.schedule.lock().delivers(self.lease);
+            self.schedule.lock().delivers(self.lease);
         }
     }
 
-    /// The answer ended before the lease did.
-    fn ended(&mut self, promised: Option<u64>) -> Result<(), Trouble> {
+    /// The response ended before the lease.
+    fn ended(&mut self, promised: Option<u64>) -> Result<(), LeaseError> {
         let at = self.rest.start;
-        let Some(end) = promised.or(self.transfer.size_of(self.lease)) else {
-            // Nobody told the size, and the end of the answer is the end of the archive.
-            self.record()?;
+        let size = self.schedule.lock().chunks(self.lease.archive).size().or(self.archive.size);
+        if let Some(end) =
+            promised.or(size).map(|end| end.min(self.rest.end)).filter(|&end| at < end)
+        {
+            return Err(SourceError::Truncated { at, end: Some(end) }.into());
+        }
+        if promised.is_none() && size.is_none_or(|size| size == at) {
+            // The source reported no size: the end of the response is the end of the archive.
+            self.sink.record(at)?;
             return self.learn_size(at);
-        };
-        if at < end.min(self.rest.end) {
-            return Err(SourceError::Truncated { at, end: Some(end.min(self.rest.end)) }.into());
         }
         if !self.delivered {
-            return Err(
-                SourceError::Protocol("the answer to a range held none of it".to_owned()).into()
-            );
+            let why = "the answer to a range held none of it".to_owned();
+            return Err(SourceError::Protocol(why).into());
         }
-        // A server may send less than it was asked for (RFC 9110, section 15.3.7).
+        // A server may send less than requested (RFC 9110, section 15.3.7).
         Ok(())
     }
 
-    /// Writes what was gathered, and hands it to the hash.
-    fn write(&mut self) -> Result<(), Trouble> {
+    /// Writes the batch, as far as its bytes still belong to this lease.
+    fn write(&mut self) -> Result<ControlFlow<()>, LeaseError> {
         if self.gathered == 0 {
-            return Ok(());
-        }
-        crash_point("bytes-received");
-        if !self.transfer.is_ours_lately()? {
-            return Err(Trouble::Moot);
+            return Ok(ControlFlow::Continue(()));
         }
         let gathered = std::mem::take(&mut self.gathered);
         let mut batch = std::mem::take(&mut self.batch);
-        let claimed = self.transfer.schedule.lock().claim(self.lease, gathered);
-        let own = claimed.ok_or(Trouble::Moot)?;
+        let claimed = self.schedule.lock().claim(self.lease, gathered);
+        let own = claimed.ok_or(LeaseError::Superseded)?;
         cut(&mut batch, own);
         let at = self.rest.start;
-        self.job.part().write(at, &batch)?;
-        let mut schedule = self.transfer.schedule.lock();
+        let flow = self.sink.write(at, &batch)?;
+        let mut schedule = self.schedule.lock();
         let rest = schedule.advance(self.lease, Instant::now());
         let done = schedule.chunks(self.lease.archive).total_done();
         drop(schedule);
-        self.rest = rest.ok_or(Trouble::Moot)?;
-        if self.rest.start - self.unrecorded >= RECORD
-            || self.recorded.elapsed() >= LINGER
-            || self.rest.is_empty()
-        {
-            self.record()?;
-        }
-        // Last: with the last bytes hashed, the archive is judged, and the journal must be whole.
-        self.job.front.wrote(at, &batch);
-        self.job.tell_position(self.transfer.listener, done);
+        self.rest = rest.ok_or(LeaseError::Superseded)?;
+        self.sink.written(at, &batch, &self.rest, done)?;
         if own < gathered {
-            // What lies past the end is somebody else's by now.
+            // Another connection fetches what lies behind.
             self.rest.end = self.rest.start;
         }
-        Ok(())
+        Ok(flow)
     }
 
-    fn record(&mut self) -> Result<(), Trouble> {
-        self.job.part().record(self.unrecorded..self.rest.start, &self.source)?;
-        self.unrecorded = self.rest.start;
-        self.recorded = Instant::now();
-        Ok(())
-    }
-
-    /// Whatever ended it: nothing that came is lost.
-    pub(super) fn land(mut self, result: Result<(), Trouble>) -> (Result<(), Trouble>, bool) {
-        let result = match result {
-            Ok(()) => self.record(),
-            Err(Trouble::Disk(error)) => {
-                // What was written before is good all the same.
-                let _ = self.record();
-                Err(Trouble::Disk(error))
+    /// Keeps every byte that arrived, however the lease ended.
+    fn finish(
+        &mut self,
+        result: Result<ControlFlow<()>, LeaseError>,
+    ) -> Result<ControlFlow<()>, LeaseError> {
+        match result {
+            Ok(flow) => Ok(self.sink.record(self.rest.start).map(|()| flow)?),
+            Err(LeaseError::Disk(error)) => {
+                // What was written before is right all the same.
+                let _ = self.sink.record(self.rest.start);
+                Err(LeaseError::Disk(error))
             }
-            // In a round that is over, the journal is no longer this one's.
-            Err(Trouble::Moot) if !self.is_wanted() => Err(Trouble::Moot),
-            Err(trouble) => match self.write().and_then(|()| self.record()) {
-                Ok(()) | Err(Trouble::Moot) => Err(trouble),
+            // After the attempt has ended, its journal belongs to the next one.
+            Err(LeaseError::Superseded) if !self.is_wanted() => Err(LeaseError::Superseded),
+            Err(error) => match self.write().and_then(|_| Ok(self.sink.record(self.rest.start)?)) {
+                Ok(()) | Err(LeaseError::Superseded) => Err(error),
                 Err(worse) => Err(worse),
             },
-        };
-        (result, self.delivered)
+        }
     }
 
     fn is_wanted(&self) -> bool {
-        self.transfer.schedule.lock().claim(self.lease, 0).is_some()
+        self.schedule.lock().claim(self.lease, 0).is_some()
     }
 }
 
-/// Leaves so many bytes of the blocks.
+/// Truncates the blocks to this many bytes in all.
 fn cut(blocks: &mut Vec<Bytes>, bytes: u64) {
     let mut left = usize::try_from(bytes).unwrap_or(usize::MAX);
     blocks.retain_mut(|block| {
@@ -299,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_cut_to_what_is_their_own() {
+    fn blocks_are_cut_to_the_bytes_of_the_lease() {
         let blocks = || vec![Bytes::from_static(b"abc"), Bytes::from_static(b"def")];
         for (own, expected) in [(6, "abcdef"), (4, "abcd"), (3, "abc"), (0, "")] {
             let mut blocks = blocks();

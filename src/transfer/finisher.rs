@@ -5,8 +5,6 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::Instant;
 
-use parking_lot::RwLock;
-
 use super::attempts::{Attempts, Remains};
 use super::hash_cursor::{End, HashCursor};
 use super::journal::JournalState;
@@ -53,7 +51,7 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
     fn keep(&self, archive: usize, plan: Plan) -> Outcome {
         let begun = Instant::now();
         let Plan { index, archive: wanted, kept, wrong } = plan;
-        let mut outcome = Outcome::stopped(index, &wanted, &kept, self.transfer.stopped());
+        let mut outcome = Outcome::stopped(index, &wanted, &kept, self.transfer.early_ending());
         if self.transfer.is_over() {
             self.transfer.schedule.lock().settle(archive);
             return outcome;
@@ -83,17 +81,22 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
         wanted: Archive,
         kept: JournalState,
     ) -> Result<Arc<Job>, DiskError> {
-        let (size, done) = (wanted.size.or(kept.whole_size()), kept.written.total());
+        let (size, done) = (wanted.size.or(kept.complete_size()), kept.written.total());
         let (name, activity) = (&wanted.name, Activity::Fetch);
-        self.transfer.listener.on(Event::Begun { archive: name, source: None, activity, size });
-        self.transfer.listener.on(Event::Position { archive: name, source: None, done });
-        let front = HashCursor::new(self.transfer.engine, size, kept.written.clone());
-        let part = RwLock::new(Part::open(self.transfer.folder, &wanted, kept)?);
+        self.transfer.context.listener.on(Event::Begun {
+            archive: name,
+            source: None,
+            activity,
+            size,
+        });
+        self.transfer.context.listener.on(Event::Position { archive: name, source: None, done });
+        let front = HashCursor::new(self.transfer.context.engine, size, kept.written.clone());
+        let part = Part::open(self.transfer.context.folder, &wanted, kept)?;
         let job = Arc::new(Job::new(wanted, front, part));
         self.transfer.jobs.lock()[archive] = Some(Arc::clone(&job));
         if self.transfer.is_over() {
             // The word may have gone round before this job could hear it.
-            job.front.stop(End::Cancelled);
+            job.cursor.stop(End::Cancelled);
         }
         self.transfer.schedule.lock().take_in_hand(archive);
         self.transfer.changed.notify_all();

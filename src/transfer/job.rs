@@ -1,4 +1,4 @@
-//! An archive in hand: what its keeper and its connections share.
+//! An archive in progress, as its finisher and its connections share it.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -9,31 +9,31 @@ use super::part::Part;
 use crate::catalog::Archive;
 use crate::event::{Event, Listener};
 
-/// An archive in hand.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) archive: Archive,
-    pub(super) front: HashCursor,
+    pub(super) cursor: HashCursor,
     part: RwLock<Part>,
     pub(super) downloaded: AtomicU64,
     pub(super) attempts: AtomicU32,
-    /// All of it is here, and bytes that come replace others: no progress of the whole.
-    pub(super) mending: AtomicBool,
+    /// A repair is under way: bytes that arrive replace others, and are no progress.
+    pub(super) repairing: AtomicBool,
 }
 
 impl Job {
-    pub(super) fn new(archive: Archive, front: HashCursor, part: RwLock<Part>) -> Self {
+    pub(super) fn new(archive: Archive, cursor: HashCursor, part: Part) -> Self {
         Self {
             archive,
-            front,
-            part,
+            cursor,
+            part: RwLock::new(part),
             downloaded: AtomicU64::new(0),
             attempts: AtomicU32::new(0),
-            mending: AtomicBool::new(false),
+            repairing: AtomicBool::new(false),
         }
     }
 
-    /// The part, when nobody writes to it: who comes later finds out first that it is over.
+    /// Waits until no connection writes to the part. Later ones first notice that the attempt is
+    /// over.
     pub(super) fn wait_for_writers(&self) -> RwLockWriteGuard<'_, Part> {
         self.part.write()
     }
@@ -42,9 +42,9 @@ impl Job {
         self.part.read()
     }
 
-    /// Tells how much of the archive is here, unless that is not what is being done.
-    pub(super) fn tell_position(&self, listener: &dyn Listener, done: u64) {
-        if !self.mending.load(Ordering::Relaxed) {
+    /// Reports how much of the archive is here, unless a repair is under way.
+    pub(super) fn report_position(&self, listener: &dyn Listener, done: u64) {
+        if !self.repairing.load(Ordering::Relaxed) {
             let archive = &self.archive.name;
             listener.on(Event::Position { archive, source: None, done });
         }

@@ -1,11 +1,12 @@
-//! Archives on their way from sources to their final names.
+//! Transfers archives from sources to their final names.
 //!
-//! Three kinds of threads share a schedule: connections, which bring bytes; keepers,
-//! one for each archive in hand, which read back, compare digests and rename; and one that syncs
-//! parts every few seconds, so that a power cut costs little.
+//! Three kinds of threads share a schedule: connections fetch bytes; finishers, one for each archive
+//! at a time, read back, compare digests and rename; and one thread syncs the parts every few
+//! seconds, so that a power cut costs little.
 
 mod attempts;
 mod connection;
+mod context;
 mod download;
 mod finisher;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -16,6 +17,7 @@ mod journal;
 mod origins;
 mod outcome;
 mod part;
+mod part_writer;
 mod repair;
 mod threads;
 
@@ -23,66 +25,55 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+pub(crate) use context::Context;
+pub(crate) use download::{LeaseDownload, LeaseError, Sink};
 pub use journal::{JournalState, Original};
 pub use origins::Origins;
 pub(crate) use outcome::{Ending, Outcome, Plan, RestoredFile, StopReason};
-use parking_lot::{Condvar, Mutex, MutexGuard};
-pub(crate) use part::HERE;
-pub(crate) use part::{Part, tidy};
+pub(crate) use part::{HERE, Part, remove_leftovers};
 pub use part::{PartialDownload, look};
-pub(crate) use repair::{RepairSummary, Why};
+pub(crate) use repair::{CannotRepair, RepairSummary};
 
 use crate::cancel::Cancel;
-use crate::disk::{self, DiskError, Folder, Lock};
-use crate::event::{Activity, Event, Listener};
-use crate::hash::Engine;
+use crate::disk::{self, DiskError, Lock};
+use crate::event::{Activity, Event};
 use crate::rate::Throttle;
-use crate::schedule::{Lease, Schedule};
-use crate::session::{LOOK_AGAIN, Options};
+use crate::schedule::Schedule;
+use crate::session::{LOOK_AGAIN, ResponseReader};
 use crate::source::Source;
 use hash_cursor::End;
 use job::Job;
 
-/// How long a source may be slow before another one is tried: a connection begins slowly.
+/// The time for which a source may be slow before another one is tried: a connection starts slowly.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long a run that is being ended waits for its connections to write what they have.
-const LANDING: Duration = Duration::from_millis(1500);
+/// The time that a cancelled run gives its connections to write what has arrived.
+const GRACE: Duration = Duration::from_millis(1500);
 
 /// A transfer: what all its threads share.
+///
+/// Locks are taken in this order: `schedule`, `plans`, `jobs`, `stopped`. No lock is held while a
+/// part is written or read.
 pub(crate) struct Transfer<'a> {
-    folder: &'a Folder,
-    /// What keeps the folder ours; nothing where nothing is to be written.
-    hold: Option<&'a Lock>,
-    sources: &'a [Source],
-    options: &'a Options,
-    engine: &'a Engine,
-    listener: &'a dyn Listener,
+    context: Context<'a>,
     /// A child of the run's: a full disk ends the transfers and nothing else.
     cancel: Cancel,
     throttle: Throttle<'a>,
     schedule: Mutex<Schedule>,
     /// Something in the schedule has changed.
     changed: Arc<Condvar>,
-    /// In the order of the schedule.
+    /// By the archive's number in the schedule.
     plans: Mutex<Vec<Plan>>,
     jobs: Mutex<Vec<Option<Arc<Job>>>>,
-    halted: Mutex<Option<StopReason>>,
-    /// All outcomes are out.
+    stopped: Mutex<Option<StopReason>>,
+    /// Every archive has its outcome.
     finished: AtomicBool,
 }
 
 impl<'a> Transfer<'a> {
-    /// A transfer into a folder that `hold` keeps ours, from sources in order of preference.
-    pub(crate) fn new(
-        folder: &'a Folder,
-        sources: &'a [Source],
-        options: &'a Options,
-        engine: &'a Engine,
-        listener: &'a dyn Listener,
-        cancel: &'a Cancel,
-        hold: Option<&'a Lock>,
-    ) -> Self {
+    pub(crate) fn new(context: Context<'a>) -> Self {
         let changed = Arc::new(Condvar::new());
         let wake = || {
             let changed = Arc::clone(&changed);
@@ -90,157 +81,161 @@ impl<'a> Transfer<'a> {
                 changed.notify_all();
             }
         };
-        let cancel = cancel.child();
+        let cancel = context.cancel.child();
         cancel.on_cancel(wake());
-        if let Some(hold) = hold {
-            hold.on_loss(wake());
+        if let Some(lock) = context.lock {
+            lock.on_loss(wake());
         }
-        let (chunk, policy) = (options.chunk, options.policy);
-        // Where the rate is limited, no source is to blame.
-        let is_limited = options.limit_rate.is_some() || options.limit_rate_file.is_some();
-        let patience = (!is_limited).then(|| disk::pace(disk::Timing::Patience, PATIENCE));
+        let Context { options, sources, .. } = context;
+        // Where the rate is limited, a slow source is not to blame.
+        let patience =
+            (!options.network.limits_rate()).then(|| disk::pace(disk::Timing::Patience, PATIENCE));
+        let schedule =
+            Schedule::new(sources.len(), options.chunk, options.retry_policy(), patience);
         Self {
-            folder,
-            hold,
-            sources,
-            options,
-            engine,
-            listener,
+            context,
             cancel,
-            throttle: options.throttle(listener),
-            schedule: Mutex::new(Schedule::new(sources.len(), chunk, policy, patience)),
+            throttle: options.network.throttle(context.listener),
+            schedule: Mutex::new(schedule),
             changed,
             plans: Mutex::default(),
             jobs: Mutex::default(),
-            halted: Mutex::default(),
+            stopped: Mutex::default(),
             finished: AtomicBool::new(false),
         }
     }
 
-    /// Adds an archive; it is taken in hand when there is room.
+    /// Adds an archive. A finisher takes it as soon as one is free.
     pub(crate) fn add(&self, plan: Plan) {
         let (size, written) = (plan.archive.size, plan.kept.written.clone());
-        let whole = plan.kept.whole_size();
+        let complete = plan.kept.complete_size();
         let mut schedule = self.schedule.lock();
         self.plans.lock().push(plan);
         self.jobs.lock().push(None);
         let archive = schedule.add(size, written);
-        if let (None, Some(size)) = (size, whole) {
-            // Nobody has to be asked for anything.
+        if let (None, Some(size)) = (size, complete) {
+            // No source has to be asked.
             schedule.recall_size(archive, size);
         }
         drop(schedule);
         self.changed.notify_all();
     }
 
-    /// No archive will be added any more.
+    /// Ends the transfer after the archives that were added.
     pub(crate) fn close(&self) {
         self.schedule.lock().close();
         self.changed.notify_all();
     }
 
-    /// All outcomes are out: the thread that syncs has nothing more to do.
+    /// Ends the thread that syncs: every archive has its outcome.
     pub(crate) fn finish(&self) {
         self.finished.store(true, Ordering::SeqCst);
         self.changed.notify_all();
     }
 
+    fn reader(&self, source: usize) -> ResponseReader<'_> {
+        ResponseReader {
+            source: &self.context.sources[source],
+            options: &self.context.options.network,
+            throttle: &self.throttle,
+            cancel: &self.cancel,
+        }
+    }
+
     fn is_local(&self) -> bool {
-        self.sources.iter().all(Source::is_local)
+        self.context.sources.iter().all(Source::is_local)
     }
 
     fn is_over(&self) -> bool {
-        self.cancel.is_cancelled() || self.halted.lock().is_some()
+        self.cancel.is_cancelled() || self.stopped.lock().is_some()
     }
 
-    /// Why it is over.
-    fn stopped(&self) -> Ending {
-        match self.halted.lock().clone() {
-            Some(why) => Ending::Stopped(why),
-            None => Ending::Cancelled,
-        }
+    /// The outcome of archives that are not finished when the transfer ends early.
+    fn early_ending(&self) -> Ending {
+        self.stopped.lock().clone().map_or(Ending::Cancelled, Ending::Stopped)
     }
 
     fn job(&self, archive: usize) -> Option<Arc<Job>> {
         self.jobs.lock().get(archive).cloned().flatten()
     }
 
-    fn size_of(&self, lease: &Lease) -> Option<u64> {
-        self.schedule.lock().chunks(lease.archive).size()
-    }
-
-    /// Waits until something changes, at most so long.
+    /// Waits until something changes, or for a time.
     fn wait(&self, schedule: &mut MutexGuard<'_, Schedule>, at_most: Option<Duration>) {
         let wait = at_most.map_or(LOOK_AGAIN, |at_most| at_most.min(LOOK_AGAIN));
         self.changed.wait_for(schedule, wait);
     }
 
-    /// A source told the size of an archive, which nobody had known.
-    fn size_learnt(&self, job: &Job, size: u64) -> Result<(), DiskError> {
+    /// Notes the size of an archive, which was unknown.
+    fn size_learned(&self, job: &Job, size: u64) -> Result<(), DiskError> {
         job.part().record_size(size)?;
-        job.front.learn_size(size);
-        let archive = &job.archive.name;
-        let (activity, size) = (Activity::Fetch, Some(size));
-        self.listener.on(Event::Begun { archive, source: None, activity, size });
+        job.cursor.learn_size(size);
+        self.report_begun(job, Some(size));
         self.changed.notify_all();
         Ok(())
     }
 
+    fn report_begun(&self, job: &Job, size: Option<u64>) {
+        let (archive, activity) = (&job.archive.name, Activity::Fetch);
+        self.context.listener.on(Event::Begun { archive, source: None, activity, size });
+    }
+
     /// A part could not be written or read. A full disk stops all archives, anything else this one.
     fn disk_failed(&self, archive: usize, job: &Job, error: DiskError) {
-        // What other connections would bring of it meanwhile could not be kept either.
+        // Other connections could not keep the archive's bytes either.
         self.schedule.lock().settle(archive);
         let full = error.is_full().then(|| error.to_string());
-        job.front.stop(End::Disk(error));
-        if let Some(why) = full {
-            self.halt(StopReason::DiskFull(why));
+        job.cursor.stop(End::Disk(error));
+        if let Some(error) = full {
+            self.stop(StopReason::DiskFull(error));
         }
     }
 
-    /// Stops all archives; what came so far is kept. The first reason stands.
-    pub(crate) fn halt(&self, why: StopReason) {
-        self.halted.lock().get_or_insert(why);
+    /// Stops all archives and keeps what has arrived. The first reason counts.
+    pub(crate) fn stop(&self, reason: StopReason) {
+        self.stopped.lock().get_or_insert(reason);
         self.cancel.cancel();
         self.stop_all();
     }
 
-    /// Looks whether the folder is still ours, as before a file gets or loses its name. If it is
-    /// not, stops all.
-    fn is_ours(&self) -> Result<bool, DiskError> {
-        Ok(self.heed(self.hold.map(Lock::look).transpose()?.flatten()))
+    /// Returns true if the folder is still ours, as must be checked before a file gets or loses its
+    /// name. Stops all archives if it is not.
+    fn owns_the_folder(&self) -> Result<bool, DiskError> {
+        let lock = self.context.lock;
+        Ok(self.check_owner(lock.map(Lock::look).transpose()?.flatten()))
     }
 
-    /// The same where that was known a moment ago.
-    fn is_ours_lately(&self) -> Result<bool, DiskError> {
-        Ok(self.heed(self.hold.map(Lock::look_if_late).transpose()?.flatten()))
+    /// The same, unless it was checked a moment ago.
+    fn owned_the_folder_recently(&self) -> Result<bool, DiskError> {
+        let lock = self.context.lock;
+        Ok(self.check_owner(lock.map(Lock::look_if_late).transpose()?.flatten()))
     }
 
-    /// Stops all if somebody has taken the folder over. Says whether it is still ours.
-    fn heed(&self, taker: Option<&str>) -> bool {
-        if let Some(taker) = taker {
-            self.halt(StopReason::TakenOver(taker.to_owned()));
+    /// Stops all archives if another run owns the folder.
+    fn check_owner(&self, other: Option<&str>) -> bool {
+        if let Some(other) = other {
+            self.stop(StopReason::TakenOver(other.to_owned()));
         }
-        taker.is_none()
+        other.is_none()
     }
 
-    /// Ends the wait of every keeper.
+    /// Ends the wait of every finisher.
     fn stop_all(&self) {
         for job in self.jobs.lock().iter().flatten() {
-            job.front.stop(End::Cancelled);
+            job.cursor.stop(End::Cancelled);
         }
         self.changed.notify_all();
     }
 
-    /// Waits until no connection is at the archive: what they have in hand is written and noted.
-    fn wait_for_flights(&self, archive: usize) {
+    /// Waits until every lease of the archive has ended: its bytes are then written and recorded.
+    fn wait_for_leases(&self, archive: usize) {
         let begun = Instant::now();
         let mut schedule = self.schedule.lock();
-        while schedule.chunks(archive).flights() > 0 && begun.elapsed() < LANDING {
-            self.wait(&mut schedule, Some(LANDING.saturating_sub(begun.elapsed())));
+        while schedule.chunks(archive).leases() > 0 && begun.elapsed() < GRACE {
+            self.wait(&mut schedule, Some(GRACE.saturating_sub(begun.elapsed())));
         }
     }
 
-    /// Bytes that all archives under way have still to write, as far as their sizes are known.
+    /// Bytes that remain to be written for all archives, as far as their sizes are known.
     pub(crate) fn outstanding(&self) -> u64 {
         let schedule = self.schedule.lock();
         let archives = 0..self.plans.lock().len();

@@ -26,7 +26,7 @@ impl Transfer<'_> {
         outcomes: &Sender<T>,
     ) -> Result<(), ClientError> {
         let mut connections = Vec::new();
-        for _ in 0..self.options.connections.get() {
+        for _ in 0..self.context.options.connections.get() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             connections.push(Connection::new(self, runtime));
         }
@@ -34,7 +34,7 @@ impl Transfer<'_> {
             // What is wrong with the trust store is told now, and once.
             first.client()?;
         }
-        for _ in 0..self.options.jobs.get() {
+        for _ in 0..self.context.options.jobs.get() {
             let keeper = Finisher::new(self, outcomes.clone());
             thread::Builder::new().spawn_scoped(scope, move || keeper.run())?;
         }
@@ -50,8 +50,10 @@ impl Transfer<'_> {
         let mut last = Instant::now();
         let every = disk::pace(disk::Timing::Sync, SYNC);
         while !self.finished.load(Ordering::SeqCst) {
-            self.wait(&mut self.schedule.lock(), Some(every.saturating_sub(last.elapsed())));
-            self.heed(self.hold.and_then(Lock::lost));
+            let mut schedule = self.schedule.lock();
+            self.wait(&mut schedule, Some(every.saturating_sub(last.elapsed())));
+            drop(schedule);
+            self.check_owner(self.context.lock.and_then(Lock::lost));
             if self.is_over() {
                 self.stop_all();
                 return;

@@ -47,8 +47,8 @@ fn a_low_limit_of_open_files_reduces_connections() {
         cxr.under(["sh", "-c", &limit]).run()
     };
     let verify = || sandbox.verify(&all).args(["-j", "64", "--from", &server.base()]);
-    let words = "no more than 64 files may be open here (`ulimit -n`), so that archives at a time \
-                 are 3, and connections 3";
+    let words = "only 64 files may be open at a time (`ulimit -n`): cxr uses 3 connections for 3 archives \
+                 at a time";
     limited(verify(), "-n").says(words).report().all_ok();
     // What may be raised is no limit.
     let outcome = limited(verify(), "-S -n");

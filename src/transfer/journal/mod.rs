@@ -160,7 +160,7 @@ impl JournalState {
     }
 
     /// The size of the archive, if that was told and all of it is here.
-    pub(super) fn whole_size(&self) -> Option<u64> {
+    pub(super) fn complete_size(&self) -> Option<u64> {
         self.size.filter(|&size| self.written.gap_after(0, size).is_none())
     }
 

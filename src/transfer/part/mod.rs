@@ -68,7 +68,7 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<PartialDownload> {
 /// # Errors
 ///
 /// Whatever the disk says.
-pub(crate) fn tidy(folder: &Folder, archive: &Archive) -> Result<(), DiskError> {
+pub(crate) fn remove_leftovers(folder: &Folder, archive: &Archive) -> Result<(), DiskError> {
     if look(folder, archive).is_some_and(|here| here.recovered.original.is_some()) {
         return Ok(());
     }
@@ -181,7 +181,7 @@ impl Part {
             *failed = true;
             let mut journal = self.journal();
             if journal.doubt().is_err() && journal.original().is_none() {
-                // Without a journal nothing is believed either. Why the sync failed is the error.
+                // Without a journal nothing is believed either. CannotRepair the sync failed is the error.
                 let _ = disk::remove(&self.journal_path);
             }
         }

@@ -30,7 +30,7 @@ use crate::transfer::hash_cursor::End;
 use crate::transfer::{Job, Transfer};
 use plan::{Course, Step};
 use prefix_digest::Hash;
-pub(crate) use summary::{RepairSummary, Why};
+pub(crate) use summary::{CannotRepair, RepairSummary};
 use wrong_sources::ReplacedBytes;
 
 /// Bytes read at a time.
@@ -49,7 +49,7 @@ const SHIFTED: u64 = 8 * UNIT;
 #[derive(Debug)]
 pub(crate) enum RepairError {
     /// It can come to nothing.
-    Why(Why),
+    CannotRepair(CannotRepair),
     /// The transfer of the archive ends.
     End(End),
 }
@@ -107,7 +107,7 @@ impl<'a> Repairer<'a> {
             size,
             walker: Walker::new(Some(size)),
             course: Course::new(size, most),
-            hash: Hash::new(transfer.engine),
+            hash: Hash::new(transfer.context.engine),
             gave: Vec::new(),
             exchanged: ReplacedBytes::default(),
             done: RepairSummary::default(),
@@ -123,21 +123,21 @@ impl<'a> Repairer<'a> {
     ///
     /// Why it came to nothing, or why the transfer ends.
     pub(crate) fn run(&mut self) -> Result<Digest, RepairError> {
-        self.job.mending.store(true, Ordering::Relaxed);
+        self.job.repairing.store(true, Ordering::Relaxed);
         let result = self.mend();
         self.proven = self.walker.position();
-        self.job.mending.store(false, Ordering::Relaxed);
+        self.job.repairing.store(false, Ordering::Relaxed);
         result
     }
 
     fn mend(&mut self) -> Result<Digest, RepairError> {
         if !self.may_be_gzip()? {
-            return Err(RepairError::Why(Why::Vague));
+            return Err(RepairError::CannotRepair(CannotRepair::Vague));
         }
         if !self.transfer.schedule.lock().has_ranges(self.archive) {
-            return Err(RepairError::Why(Why::NoRanges));
+            return Err(RepairError::CannotRepair(CannotRepair::NoRanges));
         }
-        self.transfer.listener.on(Event::Begun {
+        self.transfer.context.listener.on(Event::Begun {
             archive: &self.job.archive.name,
             source: None,
             activity: Activity::Repair,
@@ -147,7 +147,9 @@ impl<'a> Repairer<'a> {
             if damage.flaw == Flaw::NoTar {
                 // What is to be a tar may have a broken beginning.
                 let vague = |setback| match setback {
-                    RepairError::Why(Why::Sound) => RepairError::Why(Why::Vague),
+                    RepairError::CannotRepair(CannotRepair::Sound) => {
+                        RepairError::CannotRepair(CannotRepair::Vague)
+                    }
                     other => other,
                 };
                 return self.compare(2 * UNIT).map_err(vague);
@@ -190,7 +192,7 @@ impl<'a> Repairer<'a> {
             }
             self.hash.follow(&part, self.walker.proven())?;
             let (archive, done) = (&self.job.archive.name, self.walker.position());
-            self.transfer.listener.on(Event::Position { archive, source: None, done });
+            self.transfer.context.listener.on(Event::Position { archive, source: None, done });
         }
         Ok(self.walker.finish().err())
     }
@@ -198,7 +200,7 @@ impl<'a> Repairer<'a> {
     /// Has what is damaged fetched anew.
     fn replace(&mut self, damage: Damage) -> Result<(), RepairError> {
         if self.is_shifted(&damage.range) {
-            return Err(RepairError::Why(Why::TooMuch));
+            return Err(RepairError::CannotRepair(CannotRepair::TooMuch));
         }
         let avoided = self.avoided(&damage.range);
         let elsewhere = self.transfer.schedule.lock().has_ranges_beside(self.archive, &avoided);
@@ -208,10 +210,12 @@ impl<'a> Repairer<'a> {
                 range
             }
             Step::FetchAgain(range) => range,
-            Step::TooMuch => return Err(RepairError::Why(Why::TooMuch)),
-            Step::Helpless => return Err(RepairError::Why(Why::Helpless(damage.range))),
+            Step::TooMuch => return Err(RepairError::CannotRepair(CannotRepair::TooMuch)),
+            Step::Helpless => {
+                return Err(RepairError::CannotRepair(CannotRepair::Helpless(damage.range)));
+            }
         };
-        self.transfer.listener.on(Event::Damaged {
+        self.transfer.context.listener.on(Event::Damaged {
             archive: &self.job.archive.name,
             damage: &damage,
             bytes: range.end - range.start,
@@ -235,7 +239,7 @@ impl<'a> Repairer<'a> {
     /// The sources that gave bytes of a range, or of the present damage before.
     fn avoided(&mut self, range: &Range<u64>) -> Vec<usize> {
         let gave = self.job.part().givers(range.clone());
-        let sources = self.transfer.sources.iter().enumerate();
+        let sources = self.transfer.context.sources.iter().enumerate();
         sources
             .filter(|(_, source)| {
                 let name = source.name();
@@ -247,7 +251,7 @@ impl<'a> Repairer<'a> {
 
     /// Has a range fetched anew.
     fn fetch(&mut self, range: Range<u64>) -> Result<(), RepairError> {
-        if !self.transfer.is_ours()? {
+        if !self.transfer.owns_the_folder()? {
             return Err(RepairError::End(End::Cancelled));
         }
         self.keep_copy()?;
@@ -262,10 +266,10 @@ impl<'a> Repairer<'a> {
         if range.start < self.walker.position() {
             self.walker.rewind(range.start);
         }
-        self.job.front.lose(range.clone());
+        self.job.cursor.lose(range.clone());
         self.transfer.schedule.lock().lose(self.archive, range.clone(), avoided);
         self.transfer.changed.notify_all();
-        match self.job.front.wait_for(&range) {
+        match self.job.cursor.wait_for(&range) {
             None => Ok(()),
             Some(End::Stranded) => Err(self.stranded()),
             Some(end) => Err(RepairError::End(end)),
@@ -275,14 +279,14 @@ impl<'a> Repairer<'a> {
     /// Keeps what is damaged, if that is wanted, before the first byte of it is written over.
     fn keep_copy(&mut self) -> Result<(), RepairError> {
         let part = self.job.part();
-        let wanted = self.transfer.options.keep_corrupt && self.copy.is_none();
+        let wanted = self.transfer.context.keep_corrupt && self.copy.is_none();
         if !wanted || part.overwritten()? > 0 {
             return Ok(());
         }
-        if disk::available(self.transfer.folder.dir())? < self.size {
-            return Err(RepairError::Why(Why::NoRoom));
+        if disk::available(self.transfer.context.folder.dir())? < self.size {
+            return Err(RepairError::CannotRepair(CannotRepair::NoRoom));
         }
-        let path = self.transfer.folder.corrupt(&self.job.archive)?;
+        let path = self.transfer.context.folder.corrupt(&self.job.archive)?;
         part.copy_to(&path)?;
         drop(part);
         self.copy = Some(path);
@@ -292,8 +296,13 @@ impl<'a> Repairer<'a> {
     /// No source gives the bytes: none that is left, or none that gives parts.
     fn stranded(&self) -> RepairError {
         let schedule = self.transfer.schedule.lock();
-        let any = (0..self.transfer.sources.len()).any(|s| schedule.is_open(self.archive, s));
-        if any { RepairError::Why(Why::NoRanges) } else { RepairError::End(End::Stranded) }
+        let any =
+            (0..self.transfer.context.sources.len()).any(|s| schedule.is_open(self.archive, s));
+        if any {
+            RepairError::CannotRepair(CannotRepair::NoRanges)
+        } else {
+            RepairError::End(End::Stranded)
+        }
     }
 
     /// No damage is to be found: exchanges more and more from both ends for what a source has,
@@ -316,13 +325,13 @@ impl<'a> Repairer<'a> {
                 return Ok(digest);
             }
         }
-        Err(RepairError::Why(Why::Sound))
+        Err(RepairError::CannotRepair(CannotRepair::Sound))
     }
 
     /// The digest of a range.
     fn sum(&self, range: Range<u64>) -> Result<Digest, RepairError> {
         let is_over = || self.transfer.is_over();
-        let digest = self.job.part().digest(self.transfer.engine, range, is_over)?;
+        let digest = self.job.part().digest(self.transfer.context.engine, range, is_over)?;
         digest.ok_or(RepairError::End(End::Cancelled))
     }
 }

@@ -29,18 +29,18 @@ impl Attempts<'_> {
 
     /// Where wrong bytes are to be kept, if they are and are not yet.
     pub(crate) fn kept(&mut self) -> Result<Option<PathBuf>, DiskError> {
-        let wanted = self.transfer.options.keep_corrupt && self.copy.take().is_none();
-        wanted.then(|| self.transfer.folder.corrupt(&self.job.archive)).transpose()
+        let wanted = self.transfer.context.keep_corrupt && self.copy.take().is_none();
+        wanted.then(|| self.transfer.context.folder.corrupt(&self.job.archive)).transpose()
     }
 
     /// A file of the user's under which no more is to be built lies where it was.
     fn put_back(&mut self) -> Result<(), DiskError> {
         let Some(original) = self.job.part().original() else { return Ok(()) };
         let archive = &self.job.archive;
-        let target = self.transfer.folder.archive(archive);
+        let target = self.transfer.context.folder.archive(archive);
         // Something else may have come in its place.
         let free = target.symlink_metadata().is_err();
-        let home = if free { target } else { self.transfer.folder.corrupt(archive)? };
+        let home = if free { target } else { self.transfer.context.folder.corrupt(archive)? };
         self.transfer.schedule.lock().call_off(self.archive);
         self.job.wait_for_writers().discard(Some(&home))?;
         if let Some(copy) = self.copy.take() {
@@ -52,9 +52,9 @@ impl Attempts<'_> {
 
     /// Whether there is room for the archive beside the user's file.
     fn see_room(&self) -> Result<(), DiskError> {
-        let free = disk::available(self.transfer.folder.dir())?;
+        let free = disk::available(self.transfer.context.folder.dir())?;
         if self.job.archive.size.is_some_and(|size| size > free) {
-            let target = self.transfer.folder.archive(&self.job.archive);
+            let target = self.transfer.context.folder.archive(&self.job.archive);
             let why = "there is no room for another copy of it";
             let error = io::Error::new(io::ErrorKind::StorageFull, why);
             return Err(DiskError::new(&target, "fetched anew")(error));
@@ -70,7 +70,7 @@ impl Attempts<'_> {
             Ending::Unreachable(_) | Ending::Error(_) => self.job.part().was_beginning(),
             Ending::Corrupt { .. } => false,
         };
-        if stays || self.returned.is_some() || !self.transfer.is_ours()? {
+        if stays || self.returned.is_some() || !self.transfer.owns_the_folder()? {
             return Ok(());
         }
         self.put_back()

@@ -19,7 +19,7 @@ pub(crate) struct RepairSummary {
     /// Bytes that followed the archive in a file of the user's, and do no more.
     pub cut: u64,
     /// Why it came to nothing, if it did.
-    pub failed: Option<Why>,
+    pub failed: Option<CannotRepair>,
     /// The sources whose bytes were wrong, by their names, where there are several and the archive
     /// is right by now.
     pub wrong: Vec<String>,
@@ -27,7 +27,7 @@ pub(crate) struct RepairSummary {
 
 /// Why mending came to nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Why {
+pub(crate) enum CannotRepair {
     /// Nobody knows where the damage is.
     #[error("where it is damaged cannot be told")]
     Vague,

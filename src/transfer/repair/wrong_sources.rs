@@ -24,7 +24,7 @@ struct Piece {
 impl ReplacedBytes {
     /// Notes what a range holds before it is lost, where there are several who could have given it.
     pub(crate) fn note(&mut self, transfer: &Transfer<'_>, job: &Job, range: Range<u64>) {
-        if transfer.sources.len() < 2 {
+        if transfer.context.sources.len() < 2 {
             return;
         }
         let given = job.part().given(range);
@@ -63,7 +63,7 @@ impl ReplacedBytes {
 /// The digest of a range of the part. Nothing where it cannot be read, or nobody waits for it any
 /// more.
 fn digest(transfer: &Transfer<'_>, job: &Job, range: Range<u64>) -> Option<Digest> {
-    job.part().digest(transfer.engine, range, || transfer.is_over()).ok()?
+    job.part().digest(transfer.context.engine, range, || transfer.is_over()).ok()?
 }
 
 #[cfg(test)]

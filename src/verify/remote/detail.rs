@@ -19,9 +19,9 @@ pub(super) fn report<R>(
     done: &ReadResult<R>,
     seen: impl FnOnce(&R) -> ArchiveReport,
 ) -> ArchiveReport {
-    let report = match &done.ending {
+    let report = match &done.outcome {
         ReadOutcome::Read => seen(&done.reader),
-        ReadOutcome::GivenUp(fault, why) => given_up(archive, fault, why),
+        ReadOutcome::Skipped(fault, why) => given_up(archive, fault, why),
         ReadOutcome::Cancelled => interrupted(archive),
     };
     ArchiveReport {

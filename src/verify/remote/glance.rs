@@ -1,10 +1,12 @@
 //! A glance at an archive at a mirror: is it there, how long is it, what does the mirror say of it?
 //! Its first bytes are looked at, and nothing is verified.
 
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
 
 use super::detail::blank;
-use super::stream::{Reader, Wish};
+use super::stream::Reader;
 use crate::catalog::Archive;
 use crate::hash::Chain;
 use crate::hash::digest::Digest;
@@ -25,7 +27,7 @@ pub(super) struct Glance {
 
 /// How a claim stands to the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SourceHealth {
+enum ClaimMatch {
     Agrees,
     Contradicts,
     /// A tag that looks like an MD5 and is not this one: it may be no MD5 at all.
@@ -35,6 +37,8 @@ enum SourceHealth {
 }
 
 impl Reader for Glance {
+    /// A server without ranges sends more than the first bytes: each block may be enough.
+    const BATCH: u64 = 1;
     const WANTS_DIGESTS: bool = true;
 
     fn answered(&mut self, answer: &SourceAnswer) {
@@ -43,14 +47,10 @@ impl Reader for Glance {
         self.size = answer.total;
     }
 
-    fn take(&mut self, block: Bytes) -> Wish {
+    fn take(&mut self, block: Bytes) -> ControlFlow<()> {
         let missing = HEAD.saturating_sub(self.head.len()).min(block.len());
         self.head.extend_from_slice(&block[..missing]);
-        if self.head.len() < HEAD { Wish::More } else { Wish::Enough }
-    }
-
-    fn is_content(&mut self, _: u32) -> bool {
-        true
+        if self.head.len() < HEAD { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 }
 
@@ -61,7 +61,7 @@ impl Glance {
         let wrong = self
             .claims
             .iter()
-            .find(|claim| standing(claim, archive, self.part()) == SourceHealth::Contradicts);
+            .find(|claim| standing(claim, archive, self.part()) == ClaimMatch::Contradicts);
         let kind = identify::kind(&self.head);
         let (verdict, detail) = match wrong {
             Some(claim) => (Verdict::Corrupt, contradiction(claim, archive)),
@@ -100,7 +100,7 @@ impl Glance {
             names.dedup();
             Some(names.join(", ")).filter(|names| !names.is_empty())
         };
-        let digests = match (named(SourceHealth::Agrees), named(SourceHealth::Doubtful)) {
+        let digests = match (named(ClaimMatch::Agrees), named(ClaimMatch::Doubtful)) {
             (Some(names), _) => format!("as the table, says {names}"),
             (None, Some(name)) => format!("its {name} is not the MD5, and may be none"),
             (None, None) => "the mirror names no digest".to_owned(),
@@ -110,19 +110,19 @@ impl Glance {
     }
 }
 
-fn standing(claim: &Claim, archive: &Archive, part: Option<Digest>) -> SourceHealth {
+fn standing(claim: &Claim, archive: &Archive, part: Option<Digest>) -> ClaimMatch {
     let agrees = match claim.digest {
         Claimed::Md5(md5) => md5 == archive.md5,
         Claimed::Sha256(sha256) => match archive.sha256 {
             Some(expected) => sha256 == expected,
-            None => return SourceHealth::Nothing,
+            None => return ClaimMatch::Nothing,
         },
     };
     match claim.scope {
-        _ if agrees => SourceHealth::Agrees,
-        Scope::Tag => SourceHealth::Doubtful,
-        Scope::Perhaps if part.map(Claimed::Md5) == Some(claim.digest) => SourceHealth::Nothing,
-        Scope::Perhaps | Scope::Whole => SourceHealth::Contradicts,
+        _ if agrees => ClaimMatch::Agrees,
+        Scope::Tag => ClaimMatch::Doubtful,
+        Scope::Perhaps if part.map(Claimed::Md5) == Some(claim.digest) => ClaimMatch::Nothing,
+        Scope::Perhaps | Scope::Whole => ClaimMatch::Contradicts,
     }
 }
 

@@ -1,12 +1,13 @@
 //! Hashes an archive as it is read from a mirror.
 
+use std::ops::ControlFlow;
+
 use bytes::Bytes;
 
-use super::stream::{Reader, Wish};
+use super::stream::Reader;
 use crate::catalog::Archive;
 use crate::hash::Engine;
 use crate::hash::digest::Digest;
-use crate::source::SourceAnswer;
 use crate::verify::judge::Observation;
 use crate::verify::view::View;
 
@@ -31,13 +32,12 @@ impl<'a> Hashing<'a> {
 }
 
 impl Reader for Hashing<'_> {
+    const BATCH: u64 = 256 * 1024;
     const WANTS_DIGESTS: bool = false;
 
-    fn answered(&mut self, _: &SourceAnswer) {}
-
-    fn take(&mut self, block: Bytes) -> Wish {
+    fn take(&mut self, block: Bytes) -> ControlFlow<()> {
         self.view.take(block);
-        Wish::More
+        ControlFlow::Continue(())
     }
 
     /// Several answers may be of two versions of the file, when the mirror was changed meanwhile:

@@ -24,9 +24,8 @@ use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
 use crate::hash::{Engine, Lanes};
 use crate::locate::identify::HEAD;
-use crate::rate::Throttle;
 use crate::report::{ArchiveReport, Report};
-use crate::session::{NetworkOptions, Options};
+use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{ClientError, Source, SourceSpec};
 
 /// Which mirrors to check, and how.
@@ -44,7 +43,7 @@ pub struct MirrorsRequest {
     pub readers: Option<NonZeroUsize>,
     /// How they are asked. Where a rate is given, as many bytes a second again may be read from
     /// local folders.
-    pub manners: NetworkOptions,
+    pub network: NetworkOptions,
     /// Ask for presence, size and digest headers only, and read no more than the first bytes: what
     /// seems right is `present`.
     pub quick: bool,
@@ -88,8 +87,8 @@ pub fn verify_mirrors(
     let start = Instant::now();
     // One request for all that is left of an archive.
     let chunk = if request.quick { HEAD as u64 } else { u64::MAX };
-    let options = request.manners.options(request.jobs, request.jobs, chunk)?;
-    let (options, fewer) = options.within_open_files();
+    let options = SessionOptions::new(&request.network, request.jobs, request.jobs, chunk)?;
+    let (options, fewer) = options.fit_open_files();
     if let Some(message) = fewer {
         listener.on(Event::Notice { message: &message });
     }
@@ -126,7 +125,7 @@ impl<'a> Check<'a> {
     }
 
     /// Servers and folders side by side.
-    fn run(&self, options: &Options) {
+    fn run(&self, options: &SessionOptions) {
         thread::scope(|scope| {
             let folders = thread::Builder::new().spawn_scoped(scope, || self.check_folders());
             if folders.is_err() {
@@ -154,7 +153,7 @@ impl<'a> Check<'a> {
         places.filter(|(_, place)| !self.mirrors[place.mirror].is_local()).collect()
     }
 
-    fn read_servers(&self, options: &Options) -> Result<(), ClientError> {
+    fn read_servers(&self, options: &SessionOptions) -> Result<(), ClientError> {
         if self.request.quick {
             return self.read_with(
                 options,
@@ -171,20 +170,20 @@ impl<'a> Check<'a> {
     /// Reads with such readers, and has from each what is said of its archive.
     fn read_with<R: Reader>(
         &self,
-        options: &Options,
+        options: &SessionOptions,
         reader: impl Fn(&'a Archive) -> R,
         seen: impl Fn(&'a Archive, &R) -> ArchiveReport + Sync,
     ) -> Result<(), ClientError> {
         let places = self.at_servers();
-        let errand = |&(_, place): &(usize, Place<'a>)| ReadRequest {
+        let request = |&(_, place): &(usize, Place<'a>)| ReadRequest {
             archive: place.archive,
             source: place.mirror,
             label: self.label(place.mirror),
             reader: reader(place.archive),
         };
-        let errands = places.iter().map(errand).collect();
+        let requests = places.iter().map(request).collect();
         let Self { mirrors, listener, cancel, .. } = *self;
-        stream::read(errands, mirrors, options, listener, cancel, |number, done| {
+        stream::read(requests, mirrors, options, listener, cancel, |number, done| {
             let (index, Place { archive, .. }) = places[number];
             self.settle(index, detail::report(archive, &done, |reader| seen(archive, reader)));
         })
@@ -211,8 +210,7 @@ impl<'a> Check<'a> {
         let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) =
             places.map(|(index, place)| (index, archive_in(dir, place.archive))).unzip();
         let checker = Checker::new(&request.catalog, engine, listener, cancel);
-        let NetworkOptions { limit_rate, limit_rate_file, .. } = &request.manners;
-        let throttle = Throttle::new(*limit_rate, limit_rate_file.as_deref(), listener);
+        let throttle = request.network.throttle(listener);
         let checker = checker.at(self.label(mirror)).with_sha256(request.sha256).limited(&throttle);
         check_all(&targets, &checker, request.readers, request.quick, |index, report| {
             self.settle(numbers[index], report);
