@@ -173,7 +173,7 @@ impl SimulatedDisk {
             "create" | "empty" => self.create(&path, operation.name == "empty"),
             "open" => self.open(&path),
             "write" => {
-                self.change(&path, |_| Change::Write(at(operation), operation.bytes.clone()))
+                self.change(&path, |_| Change::Write(at(operation), operation.bytes.clone()));
             }
             "append" => self.change(&path, |length| Change::Write(length, operation.bytes.clone())),
             "resize" => self.change(&path, |_| Change::Resize(at(operation))),
