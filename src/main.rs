@@ -13,11 +13,11 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use cxr::progress::{Messages, Verbosity};
-use cxr::report;
 use cxr::text::error_chain;
 use cxr::verdict::ExitStatus;
 
 use app::commands;
+use app::exit::CommandError;
 use cli::EarlyExit;
 
 fn main() -> ExitCode {
@@ -28,27 +28,13 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &[OsString]) -> ExitStatus {
-    let messages = Messages::new(Verbosity::Normal);
-    let invocation = match cli::parse(arguments) {
-        Ok(invocation) => invocation,
-        Err(EarlyExit::Answer(text)) => return answer(&text, messages),
-        Err(EarlyExit::UsageError(text)) => {
-            messages.error(text);
-            return ExitStatus::Usage;
-        }
+    let result = match cli::parse(arguments) {
+        Ok(invocation) => commands::run(invocation, &cli::command_line(arguments)),
+        Err(EarlyExit::Answer(text)) => commands::print(|out| out.write_all(text.as_bytes())),
+        Err(EarlyExit::UsageError(text)) => Err(CommandError::usage(anyhow::Error::msg(text))),
     };
-    commands::run(invocation, &cli::command_line(arguments)).unwrap_or_else(|failure| {
-        messages.error(error_chain::describe(failure.error.as_ref()));
-        failure.status
+    result.unwrap_or_else(|CommandError { status, error }| {
+        Messages::new(Verbosity::Normal).error(error_chain::describe(error.as_ref()));
+        status
     })
-}
-
-fn answer(text: &str, messages: Messages) -> ExitStatus {
-    match report::print(|out| out.write_all(text.as_bytes())) {
-        Ok(()) => ExitStatus::Ok,
-        Err(error) => {
-            messages.error(format_args!("cannot write to standard output: {error}"));
-            ExitStatus::Failed
-        }
-    }
 }

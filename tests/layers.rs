@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 const EXEMPT: [&str; 4] = ["tests", "testing", "fuzz", "fuzzing"];
 
 /// Crates and rooms that reach the network. The scheduler decides without them.
-const NETWORK: [&str; 5] = ["tokio", "reqwest", "hyper", "session", "transfer"];
+const NETWORK: [&str; 6] = ["tokio", "reqwest", "hyper", "source", "session", "transfer"];
 
 /// A file under `src/`.
 struct File {

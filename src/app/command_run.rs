@@ -1,4 +1,4 @@
-//! A run that can take hours: shown on the way, ended by a signal, reported at the end.
+//! A run of `fetch` or `verify`: shown while it lasts, ended by a signal, reported at the end.
 
 use std::io::{self, Write};
 use std::time::Instant;
@@ -11,83 +11,84 @@ use cxr::report::{self, Exporter, Json, Report, Text};
 use cxr::text::error_chain;
 use cxr::verdict::ExitStatus;
 
-use super::failure::Failure;
-use super::github::Job;
-use super::protected_paths::Taken;
-use super::report_files::Documents;
+use super::exit::CommandError;
+use super::github::GithubJob;
+use super::protected_paths::ProtectedPaths;
+use super::report_files::ReportFiles;
 use super::signals::Signals;
 use crate::cli::{Format, ReportOptions, Settings};
 
-/// What is known of a run before it begins.
-pub(crate) struct Watch<'a> {
-    /// The command, as typed.
+pub(crate) struct CommandRun<'a> {
     pub(crate) command: &'static str,
     pub(crate) settings: &'a Settings,
     pub(crate) outputs: ReportOptions,
-    /// The command line that continues it after a signal.
+    /// The command line that continues the run after a signal.
     pub(crate) resume: &'a str,
 }
 
-impl Watch<'_> {
-    /// Does what is requested and says everywhere what came of it, but not in the place of what the
-    /// request needs. A run that cannot begin is reported as well.
+impl CommandRun<'_> {
+    /// Does the work and reports it wherever a report was requested, except at paths that the
+    /// request needs. A run that cannot start is reported too.
+    ///
+    /// `request` is made before signals are caught: it may read a table from a pipe to which nobody
+    /// writes, and a signal then ends the process at once.
     pub(crate) fn run<R>(
-        self,
-        request: impl FnOnce() -> Result<R, Failure>,
-        needs: impl FnOnce(Taken, &R) -> Taken,
-        work: impl FnOnce(R, &dyn Listener, &Cancel) -> Result<Report, Failure>,
-    ) -> Result<ExitStatus, Failure> {
+        &self,
+        request: Result<R, CommandError>,
+        protect: impl FnOnce(&mut ProtectedPaths, &R),
+        work: impl FnOnce(R, &dyn Listener, &Cancel) -> Result<Report, CommandError>,
+    ) -> Result<ExitStatus, CommandError> {
         let start = Instant::now();
         let messages = Messages::new(self.settings.verbosity);
         let cancel = Cancel::new();
-        // A signal ends it at once meanwhile: a table may come through a pipe that nobody writes to.
-        let (request, taken) = (request(), Taken::new(self.settings));
         let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
-        let taken = match &request {
-            Ok(request) => needs(taken, request),
-            Err(_) => taken,
-        };
-        let mut documents = Documents::default();
-        let opened = documents.open(self.command, &self.outputs, &taken);
-        let result = opened.map_err(Failure::usage).and(request).and_then(|request| {
-            let work = |listener: &dyn Listener| work(request, listener, &cancel);
-            self.watched(documents.events(), work)
+        let mut protected = ProtectedPaths::new(self.settings);
+        if let Ok(request) = &request {
+            protect(&mut protected, request);
+        }
+        let mut files = ReportFiles::default();
+        let opened = files.open(self.command, &self.outputs, &protected);
+        let result = opened.map_err(CommandError::usage).and(request).and_then(|request| {
+            self.show(files.events(), |listener| work(request, listener, &cancel))
         });
-        let mut conclusion = Conclusion { messages, status: ExitStatus::Ok };
-        let report = match result {
+        let (report, mut status) = match result {
             Ok(report) => {
-                conclusion.status = report.exit_status();
-                report
+                let status = report.exit_status();
+                (report, status)
             }
-            Err(failure) => {
-                let error = error_chain::describe(failure.error.as_ref());
+            Err(CommandError { status, error }) => {
+                let error = error_chain::describe(error.as_ref());
                 messages.error(&error);
-                conclusion.status = failure.status;
-                Report::failed(self.command, error, start.elapsed().as_secs_f64())
+                (Report::failed(self.command, error, start.elapsed().as_secs_f64()), status)
             }
         };
-        conclusion.note(self.print(&report));
-        documents.write(&report).into_iter().for_each(|error| conclusion.note(Err(error)));
-        if let Some(job) = Job::detect() {
-            conclusion.note(job.tell(&report, messages).map_err(anyhow::Error::from));
+        let mut lost: Vec<anyhow::Error> = self.print(&report).err().into_iter().collect();
+        lost.extend(files.write(&report));
+        if let Some(job) = GithubJob::detect() {
+            lost.extend(job.report(&report, messages).err().map(anyhow::Error::from));
+        }
+        for error in lost {
+            status = after_loss(status, &error, messages);
         }
         if report.error.is_none() {
             messages.note(report.summary());
         }
         let signal = signals.status();
-        conclusion.status = signal.unwrap_or(conclusion.status);
-        conclusion.note(documents.finish(&report, conclusion.status));
-        if signal.is_some() {
-            messages.error(format_args!("interrupted; to continue: {}", self.resume));
+        status = signal.unwrap_or(status);
+        if let Err(error) = files.finish(&report, status) {
+            status = after_loss(status, &error, messages);
         }
-        Ok(conclusion.status)
+        if signal.is_some() {
+            messages.error(format_args!("interrupted; to continue, run: {}", self.resume));
+        }
+        Ok(status)
     }
 
-    fn watched(
+    fn show(
         &self,
         events: Option<&EventLog>,
-        work: impl FnOnce(&dyn Listener) -> Result<Report, Failure>,
-    ) -> Result<Report, Failure> {
+        work: impl FnOnce(&dyn Listener) -> Result<Report, CommandError>,
+    ) -> Result<Report, CommandError> {
         let progress = self.settings.start_progress();
         let mut listeners: Vec<&dyn Listener> = vec![&progress];
         listeners.extend(events.map(|events| events as &dyn Listener));
@@ -111,18 +112,8 @@ impl Watch<'_> {
     }
 }
 
-/// How the run ends: a report that was lost is no success.
-struct Conclusion {
-    messages: Messages,
-    status: ExitStatus,
-}
-
-impl Conclusion {
-    fn note(&mut self, result: anyhow::Result<()>) {
-        let Err(error) = result else { return };
-        self.messages.error(error_chain::describe(error.as_ref()));
-        if self.status == ExitStatus::Ok {
-            self.status = ExitStatus::Failed;
-        }
-    }
+/// The exit status after a report was lost: that is not a success.
+fn after_loss(status: ExitStatus, error: &anyhow::Error, messages: Messages) -> ExitStatus {
+    messages.error(error_chain::describe(error.as_ref()));
+    if status == ExitStatus::Ok { ExitStatus::Failed } else { status }
 }

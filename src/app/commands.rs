@@ -1,4 +1,4 @@
-//! What each command does, from its arguments to its exit status.
+//! The commands, from their arguments to their exit status.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -12,16 +12,16 @@ use cxr::verdict::ExitStatus;
 use cxr::{disk, interchange, report};
 
 use super::background;
-use super::command_run::Watch;
-use super::failure::Failure;
-use super::protected_paths::Taken;
+use super::command_run::CommandRun;
+use super::exit::CommandError;
+use super::protected_paths::ProtectedPaths;
 use super::selftest_command;
 use crate::cli::{
     self, Checksums, Command, Fetch, Format, Invocation, List, Settings, Verification, Verify,
 };
 
-/// Does what was asked for. `resume` is the command line that continues it after a signal.
-pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Failure> {
+/// Runs the command. `resume` is the command line that continues it after a signal.
+pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, CommandError> {
     let Invocation { settings, command } = invocation;
     match command {
         Command::Fetch(command) => fetch(command, &settings, resume),
@@ -40,24 +40,30 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Fa
     }
 }
 
-fn fetch(fetch: Fetch, settings: &Settings, resume: &str) -> Result<ExitStatus, Failure> {
+fn fetch(fetch: Fetch, settings: &Settings, resume: &str) -> Result<ExitStatus, CommandError> {
     let outputs = fetch.reports.clone();
-    Watch { command: "fetch", settings, outputs, resume }.run(
-        || fetch.request(catalog(settings)?).map_err(Failure::usage),
-        Taken::by_fetch,
+    let request =
+        catalog(settings).and_then(|catalog| fetch.request(catalog).map_err(CommandError::usage));
+    CommandRun { command: "fetch", settings, outputs, resume }.run(
+        request,
+        ProtectedPaths::add_fetch,
         |request, listener, cancel| Ok(cxr::fetch::fetch(&request, listener, cancel)?),
     )
 }
 
-fn verify(verify: Verify, settings: &Settings, resume: &str) -> Result<ExitStatus, Failure> {
+fn verify(verify: Verify, settings: &Settings, resume: &str) -> Result<ExitStatus, CommandError> {
     let (outputs, background) = (verify.reports.clone(), verify.background);
-    Watch { command: "verify", settings, outputs, resume }.run(
-        || verify.request(catalog(settings)?).map_err(Failure::usage),
-        Taken::by_verification,
+    let request =
+        catalog(settings).and_then(|catalog| verify.request(catalog).map_err(CommandError::usage));
+    CommandRun { command: "verify", settings, outputs, resume }.run(
+        request,
+        ProtectedPaths::add_verification,
         |request, listener, cancel| {
             if background {
                 let given = background::give_way().map_err(anyhow::Error::msg);
-                given.context("--background is not granted")?;
+                given.context(
+                    "nothing was checked: the system refuses the low priority of --background",
+                )?;
             }
             Ok(match request {
                 Verification::Here(request) => cxr::verify::verify(&request, listener, cancel),
@@ -69,7 +75,7 @@ fn verify(verify: Verify, settings: &Settings, resume: &str) -> Result<ExitStatu
     )
 }
 
-fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus, Failure> {
+fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus, CommandError> {
     let catalog = catalog(settings)?;
     let (rows, leftovers) = (cxr::list::rows(&catalog, dir), leftovers(&catalog, dir));
     let status = print(|out| match settings.format {
@@ -82,30 +88,32 @@ fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus, Failure>
     Ok(status)
 }
 
-fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus, Failure> {
+fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus, CommandError> {
     let resolved = checksums.resolve(&catalog(settings)?, settings.format);
-    let (catalog, form, sources) = resolved.map_err(Failure::usage)?;
+    let (catalog, form, sources) = resolved.map_err(CommandError::usage)?;
     let mut table = Vec::new();
-    interchange::write(&catalog, &sources, form, &mut table).map_err(Failure::usage)?;
-    // A program gets the names as they are; a terminal would obey what is in them.
+    interchange::write(&catalog, &sources, form, &mut table).map_err(CommandError::usage)?;
+    // A program gets the names unchanged. A terminal would obey control characters in them.
     if io::stdout().is_terminal() {
         table = escape::lines(&String::from_utf8_lossy(&table)).into_owned().into_bytes();
     }
     print(|out| out.write_all(&table))
 }
 
-/// The built-in table, or the one in the file. Read only where it is needed: a bad table keeps
-/// nobody from citing.
-fn catalog(settings: &Settings) -> Result<Catalog, Failure> {
+/// The table of `--checksums`, or the built-in one. Only commands that need it read it: `cite` works
+/// with a bad table too.
+fn catalog(settings: &Settings) -> Result<Catalog, CommandError> {
     let Some(path) = &settings.checksums else { return Ok(Catalog::nih()) };
     let shown = escape::path(path);
     let bytes = disk::read_through(path, MAX_CHECKSUMS_BYTES)
         .with_context(|| shown.clone())
-        .map_err(Failure::usage)?;
-    Catalog::from_checksums(&bytes).with_context(|| shown).map_err(Failure::usage)
+        .map_err(CommandError::usage)?;
+    Catalog::from_checksums(&bytes).with_context(|| shown).map_err(CommandError::usage)
 }
 
-fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitStatus, Failure> {
+pub(crate) fn print(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<ExitStatus, CommandError> {
     report::print(write).context("cannot write to standard output")?;
     Ok(ExitStatus::Ok)
 }

@@ -1,4 +1,4 @@
-//! What a run says to GitHub where it runs in one of its jobs.
+//! Annotations and a summary for the GitHub Actions job that runs cxr.
 
 use std::env;
 use std::fs::File;
@@ -9,22 +9,20 @@ use cxr::progress::Messages;
 use cxr::report::{Annotations, Exporter, Markdown, Report};
 use cxr::text::escape;
 
-/// GitHub drops the whole summary of a step if it is larger (`CreateStepSummaryCommand` of its
+/// GitHub drops the whole summary of a step that is larger (`CreateStepSummaryCommand` of its
 /// runner).
 const LIMIT: u64 = 1024 * 1024;
 
-/// The most that a report takes of it: thousands of lines are no summary.
+/// The largest part of it that one report may take: thousands of lines are not a summary.
 const SHARE: u64 = 64 * 1024;
 
-/// A job under way.
 #[derive(Debug)]
-pub(crate) struct Job {
-    /// The file of the step's summary, if there is one.
+pub(crate) struct GithubJob {
     summary: Option<PathBuf>,
 }
 
-impl Job {
-    /// The job that this process is a part of, if any.
+impl GithubJob {
+    /// Returns the job that runs this process.
     #[expect(clippy::disallowed_methods, reason = "only jobs of GitHub have these variables")]
     pub(crate) fn detect() -> Option<Self> {
         env::var_os("GITHUB_ACTIONS").filter(|value| value == "true")?;
@@ -32,22 +30,22 @@ impl Job {
         Some(Self { summary: summary.map(PathBuf::from) })
     }
 
-    /// The file of the step's summary, if there is one.
+    /// The file of the step's summary.
     pub(crate) fn summary(&self) -> Option<&Path> {
         self.summary.as_deref()
     }
 
-    /// Annotates the job and adds to the summary of its step. A summary that cannot be written is
-    /// no reason to fail.
+    /// Annotates the job and appends to the summary of its step. A summary that cannot be written is
+    /// not a failure.
     ///
-    /// The annotations go to standard error, which the runner reads as well, so that standard
-    /// output keeps to the report.
-    pub(crate) fn tell(&self, report: &Report, messages: Messages) -> io::Result<()> {
+    /// The annotations go to standard error, which the runner reads too, so that standard output
+    /// holds the report alone.
+    pub(crate) fn report(&self, report: &Report, messages: Messages) -> io::Result<()> {
         messages.commands(&Annotations.to_bytes(report)?);
         let Some(path) = &self.summary else { return Ok(()) };
         if let Err(error) = summarise(path, report) {
             let path = escape::path(path);
-            messages.error(format_args!("warning: no summary was added to {path}: {error}"));
+            messages.error(format_args!("warning: cannot add the summary to {path}: {error}"));
         }
         Ok(())
     }
@@ -60,7 +58,7 @@ fn summarise(path: &PathBuf, report: &Report) -> io::Result<()> {
     let limit = usize::try_from(room).unwrap_or(usize::MAX);
     let summary = Markdown { limit }.to_bytes(report)?;
     if summary.is_empty() {
-        return Err(io::Error::other("it is full"));
+        return Err(io::Error::other("the summary is full"));
     }
     file.write_all(&summary)
 }

@@ -1,9 +1,9 @@
-//! The binary's own modules: commands, runs with their signals and reports, and exit statuses.
+//! The program: its commands, runs with signals, progress and reports, and the exit status.
 
 mod background;
 mod command_run;
 pub(crate) mod commands;
-mod failure;
+pub(crate) mod exit;
 mod github;
 mod protected_paths;
 mod report_files;

@@ -1,4 +1,4 @@
-//! What a run was asked to leave beside its output: found out at its beginning, whole at its end.
+//! The report files and the event log of a run: opened before the work, complete at its end.
 
 use std::io::Write;
 
@@ -8,62 +8,59 @@ use cxr::progress::EventLog;
 use cxr::report::{self, Exporter, Json, Junit, Report};
 use cxr::verdict::ExitStatus;
 
-use super::protected_paths::Taken;
+use super::protected_paths::ProtectedPaths;
 use crate::cli::{EventTarget, ReportOptions};
 
-/// The documents to come, and the lines that come all the time.
 #[derive(Default)]
-pub(crate) struct Documents {
-    documents: Vec<(Destination, Box<dyn Exporter>)>,
+pub(crate) struct ReportFiles {
+    reports: Vec<(Destination, Box<dyn Exporter>)>,
     events: Option<EventLog>,
 }
 
-impl Documents {
-    /// Sees to it that each can be written, and takes the place of nothing that is needed. Those
-    /// before the first that cannot are kept: they will say why the run did not begin. Where two
-    /// are one file, none of the files is.
+impl ReportFiles {
+    /// Checks that every file can be written and replaces nothing that the run needs. On an error,
+    /// the files that were opened before it stay open and will report it; if two options name the
+    /// same file, no file is opened.
     pub(crate) fn open(
         &mut self,
         command: &'static str,
         outputs: &ReportOptions,
-        taken: &Taken,
+        protected: &ProtectedPaths,
     ) -> anyhow::Result<()> {
-        let clash = taken.see_that_none_is(outputs);
+        let checked = protected.check_outputs(outputs);
         let is_stream = outputs.events_on_stdout();
-        if let Some(target) = outputs.events.as_ref().filter(|_| clash.is_ok() || is_stream) {
+        if let Some(target) = outputs.events.as_ref().filter(|_| checked.is_ok() || is_stream) {
             let events = EventLog::start(command, lines(target)?);
-            self.events = Some(events.context("cannot write events")?);
+            self.events = Some(events.context("cannot write the event log")?);
         }
-        clash?;
+        checked?;
         if let Some(path) = &outputs.report {
-            let destination = Destination::new(path, Json::HEAD, "report of cxr")?;
-            self.documents.push((destination, Box::new(Json)));
+            let destination = Destination::new(path, Json::HEAD, "cxr report")?;
+            self.reports.push((destination, Box::new(Json)));
         }
         if let Some(path) = &outputs.junit {
-            let destination = Destination::new(path, Junit::HEAD, "JUnit report of cxr")?;
-            self.documents.push((destination, Box::new(Junit)));
+            let destination = Destination::new(path, Junit::HEAD, "cxr JUnit report")?;
+            self.reports.push((destination, Box::new(Junit)));
         }
         Ok(())
     }
 
-    /// The listener that writes events, if there is one.
     pub(crate) const fn events(&self) -> Option<&EventLog> {
         self.events.as_ref()
     }
 
-    /// Writes each document, and gives what kept one from being written.
+    /// Writes the reports, and returns the errors.
     pub(crate) fn write(&mut self, report: &Report) -> Vec<anyhow::Error> {
         let write = |(destination, exporter): (Destination, Box<dyn Exporter>)| {
-            let document = exporter.to_bytes(report)?;
-            destination.write(&document).map_err(anyhow::Error::from)
+            Ok(destination.write(&exporter.to_bytes(report)?)?)
         };
-        self.documents.drain(..).filter_map(|document| write(document).err()).collect()
+        self.reports.drain(..).filter_map(|report| write(report).err()).collect()
     }
 
     /// Writes the last event.
     pub(crate) fn finish(self, report: &Report, status: ExitStatus) -> anyhow::Result<()> {
         let Some(events) = self.events else { return Ok(()) };
-        events.finish(report, status).context("events were lost")
+        events.finish(report, status).context("the event log is incomplete")
     }
 }
 
@@ -71,7 +68,7 @@ fn lines(target: &EventTarget) -> Result<Box<dyn Write + Send>, DestinationError
     match target {
         EventTarget::Stdout => Ok(report::lines()),
         EventTarget::File(path) => {
-            let destination = Destination::new(path, EventLog::HEAD, "log of events of cxr")?;
+            let destination = Destination::new(path, EventLog::HEAD, "cxr event log")?;
             Ok(Box::new(destination.open()?))
         }
     }

@@ -1,4 +1,4 @@
-//! The self-test on the command line: a line a check as it is done, or a document at the end.
+//! The `selftest` command: one line per check as it ends, or one document at the end.
 
 use std::env;
 
@@ -10,40 +10,40 @@ use cxr::report;
 use cxr::selftest::{Check, SelftestReport, SelftestRequest, selftest};
 use cxr::verdict::ExitStatus;
 
-use super::failure::Failure;
+use super::exit::CommandError;
 use super::signals::Signals;
 use crate::cli::{Format, Selftest, Settings};
 
-/// Runs every check. `again` is the command line that begins anew after a signal.
+/// Runs every check. `command_line` starts the self-test again after a signal.
 pub(crate) fn run(
     selftest: Selftest,
     settings: &Settings,
-    again: &str,
-) -> Result<ExitStatus, Failure> {
-    let program = env::current_exe().context("cannot find this program's own file")?;
+    command_line: &str,
+) -> Result<ExitStatus, CommandError> {
+    let program = env::current_exe().context("cannot find the file of this program")?;
     let request = selftest.request(program);
     let messages = Messages::new(settings.verbosity);
     let cancel = Cancel::new();
     let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
-    let report = watched(&request, settings, &cancel)?;
+    let report = run_checks(&request, settings, &cancel)?;
     if settings.format == Format::Json {
         report::print(|out| report.write_json(out)).context("cannot write to standard output")?;
     }
     messages.note(report.summary());
     let Some(status) = signals.status() else { return Ok(report.exit_status()) };
-    messages.error(format_args!("interrupted; to begin again: {again}"));
+    messages.error(format_args!("interrupted; to start again, run: {command_line}"));
     Ok(status)
 }
 
-/// Runs them, and prints their lines if that is the form of the results.
-fn watched(
+/// Runs the checks, and prints their lines unless a document is wanted.
+fn run_checks(
     request: &SelftestRequest,
     settings: &Settings,
     cancel: &Cancel,
 ) -> anyhow::Result<SelftestReport> {
-    // What the fetches say on the way is for those who want to know more.
-    let is_wordy = settings.verbosity == Verbosity::Verbose;
-    let progress = is_wordy.then(|| settings.start_lines());
+    // The messages of the fetches themselves are for `--verbose`.
+    let is_verbose = settings.verbosity == Verbosity::Verbose;
+    let progress = is_verbose.then(|| settings.start_lines());
     let listener = progress.as_ref().map_or(&Silent as &dyn Listener, |progress| progress);
     let color = settings.has_color();
     let mut printed = Ok(());

@@ -13,27 +13,27 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals as Arriving;
 
-/// A second signal so soon is an echo of the first: `timeout`, for one, sends it to the process
-/// and to its group.
+/// A second signal within this time belongs to the first: `timeout`, for example, signals the
+/// process and then its group.
 const ECHO: Duration = Duration::from_millis(200);
 
-/// Which signal came first, if any.
+/// The first signal that arrived.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Signals {
     first: Arc<AtomicI32>,
 }
 
 impl Signals {
-    /// From now on, SIGINT and SIGTERM ask `cancel` to stop the run; SIGHUP too, unless it is
-    /// ignored, as under `nohup`.
+    /// Lets SIGINT and SIGTERM cancel the run, and SIGHUP too unless it is ignored, as under
+    /// `nohup`.
     pub(crate) fn listen(cancel: Cancel) -> io::Result<Self> {
         let signals = Self::default();
         let again = Arc::new(AtomicBool::new(false));
-        let heeded: Vec<i32> = [SIGINT, SIGTERM].into_iter().chain(hang_up()).collect();
-        for &signal in &heeded {
+        let caught: Vec<i32> = [SIGINT, SIGTERM].into_iter().chain(hang_up()).collect();
+        for &signal in &caught {
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))?;
         }
-        let mut arriving = Arriving::new(heeded)?;
+        let mut arriving = Arriving::new(caught)?;
         let first = Arc::clone(&signals.first);
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
             if let Some(signal) = arriving.forever().next() {
@@ -46,7 +46,7 @@ impl Signals {
         Ok(signals)
     }
 
-    /// How the process ends because of the signal, if one came.
+    /// Returns the exit status of a run that a signal ended.
     pub(crate) fn status(&self) -> Option<ExitStatus> {
         u8::try_from(self.first.load(Ordering::SeqCst))
             .ok()
@@ -55,7 +55,7 @@ impl Signals {
     }
 }
 
-/// SIGHUP, unless it is ignored; nothing where that cannot be told.
+/// Returns SIGHUP, unless it is ignored or the system does not report that.
 fn hang_up() -> Option<i32> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;

@@ -178,7 +178,7 @@ fn a_log_replaces_only_another_log() {
         lines(&fs::read(sandbox.path("events.jsonl")).unwrap());
     }
     into("/dev/null").exits(0);
-    into("/dev/full").exits(3).says("events were lost");
+    into("/dev/full").exits(3).says("the event log is incomplete");
     sandbox.holds("mine.gz", &all[0].bytes);
 }
 

@@ -130,7 +130,7 @@ fn a_summary_that_cannot_be_written_is_a_warning() {
     for path in ["no/such/folder/summary.md", "data"] {
         let verify = in_a_job(sandbox.verify(&all).arg("data"));
         let outcome = verify.env("GITHUB_STEP_SUMMARY", path).run();
-        outcome.exits(0).says("warning: no summary was added to").says(path);
+        outcome.exits(0).says("warning: cannot add the summary to").says(path);
         outcome.report().all_ok();
     }
 }
@@ -146,7 +146,10 @@ fn a_summary_stays_within_the_size_limit() {
         let after = fs::metadata(sandbox.path("summary.md")).unwrap().len();
         let after = usize::try_from(after).unwrap();
         assert_eq!((after > before, after <= LIMIT), (grows, true), "{before} {after}");
-        outcome.expect(grows != outcome.stderr().contains("it is full"), "a word where it is full");
+        outcome.expect(
+            grows != outcome.stderr().contains("the summary is full"),
+            "a word where it is full",
+        );
     }
 }
 

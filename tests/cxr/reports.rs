@@ -125,7 +125,7 @@ fn two_documents_are_never_one_file() {
         [("x", "x"), ("x", "./x"), ("x", "link"), ("data/x", "folder/x"), ("report", "second")]
     {
         for (one, other) in [("report", "junit"), ("events", "report"), ("events", "junit")] {
-            let words = format!("--{other} {second} is the file of --{one} too");
+            let words = format!("--{other} {second} is also the file of --{one}");
             let options = [format!("--{one}={first}"), format!("--{other}={second}")];
             is_refused(&sandbox, sandbox.fetch(&server, &all).args(&options), &words);
             is_refused(&sandbox, sandbox.verify(&all).arg("data").args(&options), &words);
@@ -147,19 +147,19 @@ fn no_report_overwrites_a_file_that_the_run_needs() {
     sandbox.put("old.json", "{\"schema\":\"cxr.report/1\"}");
     symlink("data", sandbox.path("folder")).unwrap();
     let first = format!("folder/{}", NAMES[0]);
-    let place = format!("{first} is the place of {}", NAMES[0]);
+    let place = format!("{first} is reserved for {}", NAMES[0]);
     let into = |run: Cxr, path: &str| run.args(["--report", path]);
     is_refused(&sandbox, into(sandbox.fetch(&server, &all), &first), &place);
     is_refused(&sandbox, into(sandbox.fetch_from("data", &all).args(["-d", "x"]), &first), &place);
     for what in [&["data"][..], &["--from", "data"]] {
         is_refused(&sandbox, into(sandbox.verify(&all).args(what), &first), &place);
         let here = sandbox.verify(&all).within(&sandbox.data()).args(["--report", NAMES[0]]);
-        is_refused(&sandbox, here, &format!("{0} is the place of {0}", NAMES[0]));
+        is_refused(&sandbox, here, &format!("{0} is reserved for {0}", NAMES[0]));
     }
     let verify = |what: &str| sandbox.verify(&all).arg(what);
-    is_refused(&sandbox, into(verify("old.json"), "./old.json"), "./old.json is to be verified");
+    is_refused(&sandbox, into(verify("old.json"), "./old.json"), "./old.json is a file to verify");
     let slow = ["--limit-rate-file", "empty"];
-    let words = "./empty is the file of --limit-rate-file";
+    let words = "./empty is also the file of --limit-rate-file";
     is_refused(&sandbox, into(verify("data").args(slow), "./empty"), words);
     is_refused(&sandbox, into(sandbox.fetch(&server, &all).args(slow), "./empty"), words);
     let table = sandbox.cxr(["verify", "--format", "json", "--checksums", "empty"]);
@@ -168,9 +168,9 @@ fn no_report_overwrites_a_file_that_the_run_needs() {
     let own = into(sandbox.fetch(&server, &all), "folder/.cxr/lock");
     is_refused(&sandbox, own, "folder/.cxr/lock is in `.cxr`, where cxr keeps its own files");
     let roots = sandbox.fetch(&server, &all).args(["--cacert", "empty"]);
-    is_refused(&sandbox, into(roots, "./empty"), "./empty is the file of --cacert");
+    is_refused(&sandbox, into(roots, "./empty"), "./empty is also the file of --cacert");
     let job = verify("data").env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "empty");
-    is_refused(&sandbox, into(job, "./empty"), "./empty is the summary of the step");
+    is_refused(&sandbox, into(job, "./empty"), "./empty is the summary of the GitHub step");
     assert!(server.hits().is_empty());
 }
 

@@ -216,7 +216,7 @@ fn an_interrupted_self_test_leaves_nothing_behind() {
             running.until("the line of a check", || running_has(&sandbox, check));
             running.signal(signal);
             let outcome = running.wait();
-            outcome.exits(status).says("interrupted; to begin again: cxr selftest").is_plain();
+            outcome.exits(status).says("interrupted; to start again, run: cxr selftest").is_plain();
             is_empty(&sandbox.data());
         }
     }

@@ -1,30 +1,30 @@
-//! Why a command came to no result.
+//! The error of a command, with its exit status.
 
 use cxr::fetch::FetchError;
 use cxr::source::ClientError;
 use cxr::verdict::ExitStatus;
 
-/// Why a command did not come to a result, and the status that this has.
+/// The error that ends a command, with its exit status.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct CommandError {
     pub(crate) status: ExitStatus,
     pub(crate) error: anyhow::Error,
 }
 
-impl Failure {
+impl CommandError {
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self { status: ExitStatus::Usage, error: error.into() }
     }
 }
 
-/// This machine stood in the way.
-impl From<anyhow::Error> for Failure {
+/// An error of this machine.
+impl From<anyhow::Error> for CommandError {
     fn from(error: anyhow::Error) -> Self {
         Self { status: ExitStatus::Failed, error }
     }
 }
 
-impl From<FetchError> for Failure {
+impl From<FetchError> for CommandError {
     fn from(error: FetchError) -> Self {
         match error {
             FetchError::Request(_) => Self::usage(error),
@@ -33,7 +33,7 @@ impl From<FetchError> for Failure {
     }
 }
 
-impl From<ClientError> for Failure {
+impl From<ClientError> for CommandError {
     fn from(error: ClientError) -> Self {
         match error {
             ClientError::Roots { .. } => Self::usage(error),
