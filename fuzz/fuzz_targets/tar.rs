@@ -1,4 +1,4 @@
-//! Tars and images in them, as a walker sees them.
+//! Tars and images in them, scanned for damage.
 
 #![no_main]
 

@@ -4,7 +4,7 @@ use std::path::{Component, Path};
 use std::sync::LazyLock;
 
 use super::{Archive, Catalog};
-use crate::fuzzing::promises::assert_message;
+use crate::fuzzing::assert_message;
 
 /// A table is refused in a short message, or its names stay in the folder of the archives, and as
 /// a checksum file it reads the same.

@@ -8,7 +8,7 @@ use rustix::fs::Access;
 use super::receipt;
 use crate::catalog::Archive;
 use crate::disk::{self, Folder};
-use crate::locate::identify::{self, HEAD, Kind};
+use crate::locate::identify::{self, FileKind, HEAD};
 use crate::text::escape;
 use crate::transfer::{self, PartialDownload};
 
@@ -100,7 +100,7 @@ pub(super) fn is_beginning(archive: &Archive, path: &Path, length: u64) -> bool 
     }
     let Ok(head) = disk::read(path, HEAD) else { return false };
     let kind = identify::kind(&head);
-    let fits = !identify::expects_gzip(&archive.name) || kind == Kind::Gzip;
+    let fits = !identify::expects_gzip(&archive.name) || kind == FileKind::Gzip;
     fits && !identify::is_out_of_place(&kind, &archive.name)
 }
 
@@ -108,7 +108,7 @@ pub(super) fn is_beginning(archive: &Archive, path: &Path, length: u64) -> bool 
 pub(super) fn may_be(archive: &Archive, path: &Path) -> bool {
     let Ok(head) = disk::read(path, HEAD) else { return false };
     let kind = identify::kind(&head);
-    let fits = identify::expects_gzip(&archive.name) || kind == Kind::Gzip;
+    let fits = identify::expects_gzip(&archive.name) || kind == FileKind::Gzip;
     fits && !identify::is_out_of_place(&kind, &archive.name)
 }
 

@@ -1,27 +1,28 @@
-//! The one way in for fuzzers, and for the run of their corpora in the tests.
+//! The entry point for fuzzers, and for the tests that run their corpora.
 //!
-//! Each target takes any bytes to a parser of what others wrote (a table, a server, a user, a
-//! file that was damaged) and panics where a promise is broken. The targets live in the rooms
-//! whose promises they hold, in `fuzz.rs`, and are called by name from here. Only tests and the
-//! cargo feature `fuzzing` have this module; no release has.
+//! Each target gives any bytes to a parser of untrusted input (a table, a server, a user, a damaged
+//! file), and panics if a promise is broken. The targets are in the `fuzz.rs` of the modules whose
+//! promises they check. Only tests and the cargo feature `fuzzing` have this module; no release has.
 //!
-//! `fuzz/README.md` says how to run them and how to add one.
+//! `fuzz/README.md` explains how to run targets and how to add one.
 
-pub(crate) mod promises;
-mod words;
+mod escaping;
+#[cfg(test)]
+pub(crate) mod tests;
 
+use crate::text::escape;
 use crate::{catalog, fetch, hash, locate, source, transfer};
 
-/// Panics where the bytes make it break a promise.
-pub type Target = fn(&[u8]);
+/// A function that panics if the bytes break a promise.
+pub type FuzzTarget = fn(&[u8]);
 
-/// Every target by its name, which is also that of its program and of its corpus.
-pub const TARGETS: [(&str, Target); 15] = [
+/// All targets by their names, which are also those of their programs and corpora.
+pub const TARGETS: [(&str, FuzzTarget); 15] = [
     ("addresses", source::fuzz::addresses),
     ("checksums", catalog::fuzz::checksums),
     ("content_range", source::fuzz::content_range),
-    ("escape", words::escape),
-    ("identify", words::identify),
+    ("escape", escaping::escape),
+    ("identify", locate::fuzz::identify),
     ("inflate", locate::fuzz::inflate),
     ("journal", transfer::fuzz::journal),
     ("md5", hash::fuzz::md5),
@@ -29,21 +30,33 @@ pub const TARGETS: [(&str, Target); 15] = [
     ("receipt", fetch::fuzz::receipt),
     ("redirects", source::fuzz::redirects),
     ("retry_after", source::fuzz::retry_after),
+    ("scanner", locate::fuzz::scanner),
     ("selectors", catalog::fuzz::selectors),
     ("tar", locate::fuzz::tar),
-    ("walker", locate::fuzz::walker),
 ];
 
-/// Takes the bytes to the target of this name.
+/// Runs the target of this name on the bytes.
 ///
 /// # Panics
 ///
-/// If there is no such target, and if the bytes make it break a promise.
+/// If the target does not exist, or if the bytes break a promise.
 pub fn check(name: &str, bytes: &[u8]) {
     let target = TARGETS.iter().find(|(known, _)| *known == name);
-    let (_, target) = target.unwrap_or_else(|| panic!("there is no target {name}"));
+    let (_, target) = target.unwrap_or_else(|| panic!("unknown fuzz target {name}"));
     target(bytes);
 }
 
-#[cfg(test)]
-pub(crate) mod tests;
+/// The longest message, in bytes: some hundred characters of input, each of which may take ten when
+/// it is escaped, and the words around them.
+const LONGEST_MESSAGE: usize = 8192;
+
+/// Checks that a text is safe for a terminal and a log: all its characters are visible.
+pub(crate) fn assert_visible(text: &str) {
+    assert!(!text.contains(escape::is_unsafe), "unescaped: {text:?}");
+}
+
+/// Checks that a message is safe and short, whatever it is about.
+pub(crate) fn assert_message(text: &str) {
+    assert_visible(text);
+    assert!(text.len() <= LONGEST_MESSAGE, "{} bytes: {text}", text.len());
+}

@@ -1,4 +1,4 @@
-//! The corpora, which are what fuzzers found worth keeping, and what lies near them.
+//! Runs the corpora, which hold inputs that fuzzers found interesting, and inputs similar to them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use super::{TARGETS, check};
 
-/// Changed copies of each input that are tried as well.
+/// Changed copies of each input.
 const COPIES: usize = 20;
 
 fn fuzz(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(name)
 }
 
-/// The inputs of a target by their file names, in order.
+/// The inputs of a target, ordered by file name.
 pub(crate) fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = fs::read_dir(fuzz("corpus").join(target)).unwrap();
     let mut inputs: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
@@ -21,7 +21,7 @@ pub(crate) fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
     inputs.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-/// The same bytes but for a few.
+/// Changes a few of the bytes.
 pub(crate) fn changed(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for _ in 0..random.usize(1..4) {
@@ -36,10 +36,15 @@ pub(crate) fn changed(bytes: &[u8], random: &mut fastrand::Rng) -> Vec<u8> {
     bytes
 }
 
-/// Fails with the input and where it is from.
-fn keeps(target: &str, bytes: &[u8], path: &Path) {
-    let kept = std::panic::catch_unwind(|| check(target, bytes));
-    assert!(kept.is_ok(), "{} or near it: {}", path.display(), bytes.escape_ascii());
+/// Runs the target, and names the input and its file if it panics.
+fn assert_keeps(target: &str, bytes: &[u8], path: &Path) {
+    let result = std::panic::catch_unwind(|| check(target, bytes));
+    assert!(
+        result.is_ok(),
+        "{} or an input similar to it: {}",
+        path.display(),
+        bytes.escape_ascii()
+    );
 }
 
 #[test]
@@ -48,26 +53,26 @@ fn every_input_of_the_corpora_keeps_the_promises() {
         let inputs = corpus(target);
         assert!(inputs.len() >= 3, "{target} has a corpus of {}", inputs.len());
         for (path, bytes) in inputs {
-            keeps(target, &bytes, &path);
+            assert_keeps(target, &bytes, &path);
         }
     }
 }
 
 #[test]
-fn what_lies_near_the_corpora_keeps_the_promises() {
+fn similar_inputs_keep_the_promises() {
     for (target, _) in TARGETS {
         for (path, bytes) in corpus(target) {
-            // Of its own, so that an input that is added changes nothing for the others.
+            // A new input must not change the copies of the others.
             let mut random = fastrand::Rng::with_seed(crc32fast::hash(&bytes).into());
             for _ in 0..COPIES {
-                keeps(target, &changed(&bytes, &mut random), &path);
+                assert_keeps(target, &changed(&bytes, &mut random), &path);
             }
         }
     }
 }
 
 #[test]
-fn every_target_has_a_program_and_a_corpus_and_nothing_else_has() {
+fn targets_programs_and_corpora_are_the_same() {
     let names = |folder: &str| -> BTreeSet<String> {
         let entries = fs::read_dir(fuzz(folder)).unwrap();
         let stem = |path: PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();

@@ -1,66 +1,66 @@
-//! What holds of every archive, however damaged, and of every stream in it.
+//! Fuzz targets: promises about every archive, however damaged, and every stream in it.
 
 use std::ops::Range;
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::bits::Bits;
+use super::bit_reader::BitReader;
 use super::gzip::MAGIC;
-use super::inflate::{AT_MOST, Inflate, Stop};
-use super::{Damage, Walker};
-use crate::fuzzing::promises::assert_visible;
+use super::identify::{self, FileKind, HEAD};
+use super::inflate::{AT_MOST, DecodeStatus, DeflateDecoder};
+use super::{Damage, DamageScanner};
+use crate::fuzzing::{assert_message, assert_visible};
 
-/// So many bytes behind the pushed ones a range may end: a symbol was looked for in them.
+/// Bytes after the pushed ones that a range may include: a symbol was expected there.
 const AHEAD: u64 = 6;
 
-/// What a walker says of an archive that comes in pieces of these lengths, over and over; and the
-/// walker.
-pub(crate) fn walked(archive: &[u8], pieces: &[usize]) -> (Result<(), Damage>, Walker) {
-    let mut walker = Walker::new(None);
+/// Scans an archive in pieces of these lengths, which repeat. Returns the result and the scanner.
+pub(crate) fn scan(archive: &[u8], pieces: &[usize]) -> (Result<(), Damage>, DamageScanner) {
+    let mut scanner = DamageScanner::new(None);
     let mut lengths = pieces.iter().cycle();
     let mut rest = archive;
     let mut result = Ok(());
     while result.is_ok() && !rest.is_empty() {
         let length = lengths.next().map_or(rest.len(), |&length| length.clamp(1, rest.len()));
-        let (piece, behind) = rest.split_at(length);
-        result = walker.push(piece);
-        rest = behind;
+        let (piece, after) = rest.split_at(length);
+        result = scanner.push(piece);
+        rest = after;
     }
-    (result.and_then(|()| walker.finish()), walker)
+    (result.and_then(|()| scanner.finish()), scanner)
 }
 
-/// The same is said however the archive comes, and once more after going back.
+/// The result is the same for pieces of any length, and again after going back.
 pub(crate) fn assert_sound(archive: &[u8], pieces: &[usize]) -> Result<(), Damage> {
-    let (result, mut walker) = walked(archive, &[archive.len()]);
-    assert_eq!(walked(archive, pieces).0, result, "in pieces of {pieces:?}");
+    let (result, mut scanner) = scan(archive, &[archive.len()]);
+    assert_eq!(scan(archive, pieces).0, result, "in pieces of {pieces:?}");
     let size = archive.len() as u64;
     let Err(damage) = &result else {
-        assert_eq!((walker.position(), walker.proven()), (size, size));
+        assert_eq!((scanner.position(), scanner.proven()), (size, size));
         return result;
     };
     let Range { start, end } = damage.range;
     assert!(start < end && start <= size && end <= size + AHEAD, "{damage:?} of {size}");
-    assert_visible(&damage.flaw.to_string());
-    assert!(walker.proven() <= walker.position() && walker.position() <= start);
-    let from = usize::try_from(walker.position()).unwrap_or(0);
-    let again = walker.push(&archive[from..]).and_then(|()| walker.finish());
-    assert_eq!(again, result, "from {from} on");
+    assert_visible(&damage.kind.to_string());
+    assert!(scanner.proven() <= scanner.position() && scanner.position() <= start);
+    let from = usize::try_from(scanner.position()).unwrap_or(0);
+    let again = scanner.push(&archive[from..]).and_then(|()| scanner.finish());
+    assert_eq!(again, result, "again from byte {from}");
     result
 }
 
-/// The first two bytes say in which pieces the rest comes, which is an archive.
-pub(crate) fn walker(bytes: &[u8]) {
+/// The first two bytes give the lengths of the pieces, the rest is an archive.
+pub(crate) fn scanner(bytes: &[u8]) {
     if let [first, second, archive @ ..] = bytes {
         let _ = assert_sound(archive, &[usize::from(*first), usize::from(*second) * 64]);
     }
 }
 
-/// The bytes are a tar, which is not compressed any further: they come through unchanged.
+/// The bytes are a tar, stored without compression.
 pub(crate) fn tar(bytes: &[u8]) {
     let _ = assert_sound(&stored(bytes), &[bytes.len() % 1021, 1 << 12]);
 }
 
-/// Gzip with the content in stored blocks.
+/// A gzip file with the content in stored blocks.
 pub(crate) fn stored(content: &[u8]) -> Vec<u8> {
     let mut gzip = vec![MAGIC[0], MAGIC[1], 8, 0, 0, 0, 0, 0, 0, 255];
     for block in content.chunks(5000) {
@@ -76,33 +76,43 @@ pub(crate) fn stored(content: &[u8]) -> Vec<u8> {
     gzip
 }
 
-/// The bytes are a deflate stream: what is taken for whole is so for another decoder too, which
-/// gets the same out of it.
+/// The bytes are a deflate stream: if it is complete, another decoder agrees and gets the same
+/// bytes.
 pub(crate) fn inflate(bytes: &[u8]) {
     let Some((found, used)) = inflated(bytes) else { return };
     let mut expected = Vec::with_capacity(found.len() + 1);
     let mut other = Decompress::new(false);
     let status = other.decompress_vec(bytes, &mut expected, FlushDecompress::Finish);
     assert_eq!(status.ok(), Some(Status::StreamEnd));
-    assert!(expected == found, "{} bytes, should be {}", found.len(), expected.len());
+    assert!(expected == found, "expected {} bytes, found {}", expected.len(), found.len());
     assert_eq!(other.total_in(), used);
 }
 
-/// What comes out of a whole stream, up to 4 MiB, and how many bytes it has.
+/// Decodes a complete stream, up to 4 MiB. Returns its content and its length.
 pub(crate) fn inflated(bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
-    let (mut inflate, mut bits, mut input) = (Inflate::new(), Bits::default(), bytes);
+    let (mut inflate, mut bits, mut input) = (DeflateDecoder::new(), BitReader::default(), bytes);
     let mut found = Vec::new();
     while found.len() < 4 << 20 {
         let before = inflate.produced();
-        let stop = inflate.run(&mut bits, &mut input, before + AT_MOST).ok()?;
+        let status = inflate.run(&mut bits, &mut input, before + AT_MOST).ok()?;
         found.extend(inflate.slices(before, inflate.produced()).concat());
-        match stop {
-            Stop::Input => return None,
-            Stop::End => {
-                return Some((found, bits.position() / 8));
-            }
-            Stop::Goal | Stop::Block => {}
+        match status {
+            DecodeStatus::NeedsInput => return None,
+            DecodeStatus::StreamEnd => return Some((found, bits.position() / 8)),
+            DecodeStatus::GoalReached | DecodeStatus::BlockStart => {}
         }
     }
     None
+}
+
+/// Every file has a short description, and an archive that begins as gzip is never out of place.
+pub(crate) fn identify(bytes: &[u8]) {
+    let kind = identify::kind(&bytes[..bytes.len().min(HEAD)]);
+    assert_message(&kind.to_string());
+    for name in ["images_001.tar.gz", "a.tar", "a.csv", "a.html", "a", "a.ZIP", "a.pdf"] {
+        let is_out_of_place = identify::is_out_of_place(&kind, name);
+        assert!(!is_out_of_place || !matches!(kind, FileKind::Empty | FileKind::Zeros));
+        let is_gzip = bytes.starts_with(b"\x1f\x8b");
+        assert!(!(is_gzip && is_out_of_place && identify::expects_gzip(name)));
+    }
 }

@@ -1,70 +1,61 @@
-//! What stands around a deflate stream: the header and the trailer of gzip (RFC 1952).
+//! The header and the trailer of a gzip member (RFC 1952).
 
 use crc32fast::Hasher;
 
-use super::bits::Bits;
+use super::DamageKind;
+use super::bit_reader::BitReader;
 
 /// The first two bytes of every member (section 2.3.1).
 pub(super) const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// The fixed part of a header.
-const FIXED: usize = 10;
+/// Bytes of the part that every header has.
+const FIXED_BYTES: usize = 10;
 
-/// The optional parts, by their flags (section 2.3.1).
-const CHECK: u8 = 2;
-const EXTRA: u8 = 4;
-const NAME: u8 = 8;
-const COMMENT: u8 = 16;
-const RESERVED: u8 = 0xe0;
+/// The flags of the optional fields (section 2.3.1).
+const FLAG_CRC: u8 = 2;
+const FLAG_EXTRA: u8 = 4;
+const FLAG_NAME: u8 = 8;
+const FLAG_COMMENT: u8 = 16;
+const FLAGS_RESERVED: u8 = 0xe0;
 
-/// The longest name or comment that is believed; a damaged flag makes all that follows one.
+/// The longest accepted name or comment: a damaged flag turns all data that follows into one.
 const LONGEST_TEXT: usize = 1 << 16;
 
-/// What a header may not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// It does not begin as gzip does.
-    #[error("no gzip header")]
-    Magic,
-    /// Not deflate, flags that do not exist, or an endless name.
-    #[error("an impossible gzip header")]
-    Header,
-    /// The header's own check does not match.
-    #[error("a gzip header that fails its check")]
-    HeaderCheck,
-}
-
-/// A header of which not all may have come yet.
+/// A header that may still be incomplete.
 #[derive(Debug, Clone)]
-pub(super) struct Header {
-    part: Part,
-    /// Bytes of this part.
+pub(super) struct GzipHeader {
+    field: HeaderField,
+    /// Bytes of this field that have been read.
     filled: usize,
     flags: u8,
-    /// How long the extra field is, or what the check says.
+    /// The length of the extra field, or the CRC-16.
     number: u16,
-    check: Hasher,
+    crc: Hasher,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum HeaderField {
     Fixed,
     ExtraLength,
     Extra,
     Name,
     Comment,
-    Check,
-    Over,
+    Crc,
+    End,
 }
 
-impl Header {
+impl GzipHeader {
     pub(super) fn new() -> Self {
-        Self { part: Part::Fixed, filled: 0, flags: 0, number: 0, check: Hasher::new() }
+        Self { field: HeaderField::Fixed, filled: 0, flags: 0, number: 0, crc: Hasher::new() }
     }
 
-    /// Reads on; whether the header is whole.
-    pub(super) fn read(&mut self, bits: &mut Bits, input: &mut &[u8]) -> Result<bool, Flaw> {
-        while self.part != Part::Over {
+    /// Reads on. Returns true once the header is complete.
+    pub(super) fn read(
+        &mut self,
+        bits: &mut BitReader,
+        input: &mut &[u8],
+    ) -> Result<bool, DamageKind> {
+        while self.field != HeaderField::End {
             bits.fill(input);
             let Some(byte) = bits.byte() else { return Ok(false) };
             self.take(byte)?;
@@ -72,92 +63,81 @@ impl Header {
         Ok(true)
     }
 
-    fn take(&mut self, byte: u8) -> Result<(), Flaw> {
-        if self.part != Part::Check {
-            self.check.update(&[byte]);
+    fn take(&mut self, byte: u8) -> Result<(), DamageKind> {
+        if self.field != HeaderField::Crc {
+            self.crc.update(&[byte]);
         }
         let index = self.filled;
         self.filled += 1;
-        let is_whole = match self.part {
-            Part::Fixed => self.fixed(index, byte)?,
-            Part::ExtraLength | Part::Check => {
+        let is_complete = match self.field {
+            HeaderField::Fixed => self.fixed(index, byte)?,
+            HeaderField::ExtraLength | HeaderField::Crc => {
                 self.number = self.number >> 8 | u16::from(byte) << 8;
                 index == 1
             }
-            Part::Extra => self.filled == usize::from(self.number),
-            Part::Name | Part::Comment if index == LONGEST_TEXT => return Err(Flaw::Header),
-            Part::Name | Part::Comment => byte == 0,
-            Part::Over => true,
+            HeaderField::Extra => self.filled == usize::from(self.number),
+            HeaderField::Name | HeaderField::Comment if index == LONGEST_TEXT => {
+                return Err(DamageKind::GzipHeader);
+            }
+            HeaderField::Name | HeaderField::Comment => byte == 0,
+            HeaderField::End => true,
         };
-        if is_whole { self.next_part() } else { Ok(()) }
+        if is_complete { self.next_field() } else { Ok(()) }
     }
 
-    fn fixed(&mut self, index: usize, byte: u8) -> Result<bool, Flaw> {
+    fn fixed(&mut self, index: usize, byte: u8) -> Result<bool, DamageKind> {
         match index {
-            0 | 1 if byte != MAGIC[index] => return Err(Flaw::Magic),
-            2 if byte != 8 => return Err(Flaw::Header),
-            3 if byte & RESERVED != 0 => return Err(Flaw::Header),
+            0 | 1 if byte != MAGIC[index] => return Err(DamageKind::GzipMagic),
+            2 if byte != 8 => return Err(DamageKind::GzipHeader),
+            3 if byte & FLAGS_RESERVED != 0 => return Err(DamageKind::GzipHeader),
             3 => self.flags = byte,
             _ => {}
         }
-        Ok(index == FIXED - 1)
+        Ok(index == FIXED_BYTES - 1)
     }
 
-    fn next_part(&mut self) -> Result<(), Flaw> {
+    fn next_field(&mut self) -> Result<(), DamageKind> {
         self.filled = 0;
-        if self.part == Part::Check {
-            // The lower half of the CRC-32 of all before it.
-            let expected = self.check.clone().finalize() & 0xffff;
-            if u32::from(self.number) != expected {
-                return Err(Flaw::HeaderCheck);
-            }
+        // The CRC-16 is the lower half of the CRC-32 of all bytes before it.
+        if self.field == HeaderField::Crc
+            && u32::from(self.number) != self.crc.clone().finalize() & 0xffff
+        {
+            return Err(DamageKind::GzipHeaderCrc);
         }
         let has = |flag: u8| self.flags & flag != 0;
-        let parts = [
-            (Part::ExtraLength, has(EXTRA)),
-            (Part::Extra, has(EXTRA) && self.number > 0),
-            (Part::Name, has(NAME)),
-            (Part::Comment, has(COMMENT)),
-            (Part::Check, has(CHECK)),
+        let fields = [
+            (HeaderField::ExtraLength, has(FLAG_EXTRA)),
+            (HeaderField::Extra, has(FLAG_EXTRA) && self.number > 0),
+            (HeaderField::Name, has(FLAG_NAME)),
+            (HeaderField::Comment, has(FLAG_COMMENT)),
+            (HeaderField::Crc, has(FLAG_CRC)),
         ];
-        let done = parts.iter().position(|(part, _)| *part == self.part).map_or(0, |at| at + 1);
-        let next = parts[done..].iter().find(|(_, is_there)| *is_there);
-        self.part = next.map_or(Part::Over, |(part, _)| *part);
+        let done = fields.iter().position(|(field, _)| *field == self.field).map_or(0, |at| at + 1);
+        let next = fields[done..].iter().find(|(_, is_present)| *is_present);
+        self.field = next.map_or(HeaderField::End, |(field, _)| *field);
         Ok(())
     }
 }
 
 /// Bytes of a trailer.
-pub(super) const TRAILER: u64 = 8;
+pub(super) const TRAILER_BYTES: u64 = 8;
 
-/// The CRC-32 and the length, modulo 2³², of what was compressed (section 2.3.1). Not all of it may
-/// have come yet.
+/// The CRC-32 and the length modulo 2³² of the content (section 2.3.1). It may still be incomplete.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Trailer {
+pub(super) struct GzipTrailer {
     value: u64,
     filled: u64,
 }
 
-impl Trailer {
-    /// Reads on; whether the trailer is whole.
-    pub(super) fn read(&mut self, bits: &mut Bits, input: &mut &[u8]) -> bool {
-        while self.filled < TRAILER {
+impl GzipTrailer {
+    /// Reads on. Returns the CRC-32 and the length once the trailer is complete.
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+    pub(super) fn read(&mut self, bits: &mut BitReader, input: &mut &[u8]) -> Option<(u32, u32)> {
+        while self.filled < TRAILER_BYTES {
             bits.fill(input);
-            let Some(byte) = bits.byte() else { return false };
-            self.value |= u64::from(byte) << (self.filled * 8);
+            self.value |= u64::from(bits.byte()?) << (self.filled * 8);
             self.filled += 1;
         }
-        true
-    }
-
-    /// The CRC-32.
-    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
-    pub(super) fn crc(&self) -> u32 {
-        self.value as u32
-    }
-
-    /// The length.
-    pub(super) fn length(&self) -> u32 {
-        (self.value >> 32) as u32
+        Some((self.value as u32, (self.value >> 32) as u32))
     }
 }

@@ -1,26 +1,25 @@
-//! Where an archive is broken.
+//! Locates the damage in an archive, from the archive alone.
 //!
-//! An archive says itself whether it is right, and not only at its end: it is a gzip stream of a
-//! tar of PNGs; every PNG chunk has a CRC-32, every tar header a checksum, and much else can be
-//! only one way. A [`Walker`] reads all of them together as the compressed bytes come by. Whenever
-//! something matches, all up to there is proven. Whenever something fails, the damage lies between
-//! what was proven last and the failure: a few kilobytes.
+//! An archive has checks of its own: it is a gzip stream of a tar of PNGs; every PNG chunk has a
+//! CRC-32, every tar header a checksum, and many other bytes can have only one value. A
+//! [`DamageScanner`] makes all these checks while the compressed bytes pass. A check that matches
+//! proves all bytes before it. Where one fails, the damage lies between the last proven byte and
+//! the failure: a few kilobytes.
 //!
-//! Nothing here decides whether an archive is right; that is for its MD5.
+//! Nothing here decides whether an archive is right; its MD5 does.
 
-mod bits;
-mod core;
+mod bit_reader;
+mod decoder;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod gzip;
-mod header;
-pub mod identify;
+pub(crate) mod identify;
 mod inflate;
 mod png;
-mod records;
+mod scan_file;
+mod scanner;
 mod tar;
-mod walk;
-mod walker;
+mod tar_header;
 
 #[cfg(test)]
 mod testing;
@@ -29,66 +28,101 @@ mod tests;
 
 use std::ops::Range;
 
-pub use self::gzip::Flaw as GzipFlaw;
-pub use self::inflate::Flaw as InflateFlaw;
-pub use self::png::Flaw as PngFlaw;
-pub use self::tar::Flaw as TarFlaw;
-pub use self::walk::{Cancelled, ReadAt, Walked, unreadable, walk};
-pub use self::walker::Walker;
+pub(crate) use self::scan_file::{Cancelled, ScanResult, scan_file, unreadable_ranges};
+pub use self::scanner::DamageScanner;
 
-/// Where an archive is broken.
+/// A damaged range of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
-    /// The bytes of the archive among which something is wrong.
+    /// At least one of these bytes of the archive is wrong.
     pub range: Range<u64>,
-    /// The member of the tar to which they belong, as the tar has it: not escaped. `None` where
-    /// they belong to none, or to one whose header is broken.
+    /// The tar member to which they belong, as the tar names it: not escaped. `None` if they belong
+    /// to none, or to one whose header is damaged.
     pub member: Option<String>,
-    /// What gave it away.
-    pub flaw: Flaw,
+    /// The evidence of the damage.
+    pub kind: DamageKind,
 }
 
-/// What is fetched to mend a damage goes on to a multiple of so many bytes: little enough, and what
-/// damages disks and lines damages more than a bit.
-pub const UNIT: u64 = 64 << 10;
+/// A repair downloads up to a multiple of this number of bytes: it is small, and damage from disks
+/// and networks is usually larger than one bit.
+pub(crate) const UNIT: u64 = 64 << 10;
 
 impl Damage {
-    /// How many bytes are fetched at first to mend this in an archive of `size` bytes.
-    pub fn to_fetch(&self, size: u64) -> u64 {
+    /// The number of bytes that a repair downloads first, in an archive of `size` bytes.
+    pub(crate) fn repair_bytes(&self, size: u64) -> u64 {
         let end = self.range.end.checked_next_multiple_of(UNIT).unwrap_or(u64::MAX);
         end.min(size).saturating_sub(self.range.start)
     }
 }
 
-/// What gives a damage away. In words it completes "there is".
+/// The evidence of a damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// In the header of gzip.
-    #[error(transparent)]
-    Gzip(#[from] gzip::Flaw),
-    /// In the deflate stream.
-    #[error(transparent)]
-    Inflate(#[from] inflate::Flaw),
-    /// In the tar or in an image.
-    #[error(transparent)]
-    Tar(#[from] tar::Flaw),
-    /// The CRC-32 or the length of the whole does not match, though nothing smaller failed.
-    #[error("a gzip trailer that does not match")]
-    Trailer,
-    /// It cannot be decompressed, or does not match its trailer, and what is in it is no tar: the
-    /// damage may be anywhere before.
-    #[error("something wrong, and no tar that says where")]
+pub enum DamageKind {
+    /// The data does not begin as gzip does.
+    #[error("the gzip header is missing")]
+    GzipMagic,
+    /// A method other than deflate, reserved flags, or a name that does not end.
+    #[error("the gzip header is invalid")]
+    GzipHeader,
+    /// The CRC-16 of the gzip header does not match.
+    #[error("the gzip header fails its CRC-16")]
+    GzipHeaderCrc,
+    /// The CRC-32 or the length of the content does not match, but no smaller check failed.
+    #[error("the gzip trailer does not match")]
+    GzipTrailer,
+    /// A block of type 3.
+    #[error("a deflate block has an unknown type")]
+    BlockType,
+    /// The two lengths of a stored block differ, or bits before them are not zero.
+    #[error("a stored deflate block contradicts itself")]
+    StoredBlock,
+    /// The code lengths of a block describe no complete code.
+    #[error("a deflate block has an invalid code table")]
+    CodeTable,
+    /// A code that the table does not have.
+    #[error("a deflate block has an invalid code")]
+    Code,
+    /// A repetition of bytes from before the beginning.
+    #[error("a deflate block repeats bytes that never existed")]
+    Distance,
+    /// Bits after the last block are not zero.
+    #[error("bits after the last deflate block are not zero")]
+    DeflatePadding,
+    /// The checksum of a tar header does not match.
+    #[error("a tar header fails its checksum")]
+    TarHeader,
+    /// Bytes after a tar member are not zero.
+    #[error("the padding of a tar member is not zero")]
+    TarPadding,
+    /// A file that is called a PNG begins neither as a PNG nor as another image.
+    #[error("a PNG does not begin as one")]
+    PngSignature,
+    /// A chunk type that is not four letters, or a first chunk that is not `IHDR`.
+    #[error("a PNG chunk has an invalid type")]
+    ChunkType,
+    /// A chunk that would be longer than its file.
+    #[error("a PNG chunk has an invalid length")]
+    ChunkLength,
+    /// The CRC-32 of a chunk does not match.
+    #[error("a PNG chunk fails its CRC-32")]
+    ChunkCrc,
+    /// A PNG that ends before its last chunk.
+    #[error("a PNG ends too early")]
+    PngEnd,
+    /// The data cannot be decompressed, or does not match its trailer, and its content is no tar:
+    /// the damage may be anywhere before.
+    #[error("the content is damaged and is no tar that could show where")]
     NoTar,
-    /// The archive is whole, and something else follows it.
-    #[error("something behind the end of the archive")]
-    Follows,
-    /// It ends too early.
-    #[error("an end that comes too early")]
-    Cut,
+    /// Bytes follow a complete archive.
+    #[error("bytes follow the end of the archive")]
+    TrailingBytes,
+    /// The archive ends too early.
+    #[error("the archive has no proper end")]
+    Truncated,
     /// The bytes could not be read.
-    #[error("something that cannot be read")]
+    #[error("the bytes cannot be read")]
     Unreadable,
-    /// What it was is not known any more: an earlier run found it.
-    #[error("something wrong")]
+    /// An earlier run found the damage; its kind is no longer known.
+    #[error("the archive is damaged")]
     Noted,
 }

@@ -1,99 +1,79 @@
-//! Images as they come by: every chunk of a PNG has a CRC-32 (PNG, third edition, section 5.3).
+//! Checks an image as its bytes pass: every chunk of a PNG has a CRC-32 (PNG, third edition,
+//! section 5.3).
 
 use crc32fast::Hasher;
 
-/// How every PNG begins (section 5.2).
+use super::DamageKind;
+
+/// The first bytes of every PNG (section 5.2).
 pub(super) const SIGNATURE: [u8; 8] = *b"\x89PNG\r\n\x1a\n";
 
-/// How other images begin, which are called `.png` now and then.
-const OTHERS: [&[u8]; 7] = [b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"DICM"];
+/// The first bytes of other images, which are sometimes called `.png`.
+const OTHER_SIGNATURES: [&[u8]; 7] =
+    [b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*", b"RIFF", b"DICM"];
 
-/// What a chunk has besides its data: length, type and CRC.
+/// Bytes of a chunk besides its data: length, type and CRC.
 const FRAME: u64 = 12;
 
-/// What a PNG may not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// It does not begin as a PNG does, nor as another image.
-    #[error("a PNG that does not begin as one")]
-    Signature,
-    /// A type that is not four letters, or a first chunk that is not the header.
-    #[error("a PNG chunk of an impossible type")]
-    Type,
-    /// A chunk that would be longer than its file.
-    #[error("a PNG chunk of an impossible length")]
-    Length,
-    /// A chunk whose CRC-32 does not match.
-    #[error("a PNG chunk that fails its CRC-32")]
-    Check,
-    /// A file that ends before its last chunk.
-    #[error("a PNG that ends too early")]
-    End,
-}
-
-/// How long the image data of all chunks was that another one followed, if always the same: of an
-/// encoder that fills its chunks.
+/// The length of all `IDAT` chunks before another one: an encoder that fills its chunks gives them
+/// all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Habit {
-    /// None has been seen.
+pub(super) enum UsualLength {
     #[default]
     Unknown,
-    /// All were of this length, and so many were seen.
+    /// The length, and the number of chunks that had it.
     Always(u32, u32),
-    /// They were of different lengths.
-    None,
+    Varies,
 }
 
-/// What the bytes so far amount to.
+/// The evidence for the bytes so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Proof {
-    /// Nothing yet.
-    Open,
-    /// All of them are right: a check has matched.
-    Good,
-    /// Nothing is against them, but nothing speaks for them either.
-    Fair,
-    /// They are hardly right, though they may be.
-    Odd,
+pub(super) enum Evidence {
+    Pending,
+    /// A check has matched that covers all of them.
+    Proven,
+    /// Nothing is wrong with them, but no check covers them.
+    Plausible,
+    /// They are possible, but probably wrong.
+    Suspicious,
 }
 
-/// A PNG of which not all may have come yet.
 #[derive(Debug, Clone)]
-pub(super) struct Png {
-    part: Part,
-    /// Bytes of the file that are to come.
+pub(super) struct PngReader {
+    section: PngSection,
+    /// Bytes of the file that are still to come.
     left: u64,
-    /// The signature, the beginning of a chunk or its check.
+    /// The signature, or the first or last bytes of a chunk.
     bytes: [u8; 8],
     filled: usize,
-    chunk: Chunk,
-    /// The data of the present chunk that is to come, and the check of what came.
+    chunk: ChunkHeader,
+    /// Bytes of the chunk's data that are still to come, and the CRC-32 of the others.
     data: u64,
-    check: Hasher,
-    /// The length of the chunk before, if it was image data.
-    before: Option<u32>,
-    /// Whether the file is called a PNG.
+    crc: Hasher,
+    /// The length of the previous chunk, if it was image data.
+    previous: Option<u32>,
+    /// True if the file is called a PNG.
     is_expected: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum PngSection {
     Signature,
-    Begin,
+    ChunkHeader,
     Data,
-    Check,
-    /// What nothing is known of.
+    Crc,
+    /// Bytes that no check covers.
     Rest,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Chunk {
+struct ChunkHeader {
     length: u32,
     kind: [u8; 4],
 }
 
-impl Chunk {
-    /// Before the first one.
+impl ChunkHeader {
+    /// The header before the first chunk.
     const NONE: Self = Self { length: 0, kind: [0; 4] };
 
     fn new(bytes: [u8; 8]) -> Self {
@@ -110,152 +90,152 @@ impl Chunk {
     }
 }
 
-impl Png {
-    /// A file of `left` bytes that is called a PNG or may be one.
+impl PngReader {
+    /// Reads a file of `left` bytes that may be a PNG.
     pub(super) fn new(left: u64, is_expected: bool) -> Self {
-        let part = if left < SIGNATURE.len() as u64 { Part::Rest } else { Part::Signature };
+        let is_too_short = left < SIGNATURE.len() as u64;
         Self {
-            part,
+            section: if is_too_short { PngSection::Rest } else { PngSection::Signature },
             left,
             bytes: [0; 8],
             filled: 0,
-            chunk: Chunk::NONE,
+            chunk: ChunkHeader::NONE,
             data: 0,
-            check: Hasher::new(),
-            before: None,
+            crc: Hasher::new(),
+            previous: None,
             is_expected,
         }
     }
 
-    /// Bytes of the file that are to come.
     pub(super) fn left(&self) -> u64 {
         self.left
     }
 
-    /// Bytes to come until there is something to say.
+    /// The number of bytes to take next.
     pub(super) fn want(&self) -> u64 {
         let filled = self.filled as u64;
-        match self.part {
-            Part::Signature | Part::Begin => 8 - filled,
-            Part::Data => self.data + 4,
-            Part::Check => 4 - filled,
-            Part::Rest => self.left,
+        match self.section {
+            PngSection::Signature | PngSection::ChunkHeader => 8 - filled,
+            PngSection::Data => self.data + 4,
+            PngSection::Crc => 4 - filled,
+            PngSection::Rest => self.left,
         }
     }
 
-    /// Takes bytes, at most as many as are wanted.
-    pub(super) fn take(&mut self, mut bytes: &[u8], habit: &mut Habit) -> Result<Proof, Flaw> {
+    /// Takes bytes, at most as many as [`Self::want`] asks for.
+    pub(super) fn take(
+        &mut self,
+        mut bytes: &[u8],
+        usual: &mut UsualLength,
+    ) -> Result<Evidence, DamageKind> {
         self.left -= bytes.len() as u64;
-        if self.part == Part::Data {
+        if self.section == PngSection::Data {
             let length = usize::try_from(self.data).unwrap_or(bytes.len()).min(bytes.len());
             let (data, rest) = bytes.split_at(length);
-            self.check.update(data);
+            self.crc.update(data);
             self.data -= data.len() as u64;
             if self.data == 0 {
-                self.part = Part::Check;
+                self.section = PngSection::Crc;
             }
             bytes = rest;
         }
-        if self.part == Part::Rest {
-            return Ok(if self.left == 0 { Proof::Fair } else { Proof::Open });
+        if self.section == PngSection::Rest {
+            return Ok(self.rest());
         }
         self.bytes[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
         self.filled += bytes.len();
-        if self.want() > 0 || self.part == Part::Data {
-            return Ok(Proof::Open);
+        if self.want() > 0 || self.section == PngSection::Data {
+            return Ok(Evidence::Pending);
         }
         self.filled = 0;
-        match self.part {
-            Part::Signature => self.signature(),
-            Part::Begin => self.begin(*habit),
-            _ => self.end(habit),
+        match self.section {
+            PngSection::Signature => self.signature(),
+            PngSection::ChunkHeader => self.begin_chunk(*usual),
+            _ => self.end_chunk(usual),
         }
     }
 
-    fn signature(&mut self) -> Result<Proof, Flaw> {
+    fn rest(&self) -> Evidence {
+        if self.left == 0 { Evidence::Plausible } else { Evidence::Pending }
+    }
+
+    fn signature(&mut self) -> Result<Evidence, DamageKind> {
         if self.bytes == SIGNATURE {
-            return self.next();
+            return self.next_chunk();
         }
-        let is_other = OTHERS.iter().any(|magic| self.bytes.starts_with(magic));
+        let is_other = OTHER_SIGNATURES.iter().any(|magic| self.bytes.starts_with(magic));
         if self.is_expected && !is_other {
-            return Err(Flaw::Signature);
+            return Err(DamageKind::PngSignature);
         }
-        self.part = Part::Rest;
-        Ok(if self.left == 0 { Proof::Fair } else { Proof::Open })
+        self.section = PngSection::Rest;
+        Ok(self.rest())
     }
 
-    /// There has to be another chunk.
-    fn next(&mut self) -> Result<Proof, Flaw> {
-        self.part = Part::Begin;
-        if self.left < FRAME { Err(Flaw::End) } else { Ok(Proof::Open) }
+    fn next_chunk(&mut self) -> Result<Evidence, DamageKind> {
+        self.section = PngSection::ChunkHeader;
+        if self.left < FRAME { Err(DamageKind::PngEnd) } else { Ok(Evidence::Pending) }
     }
 
-    /// A chunk begins.
-    fn begin(&mut self, habit: Habit) -> Result<Proof, Flaw> {
-        let chunk = Chunk::new(self.bytes);
-        let is_first = self.chunk == Chunk::NONE;
+    fn begin_chunk(&mut self, usual: UsualLength) -> Result<Evidence, DamageKind> {
+        let chunk = ChunkHeader::new(self.bytes);
+        let is_first = self.chunk == ChunkHeader::NONE;
         // Four letters, the third of them a capital (section 5.4).
         let is_type = chunk.kind.iter().all(u8::is_ascii_alphabetic)
             && chunk.kind[2].is_ascii_uppercase()
             && is_first == (chunk.kind == *b"IHDR");
         if !is_type {
-            return Err(Flaw::Type);
+            return Err(DamageKind::ChunkType);
         }
-        // Behind the data come its check and, unless this is the last one, that one.
-        let behind = if chunk.is_last() { 4 } else { 4 + FRAME };
-        let is_length = u64::from(chunk.length) + behind <= self.left
+        // The CRC follows the data, and another chunk unless this is the last one.
+        let after = if chunk.is_last() { 4 } else { 4 + FRAME };
+        let is_length = u64::from(chunk.length) + after <= self.left
             && (!is_first || chunk.length == 13)
             && (!chunk.is_last() || chunk.length == 0);
         if !is_length {
-            return Err(Flaw::Length);
+            return Err(DamageKind::ChunkLength);
         }
-        self.before = Some(self.chunk.length).filter(|_| self.chunk.is_image());
+        self.previous = Some(self.chunk.length).filter(|_| self.chunk.is_image());
         self.chunk = chunk;
-        self.check = Hasher::new();
-        self.check.update(&chunk.kind);
+        self.crc = Hasher::new();
+        self.crc.update(&chunk.kind);
         self.data = chunk.length.into();
-        self.part = if self.data == 0 { Part::Check } else { Part::Data };
-        Ok(if chunk.is_image() && habit.is_broken_by(chunk.length) {
-            Proof::Odd
-        } else {
-            Proof::Open
-        })
+        self.section = if self.data == 0 { PngSection::Crc } else { PngSection::Data };
+        let is_suspicious = chunk.is_image() && usual.is_exceeded_by(chunk.length);
+        Ok(if is_suspicious { Evidence::Suspicious } else { Evidence::Pending })
     }
 
-    /// A chunk ends.
-    fn end(&mut self, habit: &mut Habit) -> Result<Proof, Flaw> {
+    fn end_chunk(&mut self, usual: &mut UsualLength) -> Result<Evidence, DamageKind> {
         let [a, b, c, d, ..] = self.bytes;
-        if self.check.clone().finalize() != u32::from_be_bytes([a, b, c, d]) {
-            return Err(Flaw::Check);
+        if self.crc.clone().finalize() != u32::from_be_bytes([a, b, c, d]) {
+            return Err(DamageKind::ChunkCrc);
         }
-        if let Some(before) = self.before.filter(|_| self.chunk.is_image()) {
-            habit.note(before);
+        if let Some(previous) = self.previous.filter(|_| self.chunk.is_image()) {
+            usual.note(previous);
         }
         if self.chunk.is_last() {
-            self.part = Part::Rest;
+            self.section = PngSection::Rest;
         } else {
-            self.next()?;
+            self.next_chunk()?;
         }
-        Ok(Proof::Good)
+        Ok(Evidence::Proven)
     }
 }
 
-/// So many chunks make a habit.
-const HABIT: u32 = 4;
+/// Chunks that must have had the same length before a longer one is suspicious.
+const CONVINCING: u32 = 4;
 
-impl Habit {
-    /// Whether image data of this length would be longer than any.
-    fn is_broken_by(self, length: u32) -> bool {
-        matches!(self, Self::Always(always, count) if count >= HABIT && length > always)
+impl UsualLength {
+    fn is_exceeded_by(self, length: u32) -> bool {
+        matches!(self, Self::Always(usual, count) if count >= CONVINCING && length > usual)
     }
 
     fn note(&mut self, length: u32) {
         *self = match *self {
             Self::Unknown => Self::Always(length, 1),
-            Self::Always(always, count) if always == length => {
-                Self::Always(always, count.saturating_add(1))
+            Self::Always(usual, count) if usual == length => {
+                Self::Always(usual, count.saturating_add(1))
             }
-            _ => Self::None,
+            _ => Self::Varies,
         };
     }
 }

@@ -1,230 +1,217 @@
-//! A tar as it comes by: which member the bytes belong to, and whether they can be right.
+//! Checks a tar as its bytes pass, and knows to which member they belong.
 
-use super::header::{BLOCK, Block, Header, Kind, MAGIC, has_magic, resembles, until_zero};
-use super::png::{self, Habit, Png, Proof};
-use super::records::Records;
+use super::DamageKind;
+use super::png::{Evidence, PngReader, UsualLength};
+use super::tar_header::{BLOCK, Block, MAGIC_BYTES, MemberKind, PaxRecords, TarHeader};
+use super::tar_header::{has_magic, resembles_header, until_zero};
 
-/// So much of a long name or of records is kept; more is not looked at.
+/// Bytes of a long name or of records that are kept; the others are ignored.
 const LONGEST_RECORDS: usize = 1 << 14;
 
-/// So much of a name is told.
+/// Bytes of a name that are reported.
 const LONGEST_NAME: usize = 1 << 10;
 
-/// What a tar may not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// A header whose sum is wrong.
-    #[error("a tar header that fails its checksum")]
-    Header,
-    /// Something behind a member that should be zero.
-    #[error("bytes where a tar has zeros")]
-    Padding,
-    /// An image that is none.
-    #[error(transparent)]
-    Png(#[from] png::Flaw),
-}
-
-/// A tar of which not all may have come yet.
 #[derive(Debug, Clone)]
-pub(super) struct Tar {
-    part: Part,
-    /// The present block, and how much of it has come.
+pub(super) struct TarReader {
+    section: TarSection,
+    /// The current block, and its bytes that have been read.
     block: Block,
     filled: usize,
-    /// The member that the bytes belong to.
+    /// The current member.
     name: Option<String>,
-    /// What was said about the next member.
-    next: Records,
-    /// What is being said about it.
+    /// The records about the next member.
+    next: PaxRecords,
+    /// The bytes of the long name or of the records that are being read.
     records: Vec<u8>,
-    /// Zeros behind the present member that are to come.
+    /// Zeros after the current member that are still to come.
     padding: u64,
-    /// Whether the end has been seen, which is blocks of zeros.
+    /// True after blocks of zeros, until another tar begins.
     has_ended: bool,
-    /// Whether there was a header.
+    /// True after the first header.
     has_begun: bool,
-    /// Whether there were bytes since the last proof that nothing speaks for.
-    is_loose: bool,
-    habit: Habit,
+    /// True if no check covers some of the bytes since the last proof.
+    is_uncovered: bool,
+    usual_length: UsualLength,
 }
 
 #[derive(Debug, Clone)]
-enum Part {
+enum TarSection {
     Header,
-    /// More of a map of holes, and the size of what follows.
-    Map(u64),
-    Image(Box<Png>),
-    Rest(u64),
+    /// More of a map of holes, and the size of the content after it.
+    SparseMap(u64),
+    Image(Box<PngReader>),
+    Content(u64),
     LongName(u64),
     Records(u64),
-    /// Zeros, and whether all that came were.
+    /// Zeros; false if another byte was among them.
     Padding(bool),
-    /// It is no tar.
-    Foreign,
+    NoTar,
 }
 
-impl Tar {
+impl TarReader {
     pub(super) fn new() -> Self {
         Self {
-            part: Part::Header,
+            section: TarSection::Header,
             block: [0; BLOCK],
             filled: 0,
             name: None,
-            next: Records::default(),
+            next: PaxRecords::default(),
             records: Vec::new(),
             padding: 0,
             has_ended: false,
             has_begun: false,
-            is_loose: false,
-            habit: Habit::default(),
+            is_uncovered: false,
+            usual_length: UsualLength::default(),
         }
     }
 
-    /// The member that the bytes since the last proof belong to, if it is known.
+    /// The member to which the bytes since the last proof belong, if it is known.
     pub(super) fn member(&self) -> Option<&str> {
-        match self.part {
-            Part::Header if !self.is_loose => None,
+        match self.section {
+            TarSection::Header if !self.is_uncovered => None,
             _ => self.name.as_deref(),
         }
     }
 
-    /// Whether there was a header, or it is known that there is none.
+    /// True after a header; `None` until one was found or cannot come any more.
     pub(super) fn is_tar(&self) -> Option<bool> {
-        match self.part {
-            Part::Foreign => Some(false),
+        match self.section {
+            TarSection::NoTar => Some(false),
             _ => self.has_begun.then_some(true),
         }
     }
 
-    /// Whether no member is begun.
-    pub(super) fn is_between(&self) -> bool {
-        matches!(self.part, Part::Header) && self.filled == 0
+    pub(super) fn is_between_members(&self) -> bool {
+        matches!(self.section, TarSection::Header) && self.filled == 0
     }
 
-    /// Whether the end of the tar has been seen, and no other one has begun.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// Whether the bytes so far end with the end of the tar.
+    /// True if the last byte was the last one of the tar.
     pub(super) fn is_at_end(&self) -> bool {
-        self.is_between() && self.has_ended
+        self.is_between_members() && self.has_ended
     }
 
-    /// Bytes to come until there is something to say; never 0.
+    /// The number of bytes to take next; never 0.
     pub(super) fn want(&self) -> u64 {
-        match &self.part {
-            Part::Header | Part::Map(_) => (BLOCK - self.filled) as u64,
-            Part::Image(png) => png.want(),
-            Part::Rest(left) | Part::LongName(left) | Part::Records(left) => *left,
-            Part::Padding(_) => self.padding,
-            Part::Foreign => u64::MAX,
+        match &self.section {
+            TarSection::Header | TarSection::SparseMap(_) => (BLOCK - self.filled) as u64,
+            TarSection::Image(png) => png.want(),
+            TarSection::Content(left) | TarSection::LongName(left) | TarSection::Records(left) => {
+                *left
+            }
+            TarSection::Padding(_) => self.padding,
+            TarSection::NoTar => u64::MAX,
         }
     }
 
-    /// Takes bytes, at most as many as are wanted.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Proof, Flaw> {
+    /// Takes bytes, at most as many as [`Self::want`] asks for.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<Evidence, DamageKind> {
         let length = bytes.len() as u64;
-        match &mut self.part {
-            Part::Header | Part::Map(_) => return self.block(bytes),
-            Part::Image(_) => return self.image(bytes),
-            Part::Padding(_) => return self.zeros(bytes),
-            Part::Foreign => return self.foreign(bytes),
-            Part::Rest(left) => *left -= length,
-            Part::LongName(left) | Part::Records(left) => {
+        match &mut self.section {
+            TarSection::Header | TarSection::SparseMap(_) => return self.block(bytes),
+            TarSection::Image(_) => return self.image(bytes),
+            TarSection::Padding(_) => return self.zeros(bytes),
+            TarSection::NoTar => return self.search_magic(bytes),
+            TarSection::Content(left) => *left -= length,
+            TarSection::LongName(left) | TarSection::Records(left) => {
                 *left -= length;
                 let room = LONGEST_RECORDS - self.records.len();
                 self.records.extend_from_slice(&bytes[..bytes.len().min(room)]);
             }
         }
         if self.want() == 0 {
-            self.is_loose = true;
-            self.note_records();
+            self.is_uncovered = true;
+            self.end_records();
             self.end_member();
         }
-        Ok(Proof::Open)
+        Ok(Evidence::Pending)
     }
 
-    /// What is a tar after all had a damaged beginning. The last bytes stay in the block, as there
-    /// may be a part of the magic in them.
-    fn foreign(&mut self, bytes: &[u8]) -> Result<Proof, Flaw> {
-        let joined = [&self.block[..MAGIC], &bytes[..bytes.len().min(MAGIC)]].concat();
+    /// A magic shows that this is a tar whose beginning is damaged. The last bytes stay in the
+    /// block, since they may be a part of a magic.
+    fn search_magic(&mut self, bytes: &[u8]) -> Result<Evidence, DamageKind> {
+        let joined = [&self.block[..MAGIC_BYTES], &bytes[..bytes.len().min(MAGIC_BYTES)]].concat();
         if has_magic(&joined) || has_magic(bytes) {
-            return Err(Flaw::Header);
+            return Err(DamageKind::TarHeader);
         }
-        let rest = if bytes.len() < MAGIC { &joined } else { bytes };
-        self.block[..MAGIC].copy_from_slice(&rest[rest.len() - MAGIC..]);
-        Ok(Proof::Open)
+        let rest = if bytes.len() < MAGIC_BYTES { &joined } else { bytes };
+        self.block[..MAGIC_BYTES].copy_from_slice(&rest[rest.len() - MAGIC_BYTES..]);
+        Ok(Evidence::Pending)
     }
 
-    fn block(&mut self, bytes: &[u8]) -> Result<Proof, Flaw> {
+    fn block(&mut self, bytes: &[u8]) -> Result<Evidence, DamageKind> {
         self.block[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
         self.filled += bytes.len();
         if self.filled < BLOCK {
-            return Ok(Proof::Open);
+            return Ok(Evidence::Pending);
         }
         self.filled = 0;
-        if let Part::Map(size) = self.part {
-            // The last but seven of its bytes says whether another one follows.
+        if let TarSection::SparseMap(size) = self.section {
+            // This byte says whether another block of the map follows.
             let has_more = self.block[504] != 0;
-            self.is_loose = true;
-            self.begin_member(size, if has_more { Kind::Sparse(true) } else { Kind::Other });
-            return Ok(Proof::Open);
+            self.is_uncovered = true;
+            let kind = if has_more { MemberKind::Sparse(true) } else { MemberKind::Other };
+            self.begin_content(size, kind);
+            return Ok(Evidence::Pending);
         }
         self.header()
     }
 
-    fn header(&mut self) -> Result<Proof, Flaw> {
+    fn header(&mut self) -> Result<Evidence, DamageKind> {
         if self.block == [0; BLOCK] && self.has_begun {
             self.has_ended = true;
-        } else if let Some(header) = Header::read(&self.block) {
+        } else if let Some(header) = TarHeader::read(&self.block) {
             self.has_begun = true;
             self.has_ended = false;
             let is_strict = header.is_strict;
-            self.begin(header);
+            self.begin_member(header);
             if !is_strict {
-                self.is_loose = true;
-                return Ok(Proof::Open);
+                self.is_uncovered = true;
+                return Ok(Evidence::Pending);
             }
-        } else if self.has_begun || resembles(&self.block) {
-            return Err(Flaw::Header);
+        } else if self.has_begun || resembles_header(&self.block) {
+            return Err(DamageKind::TarHeader);
         } else {
-            self.part = Part::Foreign;
-            self.block.copy_within(BLOCK - MAGIC.., 0);
-            return Ok(Proof::Odd);
+            self.section = TarSection::NoTar;
+            self.block.copy_within(BLOCK - MAGIC_BYTES.., 0);
+            return Ok(Evidence::Suspicious);
         }
-        Ok(self.proof())
+        Ok(self.evidence())
     }
 
-    /// A check has matched, but what came before it may have had none.
-    fn proof(&mut self) -> Proof {
-        if std::mem::take(&mut self.is_loose) { Proof::Fair } else { Proof::Good }
+    /// The evidence of a check that matched.
+    fn evidence(&mut self) -> Evidence {
+        let was_uncovered = std::mem::take(&mut self.is_uncovered);
+        if was_uncovered { Evidence::Plausible } else { Evidence::Proven }
     }
 
-    fn begin(&mut self, header: Header) {
+    fn begin_member(&mut self, header: TarHeader) {
         self.records.clear();
-        match header.kind {
-            Kind::LongName | Kind::Records => self.name = None,
-            _ => {
-                let Records { path, size } = std::mem::take(&mut self.next);
-                let name = path.unwrap_or(header.name);
-                let name = &name[..name.len().min(LONGEST_NAME)];
-                self.name = Some(String::from_utf8_lossy(name).into_owned());
-                return self.begin_member(size.unwrap_or(header.size), header.kind);
-            }
+        if matches!(header.kind, MemberKind::LongName | MemberKind::Records) {
+            self.name = None;
+            return self.begin_content(header.size, header.kind);
         }
-        self.begin_member(header.size, header.kind);
+        let PaxRecords { path, size } = std::mem::take(&mut self.next);
+        let name = path.unwrap_or(header.name);
+        let name = &name[..name.len().min(LONGEST_NAME)];
+        self.name = Some(String::from_utf8_lossy(name).into_owned());
+        self.begin_content(size.unwrap_or(header.size), header.kind);
     }
 
-    fn begin_member(&mut self, size: u64, kind: Kind) {
+    fn begin_content(&mut self, size: u64, kind: MemberKind) {
         self.padding = size.wrapping_neg() % BLOCK as u64;
-        self.part = match kind {
-            Kind::Sparse(true) => Part::Map(size),
-            _ if size == 0 => Part::Header,
-            Kind::LongName => Part::LongName(size),
-            Kind::Records => Part::Records(size),
-            Kind::File => Part::Image(Box::new(Png::new(size, self.is_called_png()))),
-            Kind::Sparse(false) | Kind::Other => Part::Rest(size),
+        self.section = match kind {
+            MemberKind::Sparse(true) => TarSection::SparseMap(size),
+            _ if size == 0 => TarSection::Header,
+            MemberKind::LongName => TarSection::LongName(size),
+            MemberKind::Records => TarSection::Records(size),
+            MemberKind::File => {
+                TarSection::Image(Box::new(PngReader::new(size, self.is_called_png())))
+            }
+            MemberKind::Sparse(false) | MemberKind::Other => TarSection::Content(size),
         };
     }
 
@@ -234,46 +221,50 @@ impl Tar {
     }
 
     fn end_member(&mut self) {
-        self.part = if self.padding == 0 { Part::Header } else { Part::Padding(true) };
+        self.section = match self.padding {
+            0 => TarSection::Header,
+            _ => TarSection::Padding(true),
+        };
     }
 
-    fn image(&mut self, bytes: &[u8]) -> Result<Proof, Flaw> {
-        let Part::Image(png) = &mut self.part else { return Ok(Proof::Open) };
-        let proof = png.take(bytes, &mut self.habit)?;
+    fn image(&mut self, bytes: &[u8]) -> Result<Evidence, DamageKind> {
+        let TarSection::Image(png) = &mut self.section else { return Ok(Evidence::Pending) };
+        let evidence = png.take(bytes, &mut self.usual_length)?;
         if png.left() == 0 {
             self.end_member();
         }
-        Ok(match proof {
-            Proof::Good => self.proof(),
-            Proof::Fair => {
-                self.is_loose = true;
-                Proof::Open
+        Ok(match evidence {
+            Evidence::Proven => self.evidence(),
+            Evidence::Plausible => {
+                self.is_uncovered = true;
+                Evidence::Pending
             }
-            proof => proof,
+            evidence => evidence,
         })
     }
 
-    fn zeros(&mut self, bytes: &[u8]) -> Result<Proof, Flaw> {
-        let Part::Padding(are_zeros) = &mut self.part else { return Ok(Proof::Open) };
+    fn zeros(&mut self, bytes: &[u8]) -> Result<Evidence, DamageKind> {
+        let TarSection::Padding(are_zeros) = &mut self.section else {
+            return Ok(Evidence::Pending);
+        };
         *are_zeros &= bytes.iter().all(|&byte| byte == 0);
         self.padding -= bytes.len() as u64;
         if self.padding > 0 {
-            return Ok(Proof::Open);
+            return Ok(Evidence::Pending);
         }
         if !*are_zeros {
-            return Err(Flaw::Padding);
+            return Err(DamageKind::TarPadding);
         }
-        self.part = Part::Header;
-        // Zeros in their place are no proof of what nothing else speaks for.
-        Ok(if self.is_loose { Proof::Open } else { Proof::Good })
+        self.section = TarSection::Header;
+        // Zeros in their place do not prove bytes that no check covers.
+        Ok(if self.is_uncovered { Evidence::Pending } else { Evidence::Proven })
     }
 
-    /// What was said about the next member.
-    fn note_records(&mut self) {
-        match self.part {
-            Part::LongName(_) => self.next.path = Some(until_zero(&self.records).to_vec()),
-            Part::Records(_) => {
-                let Records { path, size } = Records::read(&self.records);
+    fn end_records(&mut self) {
+        match self.section {
+            TarSection::LongName(_) => self.next.path = Some(until_zero(&self.records).to_vec()),
+            TarSection::Records(_) => {
+                let PaxRecords { path, size } = PaxRecords::read(&self.records);
                 self.next.path = path.or(self.next.path.take());
                 self.next.size = size.or(self.next.size);
             }

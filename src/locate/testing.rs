@@ -1,18 +1,16 @@
-//! Small archives of every kind, for the tests of this room.
+//! Small archives of every kind, for the tests.
 
 use std::io::Write;
 
 use flate2::{Compression, GzBuilder};
 
-/// One chunk of a PNG.
 fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let length = u32::try_from(data.len()).unwrap().to_be_bytes();
     let body = [&kind[..], data].concat();
     [&length[..], &body, &crc32fast::hash(&body).to_be_bytes()].concat()
 }
 
-/// An image with so many bytes of data in chunks of this length. Its bytes are noise that can be
-/// compressed a little.
+/// A PNG with `size` bytes of data in chunks of `length`. The data is noise that compresses a little.
 pub(super) fn png(seed: u64, size: usize, length: usize) -> Vec<u8> {
     let mut noise = vec![0; size];
     fastrand::Rng::with_seed(seed).fill(&mut noise);
@@ -25,18 +23,16 @@ pub(super) fn png(seed: u64, size: usize, length: usize) -> Vec<u8> {
     png
 }
 
-/// Members by name and content.
+/// The names and contents of members.
 pub(super) type Members = Vec<(String, Vec<u8>)>;
 
-/// So many images.
 pub(super) fn images(count: u64) -> Members {
     let image =
         |number| (format!("images/{:08}_{number:03}.png", number / 2), png(number, 900, 256));
     (0..count).map(image).collect()
 }
 
-/// A tar of these members behind a folder, with an end. Names that are too long for ustar become
-/// GNU's long ones.
+/// A tar with a folder and these members. Names that are too long for ustar become GNU long names.
 pub(super) fn tar(members: &Members) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     let mut folder = header(0);
@@ -67,7 +63,7 @@ pub(super) fn gzip(content: &[u8], level: u32) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// Archives of every kind, by name.
+/// Archives of every kind, with names.
 pub(super) fn archives() -> Vec<(&'static str, Vec<u8>)> {
     let plain = tar(&images(3));
     let long = ("images/".to_owned() + &"x".repeat(200) + ".png", png(9, 700, 256));
@@ -92,12 +88,12 @@ pub(super) fn archives() -> Vec<(&'static str, Vec<u8>)> {
         ("two members", two),
         ("padded", gzip(&padded, 6)),
         ("old", gzip(&old(), 6)),
-        ("holes", gzip(&holes(), 6)),
+        ("sparse", gzip(&sparse(), 6)),
         ("header", with_every_field(&plain)),
     ]
 }
 
-/// A tar as it was before ustar, which has less to check.
+/// A tar of the form before ustar, which has fewer checks.
 fn old() -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, image) in images(2) {
@@ -108,9 +104,9 @@ fn old() -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
-/// A file with holes before an image, as GNU writes it: the header says that a second block of its
-/// map follows (GNU tar manual, "Storing Sparse Files"). Its size is in base 256.
-fn holes() -> Vec<u8> {
+/// A sparse file before an image, as GNU tar writes it: the header says that a second block of the
+/// map follows (GNU tar manual, "Storing Sparse Files"). The size is in base 256.
+fn sparse() -> Vec<u8> {
     let mut header = header(0);
     let bytes = header.as_mut_bytes();
     bytes[..5].copy_from_slice(b"holes");
@@ -124,7 +120,7 @@ fn holes() -> Vec<u8> {
     [header.as_bytes(), &map[..], &last, &data, &tar(&images(1))].concat()
 }
 
-/// Gzip with all optional parts of a header (RFC 1952, section 2.3).
+/// A gzip file with all optional header fields (RFC 1952, section 2.3).
 fn with_every_field(content: &[u8]) -> Vec<u8> {
     let whole = gzip(content, 6);
     let mut gzip = b"\x1f\x8b\x08\x1e\x01\0\0\0\0\xff\x05\0extraa name\0a comment\0".to_vec();

@@ -1,15 +1,15 @@
-//! The room as a whole.
+//! Whole archives, damaged in many ways.
 
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 
-use super::fuzz::{assert_sound, stored, walked};
+use super::fuzz::{assert_sound, scan, stored};
 use super::testing::{archives, gzip, images, png, tar};
 use super::*;
 
-mod flips;
-mod pieces;
+mod flipped_bits;
+mod piece_sizes;
 
 fn sound(archive: &[u8]) -> Result<(), Damage> {
     assert_sound(archive, &[1, 777, 64])
@@ -20,7 +20,7 @@ fn unpacked(archive: &[u8]) -> Option<Vec<u8>> {
     MultiGzDecoder::new(archive).read_to_end(&mut content).ok().map(|_| content)
 }
 
-/// Gzip of what is wrong, which says that it is another content.
+/// A gzip file of the wrong content with the CRC-32 of the right one.
 fn with_trailer_of(content: &[u8], wrong: &[u8]) -> Vec<u8> {
     let mut archive = stored(wrong);
     let trailer = archive.len() - 8;
@@ -29,26 +29,26 @@ fn with_trailer_of(content: &[u8], wrong: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn whole_archives_of_every_kind_are_whole_in_any_pieces() {
+fn intact_archives_of_every_kind_pass_in_pieces_of_any_length() {
     for (name, archive) in archives() {
         assert_eq!(sound(&archive), Ok(()), "{name}");
     }
 }
 
 #[test]
-fn a_cut_is_an_end_that_comes_too_early_wherever_it_is() {
+fn an_archive_cut_at_any_byte_is_truncated() {
     for (name, archive) in archives() {
         for length in (0..archive.len()).filter(|length| name == "level 6" || length % 7 == 0) {
-            let damage = walked(&archive[..length], &[length]).0.unwrap_err();
-            // The first of two members is an archive, but for its tar.
-            assert_eq!(damage.flaw, Flaw::Cut, "{name} at {length}");
+            let damage = scan(&archive[..length], &[length]).0.unwrap_err();
+            // The first of two gzip members is complete, but its tar is not.
+            assert_eq!(damage.kind, DamageKind::Truncated, "{name} at {length}");
             let size = length as u64;
             assert!(damage.range.start <= size && damage.range.end >= size, "{name}: {damage:?}");
         }
     }
 }
 
-/// An archive of the usual kind that is large enough for restart points.
+/// An archive of the usual kind, large enough for restart points.
 fn large() -> Vec<u8> {
     large_at(1)
 }
@@ -60,25 +60,25 @@ fn large_at(level: u32) -> Vec<u8> {
 }
 
 #[test]
-fn the_walk_goes_on_from_a_restart_point_once_the_range_was_replaced() {
+fn the_scan_continues_from_a_restart_point_when_the_range_is_replaced() {
     let archive = large();
     let mut wrong = archive.clone();
     let flipped = [70_003, 400_001, 400_100, 1_000_000, archive.len() - 3];
     for at in flipped {
         wrong[at] ^= 4;
     }
-    let mut walker = Walker::new(Some(archive.len() as u64));
+    let mut scanner = DamageScanner::new(Some(archive.len() as u64));
     let mut ranges = Vec::new();
     while let Err(damage) = {
-        let from = usize::try_from(walker.position()).unwrap();
-        walker.push(&wrong[from..]).and_then(|()| walker.finish())
+        let from = usize::try_from(scanner.position()).unwrap();
+        scanner.push(&wrong[from..]).and_then(|()| scanner.finish())
     } {
         let start = usize::try_from(damage.range.start).unwrap();
         let end = usize::try_from(damage.range.end).unwrap();
         wrong[start..end].copy_from_slice(&archive[start..end]);
-        let back = damage.range.start - walker.position();
-        assert!(back < 400 << 10, "{back} bytes back from {damage:?}");
-        assert!(damage.range.start < 500_000 || walker.position() > 0);
+        let back = damage.range.start - scanner.position();
+        assert!(back < 400 << 10, "went {back} bytes back from {damage:?}");
+        assert!(damage.range.start < 500_000 || scanner.position() > 0);
         ranges.push(start..end);
     }
     assert!(ranges.len() == 4 && wrong == archive, "{ranges:?}");
@@ -88,31 +88,31 @@ fn the_walk_goes_on_from_a_restart_point_once_the_range_was_replaced() {
 }
 
 #[test]
-fn a_range_that_did_not_help_can_be_looked_for_before_it() {
+fn the_scanner_can_go_back_before_a_reported_range() {
     let archive = large();
-    let mut walker = Walker::new(None);
-    walker.push(&archive[..1_000_000]).unwrap();
-    let proven = walker.proven();
+    let mut scanner = DamageScanner::new(None);
+    scanner.push(&archive[..1_000_000]).unwrap();
+    let proven = scanner.proven();
     assert!(proven > 980_000, "{proven}");
-    walker.rewind(900_000);
-    let last = walker.position();
+    scanner.rewind(900_000);
+    let last = scanner.position();
     assert!((500_000..=900_000).contains(&last), "{last}");
-    walker.rewind(last - 1);
-    let before = walker.position();
+    scanner.rewind(last - 1);
+    let before = scanner.position();
     assert!(before < last && before > 0, "{before}");
-    walker.rewind(before - 1);
-    assert_eq!((walker.position(), walker.proven()), (0, 0));
-    walker.push(&archive).unwrap();
-    walker.finish().unwrap();
+    scanner.rewind(before - 1);
+    assert_eq!((scanner.position(), scanner.proven()), (0, 0));
+    scanner.push(&archive).unwrap();
+    scanner.finish().unwrap();
 }
 
-/// What happens to files: the first byte that is wrong is in the range, and the range is small.
+/// Damage as it happens to files: the first wrong byte is in the range, and the range is small.
 #[test]
-fn large_damages_are_found_where_they_begin() {
+fn large_damage_is_located_where_it_begins() {
     let archive = large();
     let middle = archive.len() / 2;
-    let (before, behind) = archive.split_at(middle);
-    let zeros = |length: usize| [before, &vec![0; length], &behind[length..]].concat();
+    let (before, after) = archive.split_at(middle);
+    let zeros = |length: usize| [before, &vec![0; length], &after[length..]].concat();
     let mut swapped = archive.clone();
     swapped[middle..middle + 8192].copy_from_slice(&archive[4096..12_288]);
     for (name, wrong) in [
@@ -120,66 +120,70 @@ fn large_damages_are_found_where_they_begin() {
         ("4 KiB of zeros", zeros(4096)),
         ("64 KiB of zeros", zeros(65_536)),
         ("another block", swapped),
-        ("a block missing", [before, &behind[4096..]].concat()),
-        ("a byte missing", [before, &behind[1..]].concat()),
-        ("a block doubled", [before, &before[middle - 4096..], behind].concat()),
+        ("a block missing", [before, &after[4096..]].concat()),
+        ("a byte missing", [before, &after[1..]].concat()),
+        ("a repeated block", [before, &before[middle - 4096..], after].concat()),
         ("line ends", archive.iter().copied().flat_map(line_end).collect()),
-        ("a byte for every line end", archive.iter().copied().filter(|b| *b != b'\r').collect()),
+        ("line ends of one byte", archive.iter().copied().filter(|b| *b != b'\r').collect()),
     ] {
         let at = archive.iter().zip(&wrong).position(|(a, b)| a != b).unwrap() as u64;
-        let damage = walked(&wrong, &[1 << 20]).0.unwrap_err();
+        let damage = scan(&wrong, &[1 << 20]).0.unwrap_err();
         assert!(damage.range.contains(&at), "{name}: {at} in {damage:?}");
         assert!(damage.range.end - damage.range.start < 40_000, "{name}: {damage:?}");
     }
 }
 
-/// As a transfer in text mode has it.
+/// A line end after a transfer in text mode.
 fn line_end(byte: u8) -> Vec<u8> {
     if byte == b'\n' { b"\r\n".to_vec() } else { vec![byte] }
 }
 
 #[test]
-fn what_follows_is_damage_and_begins_at_the_end() {
+fn trailing_bytes_are_damage_that_begins_at_the_end() {
     for (name, archive) in archives() {
         let end = archive.len() as u64;
         for more in [&b"\n"[..], b"junk", &[0; 512], b"\x1f\x8b\x08junk", b"\x1fa"] {
-            let damage = walked(&[&archive[..], more].concat(), &[5000]).0.unwrap_err();
-            assert_eq!((damage.flaw, damage.range.start), (Flaw::Follows, end), "{name}: {more:?}");
+            let damage = scan(&[&archive[..], more].concat(), &[5000]).0.unwrap_err();
+            assert_eq!(
+                (damage.kind, damage.range.start),
+                (DamageKind::TrailingBytes, end),
+                "{name}: {more:?}"
+            );
         }
     }
 }
 
 #[test]
-fn the_member_is_the_one_that_is_damaged() {
+fn the_damaged_member_is_named() {
     let members = images(4);
     let content = tar(&members);
     let find = |part: &[u8]| content.windows(part.len()).position(|w| w == part).unwrap();
     for (name, image) in &members {
         let mut wrong = content.clone();
         wrong[find(image) + 500] ^= 1;
-        let damage = walked(&stored(&wrong), &[5000]).0.unwrap_err();
+        let damage = scan(&stored(&wrong), &[5000]).0.unwrap_err();
         assert_eq!(damage.member.as_deref(), Some(&**name));
-        assert_eq!(damage.flaw, Flaw::Tar(TarFlaw::Png(PngFlaw::Check)));
+        assert_eq!(damage.kind, DamageKind::ChunkCrc);
     }
-    // A name that is itself damaged is not told.
+    // A damaged name is not reported.
     let mut wrong = content.clone();
     wrong[find(members[2].0.as_bytes())] ^= 1;
-    let damage = walked(&stored(&wrong), &[5000]).0.unwrap_err();
-    assert_eq!((damage.member, damage.flaw), (None, Flaw::Tar(TarFlaw::Header)));
+    let damage = scan(&stored(&wrong), &[5000]).0.unwrap_err();
+    assert_eq!((damage.member, damage.kind), (None, DamageKind::TarHeader));
 }
 
-/// The length of a chunk that is damaged does not make the range as long as it says.
+/// The range does not become as long as a damaged chunk length says.
 #[test]
-fn a_damaged_length_keeps_the_range_small() {
+fn a_damaged_chunk_length_keeps_the_range_small() {
     let image = png(1, 400_000, 8192);
     let mut content = tar(&vec![("a.png".to_owned(), image)]);
     let start = content.windows(4).position(|w| w == b"IDAT").unwrap();
-    // The twentieth chunk says that it is 16 times as long, which the file could have.
+    // The twentieth chunk says that it is 16 times as long, which is possible in this file.
     let length = start - 4 + 20 * (8192 + 12);
     assert_eq!(content[length..length + 8], *b"\0\0\x20\0IDAT");
     content[length + 1..length + 3].copy_from_slice(&[2, 0]);
     let archive = stored(&content);
-    let damage = walked(&archive, &[5000]).0.unwrap_err();
+    let damage = scan(&archive, &[5000]).0.unwrap_err();
     let width = damage.range.end - damage.range.start;
     assert!(width < 5000, "{width}: {damage:?}");
     let wrong = archive.windows(8).position(|w| w == b"\0\x02\0\0IDAT").unwrap() as u64;
@@ -196,50 +200,50 @@ fn an_image_may_have_chunks_of_any_length() {
 }
 
 #[test]
-fn members_that_are_no_images_are_spoken_for_by_the_trailer_alone() {
+fn only_the_trailer_covers_members_that_are_no_images() {
     let noise = png(1, 5000, 5000)[60..5000].to_vec();
     let members = vec![("a.bin".to_owned(), noise), images(1).remove(0)];
     let content = tar(&members);
     let at = 512 + 512 + 2000;
     let mut wrong = content.clone();
     wrong[at] ^= 1;
-    let damage = walked(&with_trailer_of(&content, &wrong), &[5000]).0.unwrap_err();
-    assert_eq!(damage.flaw, Flaw::Trailer);
+    let damage = scan(&with_trailer_of(&content, &wrong), &[5000]).0.unwrap_err();
+    assert_eq!(damage.kind, DamageKind::GzipTrailer);
     assert!(damage.range.contains(&(at as u64 + 15)), "{damage:?}");
 }
 
 #[test]
-fn what_is_no_tar_is_not_located() {
+fn damage_is_not_located_without_a_tar() {
     let text: Vec<u8> = (0..9000).flat_map(|n| format!("{n},{}\n", n * n).into_bytes()).collect();
     let whole = gzip(&text, 6);
-    let (result, walker) = walked(&whole, &[1000]);
-    assert_eq!((result, walker.is_tar()), (Ok(()), Some(false)));
+    let (result, scanner) = scan(&whole, &[1000]);
+    assert_eq!((result, scanner.is_tar()), (Ok(()), Some(false)));
     for at in [1000, whole.len() / 2, whole.len() - 5] {
         let mut wrong = whole.clone();
         wrong[at] ^= 0x20;
         let damage = sound(&wrong).unwrap_err();
-        assert_eq!((damage.flaw, damage.range.start), (Flaw::NoTar, 0));
+        assert_eq!((damage.kind, damage.range.start), (DamageKind::NoTar, 0));
         assert!(damage.range.contains(&(at as u64)), "{at}");
     }
-    let page = walked(b"<html>", &[6]).0.unwrap_err();
-    assert_eq!((page.flaw, page.range.start), (Flaw::Gzip(GzipFlaw::Magic), 0));
+    let page = scan(b"<html>", &[6]).0.unwrap_err();
+    assert_eq!((page.kind, page.range.start), (DamageKind::GzipMagic, 0));
 }
 
 #[test]
-fn what_cannot_be_read_is_damage_at_its_place() {
+fn unreadable_bytes_are_damage_at_their_place() {
     let archive = large();
-    let mut walker = Walker::new(None);
-    walker.push(&archive[..600_000]).unwrap();
-    let damage = walker.unreadable(604_160..608_256);
-    assert_eq!((damage.range.clone(), damage.flaw), (604_160..608_256, Flaw::Unreadable));
+    let mut scanner = DamageScanner::new(None);
+    scanner.push(&archive[..600_000]).unwrap();
+    let damage = scanner.unreadable(604_160..608_256);
+    assert_eq!((damage.range.clone(), damage.kind), (604_160..608_256, DamageKind::Unreadable));
     assert!(damage.member.unwrap().starts_with("images/"));
-    assert!((200_000..=604_160).contains(&walker.position()));
-    walker.push(&archive[usize::try_from(walker.position()).unwrap()..]).unwrap();
-    walker.finish().unwrap();
+    assert!((200_000..=604_160).contains(&scanner.position()));
+    scanner.push(&archive[usize::try_from(scanner.position()).unwrap()..]).unwrap();
+    scanner.finish().unwrap();
 }
 
 #[test]
-fn garbage_is_damage_and_never_a_panic() {
+fn random_bytes_are_damage_and_never_a_panic() {
     let mut random = fastrand::Rng::with_seed(5);
     let archives = archives();
     for _ in 0..300 {
@@ -257,11 +261,11 @@ fn garbage_is_damage_and_never_a_panic() {
 }
 
 #[test]
-fn what_is_fetched_goes_on_to_a_multiple() {
-    let damage = |range| Damage { range, member: None, flaw: Flaw::Trailer };
-    assert_eq!(damage(10..20).to_fetch(1 << 20), UNIT - 10);
-    assert_eq!(damage(UNIT - 1..UNIT).to_fetch(1 << 20), 1);
-    assert_eq!(damage(10..20).to_fetch(100), 90);
-    assert_eq!(damage(200..220).to_fetch(100), 0);
-    assert_eq!(damage(5..u64::MAX).to_fetch(100), 95);
+fn a_repair_ends_at_a_multiple_of_the_unit() {
+    let damage = |range| Damage { range, member: None, kind: DamageKind::GzipTrailer };
+    assert_eq!(damage(10..20).repair_bytes(1 << 20), UNIT - 10);
+    assert_eq!(damage(UNIT - 1..UNIT).repair_bytes(1 << 20), 1);
+    assert_eq!(damage(10..20).repair_bytes(100), 90);
+    assert_eq!(damage(200..220).repair_bytes(100), 0);
+    assert_eq!(damage(5..u64::MAX).repair_bytes(100), 95);
 }

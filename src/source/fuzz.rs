@@ -11,7 +11,7 @@ use super::client::may_follow;
 use super::headers::{self, ContentRange};
 use super::{Place, SourceError, SourceSpec};
 use crate::catalog::Catalog;
-use crate::fuzzing::promises::{assert_message, assert_visible};
+use crate::fuzzing::{assert_message, assert_visible};
 
 /// A password that is in no message, whatever stands around it.
 const SECRET: &str = "s3cr3t";

@@ -297,6 +297,6 @@ impl HttpBody {
         let length = total.map(|total| format!("{total} bytes"));
         let more: Vec<String> = [sort, length].into_iter().flatten().collect();
         let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
-        Err(SourceError::Foreign(format!("{}{more}", kind.words())))
+        Err(SourceError::Foreign(format!("{kind}{more}")))
     }
 }

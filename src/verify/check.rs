@@ -15,7 +15,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::disk;
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
-use crate::locate::{Damage, Flaw};
+use crate::locate::{Damage, DamageKind};
 use crate::rate::Throttle;
 use crate::report::ArchiveReport;
 use crate::text::escape;
@@ -257,7 +257,7 @@ fn fill(report: &mut ArchiveReport, judgement: &Judgement<'_>, seen: &Observatio
         && seen.prefix == Some(archive.md5)
     {
         let range = archive.size.unwrap_or(seen.size)..seen.size;
-        report.damage.push(Damage { range, member: None, flaw: Flaw::Follows });
+        report.damage.push(Damage { range, member: None, kind: DamageKind::TrailingBytes });
     }
 }
 
@@ -286,7 +286,7 @@ pub(super) fn unreadable(
     };
     let damage = match *trouble {
         Trouble::Read { offset, .. } => {
-            vec![Damage { range: offset..offset + 1, member: None, flaw: Flaw::Unreadable }]
+            vec![Damage { range: offset..offset + 1, member: None, kind: DamageKind::Unreadable }]
         }
         _ => Vec::new(),
     };

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::names::Named;
 use crate::catalog::{Archive, Catalog};
 use crate::hash::digest::{Digest, Sha256};
-use crate::locate::identify::{self, Kind};
+use crate::locate::identify::{self, FileKind};
 use crate::text::escape;
 use crate::verdict::Verdict;
 
@@ -143,7 +143,7 @@ fn wrong<'a>(archive: &'a Archive, seen: &Observation) -> Judgement<'a> {
 /// Says what the file is where it is positively another kind than its archive.
 fn other_file(archive: &Archive, seen: &Observation) -> Option<(Verdict, String)> {
     let kind = identify::kind(&seen.head);
-    let what = || format!("{} ({} bytes)", kind.words(), seen.size);
+    let what = || format!("{kind} ({} bytes)", seen.size);
     identify::is_out_of_place(&kind, &archive.name).then(|| (Verdict::Foreign, what()))
 }
 
@@ -173,7 +173,7 @@ fn differs(archive: &Archive, seen: &Observation) -> String {
     let kind = identify::kind(&seen.head);
     match blemish(archive, seen) {
         _ if identify::is_out_of_place(&kind, &archive.name) => {
-            format!("{md5}; it is {}", kind.words())
+            format!("{md5}; it is {kind}")
         }
         Some(blemish) => format!("{md5}; {blemish}"),
         None => md5,
@@ -187,9 +187,9 @@ fn blemish(archive: &Archive, seen: &Observation) -> Option<String> {
     }
     match identify::kind(&seen.head) {
         _ if seen.zeros_at_end == seen.size => Some("all bytes are zeros".to_owned()),
-        Kind::Gzip if seen.zeros_at_end < NEVER_WRITTEN => None,
-        Kind::Gzip => Some(format!("the last {} are zeros", count(seen.zeros_at_end))),
-        Kind::Zeros => Some("it begins with zeros".to_owned()),
+        FileKind::Gzip if seen.zeros_at_end < NEVER_WRITTEN => None,
+        FileKind::Gzip => Some(format!("the last {} are zeros", count(seen.zeros_at_end))),
+        FileKind::Zeros => Some("it begins with zeros".to_owned()),
         _ => Some("it does not begin as gzip does".to_owned()),
     }
 }
@@ -204,8 +204,8 @@ fn unlisted<'a>(catalog: &Catalog, seen: &Observation) -> Judgement<'a> {
         catalog.archives().iter().find(|archive| archive.size == Some(seen.size) && seen.size > 0);
     let more = match (same_size, identify::kind(&seen.head)) {
         (Some(archive), _) => format!(", but of the size of {}", escape::text(&archive.name)),
-        (None, Kind::Unknown) => String::new(),
-        (None, kind) => format!(": {}", kind.words()),
+        (None, FileKind::Unknown) => String::new(),
+        (None, kind) => format!(": {kind}"),
     };
     Judgement {
         verdict: Verdict::Foreign,

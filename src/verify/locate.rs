@@ -14,7 +14,8 @@ use super::read::{SourceAnswer, Trouble};
 use crate::disk;
 use crate::event::{Activity, Event};
 use crate::locate::identify;
-use crate::locate::{Cancelled, Damage, Flaw, Walked, unreadable, walk};
+use crate::locate::{Cancelled, Damage, DamageKind, ScanResult};
+use crate::locate::{scan_file, unreadable_ranges};
 use crate::report::ArchiveReport;
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
@@ -125,7 +126,7 @@ impl Checker<'_> {
             let damages = self.find_unreadable(report, &opened, listen)?;
             return Ok(Found { damages, is_tar: None });
         }
-        let Walked { damage, is_tar } = walk(opened.file(), size, self.cancel, listen)?;
+        let ScanResult { damage, is_tar } = scan_file(opened.file(), size, self.cancel, listen)?;
         if !opened.is_as_it_was(path) || Some(size) != report.actual_size {
             return Err(Trouble::Changed);
         }
@@ -143,17 +144,17 @@ impl Checker<'_> {
         let size = opened.size();
         let start = report.damage.first().map_or(0, |damage| damage.range.start);
         let first = if identify::expects_gzip(&report.name) {
-            walk(opened.file(), size, self.cancel, &mut listen)?.damage
+            scan_file(opened.file(), size, self.cancel, &mut listen)?.damage
         } else {
             None
         };
-        let ranges = unreadable(opened.file(), start, size, MOST, self.cancel, listen)?;
+        let ranges = unreadable_ranges(opened.file(), start..size, MOST, self.cancel, listen)?;
         let damage = |range: Range<u64>| {
             let member = first.as_ref().filter(|first| range.contains(&first.range.start));
             let member = member.and_then(|first| first.member.clone());
-            Damage { range, member, flaw: Flaw::Unreadable }
+            Damage { range, member, kind: DamageKind::Unreadable }
         };
-        let broken = first.clone().filter(|first| first.flaw != Flaw::Unreadable);
+        let broken = first.clone().filter(|first| first.kind != DamageKind::Unreadable);
         Ok(broken.into_iter().chain(ranges.into_iter().map(damage)).collect())
     }
 
@@ -167,7 +168,7 @@ impl Checker<'_> {
         let size = report.expected_size.or(report.actual_size).unwrap_or(0);
         let Found { damages: found, is_tar } = found;
         match (report.verdict, found.first()) {
-            (Verdict::Incomplete, Some(Damage { flaw: Flaw::Cut, .. })) => {
+            (Verdict::Incomplete, Some(Damage { kind: DamageKind::Truncated, .. })) => {
                 // Of what is no tar nothing but the end of the gzip could tell.
                 if is_tar != Some(false) {
                     add(report, "nothing is known to be wrong with what is here");
@@ -196,11 +197,11 @@ impl Checker<'_> {
             None if report.verdict == Verdict::Corrupt => {
                 add(report, if is_tar == Some(false) { OTHER } else { SOUND });
             }
-            None | Some(Damage { flaw: Flaw::Unreadable, .. }) => {}
+            None | Some(Damage { kind: DamageKind::Unreadable, .. }) => {}
             Some(damage) => add(report, &first(damage, report.expected_size, report.actual_size)),
         }
         report.damage = found;
-        report.damage.retain(|damage| damage.flaw != Flaw::NoTar);
+        report.damage.retain(|damage| damage.kind != DamageKind::NoTar);
     }
 }
 
@@ -232,24 +233,24 @@ fn add(report: &mut ArchiveReport, words: &str) {
 /// The first damage of an archive of `size` bytes, if that is known, of which so many are here, in
 /// words.
 fn first(damage: &Damage, size: Option<u64>, here: Option<u64>) -> String {
-    let Damage { range: Range { start, end }, flaw, .. } = damage;
+    let Damage { range: Range { start, end }, kind, .. } = damage;
     let within = within(damage);
-    match flaw {
-        Flaw::Cut if size.is_none_or(|size| here < Some(size)) => {
+    match kind {
+        DamageKind::Truncated if size.is_none_or(|size| here < Some(size)) => {
             let end = here.unwrap_or(*end);
-            format!("it breaks off at byte {end}{within}, and nothing is wrong before")
+            format!("the archive breaks off at byte {end}{within}; no damage was found before it")
         }
-        Flaw::Follows => format!("the archive ends at byte {start}, and something follows it"),
-        Flaw::NoTar => "there is no tar in it that could say where".to_owned(),
+        DamageKind::TrailingBytes => {
+            format!("the archive ends at byte {start}, and more bytes follow")
+        }
+        DamageKind::NoTar => {
+            "the damage cannot be located, because the file contains no tar".to_owned()
+        }
         _ => {
-            let fetched = units::bytes(damage.to_fetch(size.or(here).unwrap_or(0)));
-            let flaw = match flaw {
-                Flaw::Cut => "no proper end".to_owned(),
-                _ => flaw.to_string(),
-            };
+            let needed = units::bytes(damage.repair_bytes(size.or(here).unwrap_or(0)));
             format!(
-                "there is {flaw} at bytes {start} to {end}{within}; {fetched} to fetch for a try \
-                 to mend it; there may be more behind it"
+                "{kind} at bytes {start} to {end}{within}; repairing needs about {needed}; more \
+                 damage may follow"
             )
         }
     }
@@ -257,7 +258,7 @@ fn first(damage: &Damage, size: Option<u64>, here: Option<u64>) -> String {
 
 /// What cannot be read of a file, in words.
 fn lost(damages: &[Damage]) -> String {
-    let all = || damages.iter().filter(|damage| damage.flaw == Flaw::Unreadable);
+    let all = || damages.iter().filter(|damage| damage.kind == DamageKind::Unreadable);
     let bytes: u64 = all().map(|damage| damage.range.end - damage.range.start).sum();
     let place = |damage: &Damage| {
         format!("{} to {}{}", damage.range.start, damage.range.end, within(damage))

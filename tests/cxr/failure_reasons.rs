@@ -148,7 +148,7 @@ fn an_archive_decompressed_in_transit_is_reported() {
     for more in [Fault::Header("X-Nothing", String::new()), Fault::NoRanges] {
         let (_, server, shown) =
             told(&all, [Fault::Other(Arc::clone(&tar)).into(), more.into()], 3);
-        says(&shown, &["a plain tar: the gzip layer was taken off on the way (application/gzip, "]);
+        says(&shown, &["a plain tar: the gzip layer was removed on the way (application/gzip, "]);
         assert!(server.sent() < 3_000_000, "{} sent", server.sent());
     }
 }
@@ -157,7 +157,7 @@ fn an_archive_decompressed_in_transit_is_reported() {
 fn an_archive_decompressed_in_transit_is_requested_untransformed() {
     let all = archives(1);
     let (_, _, shown) = told(&all, [Fault::Other(unpacked(&all[0])).stale()], 0);
-    says(&shown, &["the gzip layer was taken off on the way", "trying again"]);
+    says(&shown, &["the gzip layer was removed on the way", "trying again"]);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn an_archive_decompressed_in_transit_is_recognised_at_any_offset() {
     sandbox.put("data/images_001.tar.gz", &all[0].bytes[..1_000_000]);
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let report = sandbox.fetch_with(&table).args(["--from", &server.base()]).report(3);
-    report.only().is("unreachable").because("the gzip layer was taken off on the way");
+    report.only().is("unreachable").because("the gzip layer was removed on the way");
 }
 
 #[test]

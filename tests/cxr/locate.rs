@@ -42,7 +42,9 @@ fn a_flipped_bit_is_located_in_its_image() {
         let line = report.only();
         line.is("corrupt").because(member).because("MD5 is").next("repairs it");
         line.because(&format!("at bytes {} to {}", found[0].start, found[0].end));
-        line.because("PNG chunk").because("KiB to fetch").because("there may be more behind it");
+        line.because("PNG chunk")
+            .because("repairing needs about ")
+            .because("; more damage may follow");
         assert_eq!(line.value["damage"][0]["member"], member);
     }
 }
@@ -97,7 +99,7 @@ fn a_truncated_archive_is_incomplete_or_corrupt_before_its_end() {
     // Nothing is known of what is not a tar, and then the range begins where the file ends.
     let noise = stored(NAMES[0], 1, 7);
     let report = verified(&noise, &noise.bytes[..1000]);
-    report.only().is("corrupt").because("breaks off at byte 1000,");
+    report.only().is("corrupt").because("breaks off at byte 1000;");
 
     let report = verified_with_size(&whole, &whole.bytes[..cut]);
     report
@@ -179,7 +181,7 @@ fn files_that_are_no_tar_or_gzip_have_no_located_damage() {
     }
     let no_tar = Archive::new("table.csv.gz", gzip.finish().unwrap());
     let report = verified(&no_tar, &no_tar.flipped(50_000));
-    report.only().is("corrupt").because("no tar in it");
+    report.only().is("corrupt").because("the file contains no tar");
     assert!(damage(&report).is_empty());
 
     let plain = Archive::new("table.csv", b"id,finding\n1,none\n".to_vec());

@@ -19,7 +19,7 @@ mod content;
 #[cfg(debug_assertions)]
 mod crash;
 mod damage_kinds;
-mod damage_walker;
+mod damage_scanner;
 mod disk;
 mod documentation;
 mod environment;

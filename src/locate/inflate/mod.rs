@@ -1,29 +1,33 @@
-//! Decodes a deflate stream (RFC 1951), byte by byte as it comes, with a state that can be copied.
+//! Decodes a deflate stream (RFC 1951) in pieces of any length, with a state that can be copied.
 //!
-//! It is strict: whatever a stream may not have is a [`Flaw`], also where it would not change what
-//! comes out, such as bits that must be zero.
+//! It is strict: everything that the format forbids is an error, even where it would not change the
+//! output, such as bits that must be zero.
 //!
-//! It is its own since a walker needs more than bytes: at which bit of the archive each symbol and
-//! block stands, and what may not be as soon as it is. Of the decoders whose state can be copied,
-//! `miniz_oxide` is slower: 331 MB/s on images of which gzip gains 3 %, where the whole walk goes
-//! at 404 MB/s. `zlib-rs` does 402 MB/s and copies its state through `unsafe` alone. On the
-//! original images, which gzip stores as they are, all are fast: 3103, 2706 and 3432 MB/s. (Bytes
-//! of the archive a second of processor time, one core of an AMD EPYC, medians of five turns;
-//! `miniz_oxide` 0.9.1, `zlib-rs` 0.6.8, both with nothing but decompression.)
+//! The scanner needs its own decoder because it needs more than bytes: the bit of the archive at
+//! which each symbol and each block begins, and every error as soon as it appears. Of the decoders
+//! whose state can be copied, `miniz_oxide` is slower: 331 MB/s on images that gzip shrinks by 3 %,
+//! where the whole scan runs at 404 MB/s. `zlib-rs` runs at 402 MB/s and can copy its state only
+//! with `unsafe`. On the original images, which gzip stores as they are, all are fast: 3103 MB/s
+//! (`miniz_oxide`), 2706 (the whole scan) and 3432 (`zlib-rs`). (Bytes of the archive per second of
+//! processor time, one core of an AMD EPYC, medians of five runs; `miniz_oxide` 0.9.1, `zlib-rs`
+//! 0.6.8, both with nothing but decompression.)
 
+mod code_lengths;
 mod fast;
-mod lengths;
-mod table;
+mod huffman;
 #[cfg(test)]
 mod tests;
 mod window;
 
-use self::lengths::Lengths;
-use self::table::{BASE, END, Entry, LITERAL, Table, byte, entry, extra, length, value};
+use self::code_lengths::CodeLengths;
+use self::huffman::{BASE, END, Entry, HuffmanTable, LITERAL};
+use self::huffman::{byte, code_length, entry, extra_bits, value};
 use self::window::Window;
-use super::bits::Bits;
+use super::DamageKind;
+use super::bit_reader::BitReader;
 
-/// More than twice the bytes that may wait to be looked at.
+/// The bytes that one call may produce: less than half of the window, so that all of them can still
+/// be read.
 pub(super) const AT_MOST: u64 = window::SIZE as u64 / 2 - LONGEST_MATCH;
 
 /// The longest repetition.
@@ -32,170 +36,135 @@ const LONGEST_MATCH: u64 = 258;
 /// Bits of the longest symbol: a length of 15 + 5 bits and a distance of 15 + 13.
 pub(super) const LONGEST_SYMBOL: u32 = 48;
 
-/// What a stream may not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Flaw {
-    /// A block of type 3.
-    #[error("a block of no known type")]
-    BlockType,
-    /// A stored block whose two lengths differ, or that is not preceded by zeros.
-    #[error("a stored block that contradicts itself")]
-    Stored,
-    /// A table of codes that is none.
-    #[error("an impossible table of codes")]
-    Table,
-    /// A code that the table does not have.
-    #[error("an impossible code")]
-    Code,
-    /// A repetition from before the beginning.
-    #[error("a repetition of what never was")]
-    Distance,
-    /// Bits behind the last block that should be zero.
-    #[error("bits behind its end that are not zero")]
-    Padding,
-}
-
-/// Why the decoder stopped.
+/// The reason for which the decoder stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// It has used all of the input.
-    Input,
-    /// It has produced enough.
-    Goal,
-    /// A block begins.
-    Block,
-    /// The stream is over.
-    End,
+pub(super) enum DecodeStatus {
+    NeedsInput,
+    GoalReached,
+    BlockStart,
+    StreamEnd,
 }
 
+/// `None` if the decoder need not stop.
+type StepResult = Result<Option<DecodeStatus>, DamageKind>;
+
 #[derive(Debug, Clone)]
-enum State {
-    /// A block begins.
-    Block,
-    /// The lengths of a stored block.
+enum BlockState {
+    Start,
     StoredLength,
-    /// So many bytes of a stored block are to come.
+    /// Bytes of a stored block that are still to come.
     Stored(usize),
-    /// The table of a block.
-    Lengths,
-    /// Symbols.
+    CodeLengths,
     Symbols,
-    /// After the last block.
-    Over,
+    StreamEnd,
 }
 
-/// The decoder.
 #[derive(Debug, Clone)]
-pub(super) struct Inflate {
-    state: State,
+pub(super) struct DeflateDecoder {
+    state: BlockState,
     is_last: bool,
     window: Window,
-    lengths: Lengths,
-    /// How much had been produced when this stream began: it may not refer to what was before.
+    lengths: CodeLengths,
+    /// The number of bytes before this stream, to which it may not refer.
     start: u64,
-    literals: Table<4096, 11>,
-    distances: Table<512, 8>,
+    literals: HuffmanTable<4096, 11>,
+    distances: HuffmanTable<512, 8>,
 }
 
-impl Inflate {
+impl DeflateDecoder {
     pub(super) fn new() -> Self {
         Self {
-            state: State::Block,
+            state: BlockState::Start,
             is_last: false,
             window: Window::new(),
-            lengths: Lengths::new(),
+            lengths: CodeLengths::new(),
             start: 0,
-            literals: Table::new(),
-            distances: Table::new(),
+            literals: HuffmanTable::new(),
+            distances: HuffmanTable::new(),
         }
     }
 
-    /// Another stream begins.
+    /// Begins another stream.
     pub(super) fn begin(&mut self) {
-        self.state = State::Block;
+        self.state = BlockState::Start;
         self.is_last = false;
         self.start = self.window.produced;
     }
 
-    /// Bytes that came out so far.
+    /// The number of decompressed bytes so far.
     pub(super) fn produced(&self) -> u64 {
         self.window.produced
     }
 
-    /// Those bytes from `start` to `end`, in up to two pieces: at most the last [`AT_MOST`] and
-    /// one repetition.
+    /// The decompressed bytes from `start` to `end`, in up to two pieces. Only the last [`AT_MOST`]
+    /// bytes and one repetition are kept.
     pub(super) fn slices(&self, start: u64, end: u64) -> [&[u8]; 2] {
         self.window.slices(start, end)
     }
 
-    /// Decodes until `goal` bytes have been produced since the beginning, at most [`AT_MOST`] more,
-    /// or another reason to stop. A repetition may go past the goal.
+    /// Decodes until `goal` bytes have been produced since the beginning, at most [`AT_MOST`] more
+    /// than now, or until there is another status. A repetition may exceed the goal.
     pub(super) fn run(
         &mut self,
-        bits: &mut Bits,
+        bits: &mut BitReader,
         input: &mut &[u8],
         goal: u64,
-    ) -> Result<Stop, Flaw> {
+    ) -> Result<DecodeStatus, DamageKind> {
         loop {
-            let step = match &mut self.state {
-                State::Block => self.block(bits, input)?,
-                State::StoredLength => self.stored_length(bits, input)?,
-                State::Stored(_) => self.stored(bits, input, goal)?,
-                State::Lengths => self.tables(bits, input)?,
-                State::Symbols => self.symbols(bits, input, goal)?,
-                State::Over => Some(Stop::End),
+            let status = match &mut self.state {
+                BlockState::Start => self.block(bits, input)?,
+                BlockState::StoredLength => self.stored_length(bits, input)?,
+                BlockState::Stored(_) => self.stored(bits, input, goal)?,
+                BlockState::CodeLengths => self.code_lengths(bits, input)?,
+                BlockState::Symbols => self.symbols(bits, input, goal)?,
+                BlockState::StreamEnd => Some(DecodeStatus::StreamEnd),
             };
-            if let Some(stop) = step {
-                return Ok(stop);
+            if let Some(status) = status {
+                return Ok(status);
             }
         }
     }
 
-    fn block(&mut self, bits: &mut Bits, input: &mut &[u8]) -> Result<Option<Stop>, Flaw> {
-        let Some(header) = bits.take(3, input) else { return Ok(Some(Stop::Input)) };
+    fn block(&mut self, bits: &mut BitReader, input: &mut &[u8]) -> StepResult {
+        let Some(header) = bits.take(3, input) else { return Ok(Some(DecodeStatus::NeedsInput)) };
         self.is_last = header & 1 == 1;
         self.state = match header >> 1 {
             0 => {
-                // What is left of the byte is not looked at by any decoder, and zero by habit.
+                // No decoder looks at the rest of the byte, and every encoder writes zeros.
                 if bits.rest_of_byte() != 0 {
-                    return Err(Flaw::Stored);
+                    return Err(DamageKind::StoredBlock);
                 }
-                State::StoredLength
+                BlockState::StoredLength
             }
             1 => {
                 self.build_fixed()?;
-                State::Symbols
+                BlockState::Symbols
             }
             2 => {
                 self.lengths.begin();
-                State::Lengths
+                BlockState::CodeLengths
             }
-            _ => return Err(Flaw::BlockType),
+            _ => return Err(DamageKind::BlockType),
         };
         Ok(None)
     }
 
-    fn stored_length(&mut self, bits: &mut Bits, input: &mut &[u8]) -> Result<Option<Stop>, Flaw> {
-        let Some(lengths) = bits.take(32, input) else { return Ok(Some(Stop::Input)) };
+    fn stored_length(&mut self, bits: &mut BitReader, input: &mut &[u8]) -> StepResult {
+        let Some(lengths) = bits.take(32, input) else { return Ok(Some(DecodeStatus::NeedsInput)) };
         let (length, complement) = (lengths & 0xffff, lengths >> 16);
         if length != complement ^ 0xffff {
-            return Err(Flaw::Stored);
+            return Err(DamageKind::StoredBlock);
         }
-        self.state = State::Stored(length as usize);
+        self.state = BlockState::Stored(length as usize);
         Ok(None)
     }
 
-    fn stored(
-        &mut self,
-        bits: &mut Bits,
-        input: &mut &[u8],
-        goal: u64,
-    ) -> Result<Option<Stop>, Flaw> {
-        let State::Stored(left) = &mut self.state else { return Ok(None) };
+    fn stored(&mut self, bits: &mut BitReader, input: &mut &[u8], goal: u64) -> StepResult {
+        let BlockState::Stored(left) = &mut self.state else { return Ok(None) };
         let wanted = usize::try_from(goal.saturating_sub(self.window.produced)).unwrap_or(*left);
         let wanted = wanted.min(*left);
         let mut taken = 0;
-        // Bytes that were taken in before the block was known to be stored.
+        // The bit reader took these bytes before the block was known to be stored.
         while taken < wanted
             && let Some(byte) = bits.byte()
         {
@@ -210,119 +179,119 @@ impl Inflate {
         *left -= taken;
         match *left {
             0 => self.end_block(bits).map(Some),
-            _ if taken < wanted => Ok(Some(Stop::Input)),
-            _ => Ok(Some(Stop::Goal)),
+            _ if taken < wanted => Ok(Some(DecodeStatus::NeedsInput)),
+            _ => Ok(Some(DecodeStatus::GoalReached)),
         }
     }
 
-    fn end_block(&mut self, bits: &mut Bits) -> Result<Stop, Flaw> {
+    fn end_block(&mut self, bits: &mut BitReader) -> Result<DecodeStatus, DamageKind> {
         if !self.is_last {
-            self.state = State::Block;
-            return Ok(Stop::Block);
+            self.state = BlockState::Start;
+            return Ok(DecodeStatus::BlockStart);
         }
-        self.state = State::Over;
+        self.state = BlockState::StreamEnd;
         if bits.rest_of_byte() != 0 {
-            return Err(Flaw::Padding);
+            return Err(DamageKind::DeflatePadding);
         }
-        Ok(Stop::End)
+        Ok(DecodeStatus::StreamEnd)
     }
 
-    fn build_fixed(&mut self) -> Result<(), Flaw> {
+    fn build_fixed(&mut self) -> Result<(), DamageKind> {
         let mut lengths = [8; 288];
         lengths[144..256].fill(9);
         lengths[256..280].fill(7);
         self.build(&lengths, &[5; 32])
     }
 
-    fn tables(&mut self, bits: &mut Bits, input: &mut &[u8]) -> Result<Option<Stop>, Flaw> {
+    fn code_lengths(&mut self, bits: &mut BitReader, input: &mut &[u8]) -> StepResult {
         if !self.lengths.read(bits, input)? {
-            return Ok(Some(Stop::Input));
+            return Ok(Some(DecodeStatus::NeedsInput));
         }
         let lengths = self.lengths.clone();
         self.build(lengths.literals(), lengths.distances())?;
-        self.state = State::Symbols;
+        self.state = BlockState::Symbols;
         Ok(None)
     }
 
-    fn build(&mut self, literals: &[u8], distances: &[u8]) -> Result<(), Flaw> {
+    fn build(&mut self, literals: &[u8], distances: &[u8]) -> Result<(), DamageKind> {
         let literals = self.literals.build(literals, literal);
         let distances = self.distances.build(distances, distance);
-        literals.and(distances).map(|_| ()).ok_or(Flaw::Table)
+        literals.and(distances).map(|_| ()).ok_or(DamageKind::CodeTable)
     }
 
-    /// Symbols until the goal is reached, the block ends, or the input does not hold a whole one.
-    fn symbols(
-        &mut self,
-        bits: &mut Bits,
-        input: &mut &[u8],
-        goal: u64,
-    ) -> Result<Option<Stop>, Flaw> {
+    /// Decodes symbols until the goal is reached, the block ends, or the input ends inside a symbol.
+    fn symbols(&mut self, bits: &mut BitReader, input: &mut &[u8], goal: u64) -> StepResult {
         while self.window.produced < goal {
             self.fast(bits, input, goal);
             if self.window.produced >= goal {
                 break;
             }
             match self.symbol(bits, input)? {
-                Symbol::Done => {}
-                Symbol::End => return self.end_block(bits).map(Some),
-                Symbol::Missing => return Ok(Some(Stop::Input)),
+                Decoded::Symbol => {}
+                Decoded::BlockEnd => return self.end_block(bits).map(Some),
+                Decoded::NeedsInput => return Ok(Some(DecodeStatus::NeedsInput)),
             }
         }
-        Ok(Some(Stop::Goal))
+        Ok(Some(DecodeStatus::GoalReached))
     }
 
-    /// One symbol, if all of its bits are there.
-    fn symbol(&mut self, bits: &mut Bits, input: &mut &[u8]) -> Result<Symbol, Flaw> {
+    /// Decodes one symbol, if all its bits are there.
+    fn symbol(&mut self, bits: &mut BitReader, input: &mut &[u8]) -> Result<Decoded, DamageKind> {
         if bits.count < LONGEST_SYMBOL {
             bits.fill(input);
         }
         let found = self.literals.find(bits.buffer);
-        let used = length(found);
-        if used + extra(found) > bits.count {
-            return Ok(Symbol::Missing);
+        let used = code_length(found);
+        if used + extra_bits(found) > bits.count {
+            return Ok(Decoded::NeedsInput);
         }
         if found & LITERAL != 0 {
             self.window.push(byte(found));
             bits.skip(used);
-            return Ok(Symbol::Done);
+            return Ok(Decoded::Symbol);
         }
         if found & END != 0 {
             bits.skip(used);
-            return Ok(Symbol::End);
+            return Ok(Decoded::BlockEnd);
         }
         if found & BASE == 0 {
-            return Err(Flaw::Code);
+            return Err(DamageKind::Code);
         }
         let rest = bits.buffer >> used;
-        let length = value(found) + below(rest, extra(found));
-        self.repeat(bits, used + extra(found), length)
+        let length = value(found) + below(rest, extra_bits(found));
+        self.repeat(bits, used + extra_bits(found), length)
     }
 
-    /// The distance of a repetition and what it repeats; `used` bits are those of its length.
-    fn repeat(&mut self, bits: &mut Bits, used: u32, length: usize) -> Result<Symbol, Flaw> {
+    /// Decodes the distance of a repetition and repeats; the length took `used` bits.
+    fn repeat(
+        &mut self,
+        bits: &mut BitReader,
+        used: u32,
+        length: usize,
+    ) -> Result<Decoded, DamageKind> {
         let rest = bits.buffer >> used;
         let found = self.distances.find(rest);
-        let used = used + table::length(found);
-        if used + extra(found) > bits.count {
-            return Ok(Symbol::Missing);
+        let used = used + code_length(found);
+        if used + extra_bits(found) > bits.count {
+            return Ok(Decoded::NeedsInput);
         }
         if found & BASE == 0 {
-            return Err(Flaw::Code);
+            return Err(DamageKind::Code);
         }
-        let distance = value(found) + below(bits.buffer >> used, extra(found));
+        let distance = value(found) + below(bits.buffer >> used, extra_bits(found));
         if distance as u64 > self.window.produced - self.start {
-            return Err(Flaw::Distance);
+            return Err(DamageKind::Distance);
         }
         self.window.repeat(distance, length);
-        bits.skip(used + extra(found));
-        Ok(Symbol::Done)
+        bits.skip(used + extra_bits(found));
+        Ok(Decoded::Symbol)
     }
 }
 
-enum Symbol {
-    Done,
-    End,
-    Missing,
+enum Decoded {
+    Symbol,
+    BlockEnd,
+    NeedsInput,
 }
 
 /// The lowest bits of a number.
@@ -331,7 +300,7 @@ fn below(bits: u64, count: u32) -> usize {
     bits as usize & ((1 << count) - 1)
 }
 
-/// The entry of a symbol of the first code (RFC 1951, section 3.2.5).
+/// The entry of a literal, of the end, or of a length (RFC 1951, section 3.2.5).
 fn literal(symbol: u16) -> Entry {
     const LENGTHS: [(u16, u8); 29] = bases(3, 4, 258);
     match symbol {
@@ -341,19 +310,18 @@ fn literal(symbol: u16) -> Entry {
     }
 }
 
-/// The entry of a symbol of the second code.
 fn distance(symbol: u16) -> Entry {
     const DISTANCES: [(u16, u8); 30] = bases(1, 2, 0);
     base(&DISTANCES, symbol)
 }
 
-/// The entry of a symbol that stands for a range of numbers; none where there is no such symbol.
+/// The entry of a symbol that stands for a range of numbers; 0 if the symbol does not exist.
 fn base(bases: &[(u16, u8)], symbol: u16) -> Entry {
     bases.get(usize::from(symbol)).map_or(0, |&(base, extra)| entry(BASE, base, extra))
 }
 
 /// The smallest value and the number of extra bits of each symbol: none for the first two groups,
-/// and one more with each group; the last one may stand apart.
+/// and one more for each later group. The last symbol may be an exception.
 const fn bases<const N: usize>(first: u16, group: u8, last: u16) -> [(u16, u8); N] {
     let mut bases = [(0, 0); N];
     let (mut symbol, mut base) = (0_u8, first);

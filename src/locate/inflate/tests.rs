@@ -1,14 +1,14 @@
-//! The decoder alone, held against encoders and another decoder.
+//! The decoder alone, compared with encoders and another decoder.
 
 use flate2::read::DeflateEncoder;
 use flate2::{Compression, Decompress, FlushDecompress};
 use std::io::Read;
 
 use super::super::fuzz::inflated;
-use super::table::Codes;
+use super::huffman::CodeSet;
 use super::*;
 
-/// Contents that are compressed in different ways.
+/// Contents that compress in different ways.
 fn contents() -> Vec<Vec<u8>> {
     let mut random = fastrand::Rng::with_seed(3);
     let mut noise = vec![0; 70_000];
@@ -21,7 +21,7 @@ fn contents() -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn what_was_compressed_comes_out_again() {
+fn decompression_reverses_compression() {
     for (number, content) in contents().into_iter().enumerate() {
         for level in 0..=9 {
             let mut stream = Vec::new();
@@ -34,7 +34,7 @@ fn what_was_compressed_comes_out_again() {
     }
 }
 
-/// Bits of a stream, given as text: the first comes first, blanks do not matter.
+/// The bytes of a stream, from its bits in order; spaces do not count.
 fn stream(bits: &str) -> Vec<u8> {
     let bits: Vec<u8> = bits.bytes().filter(|byte| *byte != b' ').map(|byte| byte - b'0').collect();
     bits.chunks(8)
@@ -42,67 +42,68 @@ fn stream(bits: &str) -> Vec<u8> {
         .collect()
 }
 
-fn flaw(bits: &str) -> Option<Flaw> {
+fn error(bits: &str) -> Option<DamageKind> {
     let bytes = [&stream(bits)[..], &[0; 64]].concat();
-    let (mut inflate, mut taken, mut input) = (Inflate::new(), Bits::default(), &bytes[..]);
+    let (mut inflate, mut taken, mut input) =
+        (DeflateDecoder::new(), BitReader::default(), &bytes[..]);
     loop {
         let goal = inflate.produced() + AT_MOST;
         match inflate.run(&mut taken, &mut input, goal) {
-            Ok(Stop::End | Stop::Input) => return None,
+            Ok(DecodeStatus::StreamEnd | DecodeStatus::NeedsInput) => return None,
             Ok(_) => {}
-            Err(flaw) => return Some(flaw),
+            Err(kind) => return Some(kind),
         }
     }
 }
 
 #[test]
-fn every_flaw_is_called_by_its_name() {
+fn every_error_is_recognized() {
     // The fixed codes (RFC 1951, section 3.2.6): `A` is 01110001, the end is 0000000, a length of
     // 3 is 0000001, a distance of 1 is 00000, and 11110 is none.
     for (bits, expected) in [
         ("110 01110001 0000000", None),
         ("110 01110001 0000001 00000 0000000", None),
-        ("111", Some(Flaw::BlockType)),
+        ("111", Some(DamageKind::BlockType)),
         ("100 00000 10000000 00000000 01111111 11111111", None),
-        ("100 01000 10000000 00000000 01111111 11111111", Some(Flaw::Stored)),
-        ("100 00000 10000000 00000000 01111111 11111110", Some(Flaw::Stored)),
-        ("110 0000001 00000", Some(Flaw::Distance)),
-        ("110 01110001 0000001 00001", Some(Flaw::Distance)),
-        ("110 01110001 0000001 11110", Some(Flaw::Code)),
-        ("110 11000110", Some(Flaw::Code)),
-        ("110 01110001 0000000 1", Some(Flaw::Padding)),
+        ("100 01000 10000000 00000000 01111111 11111111", Some(DamageKind::StoredBlock)),
+        ("100 00000 10000000 00000000 01111111 11111110", Some(DamageKind::StoredBlock)),
+        ("110 0000001 00000", Some(DamageKind::Distance)),
+        ("110 01110001 0000001 00001", Some(DamageKind::Distance)),
+        ("110 01110001 0000001 11110", Some(DamageKind::Code)),
+        ("110 11000110", Some(DamageKind::Code)),
+        ("110 01110001 0000000 1", Some(DamageKind::DeflatePadding)),
         // 287 literals, and 31 distances.
-        ("101 01111 00000 0000", Some(Flaw::Table)),
-        ("101 00000 01111 0000", Some(Flaw::Table)),
+        ("101 01111 00000 0000", Some(DamageKind::CodeTable)),
+        ("101 00000 01111 0000", Some(DamageKind::CodeTable)),
         // Three codes of one bit, and one alone.
-        ("101 00000 00000 0000 100 100 100 000", Some(Flaw::Table)),
-        ("101 00000 00000 0000 100 000 000 000", Some(Flaw::Table)),
+        ("101 00000 00000 0000 100 100 100 000", Some(DamageKind::CodeTable)),
+        ("101 00000 00000 0000 100 000 000 000", Some(DamageKind::CodeTable)),
         // A repetition of the length before the first.
-        ("101 00000 00000 0000 100 100 000 000 0 00", Some(Flaw::Table)),
+        ("101 00000 00000 0000 100 100 000 000 0 00", Some(DamageKind::CodeTable)),
     ] {
-        assert_eq!(flaw(bits), expected, "{bits}");
+        assert_eq!(error(bits), expected, "{bits}");
     }
 }
 
-/// Any lengths: what the table says of each code is what counting says.
+/// For any lengths, the table has the codes that counting gives.
 #[test]
 fn tables_hold_the_codes_that_the_lengths_mean() {
     let mut random = fastrand::Rng::with_seed(4);
     let mut complete = 0;
     for round in 0..3000 {
         let lengths = if round % 2 == 0 { split(&mut random) } else { any(&mut random) };
-        let mut table = Table::<4096, 11>::new();
+        let mut table = HuffmanTable::<4096, 11>::new();
         let used: f64 = lengths.iter().filter(|l| **l > 0).map(|l| 0.5_f64.powi((*l).into())).sum();
         let built = table.build(&lengths, |symbol| entry(LITERAL, symbol, 0));
         let longest = lengths.iter().copied().max().unwrap_or(0);
         let expected = match used {
-            1.0 => Some(Codes::All),
-            0.0 => Some(Codes::None),
-            0.5 if longest == 1 => Some(Codes::One),
+            1.0 => Some(CodeSet::Complete),
+            0.0 => Some(CodeSet::Empty),
+            0.5 if longest == 1 => Some(CodeSet::Single),
             _ => None,
         };
         assert_eq!(built, expected, "{lengths:?}");
-        if built == Some(Codes::All) {
+        if built == Some(CodeSet::Complete) {
             complete += 1;
             assert_codes(&table, &lengths);
         }
@@ -110,7 +111,7 @@ fn tables_hold_the_codes_that_the_lengths_mean() {
     assert!(complete >= 1500);
 }
 
-/// Lengths of a set of codes that is complete: one is made into two again and again.
+/// The lengths of a complete set of codes: codes are split in two, again and again.
 fn split(random: &mut fastrand::Rng) -> Vec<u8> {
     let mut lengths = vec![1, 1];
     for _ in 0..random.usize(..280) {
@@ -131,14 +132,14 @@ fn any(random: &mut fastrand::Rng) -> Vec<u8> {
 }
 
 /// Codes in the order of their lengths and symbols (RFC 1951, section 3.2.2).
-fn assert_codes(table: &Table<4096, 11>, lengths: &[u8]) {
+fn assert_codes(table: &HuffmanTable<4096, 11>, lengths: &[u8]) {
     let mut code = 0_u64;
     for length in 1..=15 {
         for (symbol, _) in lengths.iter().enumerate().filter(|(_, l)| **l == length) {
             let bits = code.reverse_bits() >> (64 - u32::from(length));
             for rest in [0, u64::MAX << length, 0x5555_5555 << length] {
                 let found = table.find(bits | rest);
-                assert_eq!((value(found), super::length(found)), (symbol, length.into()));
+                assert_eq!((value(found), code_length(found)), (symbol, length.into()));
             }
             code += 1;
         }
@@ -148,7 +149,7 @@ fn assert_codes(table: &Table<4096, 11>, lengths: &[u8]) {
 
 #[test]
 fn lengths_and_distances_are_those_of_the_format() {
-    let both = |entry: Entry| (value(entry), extra(entry));
+    let both = |entry: Entry| (value(entry), extra_bits(entry));
     for (symbol, expected) in [(257, (3, 0)), (264, (10, 0)), (265, (11, 1)), (284, (227, 5))] {
         assert_eq!(both(literal(symbol)), expected);
     }
@@ -160,10 +161,9 @@ fn lengths_and_distances_are_those_of_the_format() {
     assert_eq!(distance(30) & BASE, 0);
 }
 
-/// Another decoder that takes a damaged stream for whole gets the same out of it, and this one
-/// takes no more for whole than that.
+/// If this decoder accepts a damaged stream, another one does too, and gets the same content.
 #[test]
-fn damaged_streams_are_what_another_decoder_takes_them_for() {
+fn an_accepted_damaged_stream_is_accepted_by_another_decoder() {
     let mut random = fastrand::Rng::with_seed(6);
     let content = &contents()[5][..4000];
     let mut stream = Vec::new();

@@ -1,13 +1,13 @@
-//! What came out of the decoder, as far back as it may refer (RFC 1951, section 3.2).
+//! The last decompressed bytes, to which repetitions refer (RFC 1951, section 3.2).
 
-/// Bytes that are kept: twice the farthest distance of 32 KiB, so that half of them can wait to be looked at.
+/// Twice the longest distance of 32 KiB, so that half of the bytes can wait to be checked.
 pub(super) const SIZE: usize = 1 << 16;
 
 /// A ring of the last [`SIZE`] bytes.
 #[derive(Debug)]
 pub(super) struct Window {
     pub(super) bytes: Box<[u8; SIZE]>,
-    /// Bytes that ever came out.
+    /// All bytes that were ever decompressed.
     pub(super) produced: u64,
 }
 
@@ -22,7 +22,7 @@ impl Clone for Window {
     }
 }
 
-/// Where in the ring a byte has its place.
+/// The index of a byte in the ring.
 #[expect(clippy::cast_possible_truncation, reason = "a ring")]
 pub(super) fn place(offset: u64) -> usize {
     offset as usize & (SIZE - 1)
@@ -31,7 +31,7 @@ pub(super) fn place(offset: u64) -> usize {
 impl Window {
     #[expect(
         clippy::large_stack_arrays,
-        reason = "made once an archive; never on the stack in a release"
+        reason = "once per archive; never on the stack in a release build"
     )]
     pub(super) fn new() -> Self {
         Self { bytes: Box::new([0; SIZE]), produced: 0 }
@@ -51,15 +51,14 @@ impl Window {
         self.produced += bytes.len() as u64;
     }
 
-    /// Appends `length` bytes that begin `distance` before the end, which may be fewer. The
-    /// distance is at most half the ring and leads to a byte that was produced.
+    /// Appends `length` bytes that begin `distance` before the end, even if these are fewer bytes.
+    /// The distance is at most half the ring, and not before the first byte.
     pub(super) fn repeat(&mut self, distance: usize, length: usize) {
         repeat(&mut self.bytes, self.produced, distance, length);
         self.produced += length as u64;
     }
 
-    /// The bytes from `start` to `end`, both counted from the first that came out, in up to two
-    /// pieces.
+    /// The bytes from `start` to `end`, both counted from the first byte ever, in up to two pieces.
     pub(super) fn slices(&self, start: u64, end: u64) -> [&[u8]; 2] {
         let length = usize::try_from(end - start).unwrap_or(SIZE).min(SIZE);
         let start = place(start);
@@ -68,7 +67,7 @@ impl Window {
     }
 }
 
-/// Writes `length` bytes from `produced` on that begin `distance` before it.
+/// Copies `length` bytes that begin `distance` before `produced` to there.
 #[inline]
 pub(super) fn repeat(bytes: &mut [u8; SIZE], produced: u64, distance: usize, length: usize) {
     let end = place(produced);

@@ -1,7 +1,7 @@
 //! Archives that are all here and wrong: what is damaged in them is found, and only that is
 //! fetched anew.
 //!
-//! A [`Walker`] reads the part. Where it finds a damage, the bytes become missing again, the
+//! A [`DamageScanner`] reads the part. Where it finds a damage, the bytes become missing again, the
 //! connections bring them as they bring all others, from a source that has not given them before
 //! if there is one, and the walk goes on from before the damage. At the end the digest decides. If
 //! it is wrong though no damage is left to be found, the part is compared with a source in steps
@@ -23,8 +23,8 @@ use std::sync::atomic::Ordering;
 use crate::disk::{self, DiskError};
 use crate::event::{Activity, Event};
 use crate::hash::digest::Digest;
-use crate::locate::identify::{self, HEAD, Kind};
-use crate::locate::{Damage, Flaw, UNIT, Walker};
+use crate::locate::identify::{self, FileKind, HEAD};
+use crate::locate::{Damage, DamageKind, DamageScanner, UNIT};
 use crate::ranges::RangeSet;
 use crate::transfer::hash_cursor::End;
 use crate::transfer::{Job, Transfer};
@@ -66,7 +66,7 @@ pub(crate) struct Repairer<'a> {
     archive: usize,
     job: &'a Job,
     size: u64,
-    walker: Walker,
+    scanner: DamageScanner,
     course: Course,
     hash: Hash<'a>,
     /// Who gave bytes of the present damage.
@@ -105,7 +105,7 @@ impl<'a> Repairer<'a> {
             archive,
             job,
             size,
-            walker: Walker::new(Some(size)),
+            scanner: DamageScanner::new(Some(size)),
             course: Course::new(size, most),
             hash: Hash::new(transfer.context.engine),
             gave: Vec::new(),
@@ -125,7 +125,7 @@ impl<'a> Repairer<'a> {
     pub(crate) fn run(&mut self) -> Result<Digest, RepairError> {
         self.job.repairing.store(true, Ordering::Relaxed);
         let result = self.mend();
-        self.proven = self.walker.position();
+        self.proven = self.scanner.position();
         self.job.repairing.store(false, Ordering::Relaxed);
         result
     }
@@ -144,7 +144,7 @@ impl<'a> Repairer<'a> {
             size: Some(self.size),
         });
         while let Some(damage) = self.walk()? {
-            if damage.flaw == Flaw::NoTar {
+            if damage.kind == DamageKind::NoTar {
                 // What is to be a tar may have a broken beginning.
                 let vague = |setback| match setback {
                     RepairError::CannotRepair(CannotRepair::Sound) => {
@@ -169,32 +169,32 @@ impl<'a> Repairer<'a> {
             return Ok(true);
         }
         let head = self.job.part().read(0, HEAD)?;
-        Ok(identify::kind(&head) == Kind::Gzip)
+        Ok(identify::kind(&head) == FileKind::Gzip)
     }
 
     /// Walks on, to the next damage or to the end.
     fn walk(&mut self) -> Result<Option<Damage>, RepairError> {
         let part = self.job.part();
-        while self.walker.position() < self.size {
+        while self.scanner.position() < self.size {
             if self.transfer.is_over() {
                 return Err(RepairError::End(End::Cancelled));
             }
-            let at = self.walker.position();
+            let at = self.scanner.position();
             let length = usize::try_from((self.size - at).min(BLOCK)).unwrap_or(0);
             let block = match part.read(at, length) {
                 Err(error) if error.is_unreadable() => {
-                    return Ok(Some(self.walker.unreadable(part.unreadable(at))));
+                    return Ok(Some(self.scanner.unreadable(part.unreadable(at))));
                 }
                 block => block?,
             };
-            if let Err(damage) = self.walker.push(&block) {
+            if let Err(damage) = self.scanner.push(&block) {
                 return Ok(Some(damage));
             }
-            self.hash.follow(&part, self.walker.proven())?;
-            let (archive, done) = (&self.job.archive.name, self.walker.position());
+            self.hash.follow(&part, self.scanner.proven())?;
+            let (archive, done) = (&self.job.archive.name, self.scanner.position());
             self.transfer.context.listener.on(Event::Position { archive, source: None, done });
         }
-        Ok(self.walker.finish().err())
+        Ok(self.scanner.finish().err())
     }
 
     /// Has what is damaged fetched anew.
@@ -263,8 +263,8 @@ impl<'a> Repairer<'a> {
         drop(part);
         self.lost.insert(range.clone());
         self.hash.forget(range.start);
-        if range.start < self.walker.position() {
-            self.walker.rewind(range.start);
+        if range.start < self.scanner.position() {
+            self.scanner.rewind(range.start);
         }
         self.job.cursor.lose(range.clone());
         self.transfer.schedule.lock().lose(self.archive, range.clone(), avoided);

@@ -140,7 +140,7 @@ fn another_kind_of_file_is_foreign() {
     let mut tar = vec![b'x'; 4000];
     tar[257..262].copy_from_slice(b"ustar");
     let sign_in = "a web page: Sign in (34 bytes)".into();
-    let unpacked = "a plain tar: the gzip layer was taken off on the way (4000 bytes)".into();
+    let unpacked = "a plain tar: the gzip layer was removed on the way (4000 bytes)".into();
     check([("page", FIRST, page(), Foreign, sign_in), ("tar", FIRST, tar, Foreign, unpacked)]);
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{Archive, Catalog};
 use crate::disk::{self, DiskError, Folder, Kept, Stamp};
 use crate::hash::digest::Sha256;
-use crate::locate::{Damage, Flaw};
+use crate::locate::{Damage, DamageKind};
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
 use crate::verify::advice::advice;
@@ -141,7 +141,7 @@ impl Wrong {
         let damage = places.map(|(start, end, member)| Damage {
             range: start..end,
             member,
-            flaw: Flaw::Noted,
+            kind: DamageKind::Noted,
         });
         ArchiveReport {
             actual_size: Some(stamp.size()),

@@ -10,7 +10,7 @@ use super::stream::Reader;
 use crate::catalog::Archive;
 use crate::hash::Chain;
 use crate::hash::digest::Digest;
-use crate::locate::identify::{self, HEAD, Kind};
+use crate::locate::identify::{self, FileKind, HEAD};
 use crate::report::ArchiveReport;
 use crate::source::{Claim, Claimed, Scope, SourceAnswer};
 use crate::verdict::Verdict;
@@ -66,9 +66,9 @@ impl Glance {
         let (verdict, detail) = match wrong {
             Some(claim) => (Verdict::Corrupt, contradiction(claim, archive)),
             None if identify::is_out_of_place(&kind, &archive.name) => {
-                (Verdict::Foreign, kind.words())
+                (Verdict::Foreign, kind.to_string())
             }
-            None if identify::expects_gzip(&archive.name) && kind != Kind::Gzip => {
+            None if identify::expects_gzip(&archive.name) && kind != FileKind::Gzip => {
                 (Verdict::Corrupt, "it does not begin as gzip does".to_owned())
             }
             None => (Verdict::Present, self.sight(archive)),

@@ -1,23 +1,23 @@
-//! Bits of the archive, the least significant of a byte first (RFC 1951, section 3.1.1).
+//! Reads the archive bit by bit, the least significant bit of a byte first (RFC 1951, section
+//! 3.1.1).
 
-/// Bytes that were taken in, as bits, and where they came from.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Bits {
+pub(super) struct BitReader {
     /// The next bit is the lowest; those above `count` are zero.
     pub(super) buffer: u64,
     /// Bits in the buffer, at most 63.
     pub(super) count: u32,
-    /// Where in the archive the next byte comes from.
+    /// The offset in the archive of the next byte that is not in the buffer.
     pub(super) offset: u64,
 }
 
-impl Bits {
-    /// Bits before the next one, from the beginning of the archive.
+impl BitReader {
+    /// The number of bits before the next one, from the beginning of the archive.
     pub(super) fn position(&self) -> u64 {
         self.offset * 8 - u64::from(self.count)
     }
 
-    /// Takes in as many whole bytes as there is room for: 56 bits or more, if the input has them.
+    /// Fills the buffer with as many whole bytes as fit: 56 bits or more, if the input has them.
     pub(super) fn fill(&mut self, input: &mut &[u8]) {
         if let Some((word, _)) = input.split_first_chunk() {
             let taken = (63 - self.count) / 8;
@@ -38,7 +38,7 @@ impl Bits {
         }
     }
 
-    /// The next `count` bits, at most 32; `None` while the input has not so many.
+    /// Takes the next `count` bits, at most 32; `None` if the input has fewer.
     pub(super) fn take(&mut self, count: u32, input: &mut &[u8]) -> Option<u32> {
         if self.count < count {
             self.fill(input);
@@ -51,13 +51,13 @@ impl Bits {
         u32::try_from(value).ok()
     }
 
-    /// Passes over bits that are in the buffer.
+    /// Skips bits that are in the buffer.
     pub(super) fn skip(&mut self, count: u32) {
         self.buffer >>= count;
         self.count -= count;
     }
 
-    /// The next whole byte, if it is in the buffer. The last byte has to be used up.
+    /// Takes the next byte if it is in the buffer. The current byte must be used up.
     pub(super) fn byte(&mut self) -> Option<u8> {
         let [byte, ..] = self.buffer.to_le_bytes();
         (self.count >= 8).then(|| {
@@ -66,7 +66,7 @@ impl Bits {
         })
     }
 
-    /// The rest of the byte that is begun, and passes over it.
+    /// Takes the rest of the current byte.
     pub(super) fn rest_of_byte(&mut self) -> u64 {
         let count = self.count % 8;
         let rest = self.buffer & ((1 << count) - 1);

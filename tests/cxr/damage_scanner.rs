@@ -1,49 +1,49 @@
-//! Archives of other programs, and large ones, as a walker sees them.
+//! Archives of other programs, and large ones, scanned for damage.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use cxr::locate::{Damage, Walker};
+use cxr::locate::{Damage, DamageScanner};
 
 use crate::support::{Sandbox, archive, is_installed, random};
 
-/// What a walker says of the archive.
-fn walked(archive: &[u8]) -> Result<(), Damage> {
-    let mut walker = Walker::new(Some(archive.len() as u64));
-    archive.chunks(1 << 20).try_for_each(|piece| walker.push(piece))?;
-    walker.finish()
+/// Scans a whole archive.
+fn scan(archive: &[u8]) -> Result<(), Damage> {
+    let mut scanner = DamageScanner::new(Some(archive.len() as u64));
+    archive.chunks(1 << 20).try_for_each(|piece| scanner.push(piece))?;
+    scanner.finish()
 }
 
-/// It is whole; and a flipped bit is in the range that is told, the walk going on behind it.
-fn assert_walks(what: &str, archive: &[u8], flips: usize) -> Vec<u64> {
-    assert_eq!(walked(archive), Ok(()), "{what}");
+/// The archive is intact. A flipped bit is in the reported range, and the scan continues after it.
+fn assert_scans(what: &str, archive: &[u8], flips: usize) -> Vec<u64> {
+    assert_eq!(scan(archive), Ok(()), "{what}");
     let mut random = random();
     let mut widths = Vec::new();
     let mut places: Vec<usize> = (0..flips).map(|_| random.usize(10..archive.len())).collect();
     places.sort_unstable();
-    let mut good = Walker::new(Some(archive.len() as u64));
+    let mut good = DamageScanner::new(Some(archive.len() as u64));
     let mut pushed = 0;
     for at in places {
         good.push(&archive[pushed..at]).unwrap();
         pushed = at;
-        let mut walker = good.clone();
+        let mut scanner = good.clone();
         let wrong = archive[at] ^ 1 << random.u8(..8);
-        let said = walker
+        let result = scanner
             .push(&[wrong])
-            .and_then(|()| walker.push(&archive[at + 1..]))
-            .and_then(|()| walker.finish());
-        let Err(Damage { range, flaw, .. }) = said else {
-            // A repetition of the same bytes from elsewhere.
+            .and_then(|()| scanner.push(&archive[at + 1..]))
+            .and_then(|()| scanner.finish());
+        let Err(Damage { range, kind, .. }) = result else {
+            // A repetition of the same bytes from another place.
             assert!(unpacked(&[&archive[..at], &[wrong], &archive[at + 1..]].concat()).is_some());
             continue;
         };
-        assert!(range.contains(&(at as u64)), "{what}: byte {at} not in {range:?}, {flaw}");
+        assert!(range.contains(&(at as u64)), "{what}: byte {at} not in {range:?}, {kind}");
         widths.push(range.end - range.start);
-        let from = usize::try_from(walker.position()).unwrap();
+        let from = usize::try_from(scanner.position()).unwrap();
         assert!(from as u64 <= range.start, "{what}: {from} for {range:?}");
         let end = usize::try_from(range.end).unwrap().min(archive.len());
-        walker.push(&archive[from..end]).unwrap();
+        scanner.push(&archive[from..end]).unwrap();
     }
     widths.sort_unstable();
     widths
@@ -70,7 +70,7 @@ fn images(sandbox: &Sandbox) {
     sandbox.put("images/notes.txt", b"one and another\n");
 }
 
-/// What a program writes to standard output.
+/// The standard output of a program.
 fn output(sandbox: &Sandbox, words: &[&str]) -> Vec<u8> {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).current_dir(sandbox.root()).stdin(Stdio::null());
@@ -88,24 +88,24 @@ fn damage_is_located_in_archives_of_tar_and_gzip() {
     {
         let tar = format!("tar --format={format} --exclude='*nnn*' -c images | gzip -n{level}");
         let archive = output(&sandbox, &["sh", "-c", &tar]);
-        assert_walks(&tar, &archive, 40);
+        assert_scans(&tar, &archive, 40);
         if format != "ustar" {
             let tar = format!("tar --format={format} -c images | gzip -{level}");
-            assert_eq!(walked(&output(&sandbox, &["sh", "-c", &tar])), Ok(()), "{tar}");
+            assert_eq!(scan(&output(&sandbox, &["sh", "-c", &tar])), Ok(()), "{tar}");
         }
     }
     let sparse = "truncate -s 3M images/hole && printf x >> images/hole && \
                   tar -S --format=gnu -c images | gzip -1";
-    assert_eq!(walked(&output(&sandbox, &["sh", "-c", sparse])), Ok(()), "sparse");
+    assert_eq!(scan(&output(&sandbox, &["sh", "-c", sparse])), Ok(()), "sparse");
     let sparse = "tar -S --format=posix -c images | gzip -1";
-    assert_eq!(walked(&output(&sandbox, &["sh", "-c", sparse])), Ok(()), "sparse, pax");
+    assert_eq!(scan(&output(&sandbox, &["sh", "-c", sparse])), Ok(()), "sparse, pax");
     if is_installed("pigz") {
         let pigz = "tar --format=ustar --exclude='*nnn*' -c images | pigz -6 -b 128";
-        assert_walks(pigz, &output(&sandbox, &["sh", "-c", pigz]), 40);
+        assert_scans(pigz, &output(&sandbox, &["sh", "-c", pigz]), 40);
     }
 }
 
-/// Every strategy of zlib, and the least memory, with which blocks are small.
+/// All strategies of zlib, and the least memory, which makes small blocks.
 const PYTHON: &str = r#"
 import io, sys, tarfile, zlib
 form, level, memory, strategy = sys.argv[1], *map(int, sys.argv[2:])
@@ -119,7 +119,7 @@ sys.stdout.buffer.write(gzip.compress(tar.getvalue()) + gzip.flush())
 #[test]
 fn damage_is_located_in_archives_of_python() {
     if !is_installed("python3") {
-        eprintln!("skipped: there is no python3");
+        eprintln!("skipped: python3 is not installed");
         return;
     }
     let sandbox = Sandbox::new();
@@ -135,14 +135,13 @@ fn damage_is_located_in_archives_of_python() {
     ] {
         let words = ["python3", "-c", PYTHON, form, level, memory, strategy];
         let archive = output(&sandbox, &words);
-        assert_walks(&words[3..].join(" "), &archive, 40);
+        assert_scans(&words[3..].join(" "), &archive, 40);
     }
 }
 
-/// In an archive of the usual kind.
 #[test]
 fn located_ranges_are_narrow() {
-    let widths = assert_walks("images", &archive(1, 5).bytes, 40);
+    let widths = assert_scans("images", &archive(1, 5).bytes, 40);
     let at = |share: usize| widths[(widths.len() - 1) * share / 100];
     assert!(at(50) < 10_000 && at(95) < 20_000, "{widths:?}");
 }

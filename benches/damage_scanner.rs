@@ -1,11 +1,11 @@
-//! The speed of a walker in an archive of 64 MiB, compared with programs that only decompress: the
+//! The speed of the damage scanner in an archive of 64 MiB, compared with programs that only decompress: the
 //! `flate2` crate, and `gzip -t` if it is installed. In bytes of the archive a second, on one thread.
 //!
 //! The original images become nearly only stored blocks, because gzip cannot compress them. Noise in
 //! which some bytes are more frequent shrinks by 3 %, as the real archives do, and becomes nearly
 //! only literals.
 //!
-//! `cargo bench --bench walker` runs all. A word after `--` selects some, such as `noise`.
+//! `cargo bench --bench damage_scanner` runs all. A word after `--` selects some, such as `noise`.
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 
 use std::io::{self, Read, Write};
@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use cxr::locate::Walker;
+use cxr::locate::DamageScanner;
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
@@ -31,7 +31,7 @@ const IMAGES: [&[u8]; 3] = [
     include_bytes!("../tests/data/png/00000032_015.png"),
 ];
 
-fn walker(criterion: &mut Criterion) {
+fn damage_scanner(criterion: &mut Criterion) {
     for (name, make) in [("original", original as fn(u64) -> Vec<u8>), ("noise", noise)] {
         let tar = tar(make);
         for level in [1, 6, 9] {
@@ -39,7 +39,7 @@ fn walker(criterion: &mut Criterion) {
             let mut group = criterion.benchmark_group(format!("{name}/level {level}"));
             group.sample_size(10).measurement_time(Duration::from_secs(5));
             group.throughput(Throughput::Bytes(archive.len() as u64));
-            group.bench_function("walker", |bencher| bencher.iter(|| walk(&archive)));
+            group.bench_function("scanner", |bencher| bencher.iter(|| scan(&archive)));
             group.bench_function("flate2", |bencher| bencher.iter(|| inflate(&archive)));
             if Command::new("gzip").arg("-V").stdout(Stdio::null()).status().is_ok() {
                 group.bench_function("gzip -t", |bencher| bencher.iter(|| gzip_test(&archive)));
@@ -48,12 +48,12 @@ fn walker(criterion: &mut Criterion) {
     }
 }
 
-fn walk(archive: &[u8]) {
-    let mut walker = Walker::new(Some(archive.len() as u64));
+fn scan(archive: &[u8]) {
+    let mut scanner = DamageScanner::new(Some(archive.len() as u64));
     for piece in archive.chunks(256 << 10) {
-        assert_eq!(walker.push(piece), Ok(()));
+        assert_eq!(scanner.push(piece), Ok(()));
     }
-    assert_eq!(walker.finish(), Ok(()));
+    assert_eq!(scanner.finish(), Ok(()));
 }
 
 fn inflate(archive: &[u8]) {
@@ -112,5 +112,5 @@ fn by_program(tar: &[u8], level: u32) -> io::Result<Vec<u8>> {
     Ok(archive)
 }
 
-criterion_group!(benches, walker);
+criterion_group!(benches, damage_scanner);
 criterion_main!(benches);

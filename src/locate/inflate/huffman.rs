@@ -1,22 +1,22 @@
-//! Look-up tables of Huffman codes (RFC 1951, section 3.2.2).
+//! Look-up tables for Huffman codes (RFC 1951, section 3.2.2).
 //!
-//! An entry is found by the next bits of the stream. Codes that are longer than the root have an
-//! entry there that leads to a table of their own.
+//! The next bits of the stream are the index. Codes that are longer than the root have an entry
+//! there that links to a table of their own.
 
-/// The longest code of the format.
+/// The longest code of the format, in bits.
 pub(super) const LONGEST: usize = 15;
 
 /// The value is a byte.
 pub(super) const LITERAL: u32 = 1 << 15;
 /// The end of the block.
 pub(super) const END: u32 = 1 << 14;
-/// The value is where the table for the rest of the code begins, `extra` the bits it takes.
+/// The value is the index of the table for the rest of the code, [`extra_bits`] those of its index.
 pub(super) const LINK: u32 = 1 << 13;
 /// The value is the base of a length or of a distance.
 pub(super) const BASE: u32 = 1 << 12;
 
-/// One entry: bits 0 to 7 the length of the code, 8 to 11 how many extra bits follow, 12 to 15
-/// the kind (none: no such code), 16 to 31 the value.
+/// Bits 0 to 7 are the length of the code, 8 to 11 the number of extra bits, 12 to 15 the kind
+/// (none: no such code), 16 to 31 the value.
 pub(super) type Entry = u32;
 
 /// An entry without the length of its code.
@@ -24,80 +24,72 @@ pub(super) const fn entry(kind: u32, value: u16, extra: u8) -> Entry {
     kind | (value as u32) << 16 | (extra as u32) << 8
 }
 
-/// The length of the code.
-pub(super) const fn length(entry: Entry) -> u32 {
+pub(super) const fn code_length(entry: Entry) -> u32 {
     entry & 0xff
 }
 
-/// How many extra bits follow the code, or how many the linked table takes.
-pub(super) const fn extra(entry: Entry) -> u32 {
+pub(super) const fn extra_bits(entry: Entry) -> u32 {
     entry >> 8 & 0xf
 }
 
-/// The byte.
 pub(super) const fn byte(entry: Entry) -> u8 {
     entry.to_le_bytes()[2]
 }
 
-/// The value.
 pub(super) const fn value(entry: Entry) -> usize {
     (entry >> 16) as usize
 }
 
-/// What a set of codes is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Codes {
-    /// There is no code.
-    None,
-    /// There is one, of one bit.
-    One,
+pub(super) enum CodeSet {
+    Empty,
+    /// One code of one bit.
+    Single,
     /// All bits lead to a code.
-    All,
+    Complete,
 }
 
-/// A table of `SIZE` entries, a power of two that is enough for the root and what hangs on it.
+/// A table of `SIZE` entries, a power of two that is enough for the root and all linked tables.
 #[derive(Debug, Clone)]
-pub(super) struct Table<const SIZE: usize, const ROOT: u32>(pub(super) Box<[Entry; SIZE]>);
+pub(super) struct HuffmanTable<const SIZE: usize, const ROOT: u32>(pub(super) Box<[Entry; SIZE]>);
 
-impl<const SIZE: usize, const ROOT: u32> Table<SIZE, ROOT> {
-    /// A table without any code.
+impl<const SIZE: usize, const ROOT: u32> HuffmanTable<SIZE, ROOT> {
     pub(super) fn new() -> Self {
         Self(Box::new([1; SIZE]))
     }
 
-    /// The entry for the next bits; that of a code longer than the bits at hand may be any.
+    /// The entry for the next bits. If these are fewer than the code has, it may be any entry.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the innermost step of all")]
+    #[expect(clippy::inline_always, reason = "the innermost step")]
     pub(super) fn find(&self, bits: u64) -> Entry {
         let found = self.root(bits);
         if found & LINK == 0 { found } else { self.linked(found, bits) }
     }
 
-    /// The root's entry for the next bits.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the innermost step of all")]
+    #[expect(clippy::inline_always, reason = "the innermost step")]
     #[expect(clippy::cast_possible_truncation, reason = "masked")]
     pub(super) fn root(&self, bits: u64) -> Entry {
         self.0[(bits as usize & ((1 << ROOT) - 1)) & (SIZE - 1)]
     }
 
-    /// The entry that a link of the root leads to. Its length is that of the whole code.
+    /// The entry to which a link of the root leads. Its length is that of the whole code.
     #[inline(always)]
-    #[expect(clippy::inline_always, reason = "the innermost step of all")]
+    #[expect(clippy::inline_always, reason = "the innermost step")]
     #[expect(clippy::cast_possible_truncation, reason = "masked")]
     pub(super) fn linked(&self, link: Entry, bits: u64) -> Entry {
-        let rest = (bits >> ROOT) as usize & ((1 << extra(link)) - 1);
+        let rest = (bits >> ROOT) as usize & ((1 << extra_bits(link)) - 1);
         self.0[(value(link) + rest) & (SIZE - 1)]
     }
 
-    /// Fills the table with the codes of these lengths, 0 to [`LONGEST`], 0 for no code, for the
-    /// symbols that `symbols` describes, at most 320. `None` where the lengths make no set of
-    /// codes: too many, or too few except for a single code of one bit, or none.
+    /// Fills the table with codes of these lengths, 0 to [`LONGEST`], 0 for no code, for at most 320
+    /// symbols, which `symbols` describes. Returns `None` if the lengths form no set of codes: too
+    /// many, or too few other than none or a single code of one bit.
     pub(super) fn build(
         &mut self,
         lengths: &[u8],
         symbols: impl Fn(u16) -> Entry,
-    ) -> Option<Codes> {
+    ) -> Option<CodeSet> {
         let mut counts = [0_u16; LONGEST + 1];
         for &length in lengths {
             counts[usize::from(length) & LONGEST] += 1;
@@ -105,11 +97,11 @@ impl<const SIZE: usize, const ROOT: u32> Table<SIZE, ROOT> {
         counts[0] = 0;
         let Some(longest) = (1..=LONGEST).rev().find(|&length| counts[length] > 0) else {
             self.0[..1 << ROOT].fill(1);
-            return Some(Codes::None);
+            return Some(CodeSet::Empty);
         };
         let codes = match used(&counts) {
-            ALL => Codes::All,
-            used if longest == 1 && used < ALL => Codes::One,
+            ALL => CodeSet::Complete,
+            used if longest == 1 && used < ALL => CodeSet::Single,
             _ => return None,
         };
         let mut places = [0_u16; LONGEST + 2];
@@ -128,7 +120,7 @@ impl<const SIZE: usize, const ROOT: u32> Table<SIZE, ROOT> {
         Some(codes)
     }
 
-    /// Gives each symbol, sorted by the length of its code, its entries.
+    /// Writes the entries of each symbol; the symbols are sorted by the lengths of their codes.
     fn fill(
         &mut self,
         sorted: &[u16],
@@ -138,9 +130,9 @@ impl<const SIZE: usize, const ROOT: u32> Table<SIZE, ROOT> {
     ) {
         let root = ROOT as usize;
         let mut sorted = sorted.iter();
-        // The code with its first bit lowest, as it stands in the stream.
+        // The code as the stream has it, its first bit lowest.
         let mut code = 0_usize;
-        // The root doubles with the length, so that each entry is written only once by itself.
+        // The root doubles with the length: each entry is written once and then only copied.
         let mut filled = 1_usize;
         self.0[0] = 1;
         for (length, &count) in counts.iter().enumerate().take(longest.min(root) + 1).skip(1) {
@@ -159,7 +151,7 @@ impl<const SIZE: usize, const ROOT: u32> Table<SIZE, ROOT> {
         self.fill_links(sorted, counts, longest, code, symbols);
     }
 
-    /// The same for codes that are longer than the root.
+    /// Does the same for codes that are longer than the root.
     fn fill_links(
         &mut self,
         mut sorted: std::slice::Iter<'_, u16>,
@@ -194,8 +186,8 @@ impl<const SIZE: usize, const ROOT: u32> Table<SIZE, ROOT> {
     }
 }
 
-/// How many bits the table takes that begins with a code of this length: until its codes are
-/// complete.
+/// The number of index bits of the linked table that begins with a code of this length: until its
+/// codes are complete.
 fn link_bits(counts: &[u16; LONGEST + 1], length: usize, longest: usize, root: usize) -> usize {
     let mut bits = length - root;
     let mut left = 1_usize << bits;
@@ -209,7 +201,7 @@ fn link_bits(counts: &[u16; LONGEST + 1], length: usize, longest: usize, root: u
     bits
 }
 
-/// The code of this length that follows, its first bit lowest: one more, the carry going down.
+/// The next code of this length, its first bit lowest: plus one, with the carry going down.
 fn next_code(code: usize, length: usize) -> usize {
     let zeros = !code & ((1 << length) - 1);
     let bit = zeros.checked_ilog2().map_or(0_usize, |highest| 1 << highest);
@@ -219,18 +211,16 @@ fn next_code(code: usize, length: usize) -> usize {
 /// All codes of the longest length.
 const ALL: u32 = 1 << LONGEST;
 
-/// How many of [`ALL`] the codes use up.
+/// The share of [`ALL`] that the codes use.
 fn used(counts: &[u16; LONGEST + 1]) -> u32 {
     (1..=LONGEST).map(|length| u32::from(counts[length]) << (LONGEST - length)).sum()
 }
 
-/// The part of an entry that holds the length of its code.
 #[expect(clippy::cast_possible_truncation, reason = "at most 15")]
 fn entry_length(length: usize) -> Entry {
     length as Entry
 }
 
-/// A place in the table or a number of bits.
 #[expect(clippy::cast_possible_truncation, reason = "less than the size of a table")]
 fn low(number: usize) -> Entry {
     number as Entry

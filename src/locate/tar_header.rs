@@ -1,53 +1,52 @@
-//! One header of a tar: the old form, POSIX's ustar and GNU's (POSIX.1-2017, pax, "ustar
-//! Interchange Format"; GNU tar manual, "Basic Tar Format").
+//! The header of a tar member in the old form, POSIX's ustar and GNU's, and the pax records before
+//! it (POSIX.1-2017, pax, "ustar Interchange Format" and "pax Extended Header"; GNU tar manual,
+//! "Basic Tar Format").
 
-/// Everything in a tar comes in blocks of so many bytes.
+/// A tar consists of blocks of this number of bytes.
 pub(super) const BLOCK: usize = 512;
 
 /// A block that may be a header.
 pub(super) type Block = [u8; BLOCK];
 
-/// Where the sum of the bytes stands, in octal; the sum takes these for blanks.
+/// The field of the checksum: the sum of all bytes, in octal, with spaces in place of this field.
 const SUM: std::ops::Range<usize> = 148..156;
 
-/// What a header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct TarHeader {
     pub(super) name: Vec<u8>,
     /// Bytes that follow, without the padding.
     pub(super) size: u64,
-    pub(super) kind: Kind,
-    /// All of it is as POSIX and GNU have it. The sum does not see whether bytes change places.
+    pub(super) kind: MemberKind,
+    /// True if every field is as POSIX and GNU write it. The checksum does not notice bytes that
+    /// change places.
     pub(super) is_strict: bool,
 }
 
-/// What follows a header.
+/// The kind of data that follows a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The content of a file.
+pub(super) enum MemberKind {
     File,
     /// A name for the next header that is too long for it (GNU).
     LongName,
     /// Records about the next header (pax).
     Records,
-    /// A file with holes, and whether a block with more of its map follows (GNU).
+    /// A file with holes (GNU); true if a block with more of its map follows.
     Sparse(bool),
-    /// Whatever else.
     Other,
 }
 
-impl Header {
-    /// Reads the header; `None` where its sum or its size is wrong.
+impl TarHeader {
+    /// Reads a header; `None` if its checksum or its size is wrong.
     pub(super) fn read(block: &Block) -> Option<Self> {
         if !has_right_sum(block) {
             return None;
         }
         let kind = match block[156] {
-            b'0' | b'7' | 0 => Kind::File,
-            b'L' => Kind::LongName,
-            b'x' => Kind::Records,
-            b'S' => Kind::Sparse(block[482] != 0),
-            _ => Kind::Other,
+            b'0' | b'7' | 0 => MemberKind::File,
+            b'L' => MemberKind::LongName,
+            b'x' => MemberKind::Records,
+            b'S' => MemberKind::Sparse(block[482] != 0),
+            _ => MemberKind::Other,
         };
         // Links, devices, folders and pipes have no content, whatever their size says.
         let size = if matches!(block[156], b'1'..=b'6') { 0 } else { number(&block[124..136])? };
@@ -55,16 +54,53 @@ impl Header {
     }
 }
 
-/// Whether the block looks like a header although its sum may be wrong: its magic is there, or
-/// most of its numbers are numbers.
-pub(super) fn resembles(block: &Block) -> bool {
+/// The pax records about the next member that matter here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct PaxRecords {
+    pub(super) path: Option<Vec<u8>>,
+    pub(super) size: Option<u64>,
+}
+
+impl PaxRecords {
+    /// Reads records, each `LENGTH KEY=VALUE\n`, up to the first bytes that are none.
+    pub(super) fn read(mut bytes: &[u8]) -> Self {
+        let mut records = Self::default();
+        while let Some((key, value, rest)) = record(bytes) {
+            match key {
+                b"path" | b"GNU.sparse.name" => records.path = Some(value.to_vec()),
+                b"size" => records.size = decimal(value).or(records.size),
+                _ => {}
+            }
+            bytes = rest;
+        }
+        records
+    }
+}
+
+/// The key and the value of the first record, and the bytes after it.
+fn record(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    let blank = bytes.iter().position(|&byte| byte == b' ')?;
+    let length = usize::try_from(decimal(&bytes[..blank])?).ok()?;
+    let (record, rest) = bytes.split_at_checked(length)?;
+    let text = record.get(blank + 1..)?.strip_suffix(b"\n")?;
+    let equals = text.iter().position(|&byte| byte == b'=')?;
+    Some((&text[..equals], &text[equals + 1..], rest))
+}
+
+fn decimal(text: &[u8]) -> Option<u64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+/// True if the block looks like a header although its checksum may be wrong: its magic is there, or
+/// most of its number fields hold numbers.
+pub(super) fn resembles_header(block: &Block) -> bool {
     let numbers = [100..108, 108..116, 116..124, 124..136, 136..148, SUM];
     let is_number = |field: &[u8]| octal(field).is_some() && field.iter().any(u8::is_ascii_digit);
     let right = numbers.into_iter().filter(|field| is_number(&block[field.clone()]));
     &block[257..262] == b"ustar" || right.count() >= 4
 }
 
-/// Whether every field is one of the forms that are in use, to the last byte.
+/// True if every byte of every field has one of the usual forms.
 fn is_strict(block: &Block) -> bool {
     let is_gnu = &block[257..265] == b"ustar  \0";
     let is_posix = &block[257..265] == b"ustar\x0000";
@@ -77,31 +113,31 @@ fn is_strict(block: &Block) -> bool {
         && texts.into_iter().chain(rest).all(|field| is_strict_text(&block[field]))
 }
 
-/// Six digits, a zero and a blank; or seven digits and a zero.
+/// Six digits, a zero and a space; or seven digits and a zero.
 fn is_strict_sum(field: &[u8]) -> bool {
     let (digits, end) = field.split_at(6);
     digits.iter().all(u8::is_ascii_digit) && matches!(end, [0, b' '] | [b'0'..=b'7', 0])
 }
 
-/// Digits to the last byte but one; or no number at all; or one in base 256.
+/// Digits up to the last byte but one; or no number at all; or one in base 256.
 fn is_strict_number(field: &[u8]) -> bool {
     let (last, digits) = field.split_last().unwrap_or((&0, field));
     let is_octal = digits.iter().all(u8::is_ascii_digit) && matches!(last, 0 | b' ');
     is_octal || field.iter().all(|&byte| byte == 0) || field[0] == 0x80
 }
 
-/// Zeros behind the first zero.
+/// Nothing but zeros after the first zero.
 fn is_strict_text(field: &[u8]) -> bool {
     field[until_zero(field).len()..].iter().all(|&byte| byte == 0)
 }
 
-/// Bytes of what says that a block is a header, and of which form.
-pub(super) const MAGIC: usize = 8;
+/// Bytes of the magic and the version of a header.
+pub(super) const MAGIC_BYTES: usize = 8;
 
-/// Whether there is such a thing in the bytes.
+/// True if one of these bytes begins a magic.
 pub(super) fn has_magic(bytes: &[u8]) -> bool {
     let is_magic = |window: &[u8]| window == b"ustar\x0000" || window == b"ustar  \0";
-    bytes.windows(MAGIC).any(is_magic)
+    bytes.windows(MAGIC_BYTES).any(is_magic)
 }
 
 /// The sum may be that of signed bytes, as some old systems computed it.
@@ -115,11 +151,11 @@ fn has_right_sum(block: &Block) -> bool {
     expected == unsigned + blanks || expected == signed + blanks
 }
 
-/// The folder and the name, as ustar splits them.
+/// The name, with the folder that ustar splits off.
 fn name(block: &Block) -> Vec<u8> {
     let name = until_zero(&block[..100]);
     let prefix = until_zero(&block[345..500]);
-    // GNU has other things where POSIX has the folder.
+    // GNU has other fields where POSIX has the folder.
     if &block[257..263] == b"ustar\0" && !prefix.is_empty() {
         [prefix, b"/", name].concat()
     } else {
@@ -127,12 +163,11 @@ fn name(block: &Block) -> Vec<u8> {
     }
 }
 
-/// The bytes before the first zero.
 pub(super) fn until_zero(field: &[u8]) -> &[u8] {
     field.split(|&byte| byte == 0).next().unwrap_or(field)
 }
 
-/// A number in octal, or in base 256 where the first bit says so (GNU).
+/// A number in octal, or in base 256 if the first bit says so (GNU).
 fn number(field: &[u8]) -> Option<u64> {
     match field {
         [0x80, rest @ ..] => rest
@@ -142,7 +177,7 @@ fn number(field: &[u8]) -> Option<u64> {
     }
 }
 
-/// A number in octal, with blanks around it and a zero behind it. An empty field is zero.
+/// A number in octal, with spaces around it and a zero after it. An empty field is zero.
 fn octal(field: &[u8]) -> Option<u64> {
     let text = until_zero(field).trim_ascii();
     text.iter().try_fold(0_u64, |number, byte| match byte {

@@ -1,16 +1,15 @@
-//! What holds of everything that is said: of text from anywhere, and of files by their beginnings.
+//! The fuzz target for escaping and quoting.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::promises::{assert_message, assert_visible};
-use crate::locate::identify::{self, HEAD};
+use super::assert_visible;
 use crate::report::write_json;
 use crate::text::{escape, shell};
 
-/// Whatever the bytes are, as text, as a path, as a word for a shell and in JSON they can only be
-/// seen; the shell and JSON give them back.
+/// As text, as a path, as a shell word and in JSON, any bytes have only visible characters. The
+/// shell and JSON give the bytes back.
 pub(super) fn escape(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     assert_visible(&escape::bytes(bytes));
@@ -20,13 +19,13 @@ pub(super) fn escape(bytes: &[u8]) {
     assert_visible(&quoted);
     assert_eq!(unquoted(&quoted), bytes, "{quoted}");
     let mut json = Vec::new();
-    write_json(&*text, &mut json).expect("memory takes everything");
+    write_json(&*text, &mut json).expect("a vector takes all bytes");
     let json = String::from_utf8(json).expect("JSON is text");
     assert_visible(json.strip_suffix('\n').expect("one line"));
     assert_eq!(serde_json::from_str::<String>(&json).ok(), Some(text.into_owned()));
 }
 
-/// What a shell makes of a word in one of the three forms that are written.
+/// Reads a word of one of the three forms that cxr writes, as a shell does.
 fn unquoted(word: &str) -> Vec<u8> {
     if let Some(word) = word.strip_prefix("$'").and_then(|word| word.strip_suffix('\'')) {
         return octal(word.as_bytes());
@@ -37,7 +36,7 @@ fn unquoted(word: &str) -> Vec<u8> {
     }
 }
 
-/// The text between `$'` and `'`.
+/// Reads the text between `$'` and `'`.
 fn octal(word: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     let mut rest = word;
@@ -53,18 +52,5 @@ fn octal(word: &[u8]) -> Vec<u8> {
             }
             [] => return plain,
         };
-    }
-}
-
-/// A file is called something in a few words, whatever it begins with, and an archive that begins
-/// as gzip does is never out of place.
-pub(super) fn identify(bytes: &[u8]) {
-    let kind = identify::kind(&bytes[..bytes.len().min(HEAD)]);
-    assert_message(&kind.words());
-    for name in ["images_001.tar.gz", "a.tar", "a.csv", "a.html", "a", "a.ZIP", "a.pdf"] {
-        let is_out_of_place = identify::is_out_of_place(&kind, name);
-        assert!(!is_out_of_place || !matches!(kind, identify::Kind::Empty | identify::Kind::Zeros));
-        let is_gzip = bytes.starts_with(b"\x1f\x8b");
-        assert!(!(is_gzip && is_out_of_place && identify::expects_gzip(name)));
     }
 }
