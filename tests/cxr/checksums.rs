@@ -1,11 +1,11 @@
-//! Tables in and out, selectors, and the commands that only print.
+//! Tables, selectors, and the commands that only print.
 
 use std::fmt::Write;
 use std::process::{Command, Stdio};
 
 use crate::support::{Archive, NAMES, Sandbox, archives};
 
-/// Question 7 of the FAQ.
+/// The table in question 7 of the FAQ.
 const PUBLISHED: [(&str, &str); 12] = [
     ("fe8ed0a6961412fddcbb3603c11b3698", "images_001.tar.gz"),
     ("ab07a2d7cbe6f65ddd97b4ed7bde10bf", "images_002.tar.gz"),
@@ -21,7 +21,7 @@ const PUBLISHED: [(&str, &str); 12] = [
     ("dc9fda1757c2de0032b63347a7d2895c", "images_012.tar.gz"),
 ];
 
-/// Runs a verify of good files with this table and expects them all to be known.
+/// Asserts that the lines that `write` makes are read as a table: every archive is `ok`.
 #[track_caller]
 fn is_read(write: impl Fn(&Archive) -> String) {
     let (sandbox, all) = (Sandbox::new(), archives(2));
@@ -35,7 +35,7 @@ fn is_read(write: impl Fn(&Archive) -> String) {
     assert_eq!(verify.report(0).all_ok().lines().len(), 2);
 }
 
-/// Runs with this table and expects it to be refused at this line.
+/// Asserts that a table is refused, and that the message names the line.
 #[track_caller]
 fn is_refused(table: impl AsRef<[u8]>, line: Option<u32>) {
     let sandbox = Sandbox::new();
@@ -55,7 +55,7 @@ fn the_published_table_is_printed_for_md5sum() {
     outcome.exits(0);
     let mut expected = String::new();
     for (md5, name) in PUBLISHED {
-        // One space, as the FAQ has it; `md5sum` takes that too.
+        // One space, as in the FAQ. `md5sum` accepts it.
         writeln!(expected, "{md5} {name}").unwrap();
     }
     assert_eq!(outcome.stdout(), expected);
@@ -93,7 +93,7 @@ fn line_ends_case_comments_and_blank_lines_do_not_matter() {
     is_read(|archive| format!("# a comment\n\n{}  {}\n   \n", archive.md5, archive.name));
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
-    // A byte order mark, and no end of the last line.
+    // A byte order mark, and no line end after the last line.
     let table = format!("\u{feff}{}  {}", all[0].md5, all[0].name);
     let table = sandbox.put("table", table);
     sandbox.cxr(["verify", "data", "-q", "--checksums"]).arg(table).run().exits(0);

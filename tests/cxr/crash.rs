@@ -1,48 +1,48 @@
-//! Ended as by `kill -9` at every step between the first byte and the last: nothing bad is under a
-//! final name, no file of the user's is lost, and the same command goes on.
+//! Runs that end as by `kill -9` at every step: no wrong file gets a final name, no file of the
+//! user is lost, and the same command resumes.
 //!
-//! The steps are the crash points in the code, and every single operation on a file. Both are
-//! compiled in with debug assertions only.
+//! The steps are the crash points in the code and every file operation. Both are compiled only with
+//! debug assertions.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::{Archive, Cxr, Fault, FaultRule, Sandbox, Server, archive, files_under};
 
-/// Bytes of a chunk in these tests.
+/// The chunk size of these tests.
 const CHUNK: u64 = 128 << 10;
 
-/// Connections in these tests.
+/// The number of connections in these tests.
 const CONNECTIONS: u64 = 2;
 
-/// A fetch of one archive under circumstances of its own.
-struct Scene {
-    /// What lies in the folder beforehand.
+/// A fetch of one archive in a certain situation.
+struct Scenario {
+    /// Prepares the folder.
     prepare: fn(&Sandbox, &Server, &Archive),
-    /// What the server does until the process is killed.
+    /// The faults of the server until the process is killed.
     faults: fn() -> Vec<FaultRule>,
     options: &'static [&'static str],
     variables: &'static [(&'static str, &'static str)],
-    /// Images in the archive: each is about 0.4 MiB.
+    /// The images in the archive, of about 0.4 MiB each.
     images: usize,
-    /// A file of the user's that must not be lost: how many bytes of it.
-    mine: fn(&Archive) -> Vec<u8>,
-    /// The crash points that it comes to, beside those of every fetch.
+    /// The content of a file of the user that must not be lost.
+    user_file: fn(&Archive) -> Vec<u8>,
+    /// The crash points that it reaches.
     points: &'static [&'static str],
-    /// Whether what is fetched twice is bounded by what was in flight.
+    /// True if only the bytes in flight may be fetched twice.
     bounded: bool,
-    /// A damaged file of the user's that is mended in place: it is whole again whenever nothing
-    /// can be fetched for it.
-    mended: Option<fn(&Archive) -> Vec<u8>>,
+    /// The content of a damaged file of the user that is repaired in place. It is restored whenever
+    /// nothing can be fetched for it.
+    repaired: Option<fn(&Archive) -> Vec<u8>>,
 }
 
-const PLAIN: Scene = Scene {
+const PLAIN: Scenario = Scenario {
     prepare: |_, _, _| {},
     faults: Vec::new,
     options: &[],
     variables: &[],
-    mine: |_| Vec::new(),
+    user_file: |_| Vec::new(),
     images: 3,
     points: &[
         "journal-begun",
@@ -58,78 +58,78 @@ const PLAIN: Scene = Scene {
         "receipt-written",
     ],
     bounded: true,
-    mended: None,
+    repaired: None,
 };
 
-/// The folder is taken and left.
-const LOCKED: Scene = Scene {
+/// The folder is locked and unlocked.
+const LOCKED: Scenario = Scenario {
     variables: &[("CXR_TRIAL_STILL_MS", "50")],
     points: &["lock-taken", "owner-made", "owner-written", "owner-removed"],
     ..SMALL
 };
 
-/// The folder is taken over from a process that was killed.
-const TAKEN_FROM_THE_DEAD: Scene = Scene {
+/// The lock of a killed process is taken over.
+const LOCK_TAKEN_OVER: Scenario = Scenario {
     prepare: |sandbox, server, archive| {
         let killed = fetch(sandbox, server, archive).dies_at("part-written", 1).run();
-        killed.expect(killed.was_killed(), "an end by the crash point");
+        killed.expect(killed.was_killed(), "a kill at the crash point");
     },
     points: &["taker-written", "owner-taken-over"],
     ..LOCKED
 };
 
-/// Parts are synced all the while.
-const SYNCED: Scene = Scene {
+/// The partial download is synced repeatedly.
+const SYNCED: Scenario = Scenario {
     faults: || vec![Fault::Throttle { rate: 4 << 20 }.into()],
     variables: &[("CXR_TRIAL_SYNC_MS", "10")],
     points: &["part-synced", "sync-journalled"],
     ..PLAIN
 };
 
-/// A download that another tool left half done.
-const ADOPTED: Scene = Scene {
+/// An incomplete download of another tool is adopted.
+const ADOPTED: Scenario = Scenario {
     prepare: |sandbox, _, archive| {
         sandbox.put(Path::new("data").join(&archive.name), &archive.bytes[..700_000]);
     },
-    mine: |archive| archive.bytes[..700_000].to_vec(),
+    user_file: |archive| archive.bytes[..700_000].to_vec(),
     points: &["adoption-journalled", "file-adopted"],
     ..PLAIN
 };
 
-/// Another file under the name, which is to be kept.
-const REPLACED: Scene = Scene {
+/// Another file under the name is replaced and kept.
+const REPLACED: Scenario = Scenario {
     prepare: |sandbox, _, archive| {
         sandbox.put(Path::new("data").join(&archive.name), archive.flipped(500_000));
     },
     options: &["--keep-corrupt"],
-    mine: |archive| archive.flipped(500_000),
+    user_file: |archive| archive.flipped(500_000),
     points: &["old-file-kept"],
     ..PLAIN
 };
 
-/// A source that gives a wrong bit once.
-const WRONG_ONCE: Scene = Scene {
+/// A source sends a wrong bit, and the rest of the run is right.
+const WRONG_ONCE: Scenario = Scenario {
     faults: || vec![Fault::Flip { at: 300_000 }.into()],
     points: &["begun-again-in-the-journal", "loss-journalled", "part-given-up"],
     bounded: false,
     ..PLAIN
 };
 
-/// The same, where what is wrong is to be kept.
-const WRONG_AND_KEPT: Scene = Scene { options: &["--keep-corrupt"], ..WRONG_ONCE };
+/// The same, and the wrong download is kept.
+const WRONG_AND_KEPT: Scenario = Scenario { options: &["--keep-corrupt"], ..WRONG_ONCE };
 
-/// A source that always gives the same wrong bit.
-const ALWAYS_WRONG: Scene = Scene {
+/// A source always sends the same wrong bit.
+const ALWAYS_WRONG: Scenario = Scenario {
     points: &["journal-given-up", "part-given-up"],
     options: &["--keep-corrupt"],
     ..WRONG_ONCE
 };
 
-/// A part that has grown beyond the archive.
-const TOO_LONG: Scene = Scene {
+/// A partial download is longer than the archive.
+const TOO_LONG: Scenario = Scenario {
     prepare: |sandbox, server, archive| {
         let killed = fetch(sandbox, server, archive).dies_at("journal-appended", 4).run();
-        killed.expect(killed.was_killed(), "an end by the crash point");
+        killed.expect(killed.was_killed(), "a kill at the crash point");
         let part = sandbox.own_file(".part");
         let file = fs::File::options().write(true).open(part).unwrap();
         file.set_len(archive.size() + 3_000_000).unwrap();
@@ -138,30 +138,30 @@ const TOO_LONG: Scene = Scene {
     ..PLAIN
 };
 
-/// A file of the user's in which a bit is wrong.
-const MENDED: Scene = Scene {
+/// A file of the user with a wrong bit is repaired.
+const REPAIRED: Scenario = Scenario {
     prepare: |sandbox, _, archive| {
         sandbox.put(Path::new("data").join(&archive.name), archive.flipped(200_000));
     },
-    mended: Some(|archive| archive.flipped(200_000)),
+    repaired: Some(|archive| archive.flipped(200_000)),
     points: &["adoption-journalled", "file-adopted", "old-bytes-saved", "loss-journalled"],
     images: 1,
     ..PLAIN
 };
 
-/// The same, and its source says how long it should be, but gives nothing.
-const PUT_BACK: Scene = Scene {
+/// The same, but the source reports only the size: the original is restored.
+const RESTORED: Scenario = Scenario {
     faults: || vec![Fault::Status(404).after(1)],
     points: &["old-bytes-restored", "file-put-back"],
-    ..MENDED
+    ..REPAIRED
 };
 
-/// A file of the user's that is damaged too much to be mended.
-const BESIDE: Scene = Scene {
+/// A file of the user is too damaged to be repaired: the archive is downloaded beside it.
+const DOWNLOADED_BESIDE: Scenario = Scenario {
     prepare: |sandbox, _, archive| {
         sandbox.put(Path::new("data").join(&archive.name), half_of(archive));
     },
-    mended: Some(half_of),
+    repaired: Some(half_of),
     points: &["old-bytes-restored", "file-put-back", "begun-again-in-the-journal"],
     images: 8,
     bounded: false,
@@ -176,25 +176,25 @@ fn half_of(archive: &Archive) -> Vec<u8> {
     bytes
 }
 
-/// As plain, and small: there is an end at every operation.
-const SMALL: Scene =
-    Scene { images: 1, variables: &[("CXR_TRIAL_STILL_MS", "50")], points: &[], ..PLAIN };
+/// As `PLAIN`, and small: it is run once for every file operation.
+const SMALL: Scenario =
+    Scenario { images: 1, variables: &[("CXR_TRIAL_STILL_MS", "50")], points: &[], ..PLAIN };
 
-/// A file of the user's that turns out to be wrong, and is to be kept.
-const TAKEN_OVER: Scene = Scene {
+/// An adopted file of the user is wrong and is kept.
+const ADOPTED_AND_WRONG: Scenario = Scenario {
     prepare: |sandbox, _, archive| {
         sandbox.put(Path::new("data").join(&archive.name), &archive.flipped(100_000)[..300_000]);
     },
     options: &["--keep-corrupt"],
-    mine: |archive| archive.flipped(100_000)[..300_000].to_vec(),
+    user_file: |archive| archive.flipped(100_000)[..300_000].to_vec(),
     bounded: false,
     ..SMALL
 };
 
-const SCENES: &[&Scene] = &[
+const SCENARIOS: &[&Scenario] = &[
     &PLAIN,
     &LOCKED,
-    &TAKEN_FROM_THE_DEAD,
+    &LOCK_TAKEN_OVER,
     &SYNCED,
     &ADOPTED,
     &REPLACED,
@@ -202,9 +202,9 @@ const SCENES: &[&Scene] = &[
     &WRONG_AND_KEPT,
     &ALWAYS_WRONG,
     &TOO_LONG,
-    &MENDED,
-    &PUT_BACK,
-    &BESIDE,
+    &REPAIRED,
+    &RESTORED,
+    &DOWNLOADED_BESIDE,
 ];
 
 fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
@@ -212,9 +212,10 @@ fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
     sandbox.fetch(server, std::slice::from_ref(archive)).args(["-c", &connections]).chunk(CHUNK)
 }
 
-impl Scene {
-    /// Plays it, with an end that `kill` brings about. Gives whether it came to that end.
-    fn play(&self, kill: impl FnOnce(Cxr) -> Cxr) -> bool {
+impl Scenario {
+    /// Runs the scenario with the crash that `crash` sets up, and then without. Returns true if the
+    /// run crashed.
+    fn run(&self, crash: impl FnOnce(Cxr) -> Cxr) -> bool {
         let (sandbox, archive) = (Sandbox::new(), archive(1, self.images));
         let server = Server::with([&archive]);
         (self.prepare)(&sandbox, &server, &archive);
@@ -225,13 +226,12 @@ impl Scene {
             let fetch = fetch(&sandbox, &server, &archive).args(self.options);
             self.variables.iter().fold(fetch, |fetch, (name, value)| fetch.env(name, value))
         };
-        let outcome = kill(fetch()).run();
+        let outcome = crash(fetch()).run();
         let killed = outcome.was_killed();
-        outcome.expect(killed || outcome.status.is_some(), "an end by `kill -9` or in good order");
-        let mine = (self.mine)(&archive);
-        match self.mended {
-            None => is_safe(&sandbox, &archive, &mine),
-            Some(damaged) => comes_back(&sandbox, &server, &archive, &damaged(&archive)),
+        outcome.expect(killed || outcome.status.is_some(), "a kill or a normal end");
+        match self.repaired {
+            None => assert_safe(&sandbox, &archive, &(self.user_file)(&archive)),
+            Some(damaged) => assert_restored(&sandbox, &server, &archive, &damaged(&archive)),
         }
         server.behaves();
         let outcome = fetch().run();
@@ -244,47 +244,49 @@ impl Scene {
         killed
     }
 
-    /// Plays it with an end at the first operation on a file, at the second, and so on to the last.
-    fn die_at_every(&self, operation: &str, effect: &str) {
-        let mut deaths = 0;
-        while self.play(|cxr| cxr.disk(&format!("{operation} * {effect} after={deaths}"))) {
-            deaths += 1;
-            assert!(deaths < 1000, "there is no end");
+    /// Runs the scenario with a crash at the first file operation, at the second, and so on.
+    fn crash_at_every(&self, operation: &str, effect: &str) {
+        let mut crashes = 0;
+        while self.run(|cxr| cxr.disk(&format!("{operation} * {effect} after={crashes}"))) {
+            crashes += 1;
+            assert!(crashes < 1000, "more than 1000 operations");
         }
-        assert!(deaths > 0, "no operation is called {operation}");
-        eprintln!("{operation}: died {deaths} times");
+        assert!(crashes > 0, "no operation {operation}");
+        eprintln!("{operation}: {crashes} crashes");
     }
 
-    /// Plays it with an end at each of its crash points, the first few times that it comes there.
-    fn die_everywhere(&self) {
+    /// Runs the scenario with a crash at each of its crash points, the first three times that the
+    /// run reaches it.
+    fn crash_at_every_point(&self) {
         for point in self.points {
-            let mut deaths = 0;
-            while deaths < 3 && self.play(|cxr| cxr.dies_at(point, deaths + 1)) {
-                deaths += 1;
+            let mut crashes = 0;
+            while crashes < 3 && self.run(|cxr| cxr.dies_at(point, crashes + 1)) {
+                crashes += 1;
             }
-            assert!(deaths > 0, "{point} was never passed");
+            assert!(crashes > 0, "{point} was never reached");
         }
     }
 }
 
-/// Nothing but the archive or the user's own file is under the final name, and the user's file is
-/// somewhere.
+/// Asserts that only the archive or the file of the user is under the final name, and that the file
+/// of the user exists.
 #[track_caller]
-fn is_safe(sandbox: &Sandbox, archive: &Archive, mine: &[u8]) {
+fn assert_safe(sandbox: &Sandbox, archive: &Archive, user_file: &[u8]) {
     let path = sandbox.data().join(&archive.name);
     if let Ok(found) = fs::read(&path) {
-        let right = found == *archive.bytes || (!mine.is_empty() && found == mine);
-        assert!(right, "{} bytes that are nobody's under {}", found.len(), archive.name);
+        let is_right = found == *archive.bytes || (!user_file.is_empty() && found == user_file);
+        assert!(is_right, "{} wrong bytes under {}", found.len(), archive.name);
     }
-    let kept = |file: &Path| fs::read(sandbox.path("data").join(file)).unwrap().starts_with(mine);
+    let read = |file: &PathBuf| fs::read(sandbox.data().join(file)).unwrap();
     let files = sandbox.files("data");
-    assert!(mine.is_empty() || files.iter().any(|file| kept(file)), "lost; there is {files:?}");
+    let is_kept = files.iter().any(|file| read(file).starts_with(user_file));
+    assert!(user_file.is_empty() || is_kept, "the file of the user is lost: {files:?}");
 }
 
-/// Where nothing can be fetched, the user's file is what it was, unless the archive has taken its
-/// place already.
+/// Asserts that a run that can fetch nothing restores the file of the user, unless the archive is
+/// already complete.
 #[track_caller]
-fn comes_back(sandbox: &Sandbox, server: &Server, archive: &Archive, damaged: &[u8]) {
+fn assert_restored(sandbox: &Sandbox, server: &Server, archive: &Archive, damaged: &[u8]) {
     server.does(Fault::Status(404));
     let outcome = fetch(sandbox, server, archive).run();
     if outcome.status != Some(0) {
@@ -295,86 +297,86 @@ fn comes_back(sandbox: &Sandbox, server: &Server, archive: &Archive, damaged: &[
 
 #[test]
 fn a_crash_at_any_point_of_a_repair_loses_nothing() {
-    MENDED.die_everywhere();
-    PUT_BACK.die_everywhere();
-    BESIDE.die_everywhere();
+    REPAIRED.crash_at_every_point();
+    RESTORED.crash_at_every_point();
+    DOWNLOADED_BESIDE.crash_at_every_point();
 }
 
 #[test]
 fn a_crash_before_any_file_operation_of_a_repair_loses_nothing() {
-    MENDED.die_at_every("change", "die");
+    REPAIRED.crash_at_every("change", "die");
 }
 
 #[test]
 fn a_crash_before_any_file_operation_of_restoring_the_original_loses_nothing() {
-    PUT_BACK.die_at_every("change", "die");
+    RESTORED.crash_at_every("change", "die");
 }
 
 #[test]
 fn a_crash_in_the_middle_of_any_write_of_a_repair_loses_nothing() {
-    MENDED.die_at_every("write", "torn");
-    PUT_BACK.die_at_every("write", "torn");
+    REPAIRED.crash_at_every("write", "torn");
+    RESTORED.crash_at_every("write", "torn");
 }
 
 #[test]
 fn a_crash_at_any_point_of_a_plain_fetch_loses_nothing() {
-    PLAIN.die_everywhere();
+    PLAIN.crash_at_every_point();
 }
 
 #[test]
 fn a_crash_at_any_point_of_locking_and_unlocking_loses_nothing() {
-    LOCKED.die_everywhere();
-    TAKEN_FROM_THE_DEAD.die_everywhere();
+    LOCKED.crash_at_every_point();
+    LOCK_TAKEN_OVER.crash_at_every_point();
 }
 
 #[test]
 fn a_crash_at_any_point_of_a_sync_loses_nothing() {
-    SYNCED.die_everywhere();
+    SYNCED.crash_at_every_point();
 }
 
 #[test]
 fn a_crash_at_any_point_of_adopting_a_file_loses_nothing() {
-    ADOPTED.die_everywhere();
+    ADOPTED.crash_at_every_point();
 }
 
 #[test]
 fn a_crash_at_any_point_of_replacing_a_file_loses_nothing() {
-    REPLACED.die_everywhere();
+    REPLACED.crash_at_every_point();
 }
 
 #[test]
 fn a_crash_at_any_point_of_starting_over_loses_nothing() {
-    WRONG_ONCE.die_everywhere();
-    WRONG_AND_KEPT.die_everywhere();
+    WRONG_ONCE.crash_at_every_point();
+    WRONG_AND_KEPT.crash_at_every_point();
 }
 
 #[test]
 fn a_crash_at_any_point_of_discarding_a_download_loses_nothing() {
-    ALWAYS_WRONG.die_everywhere();
+    ALWAYS_WRONG.crash_at_every_point();
 }
 
 #[test]
 fn a_crash_while_an_overlong_partial_download_is_cut_loses_nothing() {
-    TOO_LONG.die_everywhere();
+    TOO_LONG.crash_at_every_point();
 }
 
 #[test]
 fn a_crash_before_any_file_operation_of_a_fetch_loses_nothing() {
-    SMALL.die_at_every("change", "die");
+    SMALL.crash_at_every("change", "die");
 }
 
 #[test]
 fn a_crash_before_any_file_operation_of_adopting_a_wrong_file_loses_nothing() {
-    TAKEN_OVER.die_at_every("change", "die");
+    ADOPTED_AND_WRONG.crash_at_every("change", "die");
 }
 
 #[test]
 fn a_crash_in_the_middle_of_any_write_of_a_fetch_loses_nothing() {
-    SMALL.die_at_every("write", "torn");
-    SMALL.die_at_every("append", "torn");
+    SMALL.crash_at_every("write", "torn");
+    SMALL.crash_at_every("append", "torn");
 }
 
-/// Every crash point in the code.
+/// The names of all crash points in the code.
 pub fn crash_points() -> BTreeSet<String> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut in_code = BTreeSet::new();
@@ -386,10 +388,9 @@ pub fn crash_points() -> BTreeSet<String> {
     in_code
 }
 
-/// A crash point that no scene comes to would prove nothing.
 #[test]
 fn every_crash_point_in_the_code_is_tested() {
-    let died_at: BTreeSet<String> =
-        SCENES.iter().flat_map(|scene| scene.points).map(|&point| point.to_owned()).collect();
-    assert_eq!(crash_points(), died_at);
+    let points = SCENARIOS.iter().flat_map(|scenario| scenario.points);
+    let tested: BTreeSet<String> = points.map(|&point| point.to_owned()).collect();
+    assert_eq!(crash_points(), tested);
 }

@@ -1,8 +1,8 @@
-//! Every kind of damage to a file: `verify` says where it is, and `fetch` mends it with few bytes.
+//! Every kind of damage to a file: `verify` locates it, and `fetch` repairs it with few bytes.
 //!
-//! Each test prints how wide the ranges are and how much was fetched. `CXR_TESTS_MENDING_FLIPS`
-//! and `CXR_TESTS_MENDING_MIB` make it more damages and larger archives; `tests/README.md` says
-//! how.
+//! Each test prints the widths of the located ranges and the bytes fetched. The variables
+//! `CXR_TESTS_REPAIR_FLIPS` and `CXR_TESTS_REPAIR_MIB` set the number of damages and the size of
+//! the archives; see `tests/README.md`.
 
 use std::io::Read;
 use std::ops::Range;
@@ -18,39 +18,39 @@ fn given(variable: &str) -> Option<usize> {
     std::env::var(variable).ok().map(|given| given.parse().unwrap())
 }
 
-/// Bytes of the archives: few enough for a program that is not optimised.
+/// The size of the archives: by default small enough for a build without optimisation.
 fn mebibytes() -> usize {
-    given("CXR_TESTS_MENDING_MIB").unwrap_or(4)
+    given("CXR_TESTS_REPAIR_MIB").unwrap_or(4)
 }
 
-/// How many bits are flipped, each in an archive of its own.
+/// The number of flipped bits, each in its own archive.
 fn flips() -> usize {
-    given("CXR_TESTS_MENDING_FLIPS").unwrap_or(4)
+    given("CXR_TESTS_REPAIR_FLIPS").unwrap_or(4)
 }
 
-/// How often every other damage is done.
+/// The number of times that every other damage is done.
 fn rounds() -> usize {
     (flips() / 30).max(1)
 }
 
-/// What came of damages of one kind.
-struct Tally {
+/// The results for one kind of damage.
+struct Results {
     good: Archive,
-    /// Of the range that `verify` tells.
+    /// The widths of the ranges that `verify` reports.
     widths: Vec<u64>,
-    /// Bytes that `fetch` had to have.
+    /// The bytes that `fetch` downloaded.
     fetched: Vec<u64>,
 }
 
-impl Tally {
+impl Results {
     fn new(good: Archive) -> Self {
         Self { good, widths: Vec::new(), fetched: Vec::new() }
     }
 
-    /// `verify` says where a file is damaged, and `fetch` makes it the archive, byte for byte.
-    /// Returns how many bytes that took.
+    /// Asserts that `verify` locates the damage in `bytes` and that `fetch` repairs it. Returns the
+    /// bytes downloaded.
     #[track_caller]
-    fn mends(&mut self, bytes: &[u8]) -> u64 {
+    fn repair(&mut self, bytes: &[u8]) -> u64 {
         let sandbox = Sandbox::new();
         sandbox.put(format!("data/{}", self.good.name), bytes);
         if let Some(range) = self.located(&sandbox, bytes) {
@@ -61,8 +61,8 @@ impl Tally {
         report.downloaded()
     }
 
-    /// The range that `verify` tells, in which the first wrong byte is. None where every image is
-    /// whole all the same.
+    /// Returns the range that `verify` reports, and asserts that it contains the first wrong byte.
+    /// Returns `None` if every image is whole in spite of the damage.
     #[track_caller]
     fn located(&self, sandbox: &Sandbox, bytes: &[u8]) -> Option<Range<u64>> {
         let good = &self.good.bytes;
@@ -72,19 +72,19 @@ impl Tally {
         let damage = &report.only().is("corrupt").value["damage"][0];
         let (Some(start), Some(end)) = (damage["start"].as_u64(), damage["end"].as_u64()) else {
             report.only().because("every image in it is whole");
-            // Within its header, gzip does not say whether it is right.
+            // Most of the gzip header has no check.
             assert!(at < 10 || content(bytes) == content(good), "byte {at}{}", report.shown());
             return None;
         };
-        // What is missing is missing at the end.
-        let is_told = (start..end.max(bytes.len() as u64 + 1)).contains(&(at as u64));
-        assert!(is_told && end > start, "byte {at} not in {start} to {end}{}", report.shown());
+        // Missing bytes are missing at the end.
+        let is_inside = (start..end.max(bytes.len() as u64 + 1)).contains(&(at as u64));
+        assert!(is_inside && end > start, "byte {at} not in {start} to {end}{}", report.shown());
         Some(start..end)
     }
 
-    /// Prints what it came to.
-    fn tell(&self, what: &str) {
-        let (widths, fetched) = (Shares::of(&self.widths), Shares::of(&self.fetched));
+    /// Prints the results.
+    fn print(&self, what: &str) {
+        let (widths, fetched) = (Percentiles::of(&self.widths), Percentiles::of(&self.fetched));
         let (size, count) = (self.good.size(), self.fetched.len());
         let share = |bytes: u64| bytes as f64 * 100.0 / size as f64;
         eprintln!(
@@ -92,26 +92,25 @@ impl Tally {
              ({:.3} / {:.3} / {:.3} %)",
             self.widths.len(),
             widths.median,
-            widths.most_of,
+            widths.percentile_95,
             widths.largest,
             fetched.median,
-            fetched.most_of,
+            fetched.percentile_95,
             fetched.largest,
             share(fetched.median),
-            share(fetched.most_of),
+            share(fetched.percentile_95),
             share(fetched.largest),
         );
     }
 }
 
-/// The median, what 95 of 100 do not exceed, and the largest.
-struct Shares {
+struct Percentiles {
     median: u64,
-    most_of: u64,
+    percentile_95: u64,
     largest: u64,
 }
 
-impl Shares {
+impl Percentiles {
     fn of(numbers: &[u64]) -> Self {
         let mut sorted = numbers.to_vec();
         sorted.sort_unstable();
@@ -119,16 +118,16 @@ impl Shares {
             let index = (sorted.len() * share).div_ceil(100).saturating_sub(1);
             sorted.get(index).copied().unwrap_or(0)
         };
-        Self { median: at(50), most_of: at(95), largest: at(100) }
+        Self { median: at(50), percentile_95: at(95), largest: at(100) }
     }
 }
 
-/// Fetches over a damaged file; then the archive is there and nothing else.
+/// Fetches over a damaged file. Asserts that the archive is complete and no working file is left.
 #[track_caller]
 fn fetched_over(sandbox: &Sandbox, good: &Archive) -> Report {
     let server = Server::with([good]);
     let table = sandbox.table_with_sizes(&[(good, "")]);
-    // Several connections get the same bytes twice where one goes on into the other's.
+    // With several connections, one may read into the chunk of another and fetch bytes twice.
     let fetch = sandbox.fetch_with(&table).args(["--connections", "1"]);
     let report = fetch.args(["--from", &server.base()]).report(0);
     report.all_ok();
@@ -147,20 +146,20 @@ fn content(archive: &[u8]) -> Option<Vec<u8>> {
     MultiGzDecoder::new(archive).read_to_end(&mut content).ok().map(|_| content)
 }
 
-/// Flips one bit after the other, each in an archive of its own. In 95 of 100 cases 128 KiB mend
-/// it, whatever the size of the archive.
+/// Flips bits, each in its own archive. Asserts that 128 KiB repair 95 of 100, whatever the size of
+/// the archive.
 fn one_bit_each(good: Archive, what: &str) {
     let mut random = random();
-    let mut tally = Tally::new(good);
+    let mut results = Results::new(good);
     for _ in 0..flips() {
-        let mut bytes = tally.good.bytes.to_vec();
+        let mut bytes = results.good.bytes.to_vec();
         let at = random.usize(..bytes.len());
         bytes[at] ^= 1 << random.u32(0..8);
-        tally.mends(&bytes);
+        results.repair(&bytes);
     }
-    tally.tell(what);
-    let Shares { most_of, .. } = Shares::of(&tally.fetched);
-    assert!(most_of <= 128 * KIB as u64, "{:?}", tally.fetched);
+    results.print(what);
+    let Percentiles { percentile_95, .. } = Percentiles::of(&results.fetched);
+    assert!(percentile_95 <= 128 * KIB as u64, "{:?}", results.fetched);
 }
 
 #[test]
@@ -168,26 +167,26 @@ fn one_flipped_bit_is_located_and_repaired() {
     one_bit_each(large(mebibytes()), "a flipped bit");
 }
 
-/// The original images cannot be compressed any further, and so are stored in the archives of
-/// these tests; in these, all is in codes.
+/// The original images cannot be compressed further, so that gzip stores them. These are coded.
 #[test]
 fn one_flipped_bit_of_compressed_images_is_located_and_repaired() {
     one_bit_each(large_of_noise(mebibytes()), "a flipped bit, compressed");
 }
 
-/// Does a damage some times, and fetches no more than so many bytes for each.
+/// Repairs one kind of damage several times. `damage` returns the damaged bytes and the most that
+/// the repair may download.
 fn each_time(what: &str, mut damage: impl FnMut(&[u8], &mut fastrand::Rng) -> (Vec<u8>, usize)) {
     let mut random = random();
-    let mut tally = Tally::new(large(mebibytes()));
+    let mut results = Results::new(large(mebibytes()));
     for _ in 0..rounds() {
-        let (bytes, most) = damage(&tally.good.bytes.clone(), &mut random);
-        let fetched = tally.mends(&bytes);
+        let (bytes, most) = damage(&results.good.bytes.clone(), &mut random);
+        let fetched = results.repair(&bytes);
         assert!(fetched <= most as u64, "{what}: {fetched} bytes of {most}");
     }
-    tally.tell(what);
+    results.print(what);
 }
 
-/// A place for so many bytes.
+/// A random range of `length` bytes.
 fn place(good: &[u8], length: usize, random: &mut fastrand::Rng) -> Range<usize> {
     let at = random.usize(..=good.len() - length);
     at..at + length
@@ -197,8 +196,11 @@ fn place(good: &[u8], length: usize, random: &mut fastrand::Rng) -> Range<usize>
 fn ten_flipped_bits_are_located_and_repaired() {
     each_time("ten flipped bits", |good, random| {
         let mut bytes = good.to_vec();
-        for _ in 0..10 {
-            bytes[random.usize(..good.len())] ^= 1 << random.u32(0..8);
+        // One in each tenth, and none near the next: a repair takes damages that are close to each
+        // other for one that is larger.
+        let tenth = good.len() / 10;
+        for number in 0..10 {
+            bytes[number * tenth + random.usize(..tenth / 2)] ^= 1 << random.u32(0..8);
         }
         (bytes, 10 * 192 * KIB)
     });
@@ -206,7 +208,7 @@ fn ten_flipped_bits_are_located_and_repaired() {
 
 #[test]
 fn runs_of_zeros_are_located_and_repaired() {
-    // Of small archives not as much can be mended.
+    // In a small archive, less damage can be repaired.
     let long = MIB.min(mebibytes() * MIB / 16);
     for length in [512, 4 * KIB, long] {
         each_time(&format!("{length} zeros"), |good, random| {
@@ -232,7 +234,7 @@ fn two_swapped_blocks_are_located_and_repaired() {
     });
 }
 
-/// All that follows is shifted: what comes before is kept.
+/// The most bytes for a repair if all bytes from `from` on are shifted.
 fn shifted(good: &[u8], from: usize) -> usize {
     good.len() - from + MIB + 128 * KIB
 }
@@ -275,17 +277,17 @@ fn appended_bytes_are_located_and_cut_off() {
     });
 }
 
-/// Flips a bit of each of these bytes.
+/// Flips a bit in each of these bytes.
 fn flip_each(what: &str, bytes: impl Fn(&[u8]) -> Range<usize>) {
     let mut random = random();
-    let mut tally = Tally::new(large(mebibytes()));
-    for at in bytes(&tally.good.bytes).step_by(if flips() < 30 { 4 } else { 1 }) {
-        let mut bytes = tally.good.bytes.to_vec();
+    let mut results = Results::new(large(mebibytes()));
+    for at in bytes(&results.good.bytes).step_by(if flips() < 30 { 4 } else { 1 }) {
+        let mut bytes = results.good.bytes.to_vec();
         bytes[at] ^= 1 << random.u32(0..8);
-        let fetched = tally.mends(&bytes);
+        let fetched = results.repair(&bytes);
         assert!(fetched <= 64 * KIB as u64, "{what}: {fetched} bytes for byte {at}");
     }
-    tally.tell(what);
+    results.print(what);
 }
 
 #[test]
@@ -294,19 +296,19 @@ fn damage_to_the_gzip_header_and_trailer_is_repaired() {
     flip_each("the gzip trailer", |good| good.len() - 8..good.len());
 }
 
-/// A transfer in text mode changes every line end, and there is one in 256 bytes.
+/// A transfer in text mode changes every line end: one in 256 bytes.
 #[test]
 fn converted_line_ends_are_located_and_repaired() {
-    let mut tally = Tally::new(large(mebibytes()));
-    let good = tally.good.bytes.clone();
+    let mut results = Results::new(large(mebibytes()));
+    let good = results.good.bytes.clone();
     let line_end = |&byte: &u8| if byte == b'\n' { vec![b'\r', b'\n'] } else { vec![byte] };
     let longer: Vec<u8> = good.iter().flat_map(line_end).collect();
     let mut next = good[1..].iter().chain(&[0]);
     let mut shorter = good.to_vec();
     shorter.retain(|&byte| next.next() != Some(&b'\n') || byte != b'\r');
     for bytes in [longer, shorter] {
-        let fetched = tally.mends(&bytes);
+        let fetched = results.repair(&bytes);
         assert!(fetched <= shifted(&good, 0) as u64, "{fetched}");
     }
-    tally.tell("LF to CR LF, and CR LF to LF");
+    results.print("LF to CR LF, and CR LF to LF");
 }

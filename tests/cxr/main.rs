@@ -1,5 +1,5 @@
-//! Tests through the binary: a sandbox for each, a server that misbehaves on request, and the
-//! real servers that people use.
+//! Tests of the binary. Each has a sandbox. The servers are one with faults on request and the
+//! common ones.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,7 +11,7 @@
 
 mod support;
 
-// The support's own behaviour: a server that lies about lying proves nothing.
+// The tests of the helpers.
 mod harness;
 
 mod checksums;
