@@ -223,16 +223,16 @@ fn an_endless_body_does_not_fill_the_disk() {
 
 #[test]
 fn a_wrong_content_range_is_not_trusted() {
-    for lie in [
+    for wrong in [
         WrongRange::Missing,
         WrongRange::Garbage,
         WrongRange::Start(1),
         WrongRange::Start(5000),
         WrongRange::Total(5),
     ] {
-        survives([Fault::ContentRange(lie).first(2)]);
+        survives([Fault::ContentRange(wrong).first(2)]);
         // In the end the whole file is requested.
-        survives([Fault::ContentRange(lie).into()]);
+        survives([Fault::ContentRange(wrong).into()]);
     }
 }
 

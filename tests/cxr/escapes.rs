@@ -1,5 +1,5 @@
-//! What a table, a server or a file name says reaches terminals, logs, JSON and the program's own
-//! file names only escaped.
+//! Text of tables, servers and file names is escaped in every output: on terminals, in logs, in
+//! JSON, and in the names of working files.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -10,13 +10,13 @@ use crate::support::{
     Archive, Cxr, Fault, Outcome, Sandbox, Server, WrongRange, archive, archives, on_a_terminal,
 };
 
-/// Sets a title, moves the cursor, colours, in seven and eight bits; turns the direction of the
-/// text; hides a letter; breaks the line; deletes.
+/// Sets a title, moves the cursor and sets a colour, in seven and eight bits; reverses the text;
+/// hides a letter; breaks the line; deletes.
 const EVIL: &str =
     "\u{1b}]0;owned\u{7}\u{1b}[2;5H\u{9b}31mre\u{202e}dr\u{2066}o\u{200b}w\u{2028}\u{7f}\u{8}";
 
-/// What of it a terminal must never see; it sees other sequences where there are bars.
-const OBEYED: [&str; 9] = [
+/// The sequences of `EVIL` that must never reach a terminal. Progress bars send others.
+const FORBIDDEN: [&str; 9] = [
     "\u{1b}]0;owned",
     "\u{1b}[2;5H",
     "\u{9b}",
@@ -28,7 +28,7 @@ const OBEYED: [&str; 9] = [
     "\u{8}",
 ];
 
-/// The first character that could do something other than be seen.
+/// Returns the first character that is not plainly visible text.
 fn harm(text: &str) -> Option<char> {
     let is_harmful = |c: char| {
         (c.is_control() && c != '\n')
@@ -44,8 +44,8 @@ fn evil() -> Archive {
     Archive { name: format!("{name}.tar.gz"), ..archive(1, 1) }
 }
 
-/// A run of which everything is read: both streams, and every file that it may write.
-fn harmless(sandbox: &Sandbox, cxr: Cxr) -> Outcome {
+/// Runs a command, and asserts that both streams and all its report files are escaped.
+fn run_escaped(sandbox: &Sandbox, cxr: Cxr) -> Outcome {
     let outcome = cxr
         .args(["--report", "report.json", "--junit", "junit.xml", "--events", "events.jsonl"])
         .env("GITHUB_ACTIONS", "true")
@@ -57,17 +57,17 @@ fn harmless(sandbox: &Sandbox, cxr: Cxr) -> Outcome {
     for file in ["report.json", "junit.xml", "events.jsonl", "summary.md"] {
         let text = fs::read_to_string(sandbox.path(file))
             .unwrap_or_else(|error| panic!("{file}: {error}{outcome}"));
-        outcome.expect(!text.is_empty(), format_args!("something in {file}"));
+        outcome.expect(!text.is_empty(), format_args!("text in {file}"));
         let found = harm(&text);
         outcome.expect(found.is_none(), format_args!("no {found:?} in {file}\n{text}"));
     }
     outcome
 }
 
-/// Fetches an archive of a plain and one of an evil name past these faults, as text and as JSON.
-/// All of it is harmless, and the words are there.
+/// Fetches an archive with a plain name and one with an evil name, with these faults, as text and
+/// as JSON. Asserts that all output is escaped and that standard error has `words`.
 #[track_caller]
-fn harmless_fetch(words: &str, faults: &[Fault]) {
+fn fetch_escaped(words: &str, faults: &[Fault]) {
     for format in ["text", "json"] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(2, 1), evil()]);
         let server = Server::with(&all[..1]);
@@ -76,47 +76,47 @@ fn harmless_fetch(words: &str, faults: &[Fault]) {
         }
         let table = sandbox.table(&all);
         let fetch = sandbox.fetch_with(&table).args(["--from", &server.base(), "-v"]);
-        let outcome = harmless(&sandbox, fetch.args(["--format", format]));
+        let outcome = run_escaped(&sandbox, fetch.args(["--format", format]));
         outcome.expect(outcome.status != Some(0), "a failure").says(words);
     }
 }
 
 #[test]
 fn names_in_a_table_are_escaped() {
-    harmless_fetch("\\u{1b}]0;owned", &[]);
+    fetch_escaped("\\u{1b}]0;owned", &[]);
 }
 
 #[test]
 fn the_title_of_a_page_is_escaped() {
     let page = format!("<!DOCTYPE html><title>{EVIL}</title>").leak();
-    harmless_fetch("a web page: \\u{1b}]0;owned", &[Fault::Page(page)]);
+    fetch_escaped("a web page: \\u{1b}]0;owned", &[Fault::Page(page)]);
 }
 
 #[test]
 fn the_first_line_of_a_document_is_escaped() {
     let xml = Fault::Page("<?xml?><E>\u{202e}\u{200b}</E>");
-    harmless_fetch("an XML document: <?xml?><E>\\u{202e}\\u{200b}</E>", &[xml]);
-    // With control characters it is no text, and no words are found in it.
-    harmless_fetch("MD5", &[Fault::Page(format!("{{\"error\": \"{EVIL}\"}}").leak())]);
+    fetch_escaped("an XML document: <?xml?><E>\\u{202e}\\u{200b}</E>", &[xml]);
+    // A document with control characters is not quoted.
+    fetch_escaped("MD5", &[Fault::Page(format!("{{\"error\": \"{EVIL}\"}}").leak())]);
 }
 
 #[test]
 fn the_content_type_of_a_page_is_escaped() {
-    let sort = Fault::Header("Content-Type", "text/\u{202e}lmth\u{9b}31m\u{200b}".to_owned());
-    harmless_fetch("(text/\\u{202e}lmth\\u{9b}31m\\u{200b}", &[Fault::Page("<html>"), sort]);
+    let kind = Fault::Header("Content-Type", "text/\u{202e}lmth\u{9b}31m\u{200b}".to_owned());
+    fetch_escaped("(text/\\u{202e}lmth\\u{9b}31m\\u{200b}", &[Fault::Page("<html>"), kind]);
 }
 
 #[test]
 fn the_content_range_of_an_answer_is_escaped() {
     let range = Fault::Header("Content-Range", "bytes \u{202e}0-5/\u{9b}31m6".to_owned());
-    let lie = Fault::ContentRange(WrongRange::Garbage);
-    harmless_fetch("Content-Range bytes \\u{202e}0-5/\\u{9b}31m6", &[lie, range]);
+    let wrong = Fault::ContentRange(WrongRange::Garbage);
+    fetch_escaped("Content-Range bytes \\u{202e}0-5/\\u{9b}31m6", &[wrong, range]);
 }
 
 #[test]
 fn headers_with_control_characters_are_refused_and_not_shown() {
     let title = Fault::Header("X-Title", "\u{1b}]0;owned\u{7}".to_owned());
-    harmless_fetch("protocol error: invalid HTTP header parsed", &[title]);
+    fetch_escaped("protocol error: invalid HTTP header parsed", &[title]);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn the_target_of_a_redirect_is_escaped() {
         let server = Server::new();
         server.redirect(&all[0].path(), 302, target);
         let fetch = sandbox.fetch(&server, &all).args(["-v", "-c", "1"]);
-        harmless(&sandbox, fetch).exits(3);
+        run_escaped(&sandbox, fetch).exits(3);
     }
 }
 
@@ -142,9 +142,9 @@ fn names_of_local_files_and_folders_are_escaped() {
     let server = Server::with(&all[..1]);
     let table = sandbox.table(&all);
     let checked = sandbox.verify(&all).arg("-v").arg(&folder).arg(folder.join(EVIL));
-    harmless(&sandbox, checked).exits(1);
+    run_escaped(&sandbox, checked).exits(1);
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base(), "-v", "-d"]);
-    harmless(&sandbox, fetch.arg(&folder)).exits(3);
+    run_escaped(&sandbox, fetch.arg(&folder)).exits(3);
     let list = sandbox.cxr(["list", "--checksums"]).arg(&table).arg("-d").arg(&folder).run();
     assert_eq!(harm(&format!("{}{}", list.stdout(), list.stderr())), None, "{list}");
 }
@@ -159,7 +159,7 @@ fn the_command_to_resume_is_escaped() {
     running.until("some bytes", || server.sent() > 20_000);
     running.signal(rustix::process::Signal::INT);
     let outcome = running.wait();
-    outcome.exits(130).says("cxr fetch").expect(harm(&outcome.stderr()).is_none(), "no harm");
+    outcome.exits(130).says("cxr fetch").expect(harm(&outcome.stderr()).is_none(), "escaped text");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn wrong_lines_of_a_table_are_escaped() {
     ] {
         let table = sandbox.put("table.md5", line.replace('\u{2028}', ""));
         let outcome = sandbox.cxr(["list", "--checksums"]).arg(table).run();
-        outcome.exits(2).expect(harm(&outcome.stderr()).is_none(), "no harm");
+        outcome.exits(2).expect(harm(&outcome.stderr()).is_none(), "escaped text");
     }
 }
 
@@ -213,11 +213,11 @@ fn files_in_the_working_folder_are_escaped() {
         let begun = server.hits().iter().filter(|hit| hit.sent > 50_000).count();
         begun >= 2 && server.sent() > 300_000
     });
-    // The names of its own files are harmless, whatever an archive is called.
+    // The names of working files are escaped, whatever the archive is called.
     for file in sandbox.files("data/.cxr") {
         assert_eq!(harm(&file.to_string_lossy()), None, "{}", file.display());
     }
-    // Another run reads who is at work from a file, which may say anything.
+    // Another run reads the name of the owner from a file, which may contain anything.
     let owner = sandbox.path("data/.cxr/owner");
     let text = fs::read_to_string(&owner).unwrap();
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
@@ -226,21 +226,22 @@ fn files_in_the_working_folder_are_escaped() {
     fs::write(&owner, evil).unwrap();
     let second = fetch().run();
     second.exits(3).says("\\u{202e}tsoh\\u{9b}31m");
-    second.expect(harm(&second.stderr()).is_none(), "no harm");
+    second.expect(harm(&second.stderr()).is_none(), "escaped text");
     running.kill();
-    // So may a journal, of where the bytes came from.
-    for file in sandbox.files("data/.cxr") {
-        let path = sandbox.path("data/.cxr").join(&file);
-        if file.extension() == Some(OsStr::new("journal")) {
-            let mut text = fs::read_to_string(&path).unwrap();
-            let line = "wrote 9 0 1 http://\u{202e}\u{1b}[2;5H";
-            writeln!(text, "{:08x} {line}", crc32fast::hash(line.as_bytes())).unwrap();
-            fs::write(&path, text).unwrap();
-        }
+    // The same holds for the sources in a journal.
+    let mut journals = sandbox.files("data/.cxr");
+    journals.retain(|file| file.extension() == Some(OsStr::new("journal")));
+    assert_eq!(journals.len(), 2, "{journals:?}");
+    for journal in journals {
+        let path = sandbox.path("data/.cxr").join(journal);
+        let mut text = fs::read_to_string(&path).unwrap();
+        let line = "wrote 9 0 1 http://\u{202e}\u{1b}[2;5H";
+        writeln!(text, "{:08x} {line}", crc32fast::hash(line.as_bytes())).unwrap();
+        fs::write(&path, text).unwrap();
     }
     fs::remove_file(owner).unwrap();
     server.behaves();
-    harmless(&sandbox, fetch()).exits(0).report().all_ok();
+    run_escaped(&sandbox, fetch()).exits(0).report().all_ok();
 }
 
 /// As an address has it.
@@ -270,8 +271,8 @@ fn progress_bars_on_a_terminal_are_escaped() {
     let Some(shown) = on_a_terminal(&sandbox, &command, &[]) else { return };
     assert!(shown.contains("\u{1b}["), "bars: {shown:?}");
     assert!(shown.contains("\\u{1b}]0;owned") && shown.contains("a web page"), "{shown:?}");
-    for harm in OBEYED {
-        assert!(!shown.contains(harm), "{harm:?} in {shown:?}");
+    for sequence in FORBIDDEN {
+        assert!(!shown.contains(sequence), "{sequence:?} in {shown:?}");
     }
     sandbox.has(&all[1]);
 }

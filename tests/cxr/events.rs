@@ -1,7 +1,7 @@
-//! The log of events, as it is written.
+//! The log of events.
 
 use std::fs;
-use std::time::Duration;
+use std::io::Write;
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -11,7 +11,10 @@ use crate::support::{
     Cxr, Fault, NAMES, Outcome, Sandbox, Server, archive, archives, schema_error, wait_until,
 };
 
-/// The lines of a log, each held against the published schema, the whole against its promises.
+/// The bytes that a pipe of Linux holds, pipe(7).
+const PIPE_CAPACITY: usize = 65_536;
+
+/// Reads a log. Asserts that each line fits the published schema, and that the log is consistent.
 #[track_caller]
 fn lines(log: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(log).unwrap();
@@ -30,16 +33,16 @@ fn lines(log: &[u8]) -> Vec<Value> {
     assert_eq!(lines.last().unwrap()["event"], "summary", "{text}");
     for counter in ["seconds", "bytes_moved", "settled", "retries"] {
         let numbers: Vec<_> = lines.iter().filter_map(|line| line[counter].as_f64()).collect();
-        assert!(numbers.is_sorted(), "{counter} falls: {text}");
+        assert!(numbers.is_sorted(), "{counter} decreases: {text}");
     }
     for line in &lines {
         let (done, total) = (line["bytes_done"].as_u64(), line["bytes_total"].as_u64());
-        assert!(done <= total.or(done), "more than all: {line}");
+        assert!(done <= total.or(done), "more done than the total: {line}");
     }
     lines
 }
 
-/// What is on standard output: the log and nothing else.
+/// Reads standard output as a log.
 #[track_caller]
 fn streamed(outcome: &Outcome) -> Vec<Value> {
     lines(&outcome.stdout)
@@ -106,14 +109,14 @@ fn a_reader_sees_each_line_at_once() {
     server.does(Fault::Stall { after: 100_000 });
     let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-"]);
     let running = fetch.args(["--stall-timeout", "600"]).spawn();
-    let is_bar = |line: &str| {
-        // The last one may be on its way still.
+    let is_progress = |line: &str| {
+        // The last line may be incomplete.
         let line: Value = serde_json::from_str(line).unwrap_or_default();
         line["event"] == "progress" && line["active"][0]["archive"] == NAMES[0]
     };
-    // The run waits for its server, and these lines for nothing.
-    wait_until("the beginning", || running.stdout().contains("\"begun\""));
-    wait_until("a bar", || running.stdout().lines().any(is_bar));
+    // The lines appear although the run waits for its server.
+    wait_until("the start", || running.stdout().contains("\"begun\""));
+    wait_until("progress", || running.stdout().lines().any(is_progress));
     running.kill();
 }
 
@@ -127,7 +130,7 @@ fn progress_is_logged_about_once_a_second() {
     let lines = streamed(outcome.exits(0));
     let progress = of(&lines, "progress");
     let seconds = lines.last().unwrap()["seconds"].as_f64().unwrap();
-    // The first comes with the plan.
+    // The first line is written at the start.
     assert!(progress.len() >= 2 && progress.len() as f64 <= seconds + 2.0, "{outcome}");
     assert!(progress.last().unwrap()["bytes_moved"].as_u64() > Some(0), "{outcome}");
 }
@@ -218,11 +221,14 @@ fn a_reader_that_reads_nothing_does_not_stop_the_fetch() {
     let server = Server::with(&all);
     server.does(Fault::Status(503).first(2));
     let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-"]);
-    let mut child = fetch.command().spawn().unwrap();
-    let stdout = child.stdout.take();
-    wait_until("the archives", || sandbox.data().join(NAMES[1]).exists());
-    std::thread::sleep(Duration::from_millis(10));
-    drop(stdout);
-    child.wait().unwrap();
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    // The pipe is full before the run starts: its first event already has to wait.
+    writer.write_all(&[b'\n'; PIPE_CAPACITY]).unwrap();
+    let mut child = fetch.command().stdout(writer).spawn().unwrap();
+    wait_until("the archives", || NAMES[..2].iter().all(|name| sandbox.data().join(name).exists()));
+    assert!(child.try_wait().unwrap().is_none(), "the log was not written");
+    drop(reader);
+    assert!(child.wait().unwrap().success());
     sandbox.has(&all[0]);
+    sandbox.has(&all[1]);
 }

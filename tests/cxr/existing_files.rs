@@ -1,4 +1,4 @@
-//! `cxr fetch` where something is here already: receipts, good files, bad ones, and half ones.
+//! `cxr fetch` with existing files: receipts, and good, bad and incomplete files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -56,7 +56,7 @@ fn a_change_with_the_same_size_and_time_is_noticed() {
     sandbox.has(&all[0]);
 }
 
-/// Changes bytes in place, so that name, size, time and inode all stay.
+/// Changes bytes in place. Name, size, time and inode stay the same.
 fn rot(path: &std::path::Path) {
     let modified = fs::metadata(path).unwrap().modified().unwrap();
     let file = fs::File::options().write(true).open(path).unwrap();
@@ -75,7 +75,7 @@ fn no_verdict_depends_on_the_clock() {
         let set = || fs::File::options().write(true).open(&path).unwrap().set_modified(time);
         set().unwrap();
         sandbox.fetch(&server, &all).report(0).all_ok();
-        assert_eq!(server.hits().len(), 0, "a good file is good whenever it was written");
+        assert_eq!(server.hits().len(), 0, "requests for a good file");
         fs::write(&path, all[0].flipped(100_000)).unwrap();
         set().unwrap();
         sandbox.fetch(&server, &all).report(0).all_ok();
@@ -167,9 +167,9 @@ fn the_bytes_of_a_short_file_are_kept_if_the_fetch_fails() {
     let server = Server::with(&all);
     server.does(Fault::Status(404));
     sandbox.put("data/images_001.tar.gz", &all[0].bytes[..300_000]);
-    sandbox.fetch(&server, &all).run();
+    sandbox.fetch(&server, &all).run().exits(3);
     server.behaves();
-    // Wherever it went, its bytes are not lost.
+    // Its bytes are not lost, wherever they are.
     let report = sandbox.fetch(&server, &all).report(0);
     assert!(report.downloaded() <= all[0].size() - 300_000 + 4096, "{}", report.shown());
     sandbox.has(&all[0]);
@@ -197,7 +197,7 @@ fn a_bad_file_is_kept_if_the_fetch_fails() {
     let bad = all[0].flipped(300_000);
     sandbox.put("data/images_001.tar.gz", &bad);
     let outcome = sandbox.fetch(&server, &all).run();
-    outcome.expect(matches!(outcome.status, Some(1 | 3)), "a failure");
+    outcome.exits(3);
     sandbox.holds("data/images_001.tar.gz", &bad);
 }
 
@@ -208,7 +208,7 @@ fn a_bad_file_with_a_hard_link_is_kept_until_the_good_one_is_complete() {
     server.does(Fault::Stall { after: 200_000 }.after(1).first(1));
     let bad = all[0].flipped(300_000);
     let path = sandbox.put("data/images_001.tar.gz", &bad);
-    // Mended in place, it would change under its other name too.
+    // A repair in place would change the other link too.
     fs::hard_link(path, sandbox.path("snapshot.tar.gz")).unwrap();
     let mut running = sandbox.fetch(&server, &all).spawn();
     running.until("half of the archive", || server.sent() >= 200_000);

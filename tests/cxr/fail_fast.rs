@@ -1,16 +1,16 @@
-//! `--fail-fast`: the first archive that fails stops the others, and nothing of them is lost.
+//! `--fail-fast`: the first archive that fails stops the others, and no byte of them is lost.
 
 use std::time::Duration;
 
 use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
 
-/// Four archives, of which the first is not there and the others take long.
+/// Four archives: the server does not have the first, and the others take long.
 fn one_missing() -> (Sandbox, Server, Vec<Archive>) {
     let all: Vec<_> = (1..=4).map(|number| archive(number, 3)).collect();
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 100_000 });
     server.does(Fault::Status(404).on(&all[0].path()).after(1));
-    // It is found out when there is something of the others.
+    // The failure comes after the first bytes of the others.
     server.does(Fault::Stall { after: 0 }.on(&all[0].path()).first(1));
     (Sandbox::new(), server, all)
 }
@@ -20,7 +20,7 @@ fn the_first_failure_stops_the_others_and_a_later_run_resumes_them() {
     let (sandbox, server, all) = one_missing();
     let outcome = sandbox.fetch(&server, &all).args(["--fail-fast", "-c", "4"]).run();
     outcome.exits(1).is_plain();
-    outcome.expect(outcome.elapsed < Duration::from_secs(8), "an end long before all has come");
+    outcome.expect(outcome.elapsed < Duration::from_secs(8), "an end before all bytes are fetched");
     let report = outcome.report();
     report.line(NAMES[0]).is("unreachable").because("404");
     for name in &NAMES[1..] {
@@ -63,7 +63,7 @@ fn archives_that_hang_or_wait_are_stopped() {
 fn the_check_of_an_existing_file_is_stopped() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all[1..]);
-    // Larger than can be hashed in a minute: holes cost no disk.
+    // Too large to be hashed in a minute. A sparse file takes no space.
     let file = std::fs::File::create(sandbox.data().join(NAMES[1])).unwrap();
     file.set_len(200 << 30).unwrap();
     let outcome = sandbox.fetch(&server, &all).arg("--fail-fast").run();

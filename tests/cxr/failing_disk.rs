@@ -1,26 +1,26 @@
-//! A disk that fails: at a write, a sync, a close, a rename, in the middle of a read. The archive
-//! in question is an `error` that names file and cause, what came is kept, nothing gets a final
-//! name, and once the disk is well the same command goes on.
+//! A disk that fails at a write, a sync, a close, a rename or a read. The archive is an `error`
+//! with the file and the cause, the bytes are kept, no file gets its final name, and the same
+//! command resumes once the disk works.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::support::{Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives};
 
-/// Bytes of a chunk in these tests.
+/// The chunk size of these tests.
 const CHUNK: u64 = 128 << 10;
 
 fn fetch(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Cxr {
     sandbox.fetch(server, all).args(["-c", "1"]).chunk(CHUNK)
 }
 
-/// What happens to the disk, what is said of it, and what the next run may fetch again: so many
-/// chunks.
+/// The rule of the disk fault, two parts of the detail, a part of the next step, and the number of
+/// chunks that the next run may fetch again.
 type Failure = (&'static str, [&'static str; 2], &'static str, u64);
 
-/// A fetch fails so, and its next run goes on.
+/// Asserts that a fetch fails like this and that the next run resumes it.
 #[track_caller]
-fn fails_and_goes_on((rule, words, next, again): Failure) {
+fn fails_and_resumes((rule, words, next, again): Failure) {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     let outcome = fetch(&sandbox, &server, &all).disk(rule).run();
@@ -32,7 +32,7 @@ fn fails_and_goes_on((rule, words, next, again): Failure) {
     let report = fetch(&sandbox, &server, &all).report(0);
     report.all_ok();
     sandbox.has(&all[0]);
-    // The page of an answer that there is no more counts as sent.
+    // The page of a 416 counts as sent.
     let (sent, allowed) = (server.sent(), all[0].size() + again * CHUNK + 1000);
     assert!(sent <= allowed, "{rule}: {sent} sent, {allowed} allowed{}", report.shown());
 }
@@ -46,7 +46,7 @@ fn a_failed_write_is_an_error_and_the_fetch_resumes() {
         ("append .journal ENOSPC after=3", ["journal", "No space left"], "free", 1),
         ("append .journal EIO after=3", ["journal", "Input/output error"], "log", 1),
     ] {
-        fails_and_goes_on(failure);
+        fails_and_resumes(failure);
     }
 }
 
@@ -59,17 +59,17 @@ fn a_partial_download_that_cannot_be_created_is_an_error() {
         ("close .journal.new EDQUOT", ["journal.new could not be closed", "quota"], "free", 0),
         ("rename .journal.new EIO", ["could not be renamed", "Input/output error"], "log", 0),
     ] {
-        fails_and_goes_on(failure);
+        fails_and_resumes(failure);
     }
 }
 
 #[test]
 fn a_failed_rename_is_an_error_and_no_byte_is_fetched_again() {
     let words = ["part could not be renamed", "Input/output error"];
-    fails_and_goes_on(("rename .part EIO", words, "log", 0));
+    fails_and_resumes(("rename .part EIO", words, "log", 0));
 }
 
-/// The kernel tells of a failed sync once, and may take for clean what is not on the disk.
+/// The kernel reports a failed sync only once, and may take lost pages for clean.
 #[test]
 fn a_failed_last_sync_or_close_leaves_no_final_name_and_no_trusted_byte() {
     for (rule, words, next) in [
@@ -89,7 +89,7 @@ fn a_failed_last_sync_or_close_leaves_no_final_name_and_no_trusted_byte() {
     }
 }
 
-/// The same where the disk does not even take the word that it failed.
+/// The same if the disk does not accept the journal record of the failure.
 #[test]
 fn a_failed_last_sync_that_cannot_be_journalled_leaves_no_trusted_byte() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
@@ -109,7 +109,7 @@ fn bytes_synced_before_a_failed_sync_are_kept() {
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
     let fetch = || fetch(&sandbox, &server, &all).env("CXR_TRIAL_SYNC_MS", "50");
-    // It is only one that fails; those after it would not.
+    // Only one sync fails.
     let report = fetch().disk("sync .part EIO after=4 times=1").report(3);
     report.only().is("error").because("part could not be synced");
     let kept = report.only().value["actual_size"].as_u64().unwrap();
@@ -127,7 +127,7 @@ fn a_final_name_that_cannot_be_synced_is_an_error_and_the_archive_is_kept() {
     let server = Server::with(&all);
     let report = fetch(&sandbox, &server, &all).disk("sync-folder data EIO after=1").report(3);
     report.only().is("error").because("data could not be synced").next("log");
-    // What has the name is right, though a power cut might take the name away again.
+    // The file is right, although a power cut might undo the rename.
     sandbox.has(&all[0]);
     server.forget();
     fetch(&sandbox, &server, &all).report(0).all_ok();
@@ -155,7 +155,7 @@ fn other_archives_continue_if_one_cannot_be_written() {
 fn a_check_that_ends_after_the_disk_is_full_does_not_block_the_run() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    // How long it should be is asked for in vain, and meanwhile the other one fills the disk.
+    // The request for its size hangs, and meanwhile the other archive fills the disk.
     sandbox.put(format!("data/{}", NAMES[1]), all[1].flipped(1000));
     server.does(Fault::Silence.on(&all[1].path()).first(1));
     let report = fetch(&sandbox, &server, &all).disk("write .part ENOSPC after=2").report(3);
@@ -170,7 +170,9 @@ fn a_receipt_that_cannot_be_written_costs_only_time() {
     let server = Server::with(&all);
     for rule in ["empty .receipt.new EIO", "sync .receipt.new EIO", "rename .receipt.new EROFS"] {
         fetch(&sandbox, &server, &all).disk(rule).report(0).all_ok();
-        assert!(!sandbox.files("data/.cxr").iter().any(|file| file.ends_with(".receipt")));
+        let files = sandbox.files("data/.cxr");
+        let is_receipt = |file: &PathBuf| file.to_string_lossy().ends_with(".receipt");
+        assert!(!files.iter().any(is_receipt), "{rule}: {files:?}");
     }
     assert!(server.sent() <= all[0].size(), "{} sent", server.sent());
 }
@@ -189,8 +191,8 @@ fn a_folder_that_cannot_be_locked_is_an_error_that_names_it() {
         outcome.exits(3).says(words);
     }
     let outcome = fetch(&sandbox, &server, &all).run();
-    // Nothing was left behind that would have to be watched.
-    outcome.exits(0).expect(!outcome.stderr().contains("watching"), "no watching");
+    // No owner file was left behind.
+    outcome.exits(0).expect(!outcome.stderr().contains("watching"), "no wait for another run");
 }
 
 #[test]
@@ -203,7 +205,7 @@ fn an_unreadable_byte_is_an_error_for_verify_and_repaired_by_fetch() {
     let report = sandbox.verify(&all).arg("data").disk(&rule).report(3);
     assert_eq!(report.verdicts(), ["ok", "error", "ok"]);
     report.line(NAMES[1]).because("could not be read at byte ").because("Input/output error");
-    // `fetch` gets what cannot be read, until it has been written over.
+    // The bytes are unreadable until `fetch` overwrites them.
     let server = Server::with(&all);
     let rule = format!("{rule}; read .part EIO at=100000 until=written");
     let report = fetch(&sandbox, &server, &all).disk(&rule).report(0);
@@ -230,11 +232,11 @@ fn unreadable_bytes_of_a_kept_file_become_a_hole_in_the_copy() {
     assert!(copy[..before] == mine[..before] && copy[behind..] == mine[behind..]);
 }
 
-/// A fetch that was killed on its way.
+/// A fetch that was killed half way.
 fn half_done(all: &[Archive]) -> (Sandbox, Server) {
     let (sandbox, server) = (Sandbox::new(), Server::with(all));
     let outcome = fetch(&sandbox, &server, all).dies_at("journal-appended", 6).run();
-    outcome.expect(outcome.was_killed(), "an end by the crash point");
+    outcome.expect(outcome.was_killed(), "a kill at the crash point");
     (sandbox, server)
 }
 
@@ -246,7 +248,7 @@ fn a_partial_download_that_cannot_be_read_back_is_repaired() {
         fetch(&sandbox, &server, &all).disk("read .part EIO at=1000 until=written").report(0);
     report.only().because("mended");
     sandbox.has(&all[0]);
-    // What was in flight when it was killed, and what could not be read.
+    // The chunk in flight at the kill, and the unreadable bytes.
     assert!(server.sent() <= all[0].size() + CHUNK + (64 << 10), "{} sent", server.sent());
 }
 
@@ -286,13 +288,15 @@ fn an_unreadable_mirror_is_skipped_for_the_next_source() {
     assert!(report.only().reused() > 300_000, "{}", report.shown());
 }
 
-/// Every read and write brings half of what it was asked for, and signals come all the time.
-const FITFUL: &str = "read * short; write * short; append * short";
+/// Every read and write is short.
+const SHORT: &str = "read * short; write * short; append * short";
+
+/// Every second operation is interrupted by a signal.
 const INTERRUPTED: &str = "any * EINTR every=2";
 
 #[test]
 fn short_reads_short_writes_and_signals_change_nothing() {
-    for rule in [FITFUL, INTERRUPTED] {
+    for rule in [SHORT, INTERRUPTED] {
         let all = vec![archive(1, 3)];
         let (sandbox, server) = half_done(&all);
         let report = fetch(&sandbox, &server, &all).disk(rule).report(0);
@@ -310,7 +314,7 @@ fn short_reads_short_writes_and_signals_change_nothing() {
 
 #[test]
 fn short_writes_and_signals_do_not_spoil_an_adopted_file() {
-    for rule in [FITFUL, INTERRUPTED] {
+    for rule in [SHORT, INTERRUPTED] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
         server.does(Fault::Flip { at: 900_000 }.first(1));

@@ -1,16 +1,18 @@
-//! The table of faults in `tests/README.md`, held against the tests and the words that there are.
+//! Checks the table of faults in `tests/README.md` against the tests and messages that exist.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The numbers of the faults: by group, the first and the last.
+use crate::support::files_under;
+
+/// The first and the last number of each group of faults.
 const GROUPS: [(u32, u32); 5] = [(1, 18), (20, 38), (40, 48), (50, 67), (70, 80)];
 
-/// What a line says that has no test.
-const NOT_OURS: &str = "does not apply: ";
+/// The start of the last cell of a row without a test.
+const DOES_NOT_APPLY: &str = "does not apply: ";
 
-/// A line of the table.
+/// A row of the table.
 struct Row {
     number: u32,
     tests: Vec<String>,
@@ -25,7 +27,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Every line that begins with the number of a fault.
+/// The rows that begin with the number of a fault.
 fn rows() -> Vec<Row> {
     let text = read(&root().join("tests/README.md"));
     let row = |line: &str| {
@@ -37,12 +39,12 @@ fn rows() -> Vec<Row> {
     text.lines().filter_map(row).collect()
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn quoted(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The file that a test is in, and its name there.
+/// The file of a test, and its name in the file.
 fn place(test: &str) -> (PathBuf, &str) {
     let (module, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("{test:?} has no module"));
     let folder = root().join("tests");
@@ -53,7 +55,7 @@ fn place(test: &str) -> (PathBuf, &str) {
     (file.with_extension("rs"), name)
 }
 
-/// The source of one test, if it is one.
+/// The source of a test. Returns `None` if there is no such test.
 fn source(test: &str) -> Option<String> {
     let (file, name) = place(test);
     let text = read(&file);
@@ -61,50 +63,50 @@ fn source(test: &str) -> Option<String> {
     let attributes = text[..start].rsplit("\n\n").next()?;
     let is_test = attributes.contains("#[test]") && !attributes.contains("#[ignore");
     let end = text[start..].find("\n}\n").map_or(text.len(), |end| start + end);
-    is_test.then(|| text[start..end].to_owned())
+    is_test.then(|| without_comments(&text[start..end]))
 }
 
-/// All of the program.
+fn without_comments(text: &str) -> String {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The source of the program, without comments and tests.
 fn program() -> String {
-    let mut folders = vec![root().join("src")];
-    let mut all = String::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                all.push_str(&read(&path));
-            }
-        }
-    }
-    all
+    let is_test = |file: &Path| file.iter().any(|part| part == "tests" || part == "tests.rs");
+    let files = files_under(&root().join("src"));
+    let files = files.iter().filter(|file| !is_test(file.strip_prefix(root()).unwrap()));
+    let code = files.map(|file| {
+        let text = read(file);
+        without_comments(text.split("#[cfg(test)]\nmod tests {").next().unwrap())
+    });
+    code.collect()
 }
 
 #[test]
 fn every_fault_has_one_row() {
-    let mut lines = BTreeMap::<u32, usize>::new();
+    let mut counts = BTreeMap::<u32, usize>::new();
     for row in rows() {
-        *lines.entry(row.number).or_default() += 1;
+        *counts.entry(row.number).or_default() += 1;
     }
     let faults: Vec<u32> = GROUPS.iter().flat_map(|&(first, last)| first..=last).collect();
     assert_eq!(faults.len(), 75);
     for fault in &faults {
-        assert_eq!(lines.remove(fault), Some(1), "lines on F{fault:02}");
+        assert_eq!(counts.remove(fault), Some(1), "rows of F{fault:02}");
     }
-    assert!(lines.is_empty(), "no such faults: {lines:?}");
+    assert!(counts.is_empty(), "unknown faults: {counts:?}");
 }
 
 #[test]
 fn every_row_names_tests_that_exist_or_a_reason() {
     let mut wrong = Vec::new();
     for Row { number, tests, words } in rows() {
-        let reason = words.strip_prefix(NOT_OURS).unwrap_or_default();
+        let reason = words.strip_prefix(DOES_NOT_APPLY).unwrap_or_default();
         if tests.is_empty() && reason.len() < 20 {
             wrong.push(format!("F{number:02} has neither a test nor a reason: {words:?}"));
         }
         let missing = tests.iter().filter(|test| source(test).is_none());
-        wrong.extend(missing.map(|test| format!("F{number:02} names {test}, which is no test")));
+        wrong.extend(missing.map(|test| format!("F{number:02}: there is no test {test}")));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -120,7 +122,7 @@ fn every_quoted_message_is_in_the_program_or_in_the_test() {
         };
         let phrases = quoted(&words);
         let phrases = phrases.iter().filter(is_unsaid);
-        unsaid.extend(phrases.map(|phrase| format!("F{number:02}: nobody says {phrase:?}")));
+        unsaid.extend(phrases.map(|phrase| format!("F{number:02}: no message has {phrase:?}")));
     }
     assert!(unsaid.is_empty(), "{unsaid:#?}");
 }
