@@ -8,6 +8,7 @@ use cxr::cancel::Cancel;
 use cxr::event::{Listener, Listeners};
 use cxr::progress::{EventLog, Messages};
 use cxr::report::{self, Exporter, Json, Report, Text};
+use cxr::text::command_line::CommandLine;
 use cxr::text::error_chain;
 use cxr::verdict::ExitStatus;
 
@@ -22,8 +23,8 @@ pub(crate) struct CommandRun<'a> {
     pub(crate) command: &'static str,
     pub(crate) settings: &'a Settings,
     pub(crate) outputs: ReportOptions,
-    /// The command line that continues the run after a signal.
-    pub(crate) resume: &'a str,
+    /// The command line that asks for the run.
+    pub(crate) typed: &'a CommandLine,
 }
 
 impl CommandRun<'_> {
@@ -79,7 +80,7 @@ impl CommandRun<'_> {
             status = after_loss(status, &error, messages);
         }
         if signal.is_some() {
-            messages.error(format_args!("interrupted; to continue, run: {}", self.resume));
+            messages.error(format_args!("interrupted; to continue, run: {}", self.typed));
         }
         Ok(status)
     }

@@ -7,6 +7,7 @@ use cxr::catalog::cite::CITATION;
 use cxr::catalog::{Catalog, MAX_CHECKSUMS_BYTES};
 use cxr::disk::leftovers::{self, leftovers};
 use cxr::progress::Messages;
+use cxr::text::command_line::CommandLine;
 use cxr::text::escape;
 use cxr::verdict::ExitStatus;
 use cxr::{disk, interchange, report};
@@ -20,13 +21,13 @@ use crate::cli::{
     self, Checksums, Command, Fetch, Format, Invocation, List, Settings, Verification, Verify,
 };
 
-/// Runs the command. `resume` is the command line that continues it after a signal.
-pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, CommandError> {
+/// Runs the command. `typed` is the command line that asks for it.
+pub(crate) fn run(invocation: Invocation, typed: &CommandLine) -> Result<ExitStatus, CommandError> {
     let Invocation { settings, command } = invocation;
     match command {
-        Command::Fetch(command) => fetch(command, &settings, resume),
-        Command::Verify(command) => verify(command, &settings, resume),
-        Command::Selftest(command) => selftest_command::run(command, &settings, resume),
+        Command::Fetch(command) => fetch(command, &settings, typed),
+        Command::Verify(command) => verify(command, &settings, typed),
+        Command::Selftest(command) => selftest_command::run(command, &settings, typed),
         Command::List(command) => list(&command, &settings),
         Command::Checksums(command) => checksums(command, &settings),
         Command::Cite => print(|out| out.write_all(CITATION.as_bytes())),
@@ -40,22 +41,30 @@ pub(crate) fn run(invocation: Invocation, resume: &str) -> Result<ExitStatus, Co
     }
 }
 
-fn fetch(fetch: Fetch, settings: &Settings, resume: &str) -> Result<ExitStatus, CommandError> {
+fn fetch(
+    fetch: Fetch,
+    settings: &Settings,
+    typed: &CommandLine,
+) -> Result<ExitStatus, CommandError> {
     let outputs = fetch.reports.clone();
-    let request =
-        catalog(settings).and_then(|catalog| fetch.request(catalog).map_err(CommandError::usage));
-    CommandRun { command: "fetch", settings, outputs, resume }.run(
+    let request = catalog(settings)
+        .and_then(|catalog| fetch.request(catalog, typed).map_err(CommandError::usage));
+    CommandRun { command: "fetch", settings, outputs, typed }.run(
         request,
         ProtectedPaths::add_fetch,
         |request, listener, cancel| Ok(cxr::fetch::fetch(&request, listener, cancel)?),
     )
 }
 
-fn verify(verify: Verify, settings: &Settings, resume: &str) -> Result<ExitStatus, CommandError> {
+fn verify(
+    verify: Verify,
+    settings: &Settings,
+    typed: &CommandLine,
+) -> Result<ExitStatus, CommandError> {
     let (outputs, background) = (verify.reports.clone(), verify.background);
-    let request =
-        catalog(settings).and_then(|catalog| verify.request(catalog).map_err(CommandError::usage));
-    CommandRun { command: "verify", settings, outputs, resume }.run(
+    let request = catalog(settings)
+        .and_then(|catalog| verify.request(catalog, typed).map_err(CommandError::usage));
+    CommandRun { command: "verify", settings, outputs, typed }.run(
         request,
         ProtectedPaths::add_verification,
         |request, listener, cancel| {
@@ -108,7 +117,8 @@ fn catalog(settings: &Settings) -> Result<Catalog, CommandError> {
     let bytes = disk::read_through(path, MAX_CHECKSUMS_BYTES)
         .with_context(|| shown.clone())
         .map_err(CommandError::usage)?;
-    Catalog::from_checksums(&bytes).with_context(|| shown).map_err(CommandError::usage)
+    let catalog = Catalog::from_checksums(&bytes).with_context(|| shown);
+    Ok(catalog.map_err(CommandError::usage)?.read_from(path.clone()))
 }
 
 pub(crate) fn print(

@@ -8,17 +8,18 @@ use cxr::event::{Listener, Silent};
 use cxr::progress::{Messages, Verbosity};
 use cxr::report;
 use cxr::selftest::{Check, SelftestReport, SelftestRequest, selftest};
+use cxr::text::command_line::CommandLine;
 use cxr::verdict::ExitStatus;
 
 use super::exit::CommandError;
 use super::signals::Signals;
 use crate::cli::{Format, Selftest, Settings};
 
-/// Runs every check. `command_line` starts the self-test again after a signal.
+/// Runs every check. `typed` is the command line that asks for it.
 pub(crate) fn run(
     selftest: Selftest,
     settings: &Settings,
-    command_line: &str,
+    typed: &CommandLine,
 ) -> Result<ExitStatus, CommandError> {
     let program = env::current_exe().context("cannot find the file of this program")?;
     let request = selftest.request(program);
@@ -31,7 +32,7 @@ pub(crate) fn run(
     }
     messages.note(report.summary());
     let Some(status) = signals.status() else { return Ok(report.exit_status()) };
-    messages.error(format_args!("interrupted; to start again, run: {command_line}"));
+    messages.error(format_args!("interrupted; to start again, run: {typed}"));
     Ok(status)
 }
 

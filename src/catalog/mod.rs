@@ -13,10 +13,11 @@ mod nih;
 mod select;
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 pub use checksums::{ChecksumsError, LineError, MAX_CHECKSUMS_BYTES, RowError};
 pub use name::NameError;
-pub use select::SelectError;
+pub use select::{SelectError, Selector};
 
 use crate::hash::digest::{Digest, Sha256};
 use crate::text::escape;
@@ -42,6 +43,8 @@ pub struct Archive {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
     archives: Vec<Archive>,
+    /// The file that the table was read from.
+    file: Option<PathBuf>,
     by_name: HashMap<String, usize>,
     by_alias: HashMap<String, usize>,
     by_md5: HashMap<Digest, usize>,
@@ -120,6 +123,7 @@ impl Catalog {
             by_alias: HashMap::new(),
             by_md5: HashMap::with_capacity(archives.len()),
             archives,
+            file: None,
         };
         for (index, archive) in catalog.archives.iter().enumerate() {
             catalog.by_name.insert(archive.name.clone(), index);
@@ -146,7 +150,18 @@ impl Catalog {
     #[must_use]
     pub fn only(&self, indices: &[usize]) -> Self {
         let archives = indices.iter().filter_map(|&index| self.archives.get(index));
-        Self::indexed(archives.cloned().collect())
+        Self { file: self.file.clone(), ..Self::indexed(archives.cloned().collect()) }
+    }
+
+    /// The same catalogue, read from this file.
+    #[must_use]
+    pub fn read_from(self, file: PathBuf) -> Self {
+        Self { file: Some(file), ..self }
+    }
+
+    /// The file that the table was read from, if any.
+    pub fn file(&self) -> Option<&Path> {
+        self.file.as_deref()
     }
 
     /// The index of the archive of this name.

@@ -1,8 +1,10 @@
 //! How archives are called on the command line: `images_003.tar.gz`, `images_003`, `003`, `3`,
 //! lists and ranges such as `1,3,7-9`.
 
+use std::ffi::OsStr;
+
 use super::{Archive, Catalog};
-use crate::text::escape;
+use crate::text::{escape, shell};
 
 /// Why a word calls no archive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -118,6 +120,70 @@ impl Catalog {
     }
 }
 
+/// A word that selects one archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    /// Its position, counted from 1.
+    Position(usize),
+    /// Its name.
+    Name(String),
+}
+
+impl Catalog {
+    /// Returns the shortest word that selects the archive and says which one it is.
+    pub(crate) fn selector(&self, archive: &Archive) -> Selector {
+        let name = &archive.name;
+        let index = self.by_name(name).unwrap_or_default();
+        let position = (index + 1).to_string();
+        let stem = name.split('.').next().unwrap_or_default();
+        let number = stem.rsplit(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        // As an argument, a name that begins with a hyphen would be an option.
+        let is_number = number.trim_start_matches('0') == position || name.starts_with('-');
+        if is_number && self.select(&[&position]) == Ok(vec![index]) {
+            Selector::Position(index + 1)
+        } else {
+            Selector::Name(name.clone())
+        }
+    }
+}
+
+impl Selector {
+    /// Returns the arguments of a command that select these archives of a table of `of`: none for
+    /// all of them, and a range for three or more in a row.
+    pub(crate) fn join<'a>(archives: impl Iterator<Item = &'a Self>, of: usize) -> Vec<String> {
+        let mut unique: Vec<&Self> = Vec::new();
+        for archive in archives {
+            if !unique.contains(&archive) {
+                unique.push(archive);
+            }
+        }
+        if unique.len() == of {
+            return Vec::new();
+        }
+        let mut words = Vec::new();
+        for row in unique.chunk_by(|a, b| a.precedes(b)) {
+            match row {
+                [Self::Position(first), .., Self::Position(last)] if row.len() > 2 => {
+                    words.push(format!("{first}-{last}"));
+                }
+                row => words.extend(row.iter().map(|archive| archive.word())),
+            }
+        }
+        words
+    }
+
+    fn precedes(&self, other: &Self) -> bool {
+        matches!((self, other), (Self::Position(a), Self::Position(b)) if a + 1 == *b)
+    }
+
+    fn word(&self) -> String {
+        match self {
+            Self::Position(position) => position.to_string(),
+            Self::Name(name) => shell::quote(OsStr::new(name)),
+        }
+    }
+}
+
 fn has_stem(archive: &Archive, word: &str) -> bool {
     let names = [Some(&archive.name), archive.alias.as_ref()];
     names.into_iter().flatten().any(|name| {
@@ -220,5 +286,26 @@ mod tests {
     fn a_word_that_could_mean_two_is_refused() {
         let error = table(&["a.gz", "a.tar.gz"]).select(&["a"]).unwrap_err();
         assert_eq!(error.to_string(), "`a` could be `a.gz` or `a.tar.gz`; give the whole name");
+    }
+
+    #[test]
+    fn a_selector_selects_its_archive_and_no_other() {
+        let names = ["images_001.tar.gz", "b c", "-x.gz", "1.gz", "file5.csv", "6", "x7", "8.gz"];
+        let catalog = table(&names);
+        let selectors: Vec<_> =
+            catalog.archives().iter().map(|archive| catalog.selector(archive)).collect();
+        for (index, selector) in selectors.iter().enumerate() {
+            let word = match selector {
+                Selector::Position(position) => position.to_string(),
+                Selector::Name(name) => name.clone(),
+            };
+            assert_eq!(catalog.select(&[&word]), Ok(vec![index]), "{word}");
+        }
+        let join = |range: std::ops::Range<usize>| Selector::join(selectors[range].iter(), 8);
+        // `1` is the fourth.
+        assert_eq!(join(0..4), ["images_001.tar.gz", "'b c'", "3", "1.gz"]);
+        assert_eq!(join(4..8), ["5-8"]);
+        assert_eq!(join(4..6), ["5", "6"]);
+        assert_eq!(join(0..8), <[&str; 0]>::default());
     }
 }

@@ -7,6 +7,7 @@ use clap::Args;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Catalog, SelectError};
 use cxr::fetch::FetchRequest;
+use cxr::text::command_line::CommandLine;
 
 use super::environment;
 use super::headings::{FROM_AND_TO, LIMITS, WHAT};
@@ -89,7 +90,11 @@ Examples:
 
 impl Fetch {
     /// Builds the request over this catalogue.
-    pub(crate) fn request(self, catalog: Catalog) -> Result<FetchRequest, SelectError> {
+    pub(crate) fn request(
+        self,
+        catalog: Catalog,
+        typed: &CommandLine,
+    ) -> Result<FetchRequest, SelectError> {
         Ok(FetchRequest {
             selected: catalog.select(&self.archives)?,
             catalog,
@@ -105,6 +110,7 @@ impl Fetch {
             dry_run: self.dry_run,
             chunk: self.chunk,
             lanes: environment::lanes(),
+            command_line: typed.clone(),
         })
     }
 }

@@ -31,7 +31,7 @@ pub(crate) use fetch::Fetch;
 pub(crate) use global_options::{Format, Settings};
 pub(crate) use man::manual;
 pub(crate) use report_options::{EventTarget, ReportOptions};
-pub(crate) use typed_command::command_line;
+pub(crate) use typed_command::typed_command;
 pub(crate) use verify::{Verification, Verify};
 
 use arguments::Arguments;

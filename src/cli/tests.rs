@@ -1,5 +1,6 @@
 use cxr::progress::{Verbosity, When};
 use cxr::report::ColorChoice;
+use cxr::text::command_line::CommandLine;
 
 use super::*;
 
@@ -18,7 +19,9 @@ fn usage_error(words: &[&str]) -> String {
 fn fetch(words: &[&str]) -> cxr::fetch::FetchRequest {
     let words = [&["cxr", "fetch"], words].concat();
     match parse_words(&words).unwrap().command {
-        Command::Fetch(fetch) => fetch.request(cxr::catalog::Catalog::nih()).unwrap(),
+        Command::Fetch(fetch) => {
+            fetch.request(cxr::catalog::Catalog::nih(), &CommandLine::new(["cxr"])).unwrap()
+        }
         other => panic!("{other:?}"),
     }
 }

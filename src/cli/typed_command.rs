@@ -1,19 +1,14 @@
-//! The typed command line, quoted so that it can be pasted into a POSIX shell.
+//! The command line as typed, for suggestions.
 
 use std::ffi::{OsStr, OsString};
 
 use cxr::source::without_password;
-use cxr::text::shell::quote;
+use cxr::text::command_line::CommandLine;
 
-/// Returns `cxr` and the arguments, quoted where a shell needs it; passwords in addresses become
-/// `***`.
-pub(crate) fn command_line(arguments: &[OsString]) -> String {
-    let mut line = "cxr".to_owned();
-    for argument in arguments.iter().skip(1) {
-        line.push(' ');
-        line.push_str(&quote(&hide_password(argument)));
-    }
-    line
+/// Returns `cxr` and the arguments; passwords in addresses become `***`.
+pub(crate) fn typed_command(arguments: &[OsString]) -> CommandLine {
+    let arguments = arguments.iter().skip(1).map(|argument| hide_password(argument));
+    CommandLine::new([OsString::from("cxr")].into_iter().chain(arguments))
 }
 
 fn hide_password(argument: &OsStr) -> OsString {
@@ -30,7 +25,7 @@ mod tests {
     fn line(arguments: &[&[u8]]) -> String {
         let arguments: Vec<OsString> =
             arguments.iter().map(|bytes| OsStr::from_bytes(bytes).to_owned()).collect();
-        command_line(&arguments)
+        typed_command(&arguments).to_string()
     }
 
     #[test]

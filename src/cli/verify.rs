@@ -10,6 +10,7 @@ use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Archive, Catalog, SelectError};
 use cxr::session::NetworkOptions;
 use cxr::source::SourceSpec;
+use cxr::text::command_line::CommandLine;
 use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
 
@@ -132,7 +133,11 @@ impl Verify {
     /// # Errors
     ///
     /// [`RequestError`] if the options contradict each other or the catalogue lacks something.
-    pub(crate) fn request(self, catalog: Catalog) -> Result<Verification, RequestError> {
+    pub(crate) fn request(
+        self,
+        catalog: Catalog,
+        typed: &CommandLine,
+    ) -> Result<Verification, RequestError> {
         if self.sha256 && self.quick {
             return Err(RequestError::QuickSha256);
         }
@@ -153,6 +158,7 @@ impl Verify {
                 limit_rate,
                 limit_rate_file,
                 notes,
+                command_line: typed.clone(),
                 lanes: environment::lanes(),
                 ..VerifyRequest::new(catalog, what)
             }));
@@ -171,6 +177,7 @@ impl Verify {
             quick: self.quick,
             sha256: self.sha256,
             lanes: environment::lanes(),
+            command_line: typed.clone(),
         }))
     }
 

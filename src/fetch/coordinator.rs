@@ -9,7 +9,7 @@ use super::run::Run;
 use super::start_point::{Need, StartPoint};
 use super::{FetchRequest, outcome, receipt, survey};
 use crate::catalog::Archive;
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::source::ClientError;
 use crate::transfer::{Ending, Outcome, Plan, StopReason, Transfer};
 use crate::verdict::Verdict;
@@ -127,7 +127,7 @@ impl<'a> Coordinator<'a> {
                 reports.settle(index, run.blocked(&run.archives[index], why));
             }
             _ if run.context.cancel.is_cancelled() => {
-                let next = Some("the same command goes on".to_owned());
+                let next = Some(SuggestedCommand::Again.into());
                 reports.settle(index, ArchiveReport { next, ..*report });
             }
             _ => {

@@ -19,7 +19,11 @@ use crate::verify::{Checker, check_in_turns};
 impl Run<'_> {
     /// Does it. One report for each archive, in their order.
     pub(super) fn go(&self) -> Vec<ArchiveReport> {
-        let mut reports = Reports::none_of(self.archives.len(), self.context.listener);
+        let mut reports = Reports::none_of(
+            self.archives.len(),
+            self.context.listener,
+            &self.request.command_line,
+        );
         let mut checks = Vec::new();
         let mut needs = Vec::new();
         let published = Catalog::nih();
@@ -48,7 +52,11 @@ impl Run<'_> {
         self.refuse_without_room(&mut needs, &mut reports);
         self.work(&checks, needs, &mut reports);
         let missing = |(archive, report): (&Archive, Option<ArchiveReport>)| {
-            report.unwrap_or_else(|| self.interrupted(archive))
+            report.unwrap_or_else(|| {
+                let mut report = self.interrupted(archive);
+                report.resolve_next(&self.request.command_line);
+                report
+            })
         };
         self.archives.iter().zip(reports.all).map(missing).collect()
     }

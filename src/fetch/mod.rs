@@ -27,6 +27,7 @@ use crate::hash::{Engine, Lanes};
 use crate::report::Report;
 use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{Source, SourceSpec};
+use crate::text::command_line::CommandLine;
 use crate::text::escape;
 use crate::transfer::Context;
 use run::Run;
@@ -63,6 +64,8 @@ pub struct FetchRequest {
     pub chunk: NonZeroU64,
     /// The lanes that hash.
     pub lanes: Lanes,
+    /// The command line that asks for this, which the report suggests where it must be repeated.
+    pub command_line: CommandLine,
 }
 
 impl FetchRequest {
@@ -71,10 +74,17 @@ impl FetchRequest {
     pub fn new(catalog: Catalog, dir: impl Into<PathBuf>) -> Self {
         const TWELVE: NonZeroUsize = NonZeroUsize::new(12).unwrap();
         const CHUNK: NonZeroU64 = NonZeroU64::new(32 << 20).unwrap();
+        let dir = dir.into();
         Self {
+            command_line: CommandLine::new([
+                "cxr".as_ref(),
+                "fetch".as_ref(),
+                "-d".as_ref(),
+                dir.as_os_str(),
+            ]),
             selected: (0..catalog.archives().len()).collect(),
             catalog,
-            dir: dir.into(),
+            dir,
             sources: vec![SourceSpec::Publisher],
             jobs: TWELVE,
             connections: TWELVE,

@@ -3,7 +3,8 @@
 use super::repair_text;
 use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
-use crate::report::ArchiveReport;
+use crate::report::SuggestedCommand::{self, Again};
+use crate::report::{ArchiveReport, NextStep};
 use crate::text::{escape, shell, units};
 use crate::transfer::{Ending, HERE, Outcome, StopReason};
 use crate::verdict::Verdict;
@@ -63,39 +64,42 @@ pub(super) fn report(
             report.detail = Some(format!(
                 "{content}the servers' copies differ from the table, which says MD5 {expected}{answers}; {kept}"
             ));
-            report.next = Some("name another source with --from".to_owned());
+            report.next = Some(NextStep::by_hand("add another source with --from"));
         }
         Ending::Unreachable(answers) => {
             report.verdict = Verdict::Unreachable;
             report.detail = Some(format!("{answers}; {here}"));
-            report.next = Some(format!("{}, or name another source with --from", again("again")));
+            report.next = Some(NextStep::then(
+                "wait until a source answers, or add another with --from",
+                Again,
+            ));
         }
         Ending::Error(error) => {
             report.verdict = Verdict::Error;
             report.detail = Some(format!("{error}; {here}"));
-            report.next = Some(format!("{}; {}", error.remedy(), again("goes on")));
+            report.next = Some(NextStep::then(error.remedy(), Again));
         }
         Ending::Stopped(StopReason::DiskFull(why)) => {
             report.verdict = Verdict::Error;
             report.detail = Some(format!("stopped with the others: {why}; {here}"));
-            report.next = Some(format!("free some space; {}", again("goes on")));
+            report.next = Some(NextStep::then("free some space", Again));
         }
         Ending::Stopped(StopReason::Failed(why)) => {
             report.verdict = not_whole(outcome);
             report.detail = Some(format!("stopped, since {why}; {here}"));
-            report.next = Some(again("goes on"));
+            report.next = Some(Again.into());
         }
         Ending::Stopped(StopReason::TakenOver(taker)) => {
             report.verdict = Verdict::Error;
             report.detail = Some(format!(
                 "stopped: another cxr took the folder over while this one gave no sign of life, {taker}"
             ));
-            report.next = Some("wait for it with --wait".to_owned());
+            report.next = Some(SuggestedCommand::With("--wait").into());
         }
         Ending::Cancelled => {
             report.verdict = not_whole(outcome);
             report.detail = Some(format!("interrupted; {here}"));
-            report.next = Some(again("goes on"));
+            report.next = Some(Again.into());
         }
     }
     if outcome.returned.is_some() {
@@ -119,13 +123,6 @@ fn sources(outcome: &Outcome) -> String {
 /// The verdict on what was stopped on its way.
 const fn not_whole(outcome: &Outcome) -> Verdict {
     if outcome.here == 0 { Verdict::Missing } else { Verdict::Incomplete }
-}
-
-fn again(does: &str) -> String {
-    match does {
-        "again" => "try again later".to_owned(),
-        _ => format!("the same command {does}"),
-    }
 }
 
 /// What became of the bytes that came.
@@ -161,9 +158,9 @@ pub(super) fn no_room(folder: &Folder, archive: &Archive, needed: u64, free: u64
     let too_little = too_little_room(folder, needed, free);
     ArchiveReport {
         detail: Some(format!("{too_little}; nothing was fetched")),
-        next: Some(format!(
-            "free {}, or fetch fewer archives",
-            units::bytes(needed - free.min(needed))
+        next: Some(NextStep::then(
+            format!("free {}, or fetch fewer archives", units::bytes(needed - free.min(needed))),
+            Again,
         )),
         ..blank(folder, archive, Verdict::Error)
     }

@@ -2,6 +2,7 @@
 
 use crate::event::{Event, Listener};
 use crate::report::ArchiveReport;
+use crate::text::command_line::CommandLine;
 use crate::text::escape;
 use crate::verdict::Verdict;
 
@@ -11,16 +12,22 @@ pub(super) struct Reports<'a> {
     /// Which archive was the first to fail, and how.
     pub(super) failed: Option<String>,
     listener: &'a dyn Listener,
+    command_line: &'a CommandLine,
 }
 
 impl<'a> Reports<'a> {
     /// None yet of so many.
-    pub(super) fn none_of(archives: usize, listener: &'a dyn Listener) -> Self {
-        Self { all: vec![None; archives], failed: None, listener }
+    pub(super) fn none_of(
+        archives: usize,
+        listener: &'a dyn Listener,
+        command_line: &'a CommandLine,
+    ) -> Self {
+        Self { all: vec![None; archives], failed: None, listener, command_line }
     }
 
     /// The report of an archive is there.
-    pub(super) fn settle(&mut self, index: usize, report: ArchiveReport) {
+    pub(super) fn settle(&mut self, index: usize, mut report: ArchiveReport) {
+        report.resolve_next(self.command_line);
         self.listener.on(Event::Settled(&report));
         if report.verdict != Verdict::Ok {
             let failed = || format!("{} is {}", escape::text(&report.name), report.verdict);

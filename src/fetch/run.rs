@@ -6,7 +6,8 @@ use super::FetchRequest;
 use super::outcome::blank;
 use crate::catalog::Archive;
 use crate::disk::DiskError;
-use crate::report::ArchiveReport;
+use crate::report::SuggestedCommand::Again;
+use crate::report::{ArchiveReport, NextStep};
 use crate::source::ClientError;
 use crate::transfer::{self, Context};
 use crate::verdict::Verdict;
@@ -46,7 +47,7 @@ impl Run<'_> {
     pub(super) fn blocked(&self, archive: &Archive, why: String) -> ArchiveReport {
         ArchiveReport {
             detail: Some(why),
-            next: Some("move it away; the same command then fetches the archive".to_owned()),
+            next: Some(NextStep::then("move it away", Again)),
             ..blank(self.context.folder, archive, Verdict::Error)
         }
     }
@@ -54,7 +55,7 @@ impl Run<'_> {
     pub(super) fn interrupted(&self, archive: &Archive) -> ArchiveReport {
         ArchiveReport {
             detail: Some("interrupted before it was checked".to_owned()),
-            next: Some("the same command goes on".to_owned()),
+            next: Some(Again.into()),
             ..blank(self.context.folder, archive, Verdict::Error)
         }
     }
@@ -63,7 +64,7 @@ impl Run<'_> {
     pub(super) fn refused(&self, archive: &Archive, error: &DiskError) -> ArchiveReport {
         ArchiveReport {
             detail: Some(error.to_string()),
-            next: Some(format!("{}; the same command goes on", error.remedy())),
+            next: Some(NextStep::then(error.remedy(), Again)),
             ..blank(self.context.folder, archive, Verdict::Error)
         }
     }
@@ -72,9 +73,10 @@ impl Run<'_> {
     pub(super) fn unconnected(&self, archive: &Archive, error: &ClientError) -> ArchiveReport {
         ArchiveReport {
             detail: Some(error.to_string()),
-            next: Some(
-                "see to that, or ask for fewer with -c and -j; the same command goes on".to_owned(),
-            ),
+            next: Some(NextStep::then(
+                "remove the cause, or set fewer connections with -c and -j",
+                Again,
+            )),
             ..blank(self.context.folder, archive, Verdict::Error)
         }
     }

@@ -9,7 +9,7 @@ use crate::catalog::Archive;
 use crate::disk::{DiskError, Lock};
 use crate::event::Event;
 use crate::hash::digest::Digest;
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::source::Source;
 use crate::text::escape;
 use crate::text::units;
@@ -145,7 +145,7 @@ impl Run<'_> {
             |report| *report,
         );
         report.actual_size = report.actual_size.or(Some(here).filter(|&here| here > 0));
-        report.next = Some("run it without --dry-run".to_owned());
+        report.next = Some(SuggestedCommand::Without("--dry-run").into());
         report.detail = Some(match report.detail {
             Some(detail) => format!("{detail}; {would}"),
             None => would,

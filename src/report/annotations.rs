@@ -87,6 +87,7 @@ fn data(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::NextStep;
     use super::*;
     use crate::verdict::Verdict;
 
@@ -103,7 +104,7 @@ mod tests {
     fn wrong_is_an_error_not_known_a_warning_and_ok_is_silent() {
         let mut corrupt = ArchiveReport::new("a", Verdict::Corrupt);
         corrupt.detail = Some("the MD5 differs".to_owned());
-        corrupt.next = Some("fetch".to_owned());
+        corrupt.next = Some(NextStep::by_hand("fetch"));
         let archives = vec![
             ArchiveReport::new("b", Verdict::Unreachable),
             ArchiveReport::new("c", Verdict::Ok),

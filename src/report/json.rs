@@ -119,6 +119,7 @@ mod tests {
 
     use serde_json::{Value, json};
 
+    use super::super::NextStep;
     use super::*;
     use crate::verdict::Verdict;
 
@@ -138,7 +139,7 @@ mod tests {
         ok.bytes_reused = 7;
         let mut gone = ArchiveReport::new("images_002.tar.gz", Verdict::Unreachable);
         gone.bytes_downloaded = 5;
-        gone.next = Some("again".to_owned());
+        gone.next = Some(NextStep::by_hand("again"));
         let report = Report::new("fetch", vec![gone, ok], 1.25);
         let text = written(&report);
         let start = r#"{"schema":"cxr.report/1","command":"fetch","ok":false,"error":null,"#;

@@ -105,7 +105,7 @@ fn facts(archive: &ArchiveReport) -> String {
         |digest: Option<crate::hash::digest::Digest>| digest.map(|digest| digest.to_string());
     let path = archive.path.as_ref().map(|path| path.to_string_lossy().into_owned());
     let facts = [
-        ("next", archive.next.clone()),
+        ("next", archive.next.as_ref().map(ToString::to_string)),
         ("path", path),
         ("source", archive.source.clone()),
         ("expected MD5", digest(archive.expected_md5)),
@@ -157,6 +157,7 @@ fn seconds(seconds: f64) -> String {
 mod tests {
     use std::path::PathBuf;
 
+    use super::super::NextStep;
     use super::*;
 
     fn xml(report: &Report) -> String {
@@ -171,7 +172,7 @@ mod tests {
     fn a_case_an_archive_with_what_is_wrong_and_why() {
         let mut corrupt = ArchiveReport::new("b", Verdict::Corrupt);
         corrupt.detail = Some("the MD5 differs".to_owned());
-        corrupt.next = Some("`cxr fetch b` repairs it".to_owned());
+        corrupt.next = Some(NextStep::by_hand("`cxr fetch b` repairs it"));
         corrupt.actual_size = Some(5);
         let lost = ArchiveReport::new("c", Verdict::Unreachable);
         let text = xml(&report(vec![ArchiveReport::new("a", Verdict::Ok), corrupt, lost]));

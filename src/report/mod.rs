@@ -8,6 +8,7 @@ mod junit;
 mod line;
 mod markdown;
 mod matrix;
+mod next_step;
 mod stdout;
 mod text;
 
@@ -19,6 +20,7 @@ use serde::{Serialize, Serializer};
 
 use crate::hash::digest::{Digest, Sha256};
 use crate::locate::Damage;
+use crate::text::command_line::CommandLine;
 use crate::verdict::{ExitStatus, Verdict};
 
 pub use annotations::Annotations;
@@ -27,6 +29,7 @@ pub(crate) use json::Summary;
 pub use json::{Json, write_json};
 pub use junit::Junit;
 pub use markdown::Markdown;
+pub use next_step::{NextStep, SuggestedCommand};
 pub use stdout::{lines, print};
 pub use text::Text;
 
@@ -86,7 +89,7 @@ pub struct ArchiveReport {
     /// Why the verdict is what it is; already escaped. `None` only for a plain `ok`.
     pub detail: Option<String>,
     /// What to do next; `None` for `ok`.
-    pub next: Option<String>,
+    pub next: Option<NextStep>,
     /// Where what is here is broken, as far as it was looked for and found; there may be more
     /// behind the last one.
     #[serde(serialize_with = "json::damage")]
@@ -114,6 +117,13 @@ impl ArchiveReport {
             detail: None,
             next: None,
             damage: Vec::new(),
+        }
+    }
+
+    /// Puts the command line of the run into the next step, where that refers to it.
+    pub(crate) fn resolve_next(&mut self, run: &CommandLine) {
+        if let Some(next) = &mut self.next {
+            next.resolve(run);
         }
     }
 }

@@ -1,10 +1,11 @@
-//! The report as text: a line an archive, or a table of mirrors, and the run in one line.
+//! The report as text: one line per archive, or a table of mirrors, then the commands to run next;
+//! and the run in one line.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
 use super::{Exporter, Report, matrix};
-use crate::text::units;
+use crate::text::{escape, units};
 use crate::verdict::Verdict;
 
 /// The report as one line an archive, or as a table where several mirrors were checked.
@@ -17,10 +18,16 @@ pub struct Text {
 impl Exporter for Text {
     fn export(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
         if let Some(rows) = report.rows() {
-            return matrix::write(&rows, out, self.color);
+            matrix::write(&rows, out, self.color)?;
+        } else {
+            let mut archives = report.archives.iter();
+            archives.try_for_each(|archive| writeln!(out, "{}", archive.line(self.color)))?;
         }
-        let mut archives = report.archives.iter();
-        archives.try_for_each(|archive| writeln!(out, "{}", archive.line(self.color)))
+        for (index, command) in report.next_commands().iter().enumerate() {
+            let gap = if index == 0 { "\n" } else { "" };
+            writeln!(out, "{gap}next: {}", escape::text(command))?;
+        }
+        Ok(())
     }
 }
 
@@ -50,7 +57,7 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ArchiveReport;
+    use super::super::{ArchiveReport, NextStep, SuggestedCommand};
     use super::*;
 
     fn report() -> Report {
@@ -60,7 +67,8 @@ mod tests {
         corrupt.actual_size = Some(5);
         corrupt.bytes_downloaded = 3_972_844_749;
         corrupt.detail = Some("the MD5 differs".to_owned());
-        corrupt.next = Some("cxr fetch 2".to_owned());
+        let command = SuggestedCommand::Line("cxr fetch 2".to_owned());
+        corrupt.next = Some(NextStep::then("free some space", command));
         let missing = ArchiveReport::new("images_003.tar.gz", Verdict::Missing);
         Report::new("fetch", vec![ok, corrupt, missing], 252.0)
     }
@@ -74,8 +82,10 @@ mod tests {
         assert_eq!(
             text(false),
             "ok           images_001.tar.gz  1.87 GiB\n\
-             corrupt      images_002.tar.gz  the MD5 differs; next: cxr fetch 2\n\
-             missing      images_003.tar.gz\n"
+             corrupt      images_002.tar.gz  the MD5 differs; next: free some space\n\
+             missing      images_003.tar.gz\n\
+             \n\
+             next: cxr fetch 2\n"
         );
     }
 

@@ -27,7 +27,7 @@ use crate::catalog::Catalog;
 use crate::disk::{DiskError, Scratch};
 use crate::event::Listener;
 use crate::hash::Platform;
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, NextStep};
 use crate::verdict::Verdict;
 use sample::{SAMPLES, Sample};
 use server::Server;
@@ -86,7 +86,7 @@ impl Check {
     fn as_archive(&self) -> ArchiveReport {
         ArchiveReport {
             detail: Some(self.detail.clone()),
-            next: self.next.clone(),
+            next: self.next.clone().map(NextStep::by_hand),
             seconds: self.seconds,
             ..ArchiveReport::new(self.name, self.verdict)
         }

@@ -1,5 +1,6 @@
 //! Text for people: escaping, shell quoting, units and error chains.
 
+pub mod command_line;
 pub mod error_chain;
 pub mod escape;
 pub mod shell;

@@ -1,52 +1,35 @@
-//! What to do next, in words and with the command. Pure.
+//! What to do about a file that is not its archive. Pure.
 
 use std::path::{Path, PathBuf};
 
 use super::judge::Remedy;
-use crate::catalog::Archive;
+use crate::catalog::{Archive, Catalog};
+use crate::report::{NextStep, SuggestedCommand};
 use crate::text::shell;
 
-/// What to do about the file at `path` that ought to be `archive`; nothing where it is right.
-pub(super) fn advice(remedy: Remedy<'_>, archive: Option<&Archive>, path: &Path) -> Option<String> {
-    match (remedy, archive) {
-        (Remedy::Nothing, _) => None,
+/// Returns the next step for the file at `path` that should be `archive`; `None` if it is right.
+pub(super) fn advice(
+    remedy: Remedy<'_>,
+    archive: Option<&Archive>,
+    path: &Path,
+    catalog: &Catalog,
+) -> Option<NextStep> {
+    let archive = match (remedy, archive) {
+        (Remedy::Nothing, _) => return None,
         (Remedy::Unlisted, _) | (_, None) => {
-            Some("leave it out, or name the table that lists it with --checksums".to_owned())
+            let by_hand = "omit the file, or name the table that has it with --checksums";
+            return Some(NextStep::by_hand(by_hand));
         }
-        (Remedy::Continue, Some(archive)) => Some(fetch_over(archive, path, "continues it")),
-        (Remedy::Repair, Some(archive)) => Some(fetch_over(archive, path, "repairs it")),
-        (Remedy::Replace, Some(archive)) => Some(fetch_over(archive, path, "replaces it")),
-        (Remedy::Rename(content), Some(archive)) => {
+        (_, Some(archive)) => archive,
+    };
+    let fetch = SuggestedCommand::fetch(catalog, archive, &folder_of(archive, path));
+    Some(match remedy {
+        Remedy::Rename(content) => {
             let name = shell::quote(content.name.as_ref());
-            Some(format!(
-                "rename it to {name}; {}",
-                fetch(archive, &folder_of(archive, path), "fetches the right one")
-            ))
+            NextStep::then(format!("rename it to {name}"), fetch)
         }
-    }
-}
-
-/// The command that fetches the archive into the folder, and what that does.
-pub(super) fn fetch(archive: &Archive, dir: &Path, does: &str) -> String {
-    let mut command = format!("cxr fetch {}", shell::path(Path::new(&archive.name)));
-    if !matches!(dir.to_str(), Some("" | "." | "./")) {
-        command = format!("{command} -d {}", shell::path(dir));
-    }
-    if archive.address.is_none() {
-        // The archive is of another table, and its user knows where it comes from.
-        command.push_str(" --checksums FILE --from SOURCE");
-    }
-    format!("`{command}` {does}")
-}
-
-/// The same where something is under the archive's name, or under another one.
-fn fetch_over(archive: &Archive, path: &Path, does: &str) -> String {
-    let dir = folder_of(archive, path);
-    if path.ends_with(&archive.name) {
-        fetch(archive, &dir, does)
-    } else {
-        fetch(archive, &dir, "fetches it under its own name")
-    }
+        _ => fetch.into(),
+    })
 }
 
 /// The folder of archives in which the file is.
@@ -65,52 +48,55 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_name_the_archive_and_the_folder() {
+    fn the_command_has_the_folder_the_table_and_the_archive() {
         let listed = archive("images_003.tar.gz", b"3");
         let mut other = archive("sub/-a b.csv", b"a");
         other.address = None;
-        for (remedy, archive, path, words) in [
-            (
-                Remedy::Repair,
-                &listed,
-                "images_003.tar.gz",
-                "`cxr fetch images_003.tar.gz` repairs it",
-            ),
+        let catalog = Catalog::new(vec![listed.clone(), other.clone()]).unwrap();
+        let own = catalog.clone().read_from("my table".into());
+        for (remedy, archive, path, catalog, words) in [
+            (Remedy::Repair, &listed, "images_003.tar.gz", &catalog, "cxr fetch images_003.tar.gz"),
             (
                 Remedy::Repair,
                 &listed,
                 "./images_003.tar.gz",
-                "`cxr fetch images_003.tar.gz` repairs it",
+                &catalog,
+                "cxr fetch images_003.tar.gz",
             ),
             (
                 Remedy::Continue,
                 &listed,
                 "/d/x y/images_003.tar.gz",
-                "`cxr fetch images_003.tar.gz -d '/d/x y'` continues it",
+                &own,
+                "cxr fetch -d '/d/x y' --checksums 'my table' images_003.tar.gz",
             ),
             (
                 Remedy::Continue,
                 &listed,
                 "/d/images_03.tar.gz",
-                "`cxr fetch images_003.tar.gz -d /d` fetches it under its own name",
+                &catalog,
+                "cxr fetch -d /d images_003.tar.gz",
             ),
             (
                 Remedy::Repair,
                 &other,
                 "-d/sub/-a b.csv",
-                "`cxr fetch 'sub/-a b.csv' -d ./-d --checksums FILE --from SOURCE` repairs it",
+                &own,
+                "cxr fetch -d ./-d --checksums 'my table' --from SOURCE 'sub/-a b.csv'",
             ),
             (
                 Remedy::Rename(&other),
                 &listed,
                 "d/images_003.tar.gz",
-                "rename it to 'sub/-a b.csv'; `cxr fetch images_003.tar.gz -d d` fetches the right one",
+                &catalog,
+                "rename it to 'sub/-a b.csv', then run: cxr fetch -d d images_003.tar.gz",
             ),
         ] {
-            assert_eq!(advice(remedy, Some(archive), Path::new(path)).as_deref(), Some(words));
+            let next = advice(remedy, Some(archive), Path::new(path), catalog);
+            assert_eq!(next.map(|next| next.to_string()).as_deref(), Some(words));
         }
-        assert_eq!(advice(Remedy::Nothing, Some(&listed), Path::new("x")), None);
-        let unlisted = advice(Remedy::Unlisted, None, Path::new("x")).unwrap();
-        assert!(unlisted.contains("--checksums"), "{unlisted}");
+        assert_eq!(advice(Remedy::Nothing, Some(&listed), Path::new("x"), &catalog), None);
+        let unlisted = advice(Remedy::Unlisted, None, Path::new("x"), &catalog).unwrap();
+        assert!(unlisted.to_string().contains("--checksums"), "{unlisted}");
     }
 }

@@ -17,7 +17,8 @@ use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
 use crate::locate::{Damage, DamageKind};
 use crate::rate::Throttle;
-use crate::report::ArchiveReport;
+use crate::report::SuggestedCommand::Again;
+use crate::report::{ArchiveReport, NextStep};
 use crate::text::escape;
 use crate::verdict::Verdict;
 
@@ -224,7 +225,7 @@ impl Check<'_, '_> {
             Ok(seen) => {
                 let judgement = judge(self.path, self.named, self.checker.catalog, &seen);
                 let mut report = blank(self.path, judgement.archive, judgement.verdict);
-                fill(&mut report, &judgement, &seen, self.path);
+                fill(&mut report, &judgement, &seen, self.path, self.checker.catalog);
                 report
             }
             Err(trouble) => unreadable(self.path, self.named.archive(), &trouble),
@@ -246,13 +247,19 @@ pub(super) fn blank(path: &Path, archive: Option<&Archive>, verdict: Verdict) ->
     }
 }
 
-fn fill(report: &mut ArchiveReport, judgement: &Judgement<'_>, seen: &Observation, path: &Path) {
+fn fill(
+    report: &mut ArchiveReport,
+    judgement: &Judgement<'_>,
+    seen: &Observation,
+    path: &Path,
+    catalog: &Catalog,
+) {
     report.actual_md5 = Some(seen.digest);
     report.actual_sha256 = seen.sha256;
     report.actual_size = Some(seen.size);
     report.bytes_reused = if report.verdict == Verdict::Ok { seen.size } else { 0 };
     report.detail.clone_from(&judgement.detail);
-    report.next = advice(judgement.remedy, judgement.archive, path);
+    report.next = advice(judgement.remedy, judgement.archive, path, catalog);
     if let Some(archive) = judgement.archive
         && seen.prefix == Some(archive.md5)
     {
@@ -268,17 +275,19 @@ pub(super) fn unreadable(
     trouble: &Trouble,
 ) -> ArchiveReport {
     let next = match trouble {
-        Trouble::NotAFile(_) => "move it out of the way",
         Trouble::Open(error) if error.kind() == io::ErrorKind::NotFound => {
-            "see whether the name is right"
+            NextStep::by_hand("check the name")
         }
+        Trouble::NotAFile(_) => NextStep::then("move it away", Again),
         Trouble::Open(error) if disk::are_too_many_open(error) => {
-            "let more files be open (`ulimit -n`), and check again"
+            NextStep::then("allow more open files (`ulimit -n`)", Again)
         }
-        Trouble::Open(_) => "make it readable and check again",
-        Trouble::Read { .. } => "see what the system's log says of the disk, and check again",
-        Trouble::Changed => "check again when nothing writes to it",
-        Trouble::Cancelled => "check again",
+        Trouble::Open(_) => NextStep::then("make it readable", Again),
+        Trouble::Read { .. } => {
+            NextStep::then("look for errors of the disk in the system's log", Again)
+        }
+        Trouble::Changed => NextStep::then("wait until nothing writes to it", Again),
+        Trouble::Cancelled => Again.into(),
     };
     let detail = match trouble {
         Trouble::Cancelled => trouble.to_string(),
@@ -292,7 +301,7 @@ pub(super) fn unreadable(
     };
     ArchiveReport {
         detail: Some(detail),
-        next: Some(next.to_owned()),
+        next: Some(next),
         damage,
         ..blank(path, archive, Verdict::Error)
     }

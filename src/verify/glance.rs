@@ -8,7 +8,7 @@ use super::judge::{Remedy, part_of};
 use super::names::named;
 use super::read::SourceAnswer;
 use crate::catalog::{Archive, Catalog};
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::verdict::Verdict;
 
 /// Looks at the file. It ought to be the `expected` archive; where that is `None`, the one that its
@@ -17,17 +17,17 @@ pub(super) fn glance(path: &Path, expected: Option<&Archive>, catalog: &Catalog)
     let archive = expected.or_else(|| named(path, catalog).archive());
     match (SourceAnswer::new(path), archive) {
         (Err(trouble), archive) => unreadable(path, archive, &trouble),
-        (Ok(file), Some(archive)) => sized(path, archive, file.size()),
+        (Ok(file), Some(archive)) => sized(path, archive, file.size(), catalog),
         (Ok(file), None) => ArchiveReport {
             actual_size: Some(file.size()),
             detail: Some("its name says no archive, and --quick does not read it".to_owned()),
-            next: Some("check it without --quick".to_owned()),
+            next: Some(SuggestedCommand::Without("--quick").into()),
             ..blank(path, None, Verdict::Error)
         },
     }
 }
 
-fn sized(path: &Path, archive: &Archive, size: u64) -> ArchiveReport {
+fn sized(path: &Path, archive: &Archive, size: u64, catalog: &Catalog) -> ArchiveReport {
     let (verdict, remedy, detail) = match archive.size {
         Some(expected) if size < expected => {
             (Verdict::Incomplete, Remedy::Continue, part_of(size, expected))
@@ -48,7 +48,7 @@ fn sized(path: &Path, archive: &Archive, size: u64) -> ArchiveReport {
     ArchiveReport {
         actual_size: Some(size),
         detail: Some(detail),
-        next: advice(remedy, Some(archive), path),
+        next: advice(remedy, Some(archive), path, catalog),
         ..blank(path, Some(archive), verdict)
     }
 }

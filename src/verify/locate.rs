@@ -16,7 +16,7 @@ use crate::event::{Activity, Event};
 use crate::locate::identify;
 use crate::locate::{Cancelled, Damage, DamageKind, ScanResult};
 use crate::locate::{scan_file, unreadable_ranges};
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, NextStep};
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
 
@@ -158,9 +158,10 @@ impl Checker<'_> {
         Ok(broken.into_iter().chain(ranges.into_iter().map(damage)).collect())
     }
 
-    fn advice(&self, remedy: Remedy<'_>, report: &ArchiveReport, path: &Path) -> Option<String> {
+    fn advice(&self, remedy: Remedy<'_>, report: &ArchiveReport, path: &Path) -> Option<NextStep> {
         let mut archives = self.catalog.archives().iter();
-        advice(remedy, archives.find(|archive| archive.name == report.name), path)
+        let archive = archives.find(|archive| archive.name == report.name);
+        advice(remedy, archive, path, self.catalog)
     }
 
     /// Says in the report where it is broken.

@@ -23,6 +23,7 @@ mod tests;
 mod turns;
 mod view;
 
+use std::ffi::OsStr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -44,6 +45,7 @@ use crate::event::{Event, Listener};
 use crate::hash::{Engine, Lanes};
 use crate::rate::Throttle;
 use crate::report::{ArchiveReport, Report};
+use crate::text::command_line::CommandLine;
 use crate::verdict::Verdict;
 
 /// What to check.
@@ -71,12 +73,16 @@ pub struct VerifyRequest {
     pub notes: Option<NotesRequest>,
     /// The lanes that hash.
     pub lanes: Lanes,
+    /// The command line that asks for this, which the report suggests where it must be repeated.
+    pub command_line: CommandLine,
 }
 
 impl VerifyRequest {
     /// All of these files and folders, read to the last byte, and those that are broken once more.
     pub fn new(catalog: Catalog, what: Vec<PathBuf>) -> Self {
+        let words = ["cxr", "verify"].map(OsStr::new).into_iter();
         Self {
+            command_line: CommandLine::new(words.chain(what.iter().map(|path| path.as_os_str()))),
             catalog,
             what,
             readers: None,
@@ -116,7 +122,8 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
             notes.keep(before, report, is_located);
         }
     };
-    let settle = |index: usize, report: ArchiveReport| {
+    let settle = |index: usize, mut report: ArchiveReport| {
+        report.resolve_next(&request.command_line);
         // Of a file whose reading was interrupted nothing more is known.
         let is_unlocated = locates && locate::is_broken(&report);
         let is_open = report.verdict == Verdict::Error || is_unlocated;
@@ -142,7 +149,13 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     }
     // A target whose thread ended early has no report.
     let reports = reports.into_iter().map(OnceLock::into_inner).zip(&targets);
-    let archives = reports.map(|(report, target)| report.unwrap_or_else(|| target.unchecked()));
+    let archives = reports.map(|(report, target)| {
+        report.unwrap_or_else(|| {
+            let mut report = target.unchecked();
+            report.resolve_next(&request.command_line);
+            report
+        })
+    });
     Report::new("verify", archives.collect(), start.elapsed().as_secs_f64())
 }
 

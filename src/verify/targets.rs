@@ -5,13 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::VerifyRequest;
-use super::advice::{fetch, folder_of};
+use super::advice::folder_of;
 use super::check::{blank, unreadable};
 use super::names::{Named, named};
 use super::read::Trouble;
-use crate::catalog::Archive;
+use crate::catalog::{Archive, Catalog};
 use crate::disk::{Folder, Kept};
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
 use crate::verdict::Verdict;
 
 /// One line of the report to come.
@@ -40,7 +40,7 @@ pub(super) fn targets(request: &VerifyRequest) -> Vec<Target<'_>> {
 
 fn of_one<'a>(path: &Path, request: &'a VerifyRequest) -> Vec<Target<'a>> {
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => folder(path, request.catalog.archives()),
+        Ok(metadata) if metadata.is_dir() => folder(path, &request.catalog),
         Ok(metadata) => {
             vec![Target::File { path: path.to_owned(), expected: None, size: metadata.len() }]
         }
@@ -54,7 +54,7 @@ fn absent(path: &Path, request: &VerifyRequest, error: io::Error) -> ArchiveRepo
     match named(path, &request.catalog) {
         Named::Exactly(archive) if error.kind() == io::ErrorKind::NotFound => {
             let dir = folder_of(archive, path);
-            missing(&dir, archive)
+            missing(&dir, archive, &request.catalog)
         }
         named => {
             let mut report = unreadable(path, named.archive(), &Trouble::Open(error));
@@ -65,11 +65,11 @@ fn absent(path: &Path, request: &VerifyRequest, error: io::Error) -> ArchiveRepo
 }
 
 /// Every archive of the catalogue, under its name or else under its other name.
-fn folder<'a>(dir: &Path, archives: &'a [Archive]) -> Vec<Target<'a>> {
-    archives.iter().map(|archive| archive_in(dir, archive)).collect()
+fn folder<'a>(dir: &Path, catalog: &'a Catalog) -> Vec<Target<'a>> {
+    catalog.archives().iter().map(|archive| archive_in(dir, archive, catalog)).collect()
 }
 
-pub(super) fn archive_in<'a>(dir: &Path, archive: &'a Archive) -> Target<'a> {
+pub(super) fn archive_in<'a>(dir: &Path, archive: &'a Archive, catalog: &Catalog) -> Target<'a> {
     let names = [Some(&archive.name), archive.alias.as_ref()];
     for path in names.into_iter().flatten().map(|name| join(dir, name)) {
         match fs::metadata(&path) {
@@ -81,19 +81,19 @@ pub(super) fn archive_in<'a>(dir: &Path, archive: &'a Archive) -> Target<'a> {
             }
         }
     }
-    Target::Settled(Box::new(missing(dir, archive)))
+    Target::Settled(Box::new(missing(dir, archive, catalog)))
 }
 
-fn missing(dir: &Path, archive: &Archive) -> ArchiveReport {
+fn missing(dir: &Path, archive: &Archive, catalog: &Catalog) -> ArchiveReport {
     let path = join(dir, &archive.name);
+    let fetch = SuggestedCommand::fetch(catalog, archive, dir);
     let is_begun = Folder::new(dir).kept(archive, Kept::Part).is_file();
     let (detail, next) = if is_begun {
-        ("what is unfinished of it is here", fetch(archive, dir, "continues it"))
+        ("a partial download exists", fetch.into())
     } else if fs::symlink_metadata(&path).is_ok() {
-        let fetches = fetch(archive, dir, "then fetches it");
-        ("its symbolic link leads to nothing", format!("remove the link; {fetches}"))
+        ("its symbolic link leads to nothing", NextStep::then("remove the link", fetch))
     } else {
-        ("not here", fetch(archive, dir, "fetches it"))
+        ("not here", fetch.into())
     };
     ArchiveReport {
         detail: Some(detail.to_owned()),

@@ -25,6 +25,10 @@ fn detail(report: &ArchiveReport) -> &str {
     report.detail.as_deref().unwrap_or_default()
 }
 
+fn next(report: &ArchiveReport) -> String {
+    report.next.as_ref().unwrap().to_string()
+}
+
 /// A folder with these files, by name and content.
 fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -50,8 +54,7 @@ fn a_folder_has_every_archive_of_the_catalogue_in_its_order() {
     assert_eq!(detail(&reports[1]), "under the name images_02.tar.gz");
     assert_eq!(reports[1].path.as_deref(), Some(&*dir.path().join("images_02.tar.gz")));
     assert_eq!(reports[1].actual_md5, reports[1].expected_md5);
-    let next = format!("`cxr fetch images_003.tar.gz -d {}` fetches it", dir.path().display());
-    assert_eq!(reports[2].next.as_deref(), Some(&*next));
+    assert_eq!(next(&reports[2]), format!("cxr fetch -d {} 3", dir.path().display()));
     assert_eq!(reports[2].path.as_deref(), Some(&*dir.path().join("images_003.tar.gz")));
 }
 
@@ -114,7 +117,9 @@ fn swapped_files_are_named_and_no_good_one_is_given_up() {
     assert_eq!(detail(&reports[0]), "its content is images_002.tar.gz");
     assert_eq!(detail(&reports[1]), "its content is images_001.tar.gz");
     assert_eq!(reports[1].verdict, Foreign);
-    assert!(reports[0].next.as_deref().unwrap().starts_with("rename it to images_002.tar.gz;"));
+    let dir = dir.path().display();
+    let expected = format!("rename it to images_002.tar.gz, then run: cxr fetch -d {dir} 1");
+    assert_eq!(next(&reports[0]), expected);
 }
 
 #[test]
@@ -135,7 +140,7 @@ fn an_archive_that_is_asked_for_by_name_can_be_missing_too() {
     let dir = folder(&[]);
     let reports = check(&[&dir.path().join("images_002.tar.gz"), &dir.path().join("images_02")]);
     assert_eq!(verdicts(&reports)[0], ("images_002.tar.gz", Missing));
-    assert!(reports[0].next.as_deref().unwrap().ends_with("fetches it"));
+    assert_eq!(next(&reports[0]), format!("cxr fetch -d {} 2", dir.path().display()));
     assert_eq!(reports[1].verdict, Error);
 }
 
@@ -149,8 +154,8 @@ fn an_unfinished_download_is_mentioned() {
     fs::write(place.kept(&archives.archives()[1], Kept::Part), b"").unwrap();
     let reports = check(&[dir.path()]);
     assert_eq!(detail(&reports[0]), "not here");
-    assert_eq!(detail(&reports[1]), "what is unfinished of it is here");
-    assert!(reports[1].next.as_deref().unwrap().ends_with("continues it"));
+    assert_eq!(detail(&reports[1]), "a partial download exists");
+    assert_eq!(next(&reports[1]), format!("cxr fetch -d {} 2", dir.path().display()));
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn the_first_failure_stops_the_others_and_a_later_run_resumes_them() {
     for name in &NAMES[1..] {
         let line = report.line(name);
         line.is("incomplete").because("since images_001.tar.gz is unreachable (--fail-fast)");
-        line.because("kept in .cxr/").next("goes on");
+        line.because("kept in .cxr/").next("cxr fetch --format json");
     }
     server.behaves();
     let report = sandbox.fetch(&server, &all).report(0);
@@ -81,6 +81,6 @@ fn archives_not_yet_started_are_missing_and_existing_files_are_kept() {
     sandbox.put_archive(&all[1]);
     let report = sandbox.fetch(&server, &all).args(["--fail-fast", "-j", "1"]).report(1);
     report.line(NAMES[0]).is("unreachable");
-    report.line(NAMES[2]).is("missing").because("--fail-fast").next("goes on");
+    report.line(NAMES[2]).is("missing").because("--fail-fast").next("cxr fetch --format json");
     sandbox.has(&all[1]);
 }

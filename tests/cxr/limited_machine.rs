@@ -18,8 +18,8 @@ fn lists_all(sandbox: &Sandbox, fetch: Cxr, words: &str) -> Report {
     let outcome = fetch.args(["--report", "r.json", "--junit", "j.xml"]).run();
     let report = outcome.exits(3).is_plain().report();
     assert_eq!(report.verdicts(), ["ok", "error", "error"], "{outcome}");
-    report.line(NAMES[1]).because(words).next("the same command goes on");
-    report.line(NAMES[2]).because(words).next("the same command goes on");
+    report.line(NAMES[1]).because(words).next("cxr fetch --format json");
+    report.line(NAMES[2]).because(words).next("cxr fetch --format json");
     assert!(report.value["error"].is_null(), "{outcome}");
     assert_eq!(std::fs::read(sandbox.path("r.json")).unwrap(), outcome.stdout);
     let junit = std::fs::read_to_string(sandbox.path("j.xml")).unwrap();

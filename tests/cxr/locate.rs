@@ -40,7 +40,7 @@ fn a_flipped_bit_is_located_in_its_image() {
         assert!(found.len() == 1 && found[0].contains(&at), "{at} in {found:?}");
         assert!(found[0].len() < 16_000, "{found:?}");
         let line = report.only();
-        line.is("corrupt").because(member).because("MD5 is").next("repairs it");
+        line.is("corrupt").because(member).because("MD5 is").next("cxr fetch -d ");
         line.because(&format!("at bytes {} to {}", found[0].start, found[0].end));
         line.because("PNG chunk")
             .because("repairing needs about ")
@@ -56,7 +56,8 @@ fn the_text_line_names_the_damaged_image() {
     let table = sandbox.table(&all);
     let outcome = sandbox.cxr(["verify", "data", "-v", "--checksums"]).arg(table).run();
     outcome.exits(1).is_plain().says("locate images_001.tar.gz");
-    outcome.prints_line(&["corrupt", NAMES[0], "(images/00001000_000.png)", "next: "]);
+    outcome.prints_line(&["corrupt", NAMES[0], "(images/00001000_000.png)"]);
+    outcome.prints_line(&["next: cxr fetch -d data --checksums "]);
 }
 
 #[test]
@@ -106,11 +107,11 @@ fn a_truncated_archive_is_incomplete_or_corrupt_before_its_end() {
         .only()
         .is("incomplete")
         .because("nothing is known to be wrong with what is here")
-        .next("continues");
+        .next("cxr fetch -d ");
     assert!(damage(&report).is_empty());
 
     let report = verified_with_size(&whole, &whole.flipped(5_000)[..cut]);
-    report.only().is("corrupt").because("truncated").because("PNG chunk").next("repairs it");
+    report.only().is("corrupt").because("truncated").because("PNG chunk").next("cxr fetch -d ");
     assert!(damage(&report)[0].contains(&5_000), "{:?}", damage(&report));
 
     // What was never written.

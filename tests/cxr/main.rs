@@ -61,6 +61,7 @@ mod sha256;
 mod signals;
 mod sources;
 mod status;
+mod suggestions;
 mod sync_order;
 mod transport;
 #[cfg(debug_assertions)]

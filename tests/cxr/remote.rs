@@ -55,8 +55,8 @@ fn corrupt_and_missing_archives_are_found_in_spite_of_resets() {
     server.does(Fault::Flip { at: 700_000 }.on(&all[1].path()));
     let report = check(&sandbox, &all, &[&server.base()]).report(1);
     assert_eq!(report.verdicts(), ["ok", "corrupt", "missing"]);
-    report.line(NAMES[1]).because("MD5").next("right one");
-    report.line(NAMES[2]).because("404").next("put it there");
+    report.line(NAMES[1]).because("MD5").next("put the right archive on the mirror");
+    report.line(NAMES[2]).because("404").next("put the archive on the mirror");
     // The stream goes on where it broke: hardly a byte comes twice.
     let good = report.line(NAMES[0]);
     assert!(good.number("attempts") > 1, "{}", report.shown());
@@ -98,7 +98,8 @@ fn several_mirrors_are_compared_side_by_side() {
     ];
     outcome.prints(&rows.join("\n"));
     outcome.prints_line(&["corrupt ", NAMES[0], &format!("at {second}: MD5")]);
-    outcome.prints_line(&["missing ", NAMES[0], "at data: not here", "cxr fetch"]);
+    outcome.prints_line(&["missing ", NAMES[0], "at data: not here"]);
+    outcome.prints_line(&["next: cxr fetch -d data --checksums "]);
 }
 
 #[test]
@@ -108,7 +109,10 @@ fn the_worst_verdict_decides_the_exit_status() {
     let nobody = "http://127.0.0.1:9";
     let report = check(&sandbox, &all, &[&good.base(), nobody]).report(3);
     assert_eq!(report.verdicts(), ["ok", "unreachable"]);
-    report.lines()[1].because("no connection").because("3 attempts").next("later");
+    report.lines()[1]
+        .because("no connection")
+        .because("3 attempts")
+        .next("wait until the mirror answers");
     assert_eq!(report.value["ok"], false);
 }
 

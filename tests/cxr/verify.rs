@@ -330,7 +330,7 @@ fn a_file_that_changes_while_it_is_read_is_an_error() {
         let outcome = running.wait();
         let report = outcome.report();
         report.line(NAMES[0]).is("error").because("changed while it was being read");
-        report.line(NAMES[0]).next("check again when nothing writes to it");
+        report.line(NAMES[0]).next("wait until nothing writes to it");
         report.line(NAMES[1]).is("ok");
         outcome.expect(outcome.status == Some(3), format_args!("exit status 3 where it {words}"));
     }

@@ -146,7 +146,7 @@ impl Wrong {
         ArchiveReport {
             actual_size: Some(stamp.size()),
             detail: self.detail.clone(),
-            next: advice(Remedy::of(verdict, content), Some(archive), path),
+            next: advice(Remedy::of(verdict, content), Some(archive), path, catalog),
             damage: damage.collect(),
             ..blank(path, Some(archive), verdict)
         }

@@ -6,7 +6,8 @@ use std::path::Path;
 use super::hashing::Hashing;
 use super::stream::{ReadOutcome, ReadResult};
 use crate::catalog::{Archive, Catalog};
-use crate::report::ArchiveReport;
+use crate::report::SuggestedCommand::Again;
+use crate::report::{ArchiveReport, NextStep};
 use crate::source::{ClientError, SourceError};
 use crate::text::escape;
 use crate::verdict::Verdict;
@@ -38,21 +39,21 @@ pub(super) fn blank(archive: &Archive, verdict: Verdict) -> ArchiveReport {
         expected_md5: Some(archive.md5),
         expected_sha256: archive.sha256,
         expected_size: archive.size,
-        next: next(verdict).map(str::to_owned),
+        next: next(verdict),
         ..ArchiveReport::new(archive.name.clone(), verdict)
     }
 }
 
-const fn next(verdict: Verdict) -> Option<&'static str> {
-    match verdict {
-        Verdict::Ok | Verdict::Present => None,
-        Verdict::Missing => Some("put it there, and check again"),
+fn next(verdict: Verdict) -> Option<NextStep> {
+    Some(match verdict {
+        Verdict::Ok | Verdict::Present => return None,
+        Verdict::Missing => NextStep::then("put the archive on the mirror", Again),
         Verdict::Incomplete | Verdict::Corrupt | Verdict::Foreign => {
-            Some("put the right one in its place there, and check again")
+            NextStep::then("put the right archive on the mirror", Again)
         }
-        Verdict::Unreachable => Some("try again later"),
-        Verdict::Error => Some("check again"),
-    }
+        Verdict::Unreachable => NextStep::then("wait until the mirror answers", Again),
+        Verdict::Error => Again.into(),
+    })
 }
 
 /// What is said of an archive that was read.
@@ -91,7 +92,7 @@ fn given_up(archive: &Archive, fault: &SourceError, why: &str) -> ArchiveReport 
 pub(super) fn unasked(archive: &Archive, error: &ClientError) -> ArchiveReport {
     ArchiveReport {
         detail: Some(error.to_string()),
-        next: Some("see to that, or ask for fewer with -j, and check again".to_owned()),
+        next: Some(NextStep::then("remove the cause, or set fewer connections with -j", Again)),
         ..blank(archive, Verdict::Error)
     }
 }
@@ -100,7 +101,7 @@ pub(super) fn unasked(archive: &Archive, error: &ClientError) -> ArchiveReport {
 pub(super) fn no_folder(archive: &Archive, dir: &Path, error: &io::Error) -> ArchiveReport {
     ArchiveReport {
         detail: Some(format!("{} cannot be opened: {error}", escape::path(dir))),
-        next: Some("see whether the name is right, and whether it is mounted".to_owned()),
+        next: Some(NextStep::then("check the name, and that the folder is mounted", Again)),
         ..blank(archive, Verdict::Error)
     }
 }

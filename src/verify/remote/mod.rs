@@ -27,6 +27,7 @@ use crate::locate::identify::HEAD;
 use crate::report::{ArchiveReport, Report};
 use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{ClientError, Source, SourceSpec};
+use crate::text::command_line::CommandLine;
 
 /// Which mirrors to check, and how.
 #[derive(Debug, Clone)]
@@ -51,6 +52,8 @@ pub struct MirrorsRequest {
     pub sha256: bool,
     /// The lanes that hash.
     pub lanes: Lanes,
+    /// The command line that asks for this, which the report suggests where it must be repeated.
+    pub command_line: CommandLine,
 }
 
 /// An archive at a mirror.
@@ -207,8 +210,9 @@ impl<'a> Check<'a> {
             }
             return;
         }
-        let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) =
-            places.map(|(index, place)| (index, archive_in(dir, place.archive))).unzip();
+        let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) = places
+            .map(|(index, place)| (index, archive_in(dir, place.archive, &request.catalog)))
+            .unzip();
         let checker = Checker::new(&request.catalog, engine, listener, cancel);
         let throttle = request.network.throttle(listener);
         let checker = checker.at(self.label(mirror)).with_sha256(request.sha256).limited(&throttle);
@@ -230,7 +234,8 @@ impl<'a> Check<'a> {
             (None, detail) => detail,
         };
         let source = self.names.get(mirror).cloned();
-        let report = ArchiveReport { source, detail, ..report };
+        let mut report = ArchiveReport { source, detail, ..report };
+        report.resolve_next(&self.request.command_line);
         self.listener.on(Event::Settled(self.reports[index].get_or_init(|| report)));
     }
 }

@@ -1,0 +1,215 @@
+//! What to do about an archive that is not `ok`, and the commands for a whole report.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Serialize, Serializer};
+
+use super::Report;
+use crate::catalog::{Archive, Catalog, Selector};
+use crate::text::command_line::CommandLine;
+use crate::text::shell;
+
+/// Something to do by hand, a command to run, or first the one and then the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextStep {
+    /// What to do by hand; may hold anything.
+    pub by_hand: Option<String>,
+    /// The command to run.
+    pub command: Option<SuggestedCommand>,
+}
+
+/// A command that is suggested for an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SuggestedCommand {
+    /// The command of this run.
+    Again,
+    /// The command of this run, with the switch.
+    With(&'static str),
+    /// The command of this run, without the switch.
+    Without(&'static str),
+    /// A command line, complete.
+    Line(String),
+    /// Fetch the archive.
+    Fetch(FetchCommand),
+}
+
+/// A `fetch` of one archive, which can be joined with others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchCommand {
+    /// The command and its options.
+    start: String,
+    archive: Selector,
+    /// The number of archives in the table.
+    of: usize,
+}
+
+impl NextStep {
+    /// Something to do by hand, with no command after it.
+    pub fn by_hand(what: impl Into<String>) -> Self {
+        Self { by_hand: Some(what.into()), command: None }
+    }
+
+    /// Something to do by hand, and then the command.
+    pub(crate) fn then(what: impl Into<String>, command: SuggestedCommand) -> Self {
+        Self { by_hand: Some(what.into()), command: Some(command) }
+    }
+
+    /// Puts the command line of the run in the place of every reference to it.
+    pub(crate) fn resolve(&mut self, run: &CommandLine) {
+        let line = match self.command {
+            Some(SuggestedCommand::Again) => run.to_string(),
+            Some(SuggestedCommand::With(switch)) => run.with(switch).to_string(),
+            Some(SuggestedCommand::Without(switch)) => run.without(switch).to_string(),
+            Some(SuggestedCommand::Line(_) | SuggestedCommand::Fetch(_)) | None => return,
+        };
+        self.command = Some(SuggestedCommand::Line(line));
+    }
+}
+
+impl From<SuggestedCommand> for NextStep {
+    fn from(command: SuggestedCommand) -> Self {
+        Self { by_hand: None, command: Some(command) }
+    }
+}
+
+impl SuggestedCommand {
+    /// The `cxr fetch` that brings the archive of the catalogue into the folder.
+    pub(crate) fn fetch(catalog: &Catalog, archive: &Archive, dir: &Path) -> Self {
+        let mut start = "cxr fetch".to_owned();
+        if !matches!(dir.to_str(), Some("" | "." | "./")) {
+            start = format!("{start} -d {}", shell::path(dir));
+        }
+        if let Some(table) = catalog.file() {
+            start = format!("{start} --checksums {}", shell::path(table));
+        }
+        if archive.address.is_none() {
+            // Only the user knows where these archives come from.
+            start.push_str(" --from SOURCE");
+        }
+        let of = catalog.archives().len();
+        Self::Fetch(FetchCommand { start, archive: catalog.selector(archive), of })
+    }
+}
+
+impl fmt::Display for SuggestedCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Again => f.write_str("the same command"),
+            Self::With(switch) => write!(f, "the same command with {switch}"),
+            Self::Without(switch) => write!(f, "the same command without {switch}"),
+            Self::Line(line) => f.write_str(line),
+            Self::Fetch(FetchCommand { start, archive, of }) => {
+                f.write_str(&join(start, [archive], *of))
+            }
+        }
+    }
+}
+
+impl fmt::Display for NextStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.by_hand, &self.command) {
+            (Some(what), Some(command)) => write!(f, "{what}, then run: {command}"),
+            (Some(what), None) => f.write_str(what),
+            (None, Some(command)) => command.fmt(f),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl Serialize for NextStep {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Report {
+    /// Returns the commands to run next, in the order of the archives. Archives that need the same
+    /// command share it.
+    pub fn next_commands(&self) -> Vec<String> {
+        let mut commands: Vec<(String, Vec<&Selector>, usize)> = Vec::new();
+        let steps = self.archives.iter().filter_map(|archive| archive.next.as_ref());
+        for command in steps.filter_map(|step| step.command.as_ref()) {
+            let (start, archive, of) = match command {
+                SuggestedCommand::Fetch(fetch) => {
+                    (fetch.start.clone(), Some(&fetch.archive), fetch.of)
+                }
+                command => (command.to_string(), None, 0),
+            };
+            match commands.iter_mut().find(|(known, ..)| *known == start) {
+                Some((_, archives, _)) => archives.extend(archive),
+                None => commands.push((start, archive.into_iter().collect(), of)),
+            }
+        }
+        commands.into_iter().map(|(start, archives, of)| join(&start, archives, of)).collect()
+    }
+}
+
+/// The command line that starts like this, with the archives of a table of `of`.
+fn join<'a>(start: &str, archives: impl IntoIterator<Item = &'a Selector>, of: usize) -> String {
+    let words = Selector::join(archives.into_iter(), of);
+    [start].into_iter().chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ArchiveReport;
+    use super::*;
+    use crate::verdict::Verdict;
+
+    /// A report in which these archives of the built-in table, by index, need these steps.
+    fn report(steps: Vec<(usize, NextStep)>) -> Report {
+        let catalog = Catalog::nih();
+        let archives = steps.into_iter().map(|(index, next)| {
+            let name = &catalog.archives()[index].name;
+            ArchiveReport { next: Some(next), ..ArchiveReport::new(name, Verdict::Missing) }
+        });
+        Report::new("verify", archives.collect(), 0.0)
+    }
+
+    fn fetch(index: usize, dir: &str) -> (usize, NextStep) {
+        let catalog = Catalog::nih();
+        let archive = &catalog.archives()[index];
+        (index, SuggestedCommand::fetch(&catalog, archive, Path::new(dir)).into())
+    }
+
+    #[test]
+    fn archives_that_need_the_same_command_share_it() {
+        let report = report(vec![
+            fetch(1, "nih"),
+            (2, NextStep::by_hand("check the name")),
+            fetch(4, "nih"),
+            (5, SuggestedCommand::Line("cxr verify nih".to_owned()).into()),
+            fetch(0, "my data"),
+            (7, SuggestedCommand::Line("cxr verify nih".to_owned()).into()),
+            fetch(6, "nih"),
+        ]);
+        let expected = ["cxr fetch -d nih 2 5 7", "cxr verify nih", "cxr fetch -d 'my data' 1"];
+        assert_eq!(report.next_commands(), expected);
+    }
+
+    #[test]
+    fn a_command_for_all_archives_names_none() {
+        let all = (0..12).map(|index| fetch(index, ".")).collect();
+        assert_eq!(report(all).next_commands(), ["cxr fetch"]);
+        let most = (0..11).map(|index| fetch(index, "nih")).collect();
+        assert_eq!(report(most).next_commands(), ["cxr fetch -d nih 1-11"]);
+    }
+
+    #[test]
+    fn the_command_line_of_the_run_takes_the_place_of_a_reference_to_it() {
+        let run = CommandLine::new(["cxr", "fetch", "--dry-run"]);
+        for (command, expected) in [
+            (SuggestedCommand::Again, "free some space, then run: cxr fetch --dry-run"),
+            (
+                SuggestedCommand::With("--wait"),
+                "free some space, then run: cxr fetch --dry-run --wait",
+            ),
+            (SuggestedCommand::Without("--dry-run"), "free some space, then run: cxr fetch"),
+        ] {
+            let mut step = NextStep::then("free some space", command);
+            step.resolve(&run);
+            assert_eq!(step.to_string(), expected);
+        }
+    }
+}
