@@ -44,14 +44,14 @@ pub(super) fn report(
         Ending::Verified(digest) => {
             report.actual_md5 = Some(*digest);
             report.actual_size = size;
-            report.detail = repair_text::words(&outcome.mending, true);
+            report.detail = repair_text::words(&outcome.repair, true);
             return report;
         }
         Ending::Corrupt { digest, detail, kept } => {
             let other = catalog.by_md5(digest).and_then(|index| catalog.archives().get(index));
             report.verdict = if other.is_some() { Verdict::Foreign } else { Verdict::Corrupt };
             report.actual_md5 = Some(*digest);
-            let kept = match (kept, &outcome.returned) {
+            let kept = match (kept, &outcome.restored) {
                 (Some(path), _) => format!("the wrong bytes are kept as {}", escape::path(path)),
                 (None, Some(_)) => here,
                 (None, None) => "the wrong bytes were dropped".to_owned(),
@@ -102,12 +102,12 @@ pub(super) fn report(
             report.next = Some(Again.into());
         }
     }
-    if outcome.returned.is_some() {
-        report.damage.clone_from(&outcome.mending.damages);
+    if outcome.restored.is_some() {
+        report.damage.clone_from(&outcome.repair.damages);
     }
-    let here = outcome.returned.as_ref().map_or(outcome.here, |returned| returned.length);
+    let here = outcome.restored.as_ref().map_or(outcome.here, |returned| returned.length);
     report.actual_size = Some(here).filter(|&here| here > 0);
-    report.detail = match (report.detail, repair_text::words(&outcome.mending, false)) {
+    report.detail = match (report.detail, repair_text::words(&outcome.repair, false)) {
         (Some(detail), Some(words)) => Some(format!("{detail}; {words}")),
         (detail, words) => detail.or(words),
     };
@@ -127,7 +127,7 @@ const fn not_whole(outcome: &Outcome) -> Verdict {
 
 /// What became of the bytes that came.
 fn kept(outcome: &Outcome, size: Option<u64>) -> String {
-    if let Some(returned) = &outcome.returned {
+    if let Some(returned) = &outcome.restored {
         let path = escape::path(&returned.path);
         return format!("{path} is as it was, {}", units::bytes(returned.length));
     }

@@ -25,9 +25,10 @@ fn blame(mending: &RepairSummary) -> Option<String> {
 fn done(mending: &RepairSummary) -> Option<String> {
     match (&mending.failed, work(mending)) {
         // Where nothing was tried there is nothing to tell, and what helped in the end was not wrong.
-        (None | Some(CannotRepair::Helpless(_)), None) | (Some(CannotRepair::Vague), _) => None,
+        (None | Some(CannotRepair::DamagedAtSources(_)), None)
+        | (Some(CannotRepair::NotLocated), _) => None,
         (None, Some(work)) => Some(format!("mended: {work}")),
-        (Some(CannotRepair::Helpless(_)), Some(work)) => {
+        (Some(CannotRepair::DamagedAtSources(_)), Some(work)) => {
             Some(format!("could not be mended: {work}"))
         }
         (Some(why), None) => Some(format!("could not be mended, for {why}")),
@@ -38,7 +39,7 @@ fn done(mending: &RepairSummary) -> Option<String> {
 /// Of an archive that is not right.
 fn left(mending: &RepairSummary) -> Option<String> {
     let places = places(mending).map(|places| format!("{places}, and not mended"));
-    let why = mending.failed.as_ref().filter(|why| **why != CannotRepair::Vague);
+    let why = mending.failed.as_ref().filter(|why| **why != CannotRepair::NotLocated);
     match (places, why) {
         (Some(places), Some(why)) => Some(format!("{places}, for {why}")),
         (None, Some(why)) => Some(format!("could not be mended, for {why}")),

@@ -1,4 +1,4 @@
-//! The limit on bytes a second, and the file that changes it while a run goes on.
+//! The limit on bytes a second, and the file that changes it during a run.
 
 mod rate_file;
 mod throttle;

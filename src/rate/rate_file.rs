@@ -1,4 +1,4 @@
-//! `--limit-rate-file`: a file in which the rate stands, looked at while the run goes on.
+//! `--limit-rate-file`: reads the rate from a file during a run.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -12,101 +12,100 @@ use crate::disk;
 use crate::event::{Event, Listener};
 use crate::text::{escape, units};
 
-/// How often it is looked at.
-const EVERY: Duration = Duration::from_secs(1);
+/// The time between two readings.
+const INTERVAL: Duration = Duration::from_secs(1);
 
-/// A rate is shorter than this; more of the file is not read.
+/// The longest rate in bytes; more of the file is not read.
 const LONGEST: usize = 64;
 
 /// Bytes a second; `None` for no limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limit(pub Option<NonZeroU64>);
 
-/// The file, and what it last said.
+/// The file, and the rate that it last held.
 #[derive(Debug)]
 pub(crate) struct RateFile<'a> {
     file: &'a Path,
-    /// What holds while the file says nothing.
-    otherwise: Limit,
-    listener: Told<'a>,
-    seen: Mutex<Seen>,
+    /// The limit while the file holds none.
+    default: Limit,
+    listener: Reporter<'a>,
+    last: Mutex<LastReading>,
 }
 
-/// Whoever is told of another rate.
-struct Told<'a>(&'a dyn Listener);
+struct Reporter<'a>(&'a dyn Listener);
 
-impl fmt::Debug for Told<'_> {
+impl fmt::Debug for Reporter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a listener")
     }
 }
 
 #[derive(Debug)]
-struct Seen {
+struct LastReading {
     next: Option<Instant>,
     limit: Limit,
-    /// What could not be read, and was told of.
-    wrong: Option<String>,
+    /// The error that was last reported.
+    error: Option<String>,
 }
 
 impl<'a> RateFile<'a> {
-    /// The dial that is this file; without it, or with `none` in it, the rate is `otherwise`.
+    /// While there is no such file, or it holds `none`, the rate is `default`.
     pub(crate) fn new(
         file: &'a Path,
-        otherwise: Option<NonZeroU64>,
+        default: Option<NonZeroU64>,
         listener: &'a dyn Listener,
     ) -> Self {
-        let otherwise = Limit(otherwise);
-        let seen = Mutex::new(Seen { next: None, limit: otherwise, wrong: None });
-        Self { file, otherwise, listener: Told(listener), seen }
+        let default = Limit(default);
+        let last = Mutex::new(LastReading { next: None, limit: default, error: None });
+        Self { file, default, listener: Reporter(listener), last }
     }
 
-    /// The rate, if it is another one than the last time; at most once a second it is looked at.
-    pub(crate) fn turned(&self, now: Instant) -> Option<Limit> {
-        let mut seen = self.seen.lock();
-        if seen.next.is_some_and(|next| now < next) {
+    /// The rate, if it has changed. Reads the file once a second at most.
+    pub(crate) fn changed(&self, now: Instant) -> Option<Limit> {
+        let mut last = self.last.lock();
+        if last.next.is_some_and(|next| now < next) {
             return None;
         }
-        seen.next = Some(now + EVERY);
+        last.next = Some(now + INTERVAL);
         match self.read() {
             Ok(None) => None,
             Ok(Some(limit)) => {
-                seen.wrong = None;
-                let before = std::mem::replace(&mut seen.limit, limit);
+                last.error = None;
+                let before = std::mem::replace(&mut last.limit, limit);
                 (before != limit).then(|| {
-                    self.tell(&format!("the limit is now {limit}"));
+                    self.report(&format!("the limit is now {limit}"));
                     limit
                 })
             }
-            Err(wrong) => {
-                if seen.wrong.as_ref() != Some(&wrong) {
-                    self.tell(&format!("{wrong}; the limit stays {}", seen.limit));
-                    seen.wrong = Some(wrong);
+            Err(error) => {
+                if last.error.as_ref() != Some(&error) {
+                    self.report(&format!("{error}; the limit stays {}", last.limit));
+                    last.error = Some(error);
                 }
                 None
             }
         }
     }
 
-    fn tell(&self, words: &str) {
-        let message = format!("{}: {words}", escape::path(self.file));
+    fn report(&self, text: &str) {
+        let message = format!("{}: {text}", escape::path(self.file));
         self.listener.0.on(Event::Notice { message: &message });
     }
 
-    /// The rate in the file; nothing where it is empty, as while somebody writes it.
+    /// The rate in the file; `None` if the file is empty, as while it is being written.
     fn read(&self) -> Result<Option<Limit>, String> {
         let bytes = match disk::read(self.file, LONGEST) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(self.otherwise)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Some(self.default)),
             Err(error) => return Err(error.to_string()),
         };
         let text = String::from_utf8_lossy(&bytes);
         match text.trim() {
             "" => Ok(None),
-            "none" => Ok(Some(self.otherwise)),
+            "none" => Ok(Some(self.default)),
             text => match units::parse_rate(text) {
                 Ok(rate) => Ok(Some(Limit(Some(rate)))),
-                Err(wrong) => Err(format!("`{}`: {wrong}", escape::text(text))),
+                Err(error) => Err(format!("`{}`: {error}", escape::text(text))),
             },
         }
     }
@@ -127,11 +126,11 @@ mod tests {
 
     use super::*;
 
-    /// Notes every message.
+    /// Records every message.
     #[derive(Default)]
-    struct Paper(Mutex<Vec<String>>);
+    struct Recorder(Mutex<Vec<String>>);
 
-    impl Listener for Paper {
+    impl Listener for Recorder {
         fn on(&self, event: Event<'_>) {
             if let Event::Notice { message } = event {
                 let end = message.split_once(": ").unwrap().1;
@@ -141,12 +140,12 @@ mod tests {
     }
 
     #[test]
-    fn it_is_looked_at_once_a_second_and_told_of_once() {
+    fn the_file_is_read_once_a_second_and_a_change_reported_once() {
         let dir = tempfile::tempdir().unwrap();
-        let (file, paper) = (dir.path().join("rate"), Paper::default());
-        let dial = RateFile::new(&file, NonZeroU64::new(1024), &paper);
+        let (file, recorder) = (dir.path().join("rate"), Recorder::default());
+        let rate_file = RateFile::new(&file, NonZeroU64::new(1024), &recorder);
         let mut now = Instant::now();
-        for (text, turned, told) in [
+        for (text, changed, told) in [
             (None, None, None),
             (Some("2M\n"), Some(2 << 20), Some("the limit is now 2.00 MiB/s")),
             (Some("2048K"), None, None),
@@ -168,11 +167,11 @@ mod tests {
                 Some(text) => fs::write(&file, text).unwrap(),
                 None => drop(rustix::fs::unlink(&file)),
             }
-            assert_eq!(dial.turned(now), turned.map(|rate| Limit(NonZeroU64::new(rate))));
-            assert_eq!(dial.turned(now + EVERY / 2), None, "not before its time");
-            let lines = std::mem::take(&mut *paper.0.lock());
+            assert_eq!(rate_file.changed(now), changed.map(|rate| Limit(NonZeroU64::new(rate))));
+            assert_eq!(rate_file.changed(now + INTERVAL / 2), None, "not before its time");
+            let lines = std::mem::take(&mut *recorder.0.lock());
             assert_eq!(lines.first().map(String::as_str), told, "{text:?}");
-            now += EVERY;
+            now += INTERVAL;
         }
     }
 }

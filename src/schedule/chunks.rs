@@ -1,13 +1,13 @@
-//! The bytes of one archive: which are done, which are in lease, which are free to take. Pure.
+//! The bytes of one archive: done, leased, or free. Pure.
 
 use std::ops::Range;
 
 use crate::ranges::RangeSet;
 
-/// A lease is not halved if less than this would be left to each half.
+/// A lease is not halved if a half would be smaller than this.
 const HALF: u64 = 512 * 1024;
 
-/// Where an archive whose size nobody has told yet is taken to end.
+/// The end of an archive of unknown size.
 pub(crate) const UNKNOWN: u64 = u64::MAX;
 
 /// The bytes of one archive.
@@ -17,18 +17,18 @@ pub(crate) struct Chunks {
     chunk: u64,
     done: RangeSet,
     leases: Vec<ActiveLease>,
-    /// The source sends whole files only: one lease at a time, as long as can be.
+    /// The source sends whole files only: one lease at a time, as long as possible.
     whole: bool,
-    /// The bytes are wanted in their order: one lease at a time.
+    /// The bytes are needed in order: one lease at a time.
     in_order: bool,
 }
 
 #[derive(Debug)]
 struct ActiveLease {
     id: u64,
-    /// Where the bytes end that it has brought.
+    /// The end of the bytes that are done.
     at: u64,
-    /// Where those end that it is writing: nobody else may take these.
+    /// The end of the bytes that are being written: no other lease may take these.
     writing: u64,
     end: u64,
 }
@@ -40,32 +40,28 @@ impl ActiveLease {
 }
 
 impl Chunks {
-    /// An archive of which `done` is here already, to be taken in pieces of at most `chunk` bytes.
+    /// An archive of which `done` is here, leased in pieces of at most `chunk` bytes.
     pub(crate) fn new(size: Option<u64>, chunk: u64, done: RangeSet) -> Self {
         Self { size, chunk: chunk.max(1), done, leases: Vec::new(), whole: false, in_order: false }
     }
 
-    /// The size of the archive in bytes, if known.
     pub(crate) const fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// Bytes done.
     pub(crate) fn total_done(&self) -> u64 {
         self.done.total()
     }
 
-    /// How many connections are at it.
     pub(crate) fn leases(&self) -> usize {
         self.leases.len()
     }
 
-    /// Whether every byte is done.
     pub(crate) fn is_complete(&self) -> bool {
         self.size.is_some_and(|size| self.done.gap_after(0, size).is_none())
     }
 
-    /// Says what the size is. Flights end there.
+    /// Sets the size. Leases end there.
     pub(crate) fn learn_size(&mut self, size: u64) {
         self.size = Some(size);
         for lease in &mut self.leases {
@@ -73,17 +69,17 @@ impl Chunks {
         }
     }
 
-    /// From now on one lease at a time, and none is halved.
+    /// Allows one lease at a time from now on, and halves none.
     pub(crate) const fn take_whole(&mut self) {
         self.whole = true;
     }
 
-    /// From now on one lease at a time: the bytes are wanted in their order.
+    /// Allows one lease at a time from now on.
     pub(crate) const fn take_in_order(&mut self) {
         self.in_order = true;
     }
 
-    /// Takes the next free bytes.
+    /// Leases the next free bytes.
     pub(crate) fn take(&mut self, id: u64) -> Option<Range<u64>> {
         let alone = self.whole || self.in_order || self.size.is_none();
         if alone && !self.leases.is_empty() {
@@ -111,14 +107,14 @@ impl Chunks {
         }
     }
 
-    /// The largest lease, and the bytes that are left of it, if it may be halved.
+    /// The largest lease that may be halved, and the bytes that are left of it.
     pub(crate) fn largest_lease(&self) -> Option<(u64, u64)> {
         let alone = self.whole || self.in_order || self.size.is_none();
         let lease = self.leases.iter().filter(|_| !alone).max_by_key(|lease| lease.left())?;
         (lease.left() >= 2 * HALF).then(|| (lease.id, lease.left()))
     }
 
-    /// Takes the second half of the largest lease.
+    /// Leases the second half of the largest lease.
     pub(crate) fn halve(&mut self, id: u64) -> Option<Range<u64>> {
         let (largest, _) = self.largest_lease()?;
         let lease = self.leases.iter_mut().find(|lease| lease.id == largest)?;
@@ -129,8 +125,8 @@ impl Chunks {
         Some(half)
     }
 
-    /// Lets a lease run on to the end of the free bytes, as the source sends all of them anyway.
-    /// Others give way, unless one is nearer to the beginning: then it is `None`.
+    /// Extends a lease to the end of the free bytes, as the source sends them all anyway. Ends the
+    /// other leases. `None` if another lease is nearer to the beginning.
     pub(crate) fn extend(&mut self, id: u64) -> Option<u64> {
         let limit = self.size.unwrap_or(UNKNOWN);
         let first = self.leases.iter().min_by_key(|lease| lease.at)?.id;
@@ -143,15 +139,15 @@ impl Chunks {
         Some(lease.end)
     }
 
-    /// A lease is about to write so many bytes. Gives how many of them are its own: others may
-    /// have taken the rest.
+    /// Claims bytes that a lease is about to write. Returns how many still belong to it: another
+    /// lease may have taken the rest.
     pub(crate) fn claim(&mut self, id: u64, bytes: u64) -> Option<u64> {
         let lease = self.leases.iter_mut().find(|f| f.id == id)?;
         lease.writing = lease.at.saturating_add(bytes).min(lease.end);
         Some(lease.writing.saturating_sub(lease.at))
     }
 
-    /// What a lease claimed is written. Gives what it may still bring.
+    /// Counts the claimed bytes as done. Returns the rest of the lease.
     pub(crate) fn advance(&mut self, id: u64) -> Option<Range<u64>> {
         let lease = self.leases.iter_mut().find(|f| f.id == id)?;
         self.done.insert(lease.at..lease.writing);
@@ -159,18 +155,16 @@ impl Chunks {
         Some(lease.at..lease.end)
     }
 
-    /// The connection is no longer at it; what it did not bring is free again.
+    /// Ends a lease. Its remaining bytes are free again.
     pub(crate) fn release(&mut self, id: u64) {
         self.leases.retain(|f| f.id != id);
     }
 
-    /// These bytes are not done any more.
     pub(crate) fn lose(&mut self, range: Range<u64>) {
         self.done.remove(range);
     }
 
-    /// No more than this is done any more, nothing in lease counts; the size is what it was at
-    /// first.
+    /// Starts over with `done`, without leases, and with the size that was known at first.
     pub(crate) fn reset(&mut self, size: Option<u64>, done: RangeSet) {
         self.size = size;
         self.done = done;
@@ -184,7 +178,7 @@ mod tests {
 
     const MIB: u64 = 1 << 20;
 
-    fn bring(chunks: &mut Chunks, id: u64, bytes: u64) -> Option<Range<u64>> {
+    fn deliver(chunks: &mut Chunks, id: u64, bytes: u64) -> Option<Range<u64>> {
         chunks.claim(id, bytes)?;
         chunks.advance(id)
     }
@@ -197,11 +191,11 @@ mod tests {
         assert_eq!(chunks.take(2), Some(15..20));
         assert_eq!(chunks.take(3), Some(25..32));
         assert_eq!(chunks.take(4), None);
-        assert_eq!(bring(&mut chunks, 1, 4), Some(9..15));
+        assert_eq!(deliver(&mut chunks, 1, 4), Some(9..15));
         chunks.release(1);
         assert_eq!(chunks.take(5), Some(9..15));
         for (id, bytes) in [(5, 6), (2, 5), (3, 7)] {
-            bring(&mut chunks, id, bytes);
+            deliver(&mut chunks, id, bytes);
             chunks.release(id);
         }
         assert!(chunks.is_complete());
@@ -211,14 +205,14 @@ mod tests {
     fn the_largest_lease_is_halved_and_keeps_to_its_half() {
         let mut chunks = Chunks::new(Some(8 * MIB), 8 * MIB, RangeSet::new());
         chunks.take(1);
-        bring(&mut chunks, 1, 2 * MIB);
+        deliver(&mut chunks, 1, 2 * MIB);
         assert_eq!(chunks.halve(2), Some(5 * MIB..8 * MIB));
-        assert_eq!(bring(&mut chunks, 1, 9 * MIB), Some(5 * MIB..5 * MIB));
+        assert_eq!(deliver(&mut chunks, 1, 9 * MIB), Some(5 * MIB..5 * MIB));
         assert_eq!(chunks.total_done(), 5 * MIB);
         assert_eq!(chunks.halve(3), Some(5 * MIB + 3 * MIB / 2..8 * MIB));
-        bring(&mut chunks, 3, 3 * MIB / 2);
+        deliver(&mut chunks, 3, 3 * MIB / 2);
         chunks.release(3);
-        bring(&mut chunks, 2, MIB);
+        deliver(&mut chunks, 2, MIB);
         assert_eq!(chunks.halve(4), None);
     }
 
@@ -228,7 +222,7 @@ mod tests {
         chunks.take_in_order();
         assert_eq!(chunks.take(1), Some(0..8 * MIB));
         assert_eq!((chunks.take(2), chunks.halve(2)), (None, None));
-        bring(&mut chunks, 1, 3 * MIB);
+        deliver(&mut chunks, 1, 3 * MIB);
         chunks.release(1);
         assert_eq!(chunks.take(2), Some(3 * MIB..8 * MIB));
         let mut chunks = Chunks::new(None, u64::MAX, RangeSet::new());
@@ -242,7 +236,7 @@ mod tests {
         assert_eq!(chunks.take(2), None);
         chunks.take_whole();
         assert_eq!(chunks.extend(1), Some(UNKNOWN));
-        bring(&mut chunks, 1, 25);
+        deliver(&mut chunks, 1, 25);
         chunks.learn_size(25);
         chunks.release(1);
         assert!(chunks.is_complete());
@@ -257,8 +251,8 @@ mod tests {
         chunks.take_whole();
         assert_eq!(chunks.extend(2), None);
         assert_eq!(chunks.extend(1), Some(30));
-        assert_eq!(bring(&mut chunks, 2, 5), None);
-        assert_eq!(bring(&mut chunks, 1, 30), Some(30..30));
+        assert_eq!(deliver(&mut chunks, 2, 5), None);
+        assert_eq!(deliver(&mut chunks, 1, 30), Some(30..30));
         assert!(chunks.is_complete());
     }
 

@@ -25,7 +25,7 @@ pub(crate) trait Failure: Display {
 }
 
 impl Schedule {
-    /// A lease ended with a failure. `jitter` is a random number from 0 to 1.
+    /// Ends a lease that failed. `jitter` is a random number from 0 to 1.
     pub(crate) fn fail(
         &mut self,
         lease: &Lease,
@@ -42,32 +42,32 @@ impl Schedule {
         let Some(entry) = self.entries.get_mut(lease.archive).filter(|e| !e.is_settled()) else {
             return AfterFailure::Superseded;
         };
-        if entry.round != lease.round {
+        if entry.attempt != lease.attempt {
             return AfterFailure::Superseded;
         }
-        let standing = &mut entry.standings[lease.source];
-        if standing.given_up.is_some() {
-            // Other connections have found out the same.
+        let health = &mut entry.health[lease.source];
+        if health.skipped.is_some() {
+            // Another connection has already reported this.
             return AfterFailure::Superseded;
         }
-        standing.suspicious |= failure.is_suspicious();
-        match failure.retry_class(standing.delivered) {
+        health.suspicious |= failure.is_suspicious();
+        match failure.retry_class(health.delivered) {
             RetryClass::Again => AfterFailure::Retry(Duration::ZERO),
             RetryClass::Busy if self.gates[lease.source].crowded(now) => {
                 let asked = failure.retry_after().filter(|&wait| wait <= PATIENCE);
                 let wait = self.policy.backoff(1, jitter).max(asked.unwrap_or_default());
-                standing.not_before = Some(now + wait);
+                health.not_before = Some(now + wait);
                 AfterFailure::Retry(wait)
             }
             RetryClass::Permanent => {
-                standing.by_size = failure.is_about_size();
-                standing.give_up(failure.to_string())
+                health.by_size = failure.is_about_size();
+                health.skip(failure.to_string())
             }
             RetryClass::Busy | RetryClass::Transient => self.try_again(lease, failure, now, jitter),
         }
     }
 
-    /// What follows an attempt that failed and counts.
+    /// Decides after an attempt that failed and counts.
     fn try_again(
         &mut self,
         lease: &Lease,
@@ -76,35 +76,35 @@ impl Schedule {
         jitter: f64,
     ) -> AfterFailure {
         let policy = self.policy_for(lease);
-        let standing = &mut self.entries[lease.archive].standings[lease.source];
-        let failures = standing.fail(lease.begun, now);
+        let health = &mut self.entries[lease.archive].health[lease.source];
+        let failures = health.fail(lease.begun, now);
         match policy.decide(failures, failure.retry_after(), jitter) {
-            RetryDecision::Again(wait) => {
-                standing.not_before = Some(now + wait);
+            RetryDecision::Retry(wait) => {
+                health.not_before = Some(now + wait);
                 AfterFailure::Retry(wait)
             }
-            RetryDecision::GiveUp => {
-                self.gates[lease.source].dead |= !standing.delivered;
-                standing.give_up(given_up(failure, failures))
+            RetryDecision::Skip => {
+                self.gates[lease.source].dead |= !health.delivered;
+                health.skip(skip_reason(failure, failures))
             }
         }
     }
 
-    /// How often a source is asked. One that has given nothing in this run and was given up for
-    /// another archive has one attempt, where there is somebody else to ask.
+    /// The policy for a source. One that has delivered nothing in this run and was skipped for another
+    /// archive gets a single attempt, if there are other sources.
     fn policy_for(&self, lease: &Lease) -> RetryPolicy {
-        let mut standings = self.entries[lease.archive].standings.iter().enumerate();
-        let others = standings.any(|(source, s)| source != lease.source && s.given_up.is_none());
+        let mut health = self.entries[lease.archive].health.iter().enumerate();
+        let others = health.any(|(source, s)| source != lease.source && s.skipped.is_none());
         let attempts =
             if self.gates[lease.source].dead && others { 1 } else { self.policy.attempts };
         RetryPolicy { attempts, ..self.policy }
     }
 }
 
-fn given_up(failure: &dyn Failure, failures: u32) -> String {
+fn skip_reason(failure: &dyn Failure, failures: u32) -> String {
     match (failure.retry_after(), failures) {
         (Some(wait), _) if wait > PATIENCE => {
-            format!("{failure}, and to come back only in {}", units::duration(wait))
+            format!("{failure}, and wants no request for {}", units::duration(wait))
         }
         (_, 1) => failure.to_string(),
         _ => format!("{failure} ({failures} attempts in a row without a new byte)"),

@@ -1,10 +1,11 @@
-//! Who fetches what from where next. Pure: it is told the time, and never waits.
+//! Decides which range is fetched next, and from which source. Pure: it is given the time and never
+//! waits.
 //!
-//! A connection asks for a [`Lease`]: some bytes of one of the archives in hand, from one source.
-//! It goes to the archive that has the fewest connections, so that all are hashed side by side
-//! and close behind what arrives; among equals, in the order of the catalogue. When nothing is
-//! free, the largest flight is halved, so that all end together, unless what is left of it will be
-//! here in a moment.
+//! A connection asks for a [`Lease`]: a range of one archive in progress, from one source. The
+//! archive with the fewest connections comes first, so that all archives are hashed side by side and
+//! close behind what arrives; among equals, the order of the catalog decides. When no range is
+//! free, the largest lease is halved, so that all connections end together, unless what is left of
+//! it will arrive in a moment.
 
 mod chunks;
 mod entry;
@@ -30,47 +31,45 @@ use self::chunks::Chunks;
 use self::source_health::{ConnectionGate, Opening, SourceHealth, Tags};
 use crate::ranges::RangeSet;
 
-/// After so many answers in a row that do not fit a question for a range, the next one is for the
-/// whole: some servers, and what stands before them, take no range at all.
+/// After this many answers in a row that do not fit the requested range, the whole archive is
+/// requested: some servers and proxies handle no range at all.
 const MISUNDERSTOOD: u32 = 2;
 
-/// Bytes of an archive that one connection is to bring from one source.
+/// A range of an archive that one connection fetches from one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lease {
-    /// Its number; none is given twice.
+    /// A unique number.
     pub id: u64,
-    /// Which archive: the number that [`Schedule::add`] gave.
+    /// The number that [`Schedule::add`] returned.
     pub archive: usize,
-    /// Which source.
+    /// The number of the source.
     pub source: usize,
-    /// Which bytes.
     pub range: Range<u64>,
-    /// The size of the archive, if known.
+    /// The size of the archive in bytes, if known.
     pub size: Option<u64>,
-    /// Caches on the way are to be passed by: what came so far was wrong.
+    /// Bypass caches: something that arrived before was wrong.
     pub fresh: bool,
-    /// Ranges were not understood there, again and again: the whole is to be asked for.
+    /// Request the whole archive: the source has misunderstood ranges again and again.
     pub plain: bool,
-    /// When it was given.
     pub begun: Instant,
-    /// Which round of the archive it belongs to; a later round begins from nothing.
-    round: u32,
+    /// The attempt at the archive. A later one makes this lease void.
+    attempt: u32,
 }
 
-/// The answer to a connection that wants work.
+/// The next step of a connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Fetch this.
+    /// Fetch this range.
     Work(Lease),
-    /// Nothing now: ask again at this moment, or when something has changed.
+    /// Ask again at this time, or when something has changed.
     Wait(Option<Instant>),
-    /// No source is left for this archive, and no connection is at it: it needs a verdict.
+    /// This archive has neither a source nor a connection left: it needs a verdict.
     Stranded(usize),
-    /// Nothing ever again.
+    /// Nothing is left to do.
     Done,
 }
 
-/// All archives under way.
+/// All archives in progress.
 #[derive(Debug)]
 pub(crate) struct Schedule {
     entries: Vec<Entry>,
@@ -83,8 +82,8 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// A schedule for so many sources and for chunks of so many bytes. A source that is slow is
-    /// borne for so long before another one is tried; `None`: for ever.
+    /// A schedule for a number of sources and chunks of this many bytes. After `patience`, a slow
+    /// source is compared with another one; `None`: never.
     pub(crate) fn new(
         sources: usize,
         chunk: u64,
@@ -96,52 +95,51 @@ impl Schedule {
         Self { entries: Vec::new(), gates, speeds, policy, chunk, leases: 0, closed: false }
     }
 
-    /// Adds an archive of which `done` is here. Its number is how many were added before.
+    /// Adds an archive of which `done` is here. Returns its number, counted from 0.
     pub(crate) fn add(&mut self, size: Option<u64>, done: RangeSet) -> usize {
         self.entries.push(Entry {
             chunks: Chunks::new(size, self.chunk, done),
-            published: size,
-            standings: vec![SourceHealth::default(); self.gates.len()],
-            pinned: None,
-            mending: None,
-            round: 0,
+            table_size: size,
+            health: vec![SourceHealth::default(); self.gates.len()],
+            only_source: None,
+            avoided: None,
+            attempt: 0,
             state: State::Waiting,
         });
         self.entries.len() - 1
     }
 
-    /// Adds an archive that is wanted in its order, from this source and no other, and that needs no
-    /// keeper. It has as many bytes as the source says: where its end is not known, one looks behind
-    /// the last byte.
+    /// Adds an archive that is read in order, from this source only, without a finisher. Its size is
+    /// what the source reports: where the end is unknown, the bytes behind the last one are
+    /// requested too.
     pub(crate) fn add_reading(&mut self, source: usize) -> usize {
         let archive = self.add(None, RangeSet::new());
         let entry = &mut self.entries[archive];
         entry.chunks.take_in_order();
-        entry.state = State::InHand;
-        for (_, other) in entry.standings.iter_mut().enumerate().filter(|(n, _)| *n != source) {
-            other.given_up = Some("not asked".to_owned());
+        entry.state = State::Active;
+        for (_, other) in entry.health.iter_mut().enumerate().filter(|(n, _)| *n != source) {
+            other.skipped = Some("not asked".to_owned());
         }
         archive
     }
 
-    /// No archive will be added any more.
+    /// No archive is added after this.
     pub(crate) const fn close(&mut self) {
         self.closed = true;
     }
 
-    /// The bytes of an archive.
     pub(crate) fn chunks(&self, archive: usize) -> &Chunks {
         &self.entries[archive].chunks
     }
 
-    /// Bytes that an archive has still to get, as far as its size is known.
+    /// Bytes of an archive that are still missing, as far as its size is known.
     pub(crate) fn left(&self, archive: usize) -> u64 {
         let entry = &self.entries[archive];
         let size = entry.chunks.size().filter(|_| !entry.is_settled()).unwrap_or(0);
         size.saturating_sub(entry.chunks.total_done())
     }
 
-    /// What a connection is to do next.
+    /// The next step of a connection.
     pub(crate) fn next(&mut self, now: Instant) -> Next {
         self.gates.iter_mut().for_each(|gate| gate.ease(now));
         if self.closed && self.entries.iter().all(Entry::is_settled) {
@@ -153,9 +151,9 @@ impl Schedule {
         }
         let mut soonest = None;
         let id = self.leases;
-        // An archive that will be in hand in a moment needs a connection more than one that has
-        // some: bytes that arrive in order go to the hash from memory.
-        let others_are_coming = self.entries.iter().any(|entry| entry.state == State::Kept);
+        // An archive that is about to start needs a connection more than one that has some:
+        // bytes that arrive in order go to the hash from memory.
+        let others_are_coming = self.entries.iter().any(|entry| entry.state == State::Opening);
         let has_enough = |entry: &Entry| others_are_coming && entry.chunks.leases() > 0;
         for index in self.by_leases() {
             if has_enough(&self.entries[index]) {
@@ -179,31 +177,30 @@ impl Schedule {
         }
     }
 
-    /// Gives the next archive that nobody has claimed to be its keeper; `None` and whether there
-    /// will never be another.
-    pub(crate) fn keep(&mut self) -> Result<usize, bool> {
+    /// Claims the next archive without a finisher. Otherwise returns true if there will be none.
+    pub(crate) fn claim_archive(&mut self) -> Result<usize, bool> {
         let free = self.entries.iter().position(|entry| entry.state == State::Waiting);
         let index = free.ok_or(self.closed)?;
-        self.entries[index].state = State::Kept;
+        self.entries[index].state = State::Opening;
         Ok(index)
     }
 
-    /// From now on connections may take leases of the archive.
-    pub(crate) fn take_in_hand(&mut self, archive: usize) {
-        self.entries[archive].state = State::InHand;
+    /// Allows connections to take leases of the archive.
+    pub(crate) fn activate(&mut self, archive: usize) {
+        self.entries[archive].state = State::Active;
     }
 
-    /// The archives in hand, those with the fewest connections first.
+    /// The archives that allow leases, those with the fewest connections first.
     fn by_leases(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.entries.len())
-            .filter(|&index| self.entries[index].state == State::InHand)
+            .filter(|&index| self.entries[index].state == State::Active)
             .collect();
         order.sort_by_key(|&index| self.entries[index].chunks.leases());
         order
     }
 
-    /// The source that can be asked for the archive first, the preferred among those that are not
-    /// much slower than others; `None` if all are given up.
+    /// The source that can be asked first for the archive: the preferred one among those that are not
+    /// much slower than others. `None` if all are skipped.
     fn source_for(&self, index: usize, now: Instant) -> Option<(usize, Opening)> {
         let entry = &self.entries[index];
         let rank = |opening| match opening {
@@ -214,8 +211,8 @@ impl Schedule {
         let asked = entry.open();
         let asked: Vec<(usize, Opening)> = asked
             .filter_map(|source| {
-                let standing = entry.standings[source].opens(now)?;
-                Some((source, standing.and(self.gates[source].opens(now))))
+                let health = entry.health[source].opens(now)?;
+                Some((source, health.and(self.gates[source].opens(now))))
             })
             .collect();
         let open = asked.iter().filter(|(_, opening)| *opening == Opening::Now);
@@ -225,13 +222,13 @@ impl Schedule {
         }
     }
 
-    /// Whether a lease is to end here: its source is slow, and another one may do better.
+    /// Returns true if a lease should end here: its source is slow, and another may be faster.
     fn leaves(&mut self, lease: &Lease, now: Instant) -> bool {
         let entry = &self.entries[lease.archive];
         let others: Vec<usize> = entry
             .open()
-            .filter(|&source| source != lease.source && !entry.standings[source].sends_whole)
-            .filter(|&source| entry.standings[source].opens(now) == Some(Opening::Now))
+            .filter(|&source| source != lease.source && !entry.health[source].sends_whole)
+            .filter(|&source| entry.health[source].opens(now) == Some(Opening::Now))
             .filter(|&source| self.gates[source].opens(now) == Opening::Now)
             .collect();
         self.speeds.leaves(lease.id, others, now)
@@ -240,7 +237,7 @@ impl Schedule {
     fn halve(&mut self, id: u64, now: Instant) -> Option<Lease> {
         let candidates = self.by_leases().into_iter().filter_map(|index| {
             let (largest, left) = self.entries[index].chunks.largest_lease()?;
-            if self.speeds.brings_soon(largest, left, now) {
+            if self.speeds.ends_soon(largest, left, now) {
                 return None;
             }
             match self.source_for(index, now)? {
@@ -259,20 +256,19 @@ impl Schedule {
         self.gates[source].enter();
         self.speeds.begin(id, source, now);
         let entry = &self.entries[archive];
-        let (size, round) = (entry.chunks.size(), entry.round);
-        let SourceHealth { suspicious, failures, .. } = entry.standings[source];
-        let fresh = round > 0 || suspicious || entry.mending.is_some();
+        let (size, attempt) = (entry.chunks.size(), entry.attempt);
+        let SourceHealth { suspicious, failures, .. } = entry.health[source];
+        let fresh = attempt > 0 || suspicious || entry.avoided.is_some();
         let plain = suspicious && failures >= MISUNDERSTOOD;
-        Lease { id, archive, source, range, size, fresh, plain, begun: now, round }
+        Lease { id, archive, source, range, size, fresh, plain, begun: now, attempt }
     }
 
     fn current(&mut self, lease: &Lease) -> Option<&mut Entry> {
         let entry = &mut self.entries[lease.archive];
-        (!entry.is_settled() && entry.round == lease.round).then_some(entry)
+        (!entry.is_settled() && entry.attempt == lease.attempt).then_some(entry)
     }
 
-    /// The source has told the size of the archive, which was not known. A size that contradicts
-    /// what another source told in the meantime is refused.
+    /// Notes the size that a source reports. Fails with the known size if that differs.
     pub(crate) fn learn_size(&mut self, lease: &Lease, size: u64) -> Result<(), u64> {
         let Some(entry) = self.current(lease) else { return Ok(()) };
         match entry.chunks.size() {
@@ -285,39 +281,38 @@ impl Schedule {
         }
     }
 
-    /// The source sends whole files only. Lets this lease run on to the end of the free bytes, and
-    /// says where that is; `None` if another connection is at the archive already, or if a few
-    /// bytes of it are wanted only.
+    /// The source sends whole files only: extends the lease to the end of the free bytes and returns
+    /// that end. `None` if another connection has the archive, or if only a few bytes are wanted.
     pub(crate) fn whole(&mut self, lease: &Lease) -> Option<u64> {
         let source = lease.source;
         let entry = self.current(lease)?;
-        entry.standings[source].sends_whole = true;
-        if entry.mending.is_some() {
+        entry.health[source].sends_whole = true;
+        if entry.avoided.is_some() {
             return None;
         }
         entry.chunks.take_whole();
         entry.chunks.extend(lease.id)
     }
 
-    /// The first bytes of a lease came.
+    /// The first bytes of a lease have arrived.
     pub(crate) fn delivers(&mut self, lease: &Lease) {
         self.gates[lease.source].deliver();
     }
 
-    /// A lease is about to write so many bytes. Gives how many of them are its own by now; `None`
-    /// if nobody wants it any more.
+    /// Claims bytes that a lease is about to write. Returns how many still belong to it, or `None`
+    /// if the lease is void.
     pub(crate) fn claim(&mut self, lease: &Lease, bytes: u64) -> Option<u64> {
         let own = self.current(lease)?.chunks.claim(lease.id, bytes)?;
-        self.speeds.bring(lease.id, own);
+        self.speeds.delivered(lease.id, own);
         Some(own)
     }
 
-    /// What a lease claimed is written. Gives where it goes on and where it ends by now, which is
-    /// here if its source is too slow; `None` if nobody wants it any more.
+    /// Counts the claimed bytes as done. Returns the rest of the lease, which is empty if its source
+    /// is too slow, or `None` if the lease is void.
     pub(crate) fn advance(&mut self, lease: &Lease, now: Instant) -> Option<Range<u64>> {
         let source = lease.source;
         let entry = self.current(lease)?;
-        entry.standings[source].progress();
+        entry.health[source].progress();
         let rest = entry.chunks.advance(lease.id)?;
         if rest.is_empty() || !self.leaves(lease, now) {
             return Some(rest);
@@ -326,7 +321,7 @@ impl Schedule {
         Some(rest.start..rest.start)
     }
 
-    /// A lease ended without a fault. What it did not bring is free again.
+    /// Ends a lease without a failure. Its remaining bytes are free again.
     pub(crate) fn finish(&mut self, lease: &Lease, delivered: bool, now: Instant) {
         self.gates[lease.source].leave(delivered, now);
         self.speeds.end(lease.id, now);
@@ -335,18 +330,18 @@ impl Schedule {
         }
     }
 
-    /// The source calls this state of the archive so.
+    /// Notes the ETag of a response.
     pub(crate) fn saw_tag(&mut self, lease: &Lease, tag: &str) {
         let source = lease.source;
         if let Some(entry) = self.current(lease) {
-            entry.standings[source].tags.see(tag);
+            entry.health[source].tags.note(tag);
         }
     }
 
-    /// The sources that have called one archive by different tags in this round.
+    /// The sources whose ETag of an archive has changed in this attempt.
     pub(crate) fn changed_at(&self, archive: usize) -> impl Iterator<Item = usize> {
-        let standings = self.entries[archive].standings.iter().enumerate();
-        standings.filter(|(_, standing)| standing.tags.have_changed()).map(|(source, _)| source)
+        let health = self.entries[archive].health.iter().enumerate();
+        health.filter(|(_, health)| health.tags.have_changed()).map(|(source, _)| source)
     }
 
     /// The archive has its verdict, or will get it without any further byte.
@@ -354,48 +349,47 @@ impl Schedule {
         self.entries[archive].state = State::Settled;
     }
 
-    /// The whole archive was wrong: begins again with what is done of it all the same, all of the
-    /// rest from one source.
+    /// Starts another attempt after a wrong MD5: `done` counts, and the rest comes from one source.
     pub(crate) fn begin_again(&mut self, archive: usize, source: usize, done: RangeSet) {
         let entry = &mut self.entries[archive];
-        entry.chunks.reset(entry.published, done);
-        entry.pinned = Some(source);
-        entry.mending = None;
-        entry.round += 1;
-        entry.state = State::InHand;
-        entry.standings[source].failures = 0;
-        entry.standings.iter_mut().for_each(|standing| standing.tags = Tags::default());
-        if entry.published.is_none() {
-            // Those that were given up over a size that another source told may have been right.
-            let doubtful = entry.standings.iter_mut().filter(|standing| standing.by_size);
-            doubtful.for_each(|standing| *standing = SourceHealth::default());
+        entry.chunks.reset(entry.table_size, done);
+        entry.only_source = Some(source);
+        entry.avoided = None;
+        entry.attempt += 1;
+        entry.state = State::Active;
+        entry.health[source].failures = 0;
+        entry.health.iter_mut().for_each(|health| health.tags = Tags::default());
+        if entry.table_size.is_none() {
+            // Sources skipped over a size that another source reported may have been right.
+            let doubtful = entry.health.iter_mut().filter(|health| health.by_size);
+            doubtful.for_each(|health| *health = SourceHealth::default());
         }
     }
 
-    /// Gives a source up for an archive, for a reason in words.
-    pub(crate) fn give_up(&mut self, archive: usize, source: usize, why: String) {
-        self.entries[archive].standings[source].given_up = Some(why);
+    /// Skips a source for an archive, for this reason.
+    pub(crate) fn skip(&mut self, archive: usize, source: usize, why: String) {
+        self.entries[archive].health[source].skipped = Some(why);
     }
 
-    /// Whether a source could still be asked for an archive.
+    /// Returns true if a source can still be asked for an archive.
     pub(crate) fn is_open(&self, archive: usize, source: usize) -> bool {
         let entry = &self.entries[archive];
-        let standing = &entry.standings[source];
-        standing.given_up.is_none() || (standing.by_size && entry.published.is_none())
+        let health = &entry.health[source];
+        health.skipped.is_none() || (health.by_size && entry.table_size.is_none())
     }
 
-    /// The sources that were given up over a size that only another source, or an earlier run, had
-    /// told: with nothing built on that size, each may be right.
+    /// The sources skipped over a size that only another source or an earlier run reported. Starting
+    /// over without that size, each may be right.
     pub(crate) fn doubtful(&self, archive: usize) -> Vec<usize> {
         let entry = &self.entries[archive];
-        let all = 0..entry.standings.len();
-        let doubtful = all.filter(|&source| entry.standings[source].by_size);
-        doubtful.filter(|_| entry.published.is_none()).collect()
+        let all = 0..entry.health.len();
+        let doubtful = all.filter(|&source| entry.health[source].by_size);
+        doubtful.filter(|_| entry.table_size.is_none()).collect()
     }
 
-    /// What each source that was given up answered: its number, and why in words.
+    /// The numbers of the skipped sources, and the reason for each.
     pub(crate) fn answers(&self, archive: usize) -> Vec<(usize, String)> {
-        let standings = self.entries[archive].standings.iter().enumerate();
-        standings.filter_map(|(source, s)| Some((source, s.given_up.clone()?))).collect()
+        let health = self.entries[archive].health.iter().enumerate();
+        health.filter_map(|(source, s)| Some((source, s.skipped.clone()?))).collect()
     }
 }

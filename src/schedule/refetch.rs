@@ -1,4 +1,4 @@
-//! Bytes that came and were wrong: who brings them anew.
+//! Schedules bytes that arrived and were wrong once more.
 
 use std::ops::Range;
 
@@ -6,40 +6,38 @@ use super::{Schedule, State};
 use crate::ranges::RangeSet;
 
 impl Schedule {
-    /// These bytes of an archive are missing again. They are asked for past caches, from a source
-    /// that is not among `avoided` as long as there is one, and never from one that sends whole
-    /// files only.
+    /// Counts a range as missing again. It is requested past caches, from a source that is not
+    /// `avoided` as long as there is one, and never from one that sends whole files only.
     pub(crate) fn lose(&mut self, archive: usize, range: Range<u64>, avoided: Vec<usize>) {
         let entry = &mut self.entries[archive];
         entry.chunks.lose(range);
-        entry.mending = Some(avoided);
-        entry.state = State::InHand;
+        entry.avoided = Some(avoided);
+        entry.state = State::Active;
     }
 
-    /// The size of an archive was learnt in an earlier run.
+    /// Sets the size that an earlier run learned.
     pub(crate) fn recall_size(&mut self, archive: usize, size: u64) {
         self.entries[archive].chunks.learn_size(size);
     }
 
-    /// What connections bring of an archive from now on is not wanted, and they take no more of it
-    /// until it begins again.
-    pub(crate) fn call_off(&mut self, archive: usize) {
+    /// Ends all leases of an archive. No new ones begin until [`Schedule::begin_again`].
+    pub(crate) fn void_leases(&mut self, archive: usize) {
         let entry = &mut self.entries[archive];
-        entry.round += 1;
-        entry.state = State::Kept;
-        entry.chunks.reset(entry.published, RangeSet::new());
+        entry.attempt += 1;
+        entry.state = State::Opening;
+        entry.chunks.reset(entry.table_size, RangeSet::new());
     }
 
-    /// Whether a source could give bytes from the middle of an archive.
+    /// Returns true if a source can give bytes from the middle of an archive.
     pub(crate) fn has_ranges(&self, archive: usize) -> bool {
         self.has_ranges_beside(archive, &[])
     }
 
-    /// The same of sources that are not among these.
+    /// The same without the sources that are `avoided`.
     pub(crate) fn has_ranges_beside(&self, archive: usize, avoided: &[usize]) -> bool {
-        let standings = self.entries[archive].standings.iter().enumerate();
-        standings
+        let health = self.entries[archive].health.iter().enumerate();
+        health
             .filter(|(source, _)| !avoided.contains(source))
-            .any(|(_, standing)| standing.given_up.is_none() && !standing.sends_whole)
+            .any(|(_, health)| health.skipped.is_none() && !health.sends_whole)
     }
 }

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-/// The longest wait that a server may ask for; one that asks for more is given up for this run.
+/// The longest wait that a server may ask for. One that asks for more is skipped in this run.
 pub(crate) const PATIENCE: Duration = Duration::from_hours(1);
 
-/// The longest wait that this side imposes by itself.
+/// The longest wait that cxr chooses by itself.
 const CAP: Duration = Duration::from_secs(30);
 
-/// How often, and how far apart.
+/// The number of attempts and the waits between them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RetryPolicy {
-    /// Attempts in a row without a new byte before a source is given up.
+    /// Attempts in a row without a new byte before a source is skipped.
     pub attempts: u32,
-    /// The wait after the first of them, before jitter; it doubles from one to the next.
+    /// The wait after the first attempt, before jitter. It doubles from one to the next.
     pub base: Duration,
 }
 
@@ -31,19 +31,19 @@ pub(crate) enum RetryClass {
     Permanent,
 }
 
-/// What follows a failed attempt.
+/// The decision after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryDecision {
-    /// Again after so long.
-    Again(Duration),
-    /// No more from this source.
-    GiveUp,
+    /// Retry after this time.
+    Retry(Duration),
+    /// Request nothing more from this source.
+    Skip,
 }
 
-/// What follows a failed lease, for the listener and for the archive.
+/// The consequence of a failed lease, for the listener and for the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum AfterFailure {
-    /// The source will be asked again for this archive after so long.
+    /// The source is asked again for this archive after this time.
     Retry(Duration),
     /// The source is skipped for this archive, for this reason.
     Skip(String),
@@ -52,9 +52,9 @@ pub(crate) enum AfterFailure {
 }
 
 impl RetryPolicy {
-    /// What follows the `failures`-th attempt in a row (from 1) without a new byte. `retry_after`
-    /// is what the server asked for, and `jitter` a random number from 0 to 1: without it,
-    /// connections that failed together would come back together.
+    /// Decides about the attempt after the `failures`-th in a row (from 1) without a new byte.
+    /// `retry_after` is the wait that the server asks for. `jitter` is a random number from 0 to 1:
+    /// without it, connections that failed together would come back together.
     pub(crate) fn decide(
         &self,
         failures: u32,
@@ -62,16 +62,16 @@ impl RetryPolicy {
         jitter: f64,
     ) -> RetryDecision {
         if failures >= self.attempts.max(1) {
-            return RetryDecision::GiveUp;
+            return RetryDecision::Skip;
         }
         match retry_after {
-            Some(asked) if asked > PATIENCE => RetryDecision::GiveUp,
-            Some(asked) => RetryDecision::Again(asked.max(self.backoff(failures, jitter))),
-            None => RetryDecision::Again(self.backoff(failures, jitter)),
+            Some(asked) if asked > PATIENCE => RetryDecision::Skip,
+            Some(asked) => RetryDecision::Retry(asked.max(self.backoff(failures, jitter))),
+            None => RetryDecision::Retry(self.backoff(failures, jitter)),
         }
     }
 
-    /// Half of the doubled base, and up to as much again by chance.
+    /// Between half of the doubled base and all of it, by jitter.
     pub(crate) fn backoff(&self, failures: u32, jitter: f64) -> Duration {
         let doubled = self.base.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(CAP);
         doubled.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
@@ -88,8 +88,8 @@ mod tests {
     fn waits_double_up_to_a_cap_and_then_it_is_given_up() {
         let waits: Vec<_> = (1..=8).map(|failures| POLICY.decide(failures, None, 1.0)).collect();
         let mut expected: Vec<_> =
-            [1, 2, 4, 8, 16, 30, 30].map(|s| RetryDecision::Again(Duration::from_secs(s))).to_vec();
-        expected.push(RetryDecision::GiveUp);
+            [1, 2, 4, 8, 16, 30, 30].map(|s| RetryDecision::Retry(Duration::from_secs(s))).to_vec();
+        expected.push(RetryDecision::Skip);
         assert_eq!(waits, expected);
         assert_eq!(POLICY.backoff(1, 0.0), Duration::from_millis(500));
         assert_eq!(POLICY.backoff(u32::MAX, 1.0), CAP);
@@ -99,13 +99,13 @@ mod tests {
     fn the_server_decides_the_wait_within_patience() {
         assert_eq!(
             POLICY.decide(1, Some(Duration::from_secs(7)), 1.0),
-            RetryDecision::Again(Duration::from_secs(7))
+            RetryDecision::Retry(Duration::from_secs(7))
         );
         assert_eq!(
             POLICY.decide(1, Some(Duration::from_secs(0)), 1.0),
-            RetryDecision::Again(Duration::from_secs(1))
+            RetryDecision::Retry(Duration::from_secs(1))
         );
-        assert_eq!(POLICY.decide(1, Some(Duration::from_hours(24)), 1.0), RetryDecision::GiveUp);
-        assert_eq!(POLICY.decide(8, Some(Duration::from_secs(7)), 1.0), RetryDecision::GiveUp);
+        assert_eq!(POLICY.decide(1, Some(Duration::from_hours(24)), 1.0), RetryDecision::Skip);
+        assert_eq!(POLICY.decide(8, Some(Duration::from_secs(7)), 1.0), RetryDecision::Skip);
     }
 }

@@ -1,63 +1,62 @@
-//! What is known of the sources: of each as a whole, and of each with each archive. Pure.
+//! The state of each source, and of each source with each archive. Pure.
 
 use std::time::{Duration, Instant};
 
 use super::retry::AfterFailure;
 
-/// How long a source that had too much to do is left with fewer connections before more are tried.
+/// The time after which an overloaded source gets more connections again.
 const EASE: Duration = Duration::from_secs(15);
 
-/// A source that served a connection so short a time ago is not down.
+/// A source that served a connection within this time is not down.
 const LATELY: Duration = Duration::from_secs(2);
 
-/// A source with all its connections.
+/// The connections to one source.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionGate {
-    /// Until when the source has asked to be left alone.
+    /// The source wants no requests until then.
     paused: Option<Instant>,
-    /// Connections that it may have.
+    /// The largest number of connections.
     limit: usize,
-    /// When the limit is next doubled.
+    /// The time at which the limit doubles.
     easing: Option<Instant>,
-    /// Connections at it now, and those among them that have brought bytes.
+    /// Open connections, and those that have delivered bytes.
     active: usize,
     delivering: usize,
-    /// When one that had brought bytes ended last.
+    /// The last time a connection that had delivered bytes ended.
     served: Option<Instant>,
-    /// It was given up for an archive and has given nothing since.
+    /// The source was skipped for an archive and has delivered nothing since.
     pub dead: bool,
 }
 
-/// A source and one archive.
+/// The state of one source with one archive.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a thing of its own that was noticed")]
 pub(crate) struct SourceHealth {
-    /// Why the source is given up for this archive.
-    pub given_up: Option<String>,
-    /// It was for another size than the one that was known.
+    /// The reason why the source is skipped for this archive.
+    pub skipped: Option<String>,
+    /// The reason was a size that contradicts the known one.
     pub by_size: bool,
     /// Attempts in a row without a new byte.
     pub failures: u32,
-    /// When the last of them was counted.
+    /// The time of the last failure that counted.
     pub counted: Option<Instant>,
-    /// When it may be asked again.
+    /// The time before which no request is sent.
     pub not_before: Option<Instant>,
-    /// It has given bytes of this archive in this run.
+    /// The source has delivered bytes of this archive in this run.
     pub delivered: bool,
-    /// Something on the way has mixed answers up: caches are to be passed by.
+    /// A cache or a proxy may have mixed up responses: requests bypass them.
     pub suspicious: bool,
-    /// It sends whole files only.
+    /// The source sends whole files only.
     pub sends_whole: bool,
-    /// What it calls the archive.
+    /// The ETags of the archive there.
     pub tags: Tags,
 }
 
-/// What a source calls one archive (RFC 9110, section 8.8.3) in one round.
+/// The ETags of one archive at one source in one attempt (RFC 9110, section 8.8.3).
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tags {
-    /// The last one, shortened.
+    /// A checksum of the last one.
     last: Option<u32>,
-    /// There has been another one before.
     changed: bool,
 }
 
@@ -76,8 +75,7 @@ impl Default for ConnectionGate {
 }
 
 impl ConnectionGate {
-    /// When a connection may next go there: `None` for now, or a moment, or, where others must end
-    /// first, no moment at all.
+    /// The time at which the next connection may open.
     pub(crate) fn opens(&self, now: Instant) -> Opening {
         if let Some(until) = self.paused.filter(|&until| until > now) {
             return Opening::At(until);
@@ -88,7 +86,7 @@ impl ConnectionGate {
         self.easing.map_or(Opening::Later, Opening::At)
     }
 
-    /// Time passes: after a while without trouble the limit doubles.
+    /// Doubles the limit when it is time.
     pub(crate) fn ease(&mut self, now: Instant) {
         while let Some(at) = self.easing.filter(|&at| at <= now) {
             self.limit = self.limit.saturating_mul(2);
@@ -97,18 +95,18 @@ impl ConnectionGate {
         }
     }
 
-    /// A connection goes there.
+    /// A connection opens.
     pub(crate) const fn enter(&mut self) {
         self.active += 1;
     }
 
-    /// Its first byte came.
+    /// Its first bytes arrive.
     pub(crate) const fn deliver(&mut self) {
         self.delivering += 1;
         self.dead = false;
     }
 
-    /// It ended.
+    /// It ends.
     pub(crate) fn leave(&mut self, had_delivered: bool, now: Instant) {
         self.active = self.active.saturating_sub(1);
         if had_delivered {
@@ -117,13 +115,13 @@ impl ConnectionGate {
         }
     }
 
-    /// The source asks all connections to wait.
+    /// The source wants no requests until this time.
     pub(crate) fn pause(&mut self, until: Instant) {
         self.paused = Some(self.paused.map_or(until, |already| already.max(until)));
     }
 
-    /// It turned a connection away. If it serves others, it gets no more than those for a while.
-    /// Says whether it does.
+    /// The source refused a connection. If it serves others, limits it to these for a while and
+    /// returns true.
     pub(crate) fn crowded(&mut self, now: Instant) -> bool {
         let lately = self.served.is_some_and(|served| now.duration_since(served) < LATELY);
         if self.delivering == 0 && !lately {
@@ -135,19 +133,17 @@ impl ConnectionGate {
     }
 }
 
-/// When a source can be asked.
+/// The time at which a source can be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// Now.
     Now,
-    /// At this moment.
     At(Instant),
     /// When something else has changed.
     Later,
 }
 
 impl Opening {
-    /// The one that comes later.
+    /// The later of the two.
     pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Later, _) | (_, Self::Later) => Self::Later,
@@ -159,41 +155,39 @@ impl Opening {
 }
 
 impl Tags {
-    /// The source calls this state of the archive so.
-    pub(crate) fn see(&mut self, tag: &str) {
+    pub(crate) fn note(&mut self, tag: &str) {
         let tag = crc32fast::hash(tag.as_bytes());
         self.changed |= self.last.is_some_and(|last| last != tag);
         self.last = Some(tag);
     }
 
-    /// Whether it has been called by another one before.
     pub(crate) const fn have_changed(self) -> bool {
         self.changed
     }
 }
 
 impl SourceHealth {
-    /// When this archive may be asked for there; `None` if never again.
+    /// The time at which this archive may be requested; `None` for never.
     pub(crate) fn opens(&self, now: Instant) -> Option<Opening> {
-        if self.given_up.is_some() {
+        if self.skipped.is_some() {
             return None;
         }
         Some(self.not_before.filter(|&at| at > now).map_or(Opening::Now, Opening::At))
     }
 
-    /// The source is given up, for a reason in words.
-    pub(crate) fn give_up(&mut self, why: String) -> AfterFailure {
-        self.given_up = Some(why.clone());
+    /// Skips the source, for this reason.
+    pub(crate) fn skip(&mut self, why: String) -> AfterFailure {
+        self.skipped = Some(why.clone());
         AfterFailure::Skip(why)
     }
 
-    /// A new byte came.
+    /// New bytes arrived.
     pub(crate) const fn progress(&mut self) {
         self.failures = 0;
         self.delivered = true;
     }
 
-    /// An attempt that began at `begun` failed. Attempts that were under way together count once.
+    /// Counts a failed attempt that began at `begun`. Attempts that ran at the same time count once.
     pub(crate) fn fail(&mut self, begun: Instant, now: Instant) -> u32 {
         if self.failures == 0 || self.counted.is_none_or(|counted| begun >= counted) {
             self.failures += 1;
@@ -211,12 +205,12 @@ mod tests {
     fn attempts_that_were_under_way_together_count_once() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        let mut standing = SourceHealth::default();
-        assert_eq!(standing.fail(start, start + second), 1);
-        assert_eq!(standing.fail(start, start + 2 * second), 1);
-        assert_eq!(standing.fail(start + second, start + 3 * second), 2);
-        standing.progress();
-        assert_eq!(standing.fail(start, start + 4 * second), 1);
+        let mut health = SourceHealth::default();
+        assert_eq!(health.fail(start, start + second), 1);
+        assert_eq!(health.fail(start, start + 2 * second), 1);
+        assert_eq!(health.fail(start + second, start + 3 * second), 2);
+        health.progress();
+        assert_eq!(health.fail(start, start + 4 * second), 1);
     }
 
     #[test]

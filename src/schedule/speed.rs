@@ -1,50 +1,50 @@
-//! How fast a connection to each source is, and which source is the one to ask. Pure.
+//! Measures the speed of connections and chooses between sources. Pure.
 //!
-//! The order of preference stands, but for a source that is slow: another one is then tried, and
-//! gets the work if it is much faster.
+//! The order of preference holds, unless a source is slow: then another one is tried, and gets the
+//! work if it is much faster.
 
 use std::time::{Duration, Instant};
 
-/// A source is left for one that is known to be so many times as fast.
+/// The factor by which another source must be faster to replace one.
 const FASTER: f64 = 2.0;
 
-/// Bytes a second of one connection. Where there are fewer, a source is tried whose speed nobody
-/// knows: a chunk of 32 MiB takes more than a minute.
+/// Bytes a second of one connection, below which a source of unknown speed is tried: a chunk of
+/// 32 MiB takes more than a minute.
 const SLOW: f64 = 512.0 * 1024.0;
 
-/// So many bytes tell a speed, however soon they came.
+/// Bytes that are enough to measure a speed, however soon they arrived.
 const ENOUGH: u64 = 1 << 20;
 
-/// What comes within so long needs no help: another connection would have to ask first, and the
-/// server would go on sending what is no longer wanted of the first.
+/// A lease that ends within this time is not halved: another connection would have to send a request
+/// first, and the server would keep sending bytes of the first that are no longer wanted.
 const MOMENT: Duration = Duration::from_millis(200);
 
-/// How old a lease must be to tell a speed by its age where nobody is left for being slow.
+/// The age at which a lease has a speed, if no source is replaced for being slow.
 const USUAL_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The speeds of all sources.
 #[derive(Debug)]
 pub(super) struct Speeds {
-    /// How old a lease must be before its source may be left.
+    /// The age of a lease before its source may be replaced.
     patience: Duration,
-    /// Whether sources are compared; else the order stands.
+    /// True if sources are compared. Otherwise the order of preference holds.
     compares: bool,
     leases: Vec<TimedLease>,
-    /// Of each source: what its connections brought that have ended, in bytes a second.
+    /// For each source, the speed of its past connections in bytes a second.
     known: Vec<Option<f64>>,
-    /// Of each source: what leases brought that were too short to tell a speed, and in how long.
+    /// For each source, the bytes and the time of leases that were too short to measure a speed.
     short: Vec<(u64, Duration)>,
-    /// Of each source: when it was last decided to try it.
+    /// For each source, the last time it was chosen for a comparison.
     tried: Vec<Option<Instant>>,
 }
 
-/// A lease under way.
+/// A lease and what it has delivered.
 #[derive(Debug)]
 struct TimedLease {
     lease: u64,
     source: usize,
     begun: Instant,
-    brought: u64,
+    received: u64,
 }
 
 impl TimedLease {
@@ -52,20 +52,20 @@ impl TimedLease {
         now.saturating_duration_since(self.begun)
     }
 
-    /// Bytes a second; `None` where it is too soon to say.
+    /// Bytes a second; `None` if it is too soon to say.
     fn speed(&self, now: Instant, patience: Duration) -> Option<f64> {
-        speed(self.brought, self.age(now), patience)
+        speed(self.received, self.age(now), patience)
     }
 }
 
-/// Bytes a second; `None` where these are too few, in too short a time, to say.
-fn speed(brought: u64, age: Duration, patience: Duration) -> Option<f64> {
-    let tells = brought >= ENOUGH || age >= patience / 4;
-    tells.then(|| brought as f64 / age.as_secs_f64().max(1e-6))
+/// Bytes a second; `None` if the bytes are too few and the time is too short.
+fn speed(received: u64, age: Duration, patience: Duration) -> Option<f64> {
+    let tells = received >= ENOUGH || age >= patience / 4;
+    tells.then(|| received as f64 / age.as_secs_f64().max(1e-6))
 }
 
 impl Speeds {
-    /// Of so many sources. Without any patience the order of preference stands.
+    /// Without patience, the order of preference holds.
     pub(super) fn new(sources: usize, patience: Option<Duration>) -> Self {
         let (known, tried) = (vec![None; sources], vec![None; sources]);
         let compares = patience.is_some() && sources > 1;
@@ -74,15 +74,15 @@ impl Speeds {
         Self { patience, compares, leases: Vec::new(), known, short, tried }
     }
 
-    /// A lease is given.
+    /// A lease begins.
     pub(super) fn begin(&mut self, lease: u64, source: usize, now: Instant) {
-        self.leases.push(TimedLease { lease, source, begun: now, brought: 0 });
+        self.leases.push(TimedLease { lease, source, begun: now, received: 0 });
     }
 
-    /// It has brought so many bytes more.
-    pub(super) fn bring(&mut self, lease: u64, bytes: u64) {
+    /// It has delivered this many more bytes.
+    pub(super) fn delivered(&mut self, lease: u64, bytes: u64) {
         if let Some(timed) = self.leases.iter_mut().find(|timed| timed.lease == lease) {
-            timed.brought += bytes;
+            timed.received += bytes;
         }
     }
 
@@ -92,17 +92,17 @@ impl Speeds {
             return;
         };
         let timed = self.leases.swap_remove(index);
-        let (brought, age) = &mut self.short[timed.source];
-        *brought += timed.brought;
+        let (received, age) = &mut self.short[timed.source];
+        *received += timed.received;
         *age += timed.age(now);
-        if let Some(speed) = speed(*brought, *age, self.patience) {
-            (*brought, *age) = (0, Duration::ZERO);
+        if let Some(speed) = speed(*received, *age, self.patience) {
+            (*received, *age) = (0, Duration::ZERO);
             let before = &mut self.known[timed.source];
             *before = Some(before.map_or(speed, |before| f64::midpoint(before, speed)));
         }
     }
 
-    /// Bytes a second that a connection to the source brings; `None` while nobody knows.
+    /// Bytes a second of one connection to the source; `None` if unknown.
     fn of(&self, source: usize, now: Instant) -> Option<f64> {
         let leases = self.leases.iter().filter(|timed| timed.source == source);
         let speeds = leases.filter_map(|timed| timed.speed(now, self.patience));
@@ -111,8 +111,8 @@ impl Speeds {
         if count > 0.0 { Some(sum / count) } else { self.known[source] }
     }
 
-    /// Whether a lease will have brought so many bytes more in a moment.
-    pub(super) fn brings_soon(&self, lease: u64, bytes: u64, now: Instant) -> bool {
+    /// Returns true if a lease will deliver this many more bytes in a moment.
+    pub(super) fn ends_soon(&self, lease: u64, bytes: u64, now: Instant) -> bool {
         let Some(timed) = self.leases.iter().find(|timed| timed.lease == lease) else {
             return false;
         };
@@ -124,7 +124,7 @@ impl Speeds {
         self.leases.iter().any(|timed| timed.source == source)
     }
 
-    /// Which of these sources, the preferred first, is the one to ask.
+    /// Chooses one of these sources, listed in order of preference.
     pub(super) fn choose(
         &self,
         sources: impl IntoIterator<Item = usize>,
@@ -144,8 +144,8 @@ impl Speeds {
         })
     }
 
-    /// Whether a lease is to end here, since one of these others would bring the rest sooner, or
-    /// might.
+    /// Returns true if a lease should end because one of the other sources delivers the rest sooner,
+    /// or may do so.
     pub(super) fn leaves(
         &mut self,
         lease: u64,
@@ -169,7 +169,7 @@ impl Speeds {
         false
     }
 
-    /// Whether somebody is on the way to it.
+    /// Returns true if a connection is about to try it.
     fn was_tried(&self, source: usize, now: Instant) -> bool {
         self.tried[source].is_some_and(|at| now.saturating_duration_since(at) < self.patience)
     }
@@ -182,17 +182,17 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const MIB: u64 = 1 << 20;
 
-    /// Leases 0, 1, … of these sources, which have each brought so many bytes in twenty seconds.
-    fn speeds(brought: &[(usize, u64)]) -> (Speeds, Instant) {
-        measured(brought, Some(10 * SECOND))
+    /// Leases 0, 1, … of these sources, which have each received so many bytes in twenty seconds.
+    fn speeds(received: &[(usize, u64)]) -> (Speeds, Instant) {
+        measured(received, Some(10 * SECOND))
     }
 
-    fn measured(brought: &[(usize, u64)], patience: Option<Duration>) -> (Speeds, Instant) {
+    fn measured(received: &[(usize, u64)], patience: Option<Duration>) -> (Speeds, Instant) {
         let begun = Instant::now();
         let mut speeds = Speeds::new(3, patience);
-        for (lease, &(source, bytes)) in (0..).zip(brought) {
+        for (lease, &(source, bytes)) in (0..).zip(received) {
             speeds.begin(lease, source, begun);
-            speeds.bring(lease, bytes);
+            speeds.delivered(lease, bytes);
         }
         (speeds, begun + 20 * SECOND)
     }
@@ -219,13 +219,13 @@ mod tests {
         speeds.begin(2, 1, now);
         assert_eq!(speeds.choose([0, 1], now), Some(0));
         // It turns out to be as slow.
-        speeds.bring(1, MIB);
-        speeds.bring(2, MIB);
+        speeds.delivered(1, MIB);
+        speeds.delivered(2, MIB);
         let now = now + 20 * SECOND;
         assert!(!speeds.leaves(1, [1], now) && !speeds.leaves(2, [0], now));
         assert_eq!(speeds.choose([0, 1], now), Some(0));
         // Or to be faster.
-        speeds.bring(2, 4 * MIB);
+        speeds.delivered(2, 4 * MIB);
         assert!(speeds.leaves(1, [1], now) && !speeds.leaves(2, [0], now));
         assert_eq!(speeds.choose([0, 1], now), Some(1));
         speeds.end(2, now);
@@ -248,10 +248,10 @@ mod tests {
                 (2, fifth + 1, false),
                 (7, 1, false),
             ] {
-                assert_eq!(speeds.brings_soon(lease, bytes, now), is_soon, "{lease}: {bytes}");
+                assert_eq!(speeds.ends_soon(lease, bytes, now), is_soon, "{lease}: {bytes}");
             }
             speeds.begin(3, 2, now);
-            assert!(!speeds.brings_soon(3, 1, now), "nobody knows the source");
+            assert!(!speeds.ends_soon(3, 1, now), "nobody knows the source");
         }
     }
 
@@ -263,7 +263,7 @@ mod tests {
             assert_eq!(speeds.choose([0, 1], now), Some(usize::from(lease == 5)), "{lease}");
             speeds.begin(lease, 0, now);
             now += SECOND / 2;
-            speeds.bring(lease, 4000);
+            speeds.delivered(lease, 4000);
             speeds.end(lease, now);
         }
     }

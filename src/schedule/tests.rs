@@ -1,4 +1,4 @@
-//! The schedule by itself, without a clock and without a byte.
+//! The schedule alone, without a clock and without bytes.
 
 use super::retry::AfterFailure;
 use super::*;
@@ -17,8 +17,8 @@ fn work(next: Next) -> Lease {
 }
 
 fn hand(schedule: &mut Schedule) {
-    let archive = schedule.keep().unwrap();
-    schedule.take_in_hand(archive);
+    let archive = schedule.claim_archive().unwrap();
+    schedule.activate(archive);
 }
 
 fn schedule(sources: usize, jobs: usize, sizes: &[u64]) -> Schedule {
@@ -38,14 +38,14 @@ fn an_archive_that_is_being_opened_gets_the_next_connection() {
     let now = Instant::now();
     let mut schedule = schedule(1, 1, &[8 * MIB, 8 * MIB]);
     assert_eq!(work(schedule.next(now)).archive, 0);
-    let second = schedule.keep().unwrap();
+    let second = schedule.claim_archive().unwrap();
     assert_eq!(schedule.next(now), Next::Wait(None));
-    schedule.take_in_hand(second);
+    schedule.activate(second);
     assert_eq!(work(schedule.next(now)).archive, 1);
 }
 
 #[test]
-fn connections_spread_over_the_archives_in_hand_and_then_help() {
+fn connections_spread_over_the_archives_and_then_help_each_other() {
     let now = Instant::now();
     let mut schedule = schedule(1, 2, &[8 * MIB, 8 * MIB, 8 * MIB]);
     let leases: Vec<_> = (0..4).map(|_| work(schedule.next(now))).collect();
@@ -56,14 +56,14 @@ fn connections_spread_over_the_archives_in_hand_and_then_help() {
     assert_eq!(half.range.end - half.range.start, 2 * MIB);
     schedule.settle(0);
     hand(&mut schedule);
-    assert_eq!(schedule.keep(), Err(true));
+    assert_eq!(schedule.claim_archive(), Err(true));
     assert_eq!(work(schedule.next(now)).archive, 2);
 }
 
-/// The other connection would have to ask first, and of the old answer more would come than is
-/// wanted.
+/// Another connection would have to send a request first, and the server would send more of the old
+/// response than is wanted.
 #[test]
-fn what_will_be_here_in_a_moment_is_not_halved() {
+fn a_lease_that_ends_in_a_moment_is_not_halved() {
     let begun = Instant::now();
     let mut schedule = schedule(1, 1, &[4 * MIB]);
     let lease = work(schedule.next(begun));
@@ -71,13 +71,13 @@ fn what_will_be_here_in_a_moment_is_not_halved() {
     let soon = begun + Duration::from_millis(60);
     schedule.advance(&lease, soon);
     assert_eq!(schedule.next(soon), Next::Wait(None));
-    // It came to a halt: three mebibytes would take 0.21 s at what is its speed by now.
+    // It stopped: at its present speed, three mebibytes would take 0.21 s.
     let later = begun + Duration::from_millis(70);
     assert_eq!(work(schedule.next(later)).range, 5 * MIB / 2..4 * MIB);
 }
 
 #[test]
-fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any() {
+fn a_failing_source_is_skipped_and_an_archive_without_sources_is_stranded() {
     let now = Instant::now();
     let mut schedule = schedule(2, 1, &[MIB]);
     let missing = SourceError::Status { code: 404, retry_after: None };
@@ -94,7 +94,7 @@ fn a_failing_source_is_left_for_the_next_and_the_archive_is_stranded_without_any
 }
 
 #[test]
-fn attempts_count_only_while_no_new_byte_comes() {
+fn attempts_count_only_while_no_new_byte_arrives() {
     let mut now = Instant::now();
     let mut schedule = schedule(1, 1, &[MIB]);
     let broken = SourceError::Broken("reset".to_owned());
@@ -108,7 +108,7 @@ fn attempts_count_only_while_no_new_byte_comes() {
         assert_eq!(schedule.next(now), Next::Wait(Some(now + Duration::from_millis(500))));
         now += Duration::from_secs(1);
     }
-    // The failure that ended the last of those was the first in its row.
+    // The failure that ended the last of those was the first in a row.
     for last in [false, true] {
         let lease = work(schedule.next(now));
         let reaction = schedule.fail(&lease, false, &broken, now, 0.0);
@@ -119,7 +119,7 @@ fn attempts_count_only_while_no_new_byte_comes() {
 }
 
 #[test]
-fn all_connections_wait_when_a_source_asks() {
+fn all_connections_wait_if_a_source_asks_for_it() {
     let now = Instant::now();
     let mut schedule = schedule(1, 2, &[MIB, MIB]);
     let lease = work(schedule.next(now));
@@ -131,7 +131,7 @@ fn all_connections_wait_when_a_source_asks() {
 }
 
 #[test]
-fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot() {
+fn an_attempt_after_a_wrong_digest_uses_one_source_and_voids_old_leases() {
     let now = Instant::now();
     let mut schedule = schedule(2, 1, &[MIB]);
     let old = work(schedule.next(now));
@@ -144,7 +144,7 @@ fn a_round_after_a_wrong_digest_is_all_from_one_source_and_old_leases_are_moot()
 }
 
 #[test]
-fn a_source_found_dead_has_one_attempt_at_the_next_archive_if_there_is_another() {
+fn a_dead_source_gets_one_attempt_at_the_next_archive_if_there_is_another_source() {
     let mut now = Instant::now();
     let mut schedule = schedule(2, 1, &[MIB, MIB]);
     let dead = SourceError::NoConnection("refused".to_owned());
@@ -152,7 +152,7 @@ fn a_source_found_dead_has_one_attempt_at_the_next_archive_if_there_is_another()
         let lease = work(schedule.next(now));
         assert_eq!(lease.source, 0);
         schedule.fail(&lease, false, &dead, now, 0.0);
-        // The other source is busy until the first has had all its attempts.
+        // The other source is busy until the first has used all its attempts.
         schedule.gates[1].pause(now + Duration::from_mins(1));
         now += Duration::from_secs(30);
     }
@@ -166,7 +166,7 @@ fn a_source_found_dead_has_one_attempt_at_the_next_archive_if_there_is_another()
 }
 
 #[test]
-fn another_tag_in_mid_download_is_remembered_until_the_next_round() {
+fn a_changed_etag_is_remembered_until_the_next_attempt() {
     let now = Instant::now();
     let mut schedule = schedule(1, 1, &[8 * MIB]);
     let leases = [work(schedule.next(now)), work(schedule.next(now))];
@@ -181,7 +181,7 @@ fn another_tag_in_mid_download_is_remembered_until_the_next_round() {
 }
 
 #[test]
-fn after_a_mix_up_caches_are_passed_by() {
+fn caches_are_bypassed_after_a_mixed_up_response() {
     let now = Instant::now();
     let mut schedule = schedule(1, 1, &[MIB]);
     let lease = work(schedule.next(now));
@@ -196,8 +196,8 @@ fn after_a_mix_up_caches_are_passed_by() {
     assert!(work(schedule.next(now + Duration::from_mins(1))).fresh);
 }
 
-/// Bytes `MIB..2 * MIB` of an archive that is all here are to come anew, not from source 0 if
-/// another one can.
+/// A schedule in which bytes `MIB..2 * MIB` of a complete archive are fetched again, not from source 0
+/// if another one can give them.
 fn losing(sources: usize) -> Schedule {
     let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, Some(PATIENCE));
     schedule.add(Some(4 * MIB), RangeSet::from_iter([0..4 * MIB; 1]));
@@ -207,7 +207,7 @@ fn losing(sources: usize) -> Schedule {
 }
 
 #[test]
-fn lost_bytes_are_asked_past_caches_of_a_source_that_did_not_give_them() {
+fn lost_bytes_are_requested_past_caches_from_a_source_that_did_not_give_them() {
     let now = Instant::now();
     let mut schedule = losing(3);
     let lease = work(schedule.next(now));
@@ -217,13 +217,13 @@ fn lost_bytes_are_asked_past_caches_of_a_source_that_did_not_give_them() {
     let lease = work(schedule.next(now));
     assert_eq!(lease.source, 2);
     schedule.fail(&lease, false, &missing, now, 0.0);
-    // Nobody else is left.
+    // No other source is left.
     assert!(!schedule.has_ranges_beside(0, &[0]));
     assert_eq!(work(schedule.next(now)).source, 0);
 }
 
 #[test]
-fn lost_bytes_are_not_taken_from_a_source_that_sends_whole_files() {
+fn lost_bytes_are_not_requested_from_a_source_without_ranges() {
     let now = Instant::now();
     let mut schedule = losing(2);
     for source in [1, 0] {
@@ -236,29 +236,29 @@ fn lost_bytes_are_not_taken_from_a_source_that_sends_whole_files() {
     }
     assert_eq!(schedule.next(now), Next::Stranded(0));
     assert!(!schedule.has_ranges(0));
-    // For a whole archive it is good enough.
+    // It can give a whole archive.
     schedule.begin_again(0, 1, RangeSet::new());
     let lease = work(schedule.next(now));
     assert_eq!((lease.source, schedule.whole(&lease)), (1, Some(4 * MIB)));
 }
 
 #[test]
-fn a_slow_lease_ends_where_it_is_and_the_rest_comes_from_elsewhere() {
+fn a_slow_lease_ends_early_and_the_rest_comes_from_another_source() {
     let now = Instant::now();
     let mut schedule = schedule(2, 1, &[4 * MIB]);
     let slow = work(schedule.next(now));
-    let bring = |schedule: &mut Schedule, lease: &Lease, bytes, now| {
+    let deliver = |schedule: &mut Schedule, lease: &Lease, bytes, now| {
         schedule.claim(lease, bytes);
         schedule.advance(lease, now).unwrap()
     };
-    assert_eq!(bring(&mut schedule, &slow, 1000, now + PATIENCE / 2), 1000..4 * MIB);
+    assert_eq!(deliver(&mut schedule, &slow, 1000, now + PATIENCE / 2), 1000..4 * MIB);
     let now = now + PATIENCE;
-    assert_eq!(bring(&mut schedule, &slow, 1000, now), 2000..2000);
+    assert_eq!(deliver(&mut schedule, &slow, 1000, now), 2000..2000);
     schedule.finish(&slow, true, now);
     let fast = work(schedule.next(now));
     assert_eq!((fast.source, fast.range.clone()), (1, 2000..4 * MIB));
-    // What it brings is not counted twice, and nobody goes back.
+    // Its bytes are not counted twice, and the slow source gets no more leases.
     let later = now + 2 * PATIENCE;
-    assert_eq!(bring(&mut schedule, &fast, 2 * MIB, later), 2000 + 2 * MIB..4 * MIB);
+    assert_eq!(deliver(&mut schedule, &fast, 2 * MIB, later), 2000 + 2 * MIB..4 * MIB);
     assert_eq!(schedule.chunks(0).total_done(), 2000 + 2 * MIB);
 }

@@ -1,61 +1,53 @@
-//! One archive through as many rounds as it takes: what came is judged, mended, begun anew.
+//! Takes one archive through as many attempts as it needs: judges what arrived, repairs it, or
+//! starts over.
 
 use std::path::PathBuf;
 
 use super::hash_cursor::End;
-use super::repair::wrong_sources::ReplacedBytes;
-use super::repair::{CannotRepair, RepairError, RepairSummary, Repairer};
+use super::repair::{CannotRepair, RepairError, RepairSummary, Repairer, ReplacedBytes};
 use super::{Ending, Job, RestoredFile, Transfer};
 use crate::disk::{self, DiskError};
-use crate::event::{Activity, Event};
+use crate::event::Event;
 use crate::hash::digest::Digest;
 use crate::ranges::RangeSet;
 use crate::source::Source;
-use crate::text::escape;
-use crate::text::units;
+use crate::text::{escape, units};
 
-/// How often a source may give a whole archive with a wrong MD5, each time another one.
-const ROUNDS: usize = 3;
+/// The number of times that a source may give a whole archive with a wrong MD5, each time another.
+const ATTEMPTS: usize = 3;
 
-/// One archive through as many rounds as it takes.
+/// The attempts at one archive.
 pub(super) struct Attempts<'a> {
     pub(super) transfer: &'a Transfer<'a>,
     pub(super) archive: usize,
     pub(super) job: &'a Job,
-    /// Bytes that were here before and are still part of it.
+    /// Bytes that were here before and are still part of the archive.
     reused: RangeSet,
-    wrong: Vec<Wrong>,
-    /// Sources that were begun from though another had told another size.
+    wrong: Vec<WrongArchive>,
+    /// Sources of attempts that began although another source had reported another size.
     doubted: Vec<usize>,
-    /// It was begun anew because it could not be read.
+    /// An attempt began because the part could not be read.
     replaced: bool,
-    mending: RepairSummary,
-    /// What was given and is no longer part of it.
-    exchanged: ReplacedBytes,
-    /// What is kept of the present round's wrong bytes already.
+    repair: RepairSummary,
+    /// Bytes that sources gave and that were replaced later.
+    replaced_bytes: ReplacedBytes,
+    /// A copy of this attempt's wrong bytes.
     pub(super) copy: Option<PathBuf>,
-    /// So many of the first bytes are right though the rest cannot be mended.
+    /// The number of first bytes that are right although the rest cannot be repaired.
     pub(super) proven: u64,
-    /// A file of the user's that is where it was again.
-    pub(super) returned: Option<RestoredFile>,
+    /// A user's file that is back in its place.
+    pub(super) restored: Option<RestoredFile>,
 }
 
-/// A round in which every byte came and the MD5 was wrong.
-struct Wrong {
-    /// The source, if all bytes were from one.
+/// An attempt in which every byte arrived and the MD5 was wrong.
+struct WrongArchive {
+    /// The source, if every byte came from one.
     source: Option<usize>,
     digest: Digest,
 }
 
-/// What is left when an archive has its ending.
-pub(super) struct Remains {
-    pub(super) reused: u64,
-    pub(super) mending: RepairSummary,
-    pub(super) returned: Option<RestoredFile>,
-}
-
 impl<'a> Attempts<'a> {
-    /// Of an archive of which `reused` was here before.
+    /// The attempts at an archive of which `reused` was here before.
     pub(super) fn new(
         transfer: &'a Transfer<'a>,
         archive: usize,
@@ -70,39 +62,38 @@ impl<'a> Attempts<'a> {
             wrong: Vec::new(),
             doubted: Vec::new(),
             replaced: false,
-            mending: RepairSummary::default(),
-            exchanged: ReplacedBytes::default(),
+            repair: RepairSummary::default(),
+            replaced_bytes: ReplacedBytes::default(),
             copy: None,
             proven: 0,
-            returned: None,
+            restored: None,
         }
     }
 
-    /// To the end. `known` is the wrong digest of what is here, if that was found out already.
+    /// Runs to the end. `known` is the wrong digest of what is here, if it is known already.
     pub(super) fn run(&mut self, known: Option<Digest>) -> Ending {
-        let ending = match self.go(known) {
+        let ending = match self.run_attempts(known) {
             Ok(ending) => ending,
             Err(error) => {
                 self.transfer.wait_for_leases(self.archive);
                 Ending::Error(error)
             }
         };
-        match (&ending, self.give_back(&ending)) {
+        match (&ending, self.restore_at_end(&ending)) {
             (Ending::Error(_), _) | (_, Ok(())) => ending,
             (_, Err(error)) => Ending::Error(error),
         }
     }
 
-    /// What is to be reported beside the ending.
-    pub(super) fn remains(self) -> Remains {
-        let Self { reused, mending, returned, .. } = self;
-        Remains { reused: reused.total(), mending, returned }
+    /// The bytes that were reused, the repairs, and the user's file that is back in its place.
+    pub(super) fn into_results(self) -> (u64, RepairSummary, Option<RestoredFile>) {
+        (self.reused.total(), self.repair, self.restored)
     }
 
-    fn go(&mut self, known: Option<Digest>) -> Result<Ending, DiskError> {
+    fn run_attempts(&mut self, known: Option<Digest>) -> Result<Ending, DiskError> {
         let mut end = known.map_or_else(|| self.follow(), End::Digest);
         loop {
-            end = self.mended(end)?;
+            end = self.repaired(end)?;
             if !self.transfer.owns_the_folder()? {
                 return Ok(self.transfer.early_ending());
             }
@@ -113,16 +104,16 @@ impl<'a> Attempts<'a> {
                 End::Digest(digest) => match self.next_source(digest) {
                     Some(source) => {
                         let from = self.transfer.context.sources[source].name();
-                        self.tell_wrong(digest, &format!("fetching it anew from {from}"));
+                        self.report_wrong(digest, &format!("downloading it again from {from}"));
                         self.begin_again(source)?
                     }
                     None => return self.corrupt(digest),
                 },
-                End::Stranded => match self.doubtful() {
+                End::Stranded => match self.doubted_source() {
                     Some(source) => self.begin_again(source)?,
                     None => return Ok(Ending::Unreachable(self.answers())),
                 },
-                End::Disk(error) => match self.another_place(&error) {
+                End::Disk(error) => match self.source_after(&error) {
                     Some(source) => self.begin_again(source)?,
                     None => return Err(error),
                 },
@@ -138,9 +129,9 @@ impl<'a> Attempts<'a> {
         self.job.cursor.follow(&self.job.part())
     }
 
-    /// Mends what came out wrong, or cannot be read, where that can be. Otherwise it is as it was.
-    fn mended(&mut self, end: End) -> Result<End, DiskError> {
-        let calls = match &end {
+    /// Repairs an archive that is wrong or cannot be read, if possible. Otherwise returns `end`.
+    fn repaired(&mut self, end: End) -> Result<End, DiskError> {
+        let needs_repair = match &end {
             End::Digest(digest) => {
                 *digest != self.job.archive.md5
                     && self.wrong.iter().all(|wrong| wrong.digest != *digest)
@@ -148,31 +139,31 @@ impl<'a> Attempts<'a> {
             End::Disk(error) => error.is_unreadable(),
             End::Stranded | End::Cancelled => false,
         };
-        if !calls {
+        if !needs_repair {
             return Ok(end);
         }
-        // Where some of it could not be read, other bytes may still be on their way.
+        // If a part could not be read, other bytes may still be arriving.
         let size = match self.job.cursor.wait_for_all() {
             Ok(0) => return Ok(end),
             Ok(size) => size,
             Err(end) => return Ok(end),
         };
         if let End::Digest(digest) = end {
-            self.tell_wrong(digest, "looking for what is damaged");
+            self.report_wrong(digest, "locating the damage");
         }
-        let mut mender = Repairer::new(self.transfer, self.archive, self.job, size)?;
-        let result = mender.run();
-        let Repairer { done, lost, copy, proven, exchanged, .. } = mender;
-        self.mending.add(done);
-        self.exchanged.add(exchanged);
+        let mut repairer = Repairer::new(self.transfer, self.archive, self.job, size)?;
+        let result = repairer.run();
+        let Repairer { summary, lost, copy, proven, replaced_bytes, .. } = repairer;
+        self.repair.add(summary);
+        self.replaced_bytes.add(replaced_bytes);
         lost.iter().for_each(|range| self.reused.remove(range));
         self.copy = copy.or(self.copy.take());
         match result {
             Ok(digest) => Ok(End::Digest(digest)),
             Err(RepairError::End(end)) => Ok(end),
-            Err(RepairError::CannotRepair(why)) => {
+            Err(RepairError::Cannot(why)) => {
                 self.proven = if why == CannotRepair::TooMuch { proven } else { 0 };
-                self.mending.failed = Some(why);
+                self.repair.failed = Some(why);
                 Ok(end)
             }
         }
@@ -180,27 +171,28 @@ impl<'a> Attempts<'a> {
 
     /// The digest is right: the part becomes the archive.
     fn verified(&mut self, digest: Digest) -> Result<Ending, DiskError> {
-        self.mending.wrong = self.exchanged.wrong(self.transfer, self.job);
+        let context = &self.transfer.context;
+        self.repair.wrong = self.replaced_bytes.wrong_sources(self.transfer, self.job);
         let size = self.transfer.schedule.lock().chunks(self.archive).size().unwrap_or_default();
-        let target = self.transfer.context.folder.archive(&self.job.archive);
-        if self.transfer.context.keep_corrupt && target.symlink_metadata().is_ok() {
-            let kept = self.transfer.context.folder.corrupt(&self.job.archive)?;
+        let target = context.folder.archive(&self.job.archive);
+        if context.keep_corrupt && target.symlink_metadata().is_ok() {
+            let kept = context.folder.corrupt(&self.job.archive)?;
             disk::rename(&target, &kept)?;
-            // Before its old name is another's.
+            // Before another file gets its name.
             disk::sync_folder(disk::parent(&kept))?;
             disk::crash_point("old-file-kept");
         }
         let original = self.job.part().original().map_or(0, |original| original.length);
-        self.mending.cut = original.saturating_sub(size);
-        if self.mending.cut > 0 && self.copy.is_none() && self.transfer.context.keep_corrupt {
-            let kept = self.transfer.context.folder.corrupt(&self.job.archive)?;
+        self.repair.cut = original.saturating_sub(size);
+        if self.repair.cut > 0 && self.copy.is_none() && context.keep_corrupt {
+            let kept = context.folder.corrupt(&self.job.archive)?;
             self.job.part().copy_to(&kept)?;
         }
         self.job.part().become_archive(size, &target)?;
         Ok(Ending::Verified(digest))
     }
 
-    /// The source of the next round: one that has given the fewest wrong archives, and none that
+    /// The source of the next attempt: one that has given the fewest wrong archives, and none that
     /// has given the same one twice.
     fn next_source(&mut self, digest: Digest) -> Option<usize> {
         let names: Vec<String> = self.transfer.context.sources.iter().map(Source::name).collect();
@@ -213,117 +205,113 @@ impl<'a> Attempts<'a> {
         if let Some(source) = alone {
             let before = self.wrong.iter().filter(|wrong| wrong.source == Some(source));
             let same = before.clone().any(|wrong| wrong.digest == digest);
-            if same || before.count() + 1 >= ROUNDS {
+            if same || before.count() + 1 >= ATTEMPTS {
                 let why = if same { "twice the same MD5" } else { "another wrong MD5 each time" };
-                let changed = changed(schedule.changed_at(self.archive).any(|at| at == source));
-                schedule.give_up(self.archive, source, format!("gave {why}, {digest}{changed}"));
+                let changed = etag_note(schedule.changed_at(self.archive).any(|at| at == source));
+                schedule.skip(self.archive, source, format!("gave {why}, {digest}{changed}"));
             }
         }
-        self.wrong.push(Wrong { source: alone, digest });
-        let rounds = |source: &usize| {
+        self.wrong.push(WrongArchive { source: alone, digest });
+        let attempts = |source: &usize| {
             self.wrong.iter().filter(|wrong| wrong.source == Some(*source)).count()
         };
-        // A source that is never the only one to give bytes must not go on for ever.
-        let left = self.wrong.len() < ROUNDS * names.len() + 1;
+        // Sources that give bytes only together must not be asked for ever.
+        let left = self.wrong.len() < ATTEMPTS * names.len() + 1;
         (0..names.len())
             .filter(|&source| left && schedule.is_open(self.archive, source))
-            .min_by_key(rounds)
+            .min_by_key(attempts)
     }
 
-    /// A source to begin again from, where all were given up over a size that the table does not
-    /// say. Each once.
-    fn doubtful(&mut self) -> Option<usize> {
+    /// A source to start over with, if all were skipped over a size that is not in the table. Each
+    /// source once.
+    fn doubted_source(&mut self) -> Option<usize> {
         let doubtful = self.transfer.schedule.lock().doubtful(self.archive);
         let source = doubtful.into_iter().find(|source| !self.doubted.contains(source))?;
         self.doubted.push(source);
         Some(source)
     }
 
-    /// A source to begin again from, where what is here cannot be read and not be mended either.
-    /// Once: other blocks of the disk may be better.
-    fn another_place(&mut self, error: &DiskError) -> Option<usize> {
+    /// A source to start over with, if the part can neither be read nor repaired. Once: other blocks
+    /// of the disk may be better.
+    fn source_after(&mut self, error: &DiskError) -> Option<usize> {
         if !error.is_unreadable() || std::mem::replace(&mut self.replaced, true) {
             return None;
         }
         let schedule = self.transfer.schedule.lock();
-        (0..self.transfer.context.sources.len())
-            .find(|&source| schedule.is_open(self.archive, source))
+        let mut sources = 0..self.transfer.context.sources.len();
+        sources.find(|&source| schedule.is_open(self.archive, source))
     }
 
-    /// Tells of a wrong digest, and what is done about it.
-    fn tell_wrong(&self, digest: Digest, what: &str) {
+    /// Reports a wrong digest, and what happens next.
+    fn report_wrong(&self, digest: Digest, next: &str) {
+        let Job { archive, .. } = self.job;
         let message = format!(
-            "{}: all bytes came and their MD5 is {digest}, should be {}{}; {what}",
-            escape::text(&self.job.archive.name),
-            self.job.archive.md5,
-            self.suspicion(),
+            "{}: every byte arrived, and the MD5 is {digest}, should be {}{}; {next}",
+            escape::text(&archive.name),
+            archive.md5,
+            self.possible_reason(),
         );
         self.transfer.context.listener.on(Event::Notice { message: &message });
     }
 
-    /// What may be the reason of a wrong MD5, and why it cannot be mended.
-    fn suspicion(&self) -> String {
+    /// A possible reason of the wrong MD5, and the reason why it cannot be repaired.
+    fn possible_reason(&self) -> String {
         let before = match self.reused.total() {
             0 => String::new(),
-            bytes => format!("; {} of them were here before", units::bytes(bytes)),
+            bytes => format!("; {} of it were here before", units::bytes(bytes)),
         };
-        let has_changed = self.transfer.schedule.lock().changed_at(self.archive).next().is_some();
-        let why = match &self.mending.failed {
-            None | Some(CannotRepair::Vague) => String::new(),
+        let changed = self.transfer.schedule.lock().changed_at(self.archive).next().is_some();
+        let why = match &self.repair.failed {
+            None | Some(CannotRepair::NotLocated) => String::new(),
             Some(why) => format!("; {why}"),
         };
-        format!("{before}{}{why}", changed(has_changed))
+        format!("{before}{}{why}", etag_note(changed))
     }
 
-    /// Begins again with what is right of the beginning, and follows what comes.
+    /// Starts over with the first bytes that are right, and follows what arrives.
     fn begin_again(&mut self, source: usize) -> Result<End, DiskError> {
-        self.transfer.schedule.lock().call_off(self.archive);
-        self.exchanged.note(self.transfer, self.job, 0..u64::MAX);
+        let transfer = self.transfer;
+        transfer.schedule.lock().void_leases(self.archive);
+        self.replaced_bytes.note(transfer, self.job, 0..u64::MAX);
         let kept = self.set_aside()?;
         let done = kept.written.clone();
         self.job.wait_for_writers().begin_again(kept)?;
         self.reused = done.clone();
-        let (archive, size) = (&self.job.archive.name, self.job.archive.size);
-        let position = done.total();
-        self.job.cursor.begin_again(self.transfer.context.engine, size, done.clone());
-        self.transfer.schedule.lock().begin_again(self.archive, source, done);
-        let activity = Activity::Fetch;
-        self.transfer.context.listener.on(Event::Begun { archive, source: None, activity, size });
-        self.transfer.context.listener.on(Event::Position {
-            archive,
-            source: None,
-            done: position,
-        });
-        self.transfer.changed.notify_all();
+        let (archive, position) = (&self.job.archive, done.total());
+        self.job.cursor.begin_again(transfer.context.engine, archive.size, done.clone());
+        transfer.schedule.lock().begin_again(self.archive, source, done);
+        transfer.report_begun(archive, archive.size);
+        transfer.report_position(archive, position);
+        transfer.changed.notify_all();
         Ok(self.follow())
     }
 
     fn corrupt(&mut self, digest: Digest) -> Result<Ending, DiskError> {
         let detail = self.answers();
         if self.job.part().original().is_some() {
-            // It is given back at the end.
+            // The user's file is restored at the end.
             return Ok(Ending::Corrupt { digest, detail, kept: None });
         }
         let copy = self.copy.clone();
-        let kept = self.kept()?;
+        let kept = self.place_for_corrupt()?;
         self.job.part().discard(kept.as_deref())?;
         Ok(Ending::Corrupt { digest, detail, kept: kept.or(copy) })
     }
 
-    /// What every source that was given up answered.
+    /// Each skipped source and the reason.
     fn answers(&self) -> String {
         let answers = self.transfer.schedule.lock().answers(self.archive);
-        let words = answers.into_iter().map(|(source, why)| {
-            format!("{}: {why}", self.transfer.context.sources[source].name())
-        });
-        words.collect::<Vec<_>>().join("; ")
+        let sources = self.transfer.context.sources;
+        let texts =
+            answers.into_iter().map(|(source, why)| format!("{}: {why}", sources[source].name()));
+        texts.collect::<Vec<_>>().join("; ")
     }
 }
 
-/// What to say of a source whose `ETag` was another one in mid-download.
-const fn changed(has_changed: bool) -> &'static str {
+/// A note on a source whose `ETag` changed during the download.
+const fn etag_note(has_changed: bool) -> &'static str {
     if has_changed {
-        "; its ETag changed meanwhile: it was replaced there, or two servers differ"
+        "; its ETag changed during the download: the file was replaced there, or two servers differ"
     } else {
         ""
     }

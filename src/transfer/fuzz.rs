@@ -1,12 +1,12 @@
-//! What holds of every journal, however damaged.
+//! Invariants of every journal, however damaged.
 
 use super::journal::{self, JournalState};
 use crate::hash::digest::Digest;
 
 const MD5: Digest = Digest::EMPTY;
 
-/// The bytes are a journal; and so are their lines, each under a right CRC and behind a right
-/// header, which no chance would find.
+/// Checks the bytes as a journal, and their lines with right CRCs behind a right header, which chance
+/// would not find.
 pub(crate) fn journal(bytes: &[u8]) {
     check(bytes);
     let mut sealed = journal::fresh(&MD5, Some("here"), &JournalState::default()).text;
@@ -16,8 +16,8 @@ pub(crate) fn journal(bytes: &[u8]) {
     check(sealed.as_bytes());
 }
 
-/// What is believed on another boot is what was synced, which is believed on this one too; and a
-/// journal that begins with what was believed says the same.
+/// Bytes believed after another boot are those that were synced, and are believed on this boot too. A
+/// journal that continues from a state describes the same state.
 fn check(bytes: &[u8]) {
     let here = journal::parse(bytes, &MD5, Some("here"));
     let elsewhere = journal::parse(bytes, &MD5, Some("elsewhere"));

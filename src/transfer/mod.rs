@@ -37,6 +37,7 @@ pub use part::{PartialDownload, look};
 pub(crate) use repair::{CannotRepair, RepairSummary};
 
 use crate::cancel::Cancel;
+use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Lock};
 use crate::event::{Activity, Event};
 use crate::rate::Throttle;
@@ -169,14 +170,19 @@ impl<'a> Transfer<'a> {
     fn size_learned(&self, job: &Job, size: u64) -> Result<(), DiskError> {
         job.part().record_size(size)?;
         job.cursor.learn_size(size);
-        self.report_begun(job, Some(size));
+        self.report_begun(&job.archive, Some(size));
         self.changed.notify_all();
         Ok(())
     }
 
-    fn report_begun(&self, job: &Job, size: Option<u64>) {
-        let (archive, activity) = (&job.archive.name, Activity::Fetch);
+    fn report_begun(&self, archive: &Archive, size: Option<u64>) {
+        let (archive, activity) = (&archive.name, Activity::Fetch);
         self.context.listener.on(Event::Begun { archive, source: None, activity, size });
+    }
+
+    fn report_position(&self, archive: &Archive, done: u64) {
+        let archive = &archive.name;
+        self.context.listener.on(Event::Position { archive, source: None, done });
     }
 
     /// A part could not be written or read. A full disk stops all archives, anything else this one.

@@ -1,4 +1,4 @@
-//! What a transfer is told of an archive, and what it tells of it in the end.
+//! The input and the result of the transfer of one archive.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,26 +12,24 @@ use crate::hash::digest::Digest;
 /// An archive to be transferred.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// Whatever the caller knows it by.
+    /// The caller's number for it.
     pub index: usize,
-    /// The archive.
     pub archive: Archive,
-    /// What is here of it.
+    /// The bytes that are here.
     pub kept: JournalState,
-    /// The digest of what is here, where all of it is and the digest is wrong.
+    /// The digest of what is here, if every byte is here and the digest is wrong.
     pub wrong: Option<Digest>,
 }
 
-/// What became of an archive.
+/// The result of a [`Plan`].
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// As in the plan.
     pub index: usize,
-    /// How it ended.
     pub ending: Ending,
-    /// The size of the archive in bytes, if known by now.
+    /// The size of the archive in bytes, if known.
     pub size: Option<u64>,
-    /// Bytes of it that are here.
+    /// Bytes of the archive that are here.
     pub here: u64,
     /// Bytes received.
     pub downloaded: u64,
@@ -39,28 +37,25 @@ pub(crate) struct Outcome {
     pub reused: u64,
     /// Requests made.
     pub attempts: u32,
-    /// From when it was taken in hand.
     pub time: Duration,
     /// The sources that gave bytes.
     pub sources: Vec<String>,
-    /// What was done about damages.
-    pub mending: RepairSummary,
-    /// A file of the user's that was to be mended, where it is again as it was.
-    pub returned: Option<RestoredFile>,
+    pub repair: RepairSummary,
+    /// A user's file that was under repair and is back in its place.
+    pub restored: Option<RestoredFile>,
 }
 
-/// A file of the user's that was to be built on.
+/// A user's file that is back as it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RestoredFile {
-    /// Where it is again.
     pub path: PathBuf,
     /// Its length in bytes.
     pub length: u64,
 }
 
 impl Outcome {
-    /// Of an archive of which nothing happened.
-    pub(super) fn stopped(
+    /// The result for an archive that was not touched.
+    pub(super) fn untouched(
         index: usize,
         archive: &Archive,
         kept: &JournalState,
@@ -77,8 +72,8 @@ impl Outcome {
             attempts: 0,
             time: Duration::ZERO,
             sources: kept.origins.names().to_vec(),
-            mending: RepairSummary::default(),
-            returned: None,
+            repair: RepairSummary::default(),
+            restored: None,
         }
     }
 }
@@ -86,34 +81,33 @@ impl Outcome {
 /// How the transfer of an archive ended.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    /// It is under its final name, and its MD5 is this one, the right one.
+    /// It has its final name, and its MD5 is the right one: this.
     Verified(Digest),
     /// Every source gave wrong bytes.
     Corrupt {
         /// The last wrong digest.
         digest: Digest,
-        /// Who gave what, in words.
+        /// Each source and what it gave.
         detail: String,
-        /// Where the wrong bytes are kept, if they are.
+        /// The place where the wrong bytes are kept, if they are.
         kept: Option<PathBuf>,
     },
-    /// No source could give it; what each answered, in words.
+    /// No source could give it. Each source and what it answered.
     Unreachable(String),
     /// This machine could not write or read it.
     Error(DiskError),
-    /// All were stopped because of another archive.
+    /// All archives were stopped because of another one.
     Stopped(StopReason),
-    /// The run was ended.
     Cancelled,
 }
 
-/// Why all archives are stopped.
+/// The reason why all archives are stopped. The texts are safe to show.
 #[derive(Debug, Clone)]
 pub(crate) enum StopReason {
-    /// The disk takes no more: why, in words.
+    /// The disk is full: the error.
     DiskFull(String),
-    /// One has failed, in words, and the others were not to go on then.
+    /// An archive has failed, and the others were to stop then: the archive and its verdict.
     Failed(String),
-    /// Another cxr has taken the folder over: which, in words.
+    /// Another run has taken the folder over: its description.
     TakenOver(String),
 }

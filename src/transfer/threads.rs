@@ -1,4 +1,4 @@
-//! The threads of a transfer, and the one that syncs.
+//! Starts the threads of a transfer, and runs the one that syncs.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -11,54 +11,50 @@ use super::{Outcome, Transfer};
 use crate::disk::{self, Lock};
 use crate::source::ClientError;
 
-/// How often parts are put on the disk: what a power cut can cost.
-const SYNC: Duration = Duration::from_secs(5);
+/// The time between two syncs of the parts: what a power cut can cost.
+const SYNC_INTERVAL: Duration = Duration::from_secs(5);
 
 impl Transfer<'_> {
-    /// Starts the threads. The outcome of every archive is sent, also of those that are added later.
-    ///
-    /// # Errors
-    ///
-    /// If this machine can make no client, no runtime or no thread. Nothing is to be added then.
+    /// Starts the threads, which send the outcome of every archive. Fails if the system cannot make a
+    /// client, a runtime or a thread; no archive may then be added.
     pub(crate) fn start<'scope, T: From<Outcome> + Send + 'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
         outcomes: &Sender<T>,
     ) -> Result<(), ClientError> {
+        let options = self.context.options;
         let mut connections = Vec::new();
-        for _ in 0..self.context.options.connections.get() {
+        for _ in 0..options.connections.get() {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             connections.push(Connection::new(self, runtime));
         }
         if let Some(first) = connections.first().filter(|_| !self.is_local()) {
-            // What is wrong with the trust store is told now, and once.
+            // A trust store that cannot be used is reported once, now.
             first.client()?;
         }
-        for _ in 0..self.context.options.jobs.get() {
-            let keeper = Finisher::new(self, outcomes.clone());
-            thread::Builder::new().spawn_scoped(scope, move || keeper.run())?;
+        for _ in 0..options.jobs.get() {
+            let finisher = Finisher::new(self, outcomes.clone());
+            thread::Builder::new().spawn_scoped(scope, move || finisher.run())?;
         }
         for connection in connections {
             thread::Builder::new().spawn_scoped(scope, move || connection.run())?;
         }
-        thread::Builder::new().spawn_scoped(scope, move || self.keep_synced())?;
+        thread::Builder::new().spawn_scoped(scope, move || self.sync_until_finished())?;
         Ok(())
     }
 
-    /// Syncs all parts every few seconds, and passes on a cancellation to the keepers.
-    fn keep_synced(&self) {
+    /// Syncs all parts every few seconds, and passes a cancellation on to the finishers.
+    fn sync_until_finished(&self) {
         let mut last = Instant::now();
-        let every = disk::pace(disk::Timing::Sync, SYNC);
+        let interval = disk::pace(disk::Timing::Sync, SYNC_INTERVAL);
         while !self.finished.load(Ordering::SeqCst) {
-            let mut schedule = self.schedule.lock();
-            self.wait(&mut schedule, Some(every.saturating_sub(last.elapsed())));
-            drop(schedule);
+            self.wait(&mut self.schedule.lock(), Some(interval.saturating_sub(last.elapsed())));
             self.check_owner(self.context.lock.and_then(Lock::lost));
             if self.is_over() {
                 self.stop_all();
                 return;
             }
-            if last.elapsed() >= every {
+            if last.elapsed() >= interval {
                 self.sync_all();
                 last = Instant::now();
             }

@@ -101,7 +101,10 @@ fn a_silent_server_is_reported_as_no_answer() {
 fn a_stale_cache_is_bypassed_over_a_new_connection() {
     let all = archives(1);
     let (_, server, shown) = fetch_with_faults(&all, [Fault::Flip { at: 200_000 }.stale()], 0);
-    says(&shown, &["all bytes came and their MD5 is", &all[0].md5, "looking for", "mended"]);
+    says(
+        &shown,
+        &["every byte arrived, and the MD5 is", &all[0].md5, "locating the damage", "mended"],
+    );
     let hits = server.hits();
     let is_fresh = |hit: &&crate::support::Hit| hit.header("cache-control").is_some();
     let (fresh, first): (Vec<_>, Vec<_>) = hits.iter().partition(is_fresh);
@@ -118,7 +121,7 @@ fn a_stale_cache_is_bypassed_over_a_new_connection() {
 fn an_absurd_retry_after_is_reported_and_not_waited_for() {
     let (_, server, shown) =
         fetch_with_faults(&archives(1), [Fault::RetryAfter(503, "86400").into()], 3);
-    says(&shown, &["503 Service Unavailable, and to come back only in 1 d 0 h"]);
+    says(&shown, &["503 Service Unavailable, and wants no request for 1 d 0 h"]);
     assert_eq!(server.hits().len(), 1);
 }
 
@@ -190,7 +193,7 @@ fn an_etag_that_changes_is_reported_with_the_wrong_md5() {
     let replaced = || Fault::Other(Arc::new(all[0].flipped(50_000)));
     let old = Fault::Header("ETag", "\"old\"".to_owned());
     let (_, server, shown) = fetch_with_faults(&all, [replaced().first(1), old.first(1)], 0);
-    says(&shown, &["all bytes came and their MD5 is", "its ETag changed meanwhile"]);
+    says(&shown, &["every byte arrived, and the MD5 is", "its ETag changed during the download"]);
     // No request has a condition on the version.
     assert!(server.hits().iter().all(|hit| hit.header("if-range").is_none()));
 }
@@ -216,7 +219,7 @@ fn wrong_bytes_from_an_earlier_run_are_reported_as_such() {
     sandbox.put("data/images_001.tar.gz", &all[0].flipped(150_000)[..300_000]);
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let outcome = sandbox.fetch_with(&table).args(["--from", &server.base()]).run();
-    outcome.exits(0).says("293 KiB of them were here before");
+    outcome.exits(0).says("293 KiB of it were here before");
     sandbox.has(&all[0]);
 }
 

@@ -159,7 +159,7 @@ fn a_failed_repair_is_not_reported_as_repaired() {
     server.behaves();
     server.does(Fault::NoRanges);
     let report = fetch().report(0);
-    report.only().because("no source gives single parts of it");
+    report.only().because("no source gives ranges of it");
     assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
 }
 

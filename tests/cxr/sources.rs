@@ -146,7 +146,7 @@ fn two_versions_of_an_archive_are_never_mixed() {
     first.does(Fault::Status(404).after(4));
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "-c", "1"]);
     let outcome = fetch.chunk(300_000).run();
-    outcome.exits(0).says("all bytes came and their MD5 is");
+    outcome.exits(0).says("every byte arrived, and the MD5 is");
     outcome.report().only().because(&blames(&first));
     sandbox.has(&all[0]);
     // All that it is made of in the end is from the second.

@@ -1,7 +1,7 @@
-//! The journal of a part: which of its bytes have been written, and by which source.
+//! The journal of a part: the bytes that have been written, and their sources.
 //!
-//! A line a record, each with a CRC-32 of its own, so that a torn or damaged line costs what it
-//! says and nothing else:
+//! One record a line, each with its own CRC-32, so that a torn or damaged line costs that record and
+//! no other:
 //!
 //! ```text
 //! 7d1f0c3a cxr-journal/1 fe8ed0a6961412fddcbb3603c11b3698 4e1b…boot id…
@@ -11,15 +11,15 @@
 //! 0c7be211 lost 65536 131072
 //! ```
 //!
-//! `lost` goes before bytes that turned out wrong are written over: from then on they count as
-//! missing. `original` says that the part is a file of the user's, how long it was and when it was
-//! last changed; `beside`, that it was begun beside one that could not be mended. `wrote` follows
-//! the write: its bytes are in the kernel's hands and outlive this process, however it ends.
-//! `synced N` follows a sync of the part: the `wrote` records up to number N outlive the machine as
-//! well. A reader on the same boot believes every record, on another one only those that were
-//! synced. `doubted` follows a sync that failed: the kernel may take for clean what is not on the
-//! disk (fsync(2)), and of the records before it none is believed that was not synced. A journal
-//! that is lost or wrong costs time and never correctness: the MD5 decides.
+//! `lost` precedes the overwriting of wrong bytes: they count as missing from then on. `original`
+//! says that the part is a user's file, with its length and modification time; `beside`, that the
+//! part was begun beside a user's file that could not be repaired. `wrote` follows a write: its bytes
+//! are in the kernel's hands and survive this process, however it ends. `synced N` follows a sync of
+//! the part: the `wrote` records up to number N survive the machine as well. On the same boot every
+//! record is believed, on another one only those that were synced. `doubted` follows a failed sync:
+//! the kernel may count bytes as clean that are not on the disk (fsync(2)), so no earlier record that
+//! was not synced is believed. A lost or wrong journal costs time and never correctness: the MD5
+//! decides.
 
 use std::fs::Metadata;
 use std::ops::Range;
@@ -35,52 +35,50 @@ use crate::text::escape;
 
 const FORMAT: &str = "cxr-journal/1";
 
-/// Far more than the journal of any archive needs; a longer file is not read.
+/// Far more than the journal of any archive needs. A longer file is not read.
 const SIZE_LIMIT: usize = 64 << 20;
 
-/// The record of what is beside a file of the user's.
+/// The record of a part that was begun beside a user's file.
 const BESIDE: &str = "beside";
 
-/// The record of a sync that failed.
+/// The record of a failed sync.
 const DOUBTED: &str = "doubted";
 
-/// Who gave bytes of which nobody knows it any more.
+/// The source of bytes whose source is not known.
 const UNKNOWN: &str = "-";
 
-/// What a journal says.
+/// The state that a journal describes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JournalState {
-    /// The size of the archive, where a source told it.
+    /// The size of the archive, if a source reported it.
     pub size: Option<u64>,
-    /// Bytes that can be believed on this boot.
+    /// Bytes that are believed on this boot.
     pub written: RangeSet,
-    /// Those among them that are on the disk.
+    /// Those of them that are on the disk.
     pub synced: RangeSet,
-    /// The sources that gave them, as far as known.
+    /// The sources of these bytes, as far as known.
     pub origins: Origins,
-    /// What the part was before, where it is a file of the user's.
+    /// The user's file that the part was.
     pub original: Option<Original>,
-    /// It was begun beside a file of the user's that could not be mended.
+    /// The part was begun beside a user's file that could not be repaired.
     pub beside: bool,
 }
 
-/// A file of the user's as it was found.
+/// A user's file as it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Original {
     /// Its length in bytes.
     pub length: u64,
-    /// When it was last changed: seconds and nanoseconds since 1970.
+    /// Its modification time: seconds and nanoseconds since 1970.
     pub modified: (i64, u32),
 }
 
 impl Original {
-    /// Of a file's metadata.
     pub(super) fn of(metadata: &Metadata) -> Self {
         let nanoseconds = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
         Self { length: metadata.len(), modified: (metadata.mtime(), nanoseconds) }
     }
 
-    /// When it was last changed.
     pub(super) fn modified(&self) -> SystemTime {
         let (seconds, nanoseconds) = self.modified;
         let whole = Duration::from_secs(seconds.unsigned_abs());
@@ -91,14 +89,14 @@ impl Original {
     }
 }
 
-/// A record that changes which bytes there are.
+/// A record that changes the written bytes.
 enum Change<'a> {
     Wrote(u64, Range<u64>, &'a str),
     Lost(Range<u64>),
 }
 
 impl Change<'_> {
-    /// Whether it is of bytes that are not on the disk, where the first `synced` records are.
+    /// Returns true for bytes that are not on the disk, if the first `synced` records are.
     const fn is_doubtful(&self, synced: u64) -> bool {
         matches!(self, Self::Wrote(number, ..) if *number > synced)
     }
@@ -108,20 +106,20 @@ impl Change<'_> {
 #[derive(Debug)]
 pub(super) struct Journal {
     file: File,
-    /// `wrote` records in the file.
+    /// The number of `wrote` records.
     records: u64,
-    /// Those that the last `synced` record covers.
+    /// The number of those that the last `synced` record covers.
     synced: u64,
     kept: JournalState,
 }
 
-/// Reads a journal; `None` where there is none for this archive that could be read.
+/// Reads a journal; `None` if there is no readable one for this archive.
 pub(super) fn read(path: &Path, md5: &Digest) -> Option<JournalState> {
     let bytes = disk::read(path, SIZE_LIMIT + 1).ok().filter(|bytes| bytes.len() <= SIZE_LIMIT)?;
     parse(&bytes, md5, disk::boot().as_deref())
 }
 
-/// What a journal's bytes say to a machine whose boot this is.
+/// Parses a journal for a machine on this boot.
 pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<JournalState> {
     let mut lines = bytes.split(|&byte| byte == b'\n').filter_map(checked);
     let mut header = lines.next()?.split(' ');
@@ -151,7 +149,7 @@ pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<Jo
 }
 
 impl JournalState {
-    /// Bytes that somebody gave, and nothing else.
+    /// The state after one source has given this range.
     pub(super) fn of(range: Range<u64>, giver: &str) -> Self {
         let mut recovered = Self::default();
         recovered.origins.insert(range.clone(), giver);
@@ -159,12 +157,12 @@ impl JournalState {
         recovered
     }
 
-    /// The size of the archive, if that was told and all of it is here.
+    /// The size of the archive, if it is known and every byte is here.
     pub(super) fn complete_size(&self) -> Option<u64> {
         self.size.filter(|&size| self.written.gap_after(0, size).is_none())
     }
 
-    /// What a record means for bytes of which the first `synced` records are on the disk.
+    /// Applies a record, if the first `synced` ones are on the disk.
     fn apply(&mut self, change: Change<'_>, synced: u64, same_boot: bool) {
         match change {
             Change::Wrote(number, range, source) => {
@@ -183,7 +181,7 @@ impl JournalState {
         }
     }
 
-    /// The pieces of a range and who gave each.
+    /// The pieces of a range, each with its source.
     fn givers(&self, range: Range<u64>) -> Vec<(Range<u64>, &str)> {
         let known = self.origins.within(range.clone());
         let told = known.iter().map(|(piece, _)| piece.clone()).collect::<RangeSet>();
@@ -197,7 +195,7 @@ impl JournalState {
         self.written.remove(range);
     }
 
-    /// The same, of a file that ends at `limit`.
+    /// The same for a file that ends at `limit`.
     #[must_use]
     pub fn before(mut self, limit: u64) -> Self {
         self.lose(limit..u64::MAX);
@@ -205,7 +203,7 @@ impl JournalState {
     }
 }
 
-/// The text of a line whose CRC is right.
+/// The text of a line with a right CRC.
 fn checked(line: &[u8]) -> Option<&str> {
     let (crc, text) = line.split_at_checked(9)?;
     let crc = std::str::from_utf8(crc.strip_suffix(b" ")?).ok()?;
@@ -237,16 +235,16 @@ pub(super) fn line(text: &str) -> String {
     format!("{:08x} {text}\n", crc32fast::hash(text.as_bytes()))
 }
 
-/// What a journal begins with, as text.
+/// The first records of a journal.
 pub(super) struct Fresh {
     pub(super) text: String,
-    /// `wrote` records in it.
+    /// The number of `wrote` records.
     records: u64,
-    /// Those that its `synced` record covers.
+    /// The number of those that the `synced` record covers.
     synced: u64,
 }
 
-/// The beginning of a journal that says what is kept of an earlier one.
+/// The first records of a journal that continues from `kept`.
 pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &JournalState) -> Fresh {
     let mut text = line(&format!("{FORMAT} {md5} {}", boot.unwrap_or("-")));
     if let Some(size) = kept.size {
@@ -274,37 +272,24 @@ pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &JournalState) -> Fr
 }
 
 impl Journal {
-    /// Begins a journal that says what is kept of an earlier one.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Begins a journal that continues from `kept`.
     pub(super) fn begin(path: &Path, md5: &Digest, kept: JournalState) -> Result<Self, DiskError> {
         let Fresh { text, records, synced } = fresh(md5, disk::boot().as_deref(), &kept);
         disk::replace(path, text.as_bytes())?;
         Ok(Self { file: File::to_append(path)?, records, synced, kept })
     }
 
-    /// The size of the archive in bytes, if known.
     pub(super) const fn size(&self) -> Option<u64> {
         self.kept.size
     }
 
-    /// Notes the size that a source told.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Notes the size that a source reported.
     pub(super) fn told_size(&mut self, size: u64) -> Result<(), DiskError> {
         self.kept.size = Some(size);
         self.append(&line(&format!("size {size}")))
     }
 
-    /// Notes bytes that have been written to the part.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Notes written bytes and their source.
     pub(super) fn wrote(&mut self, range: Range<u64>, source: &str) -> Result<(), DiskError> {
         let (number, source) = (self.records + 1, escape::text(source).into_owned());
         self.append(&line(&format!("wrote {number} {} {} {source}", range.start, range.end)))?;
@@ -314,59 +299,46 @@ impl Journal {
         Ok(())
     }
 
-    /// Notes that these bytes count as missing from now on, and puts that on the disk.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Notes that these bytes count as missing from now on, and syncs that.
     pub(super) fn lost(&mut self, range: Range<u64>) -> Result<(), DiskError> {
         self.append(&line(&format!("lost {} {}", range.start, range.end)))?;
         self.kept.lose(range);
         self.file.sync()
     }
 
-    /// How many records there are: what a sync of the part that begins now will cover.
+    /// The number of records that a sync of the part covers if it begins now.
     pub(super) const fn records(&self) -> u64 {
         self.records
     }
 
-    /// Whether everything written is known to be on the disk.
+    /// Returns true if every written byte is known to be on the disk.
     pub(super) const fn is_synced(&self) -> bool {
         self.records == self.synced
     }
 
-    /// Notes that the first `records` records are on the disk, and puts itself there as well.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Notes that the first `records` records are on the disk, and syncs that.
     pub(super) fn synced(&mut self, records: u64) -> Result<(), DiskError> {
         self.append(&line(&format!("synced {records}")))?;
         self.synced = records;
         self.file.sync()
     }
 
-    /// Notes that a sync of the part has failed. It needs no sync of its own: after another boot
-    /// nothing is believed of what it is about.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Notes that a sync of the part has failed. This needs no sync: after another boot none of the
+    /// bytes in question is believed anyway.
     pub(super) fn doubt(&mut self) -> Result<(), DiskError> {
         self.append(&line(DOUBTED))
     }
 
-    /// Who gave what is written.
+    /// The sources of the written bytes.
     pub(super) const fn origins(&self) -> &Origins {
         &self.kept.origins
     }
 
-    /// What counts as written.
     pub(super) const fn written(&self) -> &RangeSet {
         &self.kept.written
     }
 
-    /// What the part was before, where it is a file of the user's.
+    /// The user's file that the part was.
     pub(super) const fn original(&self) -> Option<Original> {
         self.kept.original
     }

@@ -1,4 +1,4 @@
-//! Journals by themselves, and what a damaged one claims.
+//! Journals, whole and damaged.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn written(text: &str, boot: Option<&str>) -> Option<Vec<Range<u64>>> {
 }
 
 #[test]
-fn on_another_boot_only_what_was_synced_is_believed() {
+fn after_another_boot_only_synced_bytes_are_believed() {
     let header = format!("{FORMAT} {MD5} boot-1");
     let text = text(&[&header, "wrote 1 0 10 a", "wrote 2 20 30 b", "synced 1", "wrote 3 40 50 a"]);
     assert_eq!(written(&text, Some("boot-1")), Some(vec![0..10, 20..30, 40..50]));
@@ -26,10 +26,10 @@ fn on_another_boot_only_what_was_synced_is_believed() {
 }
 
 #[test]
-fn what_a_failed_sync_was_to_put_on_the_disk_is_believed_on_no_boot() {
+fn bytes_of_a_failed_sync_are_never_believed() {
     let header = format!("{FORMAT} {MD5} boot-1");
     let lines = [&header, "wrote 1 0 10 a", "synced 1", "wrote 2 20 30 b", "doubted"];
-    // No later sync makes up for it; what is written later is another matter.
+    // A later sync does not make up for it, but covers what is written later.
     let later = ["wrote 3 40 50 a", "synced 3", "wrote 4 20 25 a"];
     let text = text(&lines) + &text(&later);
     assert_eq!(written(&text, Some("boot-1")), Some(vec![0..10, 20..25, 40..50]));
@@ -37,14 +37,14 @@ fn what_a_failed_sync_was_to_put_on_the_disk_is_believed_on_no_boot() {
 }
 
 #[test]
-fn a_journal_of_other_content_is_no_journal() {
+fn a_journal_of_another_archive_is_ignored() {
     let other = format!("{FORMAT} d41d8cd98f00b204e9800998ecf8427e boot-1");
     assert_eq!(written(&text(&[&other, "wrote 1 0 10 a"]), Some("boot-1")), None);
     assert_eq!(written("", Some("boot-1")), None);
 }
 
 #[test]
-fn every_cut_and_every_flipped_bit_claims_nothing_that_was_not_written() {
+fn a_damaged_journal_claims_nothing_that_was_not_written() {
     let header = format!("{FORMAT} {MD5} boot-1");
     let whole = text(&[&header, "size 100", "wrote 1 0 10 a", "wrote 2 20 30 b", "synced 2"]);
     let claims = |bytes: &[u8]| {
@@ -64,7 +64,7 @@ fn every_cut_and_every_flipped_bit_claims_nothing_that_was_not_written() {
 }
 
 #[test]
-fn what_is_written_is_read_back() {
+fn a_journal_reads_back_as_written() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.journal");
     let mut journal = Journal::begin(&path, &md5(), JournalState::default()).unwrap();
@@ -90,7 +90,7 @@ fn what_is_written_is_read_back() {
 }
 
 #[test]
-fn what_was_lost_is_missing_until_it_is_written_again() {
+fn lost_bytes_are_missing_until_written_again() {
     let header = format!("{FORMAT} {MD5} boot-1");
     let lines = [&header, "wrote 1 0 100 a", "synced 1", "lost 40 60", "wrote 2 50 60 b"];
     let text = text(&lines);

@@ -1,5 +1,4 @@
-//! An archive that is not whole yet: the part, in which every byte lies at its place, and the
-//! journal beside it.
+//! A partial download: the part, in which every byte has its place, and the journal beside it.
 
 use std::io;
 use std::ops::Range;
@@ -17,10 +16,10 @@ use crate::transfer::repair::copy::salvage;
 pub(crate) use crate::transfer::repair::original::HERE;
 use crate::transfer::repair::undo_log::UndoLog;
 
-/// Bytes hashed at a time.
+/// Bytes to hash at a time.
 const BLOCK: u64 = 256 * 1024;
 
-/// A part, its journal, and what was in it where it is a file of the user's.
+/// A part, its journal, and the undo log if it is a user's file.
 #[derive(Debug)]
 pub(crate) struct Part {
     pub(super) path: PathBuf,
@@ -29,45 +28,41 @@ pub(crate) struct Part {
     md5: Digest,
     pub(super) file: File,
     journal: Mutex<Journal>,
-    /// Whether a sync has failed. Its error is told once (fsync(2)), and the next one would succeed.
+    /// A sync has failed. The kernel reports the error once (fsync(2)), and the next sync succeeds.
     sync_failed: Mutex<bool>,
     /// Opened when it is first needed.
     pub(super) undo: Mutex<Option<UndoLog>>,
 }
 
-/// What is here of an unfinished archive.
+/// The state of a partial download.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartialDownload {
-    /// What its journal says, held against the part.
+    /// The state that the journal describes, as far as the part confirms it.
     pub recovered: JournalState,
     /// Bytes of the disk that it takes.
     pub allocated: u64,
 }
 
-/// Looks at what is here of an unfinished archive, and changes nothing.
+/// Looks at the partial download of an archive, and changes nothing.
 pub fn look(folder: &Folder, archive: &Archive) -> Option<PartialDownload> {
     let path = folder.kept(archive, Kept::Part);
-    // A link is never the program's, and opening a FIFO would wait for its other end.
+    // A link is never cxr's own, and opening a FIFO would wait for its other end.
     let metadata = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
     let limit = archive.size.unwrap_or(u64::MAX).min(metadata.len());
     let recovered = match journal::read(&folder.kept(archive, Kept::Journal), &archive.md5) {
         Some(told) => {
-            // The MD5 is the archive's: of two sizes, one is an error, and the bytes are good.
+            // The MD5 is right: of two sizes one is an error, and the bytes are good.
             let size = told.size.filter(|told| archive.size.is_none_or(|size| size == *told));
             JournalState { size, ..told.before(limit) }
         }
-        // Where nobody says which bytes are on the disk, none of them counts.
+        // Without a journal, no byte is known to be on the disk.
         None => JournalState::default(),
     };
     Some(PartialDownload { recovered, allocated: disk::allocated(&metadata) })
 }
 
-/// Removes what is unfinished of an archive that is here and right: a run that ended just before it
-/// would have done so leaves it. A file of the user's stays.
-///
-/// # Errors
-///
-/// Whatever the disk says.
+/// Removes the partial download of an archive that is here and right, as a run leaves it that ended
+/// just before it would have removed it. A user's file stays.
 pub(crate) fn remove_leftovers(folder: &Folder, archive: &Archive) -> Result<(), DiskError> {
     if look(folder, archive).is_some_and(|here| here.recovered.original.is_some()) {
         return Ok(());
@@ -77,11 +72,7 @@ pub(crate) fn remove_leftovers(folder: &Folder, archive: &Archive) -> Result<(),
 }
 
 impl Part {
-    /// Opens the part of an archive, made if absent, with what is to be kept of it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Opens the part of an archive with the bytes that are kept. Creates it if there is none.
     pub(crate) fn open(
         folder: &Folder,
         archive: &Archive,
@@ -92,14 +83,14 @@ impl Part {
         let undo_path = folder.kept(archive, Kept::Undo);
         disk::remove(&salvage(&path))?;
         if kept.original.is_none() {
-            // It is of a file that is no longer here.
+            // It belongs to a file that is no longer here.
             disk::remove(&undo_path)?;
         }
         // The journal first: without a part it claims nothing.
         let journal = Mutex::new(Journal::begin(&journal_path, &archive.md5, kept)?);
         crash_point("journal-begun");
         let file = File::in_place(&path)?;
-        // Before the first byte: a journal that loses its name says nothing of what was synced.
+        // Before the first byte: a journal without a name proves no sync.
         disk::sync_folder(disk::parent(&path))?;
         let md5 = archive.md5;
         let (sync_failed, undo) = (Mutex::default(), Mutex::default());
@@ -112,22 +103,14 @@ impl Part {
         self.journal.lock()
     }
 
-    /// Writes blocks one after the other from an offset on.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Writes blocks one after the other, from an offset on.
     pub(crate) fn write(&self, offset: u64, blocks: &[Bytes]) -> Result<(), DiskError> {
         self.file.write_at(offset, blocks)?;
         crash_point("part-written");
         Ok(())
     }
 
-    /// Notes bytes that have been written, and who gave them.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Notes written bytes and their source.
     pub(crate) fn record(&self, range: Range<u64>, source: &str) -> Result<(), DiskError> {
         if !range.is_empty() {
             self.journal().wrote(range, source)?;
@@ -136,20 +119,13 @@ impl Part {
         Ok(())
     }
 
-    /// Notes the size that a source told.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Notes the size that a source reported.
     pub(crate) fn record_size(&self, size: u64) -> Result<(), DiskError> {
         self.journal().told_size(size)
     }
 
-    /// Puts what is written on the disk, and notes that it is there. Nothing to do is done at once.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; nothing that was not on the disk before is then noted as being so.
+    /// Syncs the written bytes, and notes that. If it fails, nothing more is noted as synced. Returns
+    /// at once if there is nothing to sync.
     pub(crate) fn sync(&self) -> Result<(), DiskError> {
         let records = {
             let journal = self.journal();
@@ -165,8 +141,8 @@ impl Part {
         Ok(())
     }
 
-    /// Syncs the file. If that fails, nothing that was not on the disk before can be believed to
-    /// be, now or in the next run, whatever a later sync says.
+    /// Syncs the file. After a failure, no byte that was not synced before is believed to be on the
+    /// disk, in this run and the next, whatever a later sync reports.
     fn put_on_disk(
         &self,
         sync: impl FnOnce(&File) -> Result<(), DiskError>,
@@ -181,37 +157,33 @@ impl Part {
             *failed = true;
             let mut journal = self.journal();
             if journal.doubt().is_err() && journal.original().is_none() {
-                // Without a journal nothing is believed either. CannotRepair the sync failed is the error.
+                // Without a journal nothing is believed either. Why the sync failed is the error.
                 let _ = disk::remove(&self.journal_path);
             }
         }
         result
     }
 
-    /// Bytes that the next run will believe, where these are not all that were written.
+    /// The bytes that the next run will believe, if these are not all that were written.
     pub(crate) fn believed(&self) -> Option<u64> {
         let failed = *self.sync_failed.lock();
         let read = || journal::read(&self.journal_path, &self.md5);
         failed.then(|| read().map_or(0, |told| told.written.total()))
     }
 
-    /// The sources that gave bytes of a range.
+    /// The sources of a range.
     pub(crate) fn givers(&self, range: Range<u64>) -> Vec<String> {
         self.given(range).into_iter().map(|(_, giver)| giver).collect()
     }
 
-    /// The same, with what each gave.
+    /// The pieces of a range, each with its source.
     pub(crate) fn given(&self, range: Range<u64>) -> Vec<(Range<u64>, String)> {
         let journal = self.journal();
         let given = journal.origins().within(range).into_iter();
         given.map(|(range, name)| (range, name.to_owned())).collect()
     }
 
-    /// The digest of a range that is written; `None` once it is over.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// The digest of a written range; `None` if `is_over` turns true.
     pub(super) fn digest(
         &self,
         engine: &Engine,
@@ -232,17 +204,12 @@ impl Part {
         Ok(Some(stream.finish()))
     }
 
-    /// The sources that gave what is written.
+    /// The sources of all written bytes.
     pub(crate) fn sources(&self) -> Vec<String> {
         self.journal().origins().names().to_vec()
     }
 
-    /// Begins again after [`Part::discard`], from nothing or from what was salvaged, and notes
-    /// what is known of it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Starts over after [`Part::discard`], from nothing or from what was salvaged.
     pub(crate) fn begin_again(&mut self, kept: JournalState) -> Result<(), DiskError> {
         let salvaged = !kept.written.is_empty();
         let fresh = Journal::begin(&self.journal_path, &self.md5, kept)?;
@@ -258,12 +225,9 @@ impl Part {
         Ok(())
     }
 
-    /// Makes the part the archive: exactly `size` bytes, on the disk, under its final name, the
-    /// name on the disk as well. Then the journal goes.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; the part is then still the part, and what had the name has it.
+    /// Makes the part the archive: exactly `size` bytes, synced, under its final name, with that name
+    /// synced too. Then removes the journal. If it fails, the part stays, and so does the file that
+    /// has the name.
     pub(crate) fn become_archive(&self, size: u64, target: &Path) -> Result<(), DiskError> {
         let length = self.file.metadata().map_err(DiskError::new(&self.path, "looked at"))?.len();
         if length != size {
@@ -274,7 +238,7 @@ impl Part {
         crash_point("archive-synced");
         let folder = disk::parent(target);
         disk::make_folder(folder)?;
-        // The file that the part was is no longer needed: this one is right.
+        // The user's file is no longer needed: this one is right.
         disk::remove(&self.undo_path)?;
         disk::rename(&self.path, target)?;
         crash_point("archive-named");
@@ -285,12 +249,8 @@ impl Part {
         Ok(())
     }
 
-    /// Gives up the part and its journal. What was written is moved to `keep`, if there is one. A
-    /// file of the user's is put there as it was.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says. So is a file of the user's that would go nowhere.
+    /// Removes the journal and the part, or moves the part to `keep`. Restores a user's file there;
+    /// fails if there is nowhere to restore it.
     pub(crate) fn discard(&self, keep: Option<&Path>) -> Result<(), DiskError> {
         match (self.original(), keep) {
             (Some(original), Some(keep)) => return self.put_back(original, keep),

@@ -14,9 +14,9 @@ fn part(dir: &Path) -> Part {
     Part::open(&folder, &archive, JournalState::default()).unwrap()
 }
 
-/// The kernel tells of it once: to whom, where two sync at once, is chance.
+/// The kernel reports the error once: if two threads sync at once, chance decides to which.
 #[test]
-fn after_a_sync_that_failed_no_later_one_is_believed() {
+fn no_sync_is_believed_after_a_failed_one() {
     let dir = tempfile::tempdir().unwrap();
     let part = part(dir.path());
     let write = |range: Range<u64>| {

@@ -1,4 +1,4 @@
-//! How a part is read back, also from a disk that does not give all of it back.
+//! Reads a part back, even from a disk that cannot read all of it.
 
 use std::io;
 use std::ops::Range;
@@ -9,21 +9,18 @@ use bytes::{Bytes, BytesMut};
 use crate::disk::{self, DiskError, File, crash_point};
 use crate::transfer::part::Part;
 
-/// A page of memory, which is what a system reads at least.
+/// A page of memory, the least that a system reads.
 const PAGE: u64 = 4096;
 
-/// What cannot be read is looked for up to the next multiple of this.
+/// Unreadable bytes are looked for up to the next multiple of this.
 const MARGIN: u64 = 64 * 1024;
 
-/// Bytes copied at a time.
+/// Bytes to copy at a time.
 const COPIED: usize = 1 << 20;
 
 impl Part {
-    /// Reads up to `length` bytes at an offset: as far as they can be read.
-    ///
-    /// # Errors
-    ///
-    /// A disk that does not give back the page at the offset; a part that someone has cut short.
+    /// Reads up to `length` bytes at an offset, as far as they can be read. Fails if the page at the
+    /// offset cannot be read, or if someone has truncated the part.
     pub(crate) fn read(&self, offset: u64, length: usize) -> Result<Bytes, DiskError> {
         let mut block = BytesMut::zeroed(length);
         let mut end = offset + length as u64;
@@ -38,7 +35,7 @@ impl Part {
                     block.truncate(read);
                     return Ok(block.freeze());
                 }
-                // What comes before the bad page may be had without it.
+                // The bytes before the bad page may be readable.
                 Err(error) if error.is_unreadable() && end > next_page(offset) => {
                     end = next_page(offset + (end - offset) / 2 - 1).min(end - 1);
                 }
@@ -47,9 +44,8 @@ impl Part {
         }
     }
 
-    /// The bytes from this offset on that cannot be read, if those at the offset cannot: as far as
-    /// they are looked for. In whole pages, since a part of one cannot be written over without
-    /// reading the rest.
+    /// The unreadable bytes around an unreadable offset, as far as they are looked for. In whole
+    /// pages, since a part of one cannot be overwritten without reading the rest.
     pub(crate) fn unreadable(&self, offset: u64) -> Range<u64> {
         let start = offset / MARGIN * MARGIN;
         let mut end = next_page(offset);
@@ -59,11 +55,7 @@ impl Part {
         start..end
     }
 
-    /// Copies the part to a path, as long as it is. What cannot be read is a hole there.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; there is nothing at the path then.
+    /// Copies the part to a path. Unreadable bytes become a hole. If it fails, there is no copy.
     pub(crate) fn copy_to(&self, path: &Path) -> Result<(), DiskError> {
         let metadata = self.file.metadata().map_err(DiskError::new(&self.path, "looked at"))?;
         let beside = salvage(path);
@@ -75,26 +67,22 @@ impl Part {
     }
 
     /// Copies the first bytes to where [`Part::begin_again`] finds them.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
     pub(crate) fn salvage(&self, length: u64) -> Result<(), DiskError> {
         copy(self, length, &salvage(&self.path))
     }
 }
 
-/// Where the page ends in which this byte lies.
+/// The end of the page of an offset.
 const fn next_page(offset: u64) -> u64 {
     (offset / PAGE + 1) * PAGE
 }
 
-/// Where a copy lies that is not whole yet.
+/// The path of an incomplete copy.
 pub(crate) fn salvage(path: &Path) -> PathBuf {
     path.with_added_extension("new")
 }
 
-/// Copies so many bytes of a part. What cannot be read is a hole in the copy.
+/// Copies the first bytes of a part. Unreadable bytes become a hole.
 fn copy(part: &Part, length: u64, to: &Path) -> Result<(), DiskError> {
     disk::remove(to)?;
     let copy = File::in_place(to)?;

@@ -1,11 +1,10 @@
-//! Archives that are all here and wrong: what is damaged in them is found, and only that is
-//! fetched anew.
+//! Repairs archives that are complete and wrong: locates the damage, and fetches only that again.
 //!
-//! A [`DamageScanner`] reads the part. Where it finds a damage, the bytes become missing again, the
-//! connections bring them as they bring all others, from a source that has not given them before
-//! if there is one, and the walk goes on from before the damage. At the end the digest decides. If
-//! it is wrong though no damage is left to be found, the part is compared with a source in steps
-//! that grow, from both ends, where gzip has bytes that nothing else depends on.
+//! A [`DamageScanner`] reads the part. Where it finds damage, the bytes count as missing again, the
+//! connections fetch them like all others, from a source that has not given them before if there is
+//! one, and the scan continues from before the damage. At the end the digest decides. If it is wrong
+//! although no damage is found, the part is compared with a source, from both ends in growing steps:
+//! there gzip has bytes that nothing else depends on.
 
 pub(crate) mod copy;
 pub(crate) mod original;
@@ -28,30 +27,41 @@ use crate::locate::{Damage, DamageKind, DamageScanner, UNIT};
 use crate::ranges::RangeSet;
 use crate::transfer::hash_cursor::End;
 use crate::transfer::{Job, Transfer};
-use plan::{Course, Step};
-use prefix_digest::Hash;
+use plan::{RepairPlan, RepairStep};
+use prefix_digest::PrefixDigest;
 pub(crate) use summary::{CannotRepair, RepairSummary};
-use wrong_sources::ReplacedBytes;
+pub(crate) use wrong_sources::ReplacedBytes;
 
-/// Bytes read at a time.
+/// Bytes to read at a time.
 const BLOCK: u64 = 256 * 1024;
 
-/// Of a file of the user's, so much may be written over before it is put back and the archive is
-/// fetched beside it: a part of its size, and in small ones so many bytes.
+/// The part of a user's file that a repair may overwrite: a quarter, and in small files a mebibyte.
+/// If more is damaged, the file is restored and the archive is fetched beside it.
 const SHARE: u64 = 4;
 const LEAST: u64 = 1 << 20;
 
-/// From here on, ranges that became so long by doubling show that bytes are missing or doubled, if
-/// the length is wrong as well: then all that follows is shifted.
+/// Ranges that became this long by doubling show that bytes are missing or doubled, if the length is
+/// wrong as well: everything that follows is shifted.
 const SHIFTED: u64 = 8 * UNIT;
 
-/// Why a mending ends early.
+/// The reason why a repair ends early.
 #[derive(Debug)]
 pub(crate) enum RepairError {
-    /// It can come to nothing.
-    CannotRepair(CannotRepair),
+    Cannot(CannotRepair),
     /// The transfer of the archive ends.
     End(End),
+}
+
+impl From<CannotRepair> for RepairError {
+    fn from(why: CannotRepair) -> Self {
+        Self::Cannot(why)
+    }
+}
+
+impl From<End> for RepairError {
+    fn from(end: End) -> Self {
+        Self::End(end)
+    }
 }
 
 impl From<DiskError> for RepairError {
@@ -60,35 +70,29 @@ impl From<DiskError> for RepairError {
     }
 }
 
-/// One archive as it is mended.
+/// The repair of one archive.
 pub(crate) struct Repairer<'a> {
     transfer: &'a Transfer<'a>,
     archive: usize,
     job: &'a Job,
     size: u64,
     scanner: DamageScanner,
-    course: Course,
-    hash: Hash<'a>,
-    /// Who gave bytes of the present damage.
+    plan: RepairPlan,
+    hash: PrefixDigest<'a>,
+    /// The sources that gave bytes of the current damage.
     gave: Vec<String>,
-    /// What was exchanged.
-    pub(crate) exchanged: ReplacedBytes,
-    /// What was done so far.
-    pub(crate) done: RepairSummary,
-    /// Bytes that are no longer those that were here at first.
+    pub(crate) replaced_bytes: ReplacedBytes,
+    pub(crate) summary: RepairSummary,
+    /// Bytes that were here at first and have been replaced.
     pub(crate) lost: RangeSet,
-    /// Where the damaged file is kept, if it is.
+    /// A copy of the damaged file, if it is kept.
     pub(crate) copy: Option<PathBuf>,
-    /// So many of the first bytes are proven.
+    /// The number of first bytes that are right.
     pub(crate) proven: u64,
 }
 
 impl<'a> Repairer<'a> {
-    /// For an archive of this size, all bytes of which are here.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says of a file of the user's.
+    /// The repair of a complete archive of this size in bytes. Fails if the disk fails.
     pub(crate) fn new(
         transfer: &'a Transfer<'a>,
         archive: usize,
@@ -106,36 +110,32 @@ impl<'a> Repairer<'a> {
             job,
             size,
             scanner: DamageScanner::new(Some(size)),
-            course: Course::new(size, most),
-            hash: Hash::new(transfer.context.engine),
+            plan: RepairPlan::new(size, most),
+            hash: PrefixDigest::new(transfer.context.engine),
             gave: Vec::new(),
-            exchanged: ReplacedBytes::default(),
-            done: RepairSummary::default(),
+            replaced_bytes: ReplacedBytes::default(),
+            summary: RepairSummary::default(),
             lost: RangeSet::new(),
             copy: None,
             proven: 0,
         })
     }
 
-    /// Mends what can be mended, and gives the digest of all, right or not.
-    ///
-    /// # Errors
-    ///
-    /// Why it came to nothing, or why the transfer ends.
+    /// Repairs what can be repaired, and returns the digest of the archive, right or wrong.
     pub(crate) fn run(&mut self) -> Result<Digest, RepairError> {
         self.job.repairing.store(true, Ordering::Relaxed);
-        let result = self.mend();
+        let result = self.repair();
         self.proven = self.scanner.position();
         self.job.repairing.store(false, Ordering::Relaxed);
         result
     }
 
-    fn mend(&mut self) -> Result<Digest, RepairError> {
+    fn repair(&mut self) -> Result<Digest, RepairError> {
         if !self.may_be_gzip()? {
-            return Err(RepairError::CannotRepair(CannotRepair::Vague));
+            return Err(CannotRepair::NotLocated.into());
         }
         if !self.transfer.schedule.lock().has_ranges(self.archive) {
-            return Err(RepairError::CannotRepair(CannotRepair::NoRanges));
+            return Err(CannotRepair::NoRanges.into());
         }
         self.transfer.context.listener.on(Event::Begun {
             archive: &self.job.archive.name,
@@ -143,16 +143,14 @@ impl<'a> Repairer<'a> {
             activity: Activity::Repair,
             size: Some(self.size),
         });
-        while let Some(damage) = self.walk()? {
+        while let Some(damage) = self.scan()? {
             if damage.kind == DamageKind::NoTar {
-                // What is to be a tar may have a broken beginning.
-                let vague = |setback| match setback {
-                    RepairError::CannotRepair(CannotRepair::Sound) => {
-                        RepairError::CannotRepair(CannotRepair::Vague)
-                    }
+                // The beginning of a tar may be broken.
+                let not_located = |error| match error {
+                    RepairError::Cannot(CannotRepair::NoDamage) => CannotRepair::NotLocated.into(),
                     other => other,
                 };
-                return self.compare(2 * UNIT).map_err(vague);
+                return self.compare(2 * UNIT).map_err(not_located);
             }
             self.replace(damage)?;
         }
@@ -163,7 +161,7 @@ impl<'a> Repairer<'a> {
         self.compare(share(self.size))
     }
 
-    /// Whether it begins as gzip does, or ought to.
+    /// Returns true if the archive begins as gzip does, or should.
     fn may_be_gzip(&self) -> Result<bool, RepairError> {
         if identify::expects_gzip(&self.job.archive.name) {
             return Ok(true);
@@ -172,12 +170,12 @@ impl<'a> Repairer<'a> {
         Ok(identify::kind(&head) == FileKind::Gzip)
     }
 
-    /// Walks on, to the next damage or to the end.
-    fn walk(&mut self) -> Result<Option<Damage>, RepairError> {
+    /// Scans to the next damage, or to the end.
+    fn scan(&mut self) -> Result<Option<Damage>, RepairError> {
         let part = self.job.part();
         while self.scanner.position() < self.size {
             if self.transfer.is_over() {
-                return Err(RepairError::End(End::Cancelled));
+                return Err(End::Cancelled.into());
             }
             let at = self.scanner.position();
             let length = usize::try_from((self.size - at).min(BLOCK)).unwrap_or(0);
@@ -191,72 +189,67 @@ impl<'a> Repairer<'a> {
                 return Ok(Some(damage));
             }
             self.hash.follow(&part, self.scanner.proven())?;
-            let (archive, done) = (&self.job.archive.name, self.scanner.position());
-            self.transfer.context.listener.on(Event::Position { archive, source: None, done });
+            self.transfer.report_position(&self.job.archive, self.scanner.position());
         }
         Ok(self.scanner.finish().err())
     }
 
-    /// Has what is damaged fetched anew.
+    /// Fetches a damaged range again.
     fn replace(&mut self, damage: Damage) -> Result<(), RepairError> {
         if self.is_shifted(&damage.range) {
-            return Err(RepairError::CannotRepair(CannotRepair::TooMuch));
+            return Err(CannotRepair::TooMuch.into());
         }
         let avoided = self.avoided(&damage.range);
         let elsewhere = self.transfer.schedule.lock().has_ranges_beside(self.archive, &avoided);
-        let range = match self.course.next(&damage.range, elsewhere) {
-            Step::Fetch(range) => {
+        let range = match self.plan.next(&damage.range, elsewhere) {
+            RepairStep::Fetch(range) => {
                 self.gave.clear();
                 range
             }
-            Step::FetchAgain(range) => range,
-            Step::TooMuch => return Err(RepairError::CannotRepair(CannotRepair::TooMuch)),
-            Step::Helpless => {
-                return Err(RepairError::CannotRepair(CannotRepair::Helpless(damage.range)));
+            RepairStep::FetchAgain(range) => range,
+            RepairStep::TooMuch => return Err(CannotRepair::TooMuch.into()),
+            RepairStep::Unhelpful => {
+                return Err(CannotRepair::DamagedAtSources(damage.range).into());
             }
         };
+        let bytes = range.end - range.start;
         self.transfer.context.listener.on(Event::Damaged {
             archive: &self.job.archive.name,
             damage: &damage,
-            bytes: range.end - range.start,
+            bytes,
         });
-        self.done.found(damage);
-        let bytes = range.end - range.start;
+        self.summary.found(damage);
         self.fetch(range)?;
-        self.done.fetched += bytes;
+        self.summary.fetched += bytes;
         Ok(())
     }
 
-    /// Whether all that follows is shifted, and too much to be fetched.
+    /// Returns true if everything that follows is shifted, and too much to be fetched.
     fn is_shifted(&self, damage: &Range<u64>) -> bool {
         let Some(original) = self.job.part().original() else { return false };
         let follows = original.length.min(self.size).saturating_sub(damage.start);
-        original.length != self.size
-            && self.course.span() >= SHIFTED
-            && follows > self.course.left()
+        original.length != self.size && self.plan.span() >= SHIFTED && follows > self.plan.left()
     }
 
-    /// The sources that gave bytes of a range, or of the present damage before.
+    /// The sources that gave bytes of a range, or of the current damage before.
     fn avoided(&mut self, range: &Range<u64>) -> Vec<usize> {
         let gave = self.job.part().givers(range.clone());
         let sources = self.transfer.context.sources.iter().enumerate();
-        sources
-            .filter(|(_, source)| {
-                let name = source.name();
-                gave.contains(&name) || self.gave.contains(&name)
-            })
+        let names = sources.map(|(index, source)| (index, source.name()));
+        names
+            .filter(|(_, name)| gave.contains(name) || self.gave.contains(name))
             .map(|(index, _)| index)
             .collect()
     }
 
-    /// Has a range fetched anew.
+    /// Has the connections fetch a range again, and waits for it.
     fn fetch(&mut self, range: Range<u64>) -> Result<(), RepairError> {
         if !self.transfer.owns_the_folder()? {
-            return Err(RepairError::End(End::Cancelled));
+            return Err(End::Cancelled.into());
         }
         self.keep_copy()?;
         let avoided = self.avoided(&range);
-        self.exchanged.note(self.transfer, self.job, range.clone());
+        self.replaced_bytes.note(self.transfer, self.job, range.clone());
         let part = self.job.part();
         self.gave.extend(part.givers(range.clone()));
         part.lose(range.clone())?;
@@ -272,52 +265,50 @@ impl<'a> Repairer<'a> {
         match self.job.cursor.wait_for(&range) {
             None => Ok(()),
             Some(End::Stranded) => Err(self.stranded()),
-            Some(end) => Err(RepairError::End(end)),
+            Some(end) => Err(end.into()),
         }
     }
 
-    /// Keeps what is damaged, if that is wanted, before the first byte of it is written over.
+    /// Copies the damaged file, if it is to be kept, before the first byte is overwritten.
     fn keep_copy(&mut self) -> Result<(), RepairError> {
-        let part = self.job.part();
-        let wanted = self.transfer.context.keep_corrupt && self.copy.is_none();
+        let (part, context) = (self.job.part(), &self.transfer.context);
+        let wanted = context.keep_corrupt && self.copy.is_none();
         if !wanted || part.overwritten()? > 0 {
             return Ok(());
         }
-        if disk::available(self.transfer.context.folder.dir())? < self.size {
-            return Err(RepairError::CannotRepair(CannotRepair::NoRoom));
+        if disk::available(context.folder.dir())? < self.size {
+            return Err(CannotRepair::NoSpace.into());
         }
-        let path = self.transfer.context.folder.corrupt(&self.job.archive)?;
+        let path = context.folder.corrupt(&self.job.archive)?;
         part.copy_to(&path)?;
-        drop(part);
         self.copy = Some(path);
         Ok(())
     }
 
-    /// No source gives the bytes: none that is left, or none that gives parts.
+    /// No source gives the bytes: none is left, or none gives ranges.
     fn stranded(&self) -> RepairError {
         let schedule = self.transfer.schedule.lock();
-        let any =
-            (0..self.transfer.context.sources.len()).any(|s| schedule.is_open(self.archive, s));
-        if any {
-            RepairError::CannotRepair(CannotRepair::NoRanges)
+        let mut sources = 0..self.transfer.context.sources.len();
+        if sources.any(|source| schedule.is_open(self.archive, source)) {
+            CannotRepair::NoRanges.into()
         } else {
-            RepairError::End(End::Stranded)
+            End::Stranded.into()
         }
     }
 
-    /// No damage is to be found: exchanges more and more from both ends for what a source has,
-    /// until the digest is right, but no more than so many bytes.
+    /// No damage is found: replaces more and more from both ends by what a source has, until the
+    /// digest is right, up to `most` bytes.
     fn compare(&mut self, most: u64) -> Result<Digest, RepairError> {
-        let mut left = self.course.left().min(most);
+        let mut left = self.plan.left().min(most);
         for range in from_both_ends(self.size) {
             let length = range.end - range.start;
             let Some(rest) = left.checked_sub(length) else { break };
             left = rest;
             self.gave.clear();
-            let before = self.sum(range.clone())?;
+            let before = self.digest_of(range.clone())?;
             self.fetch(range.clone())?;
-            self.done.compared += length;
-            if self.sum(range)? == before {
+            self.summary.compared += length;
+            if self.digest_of(range)? == before {
                 continue;
             }
             let digest = self.hash.finish(&self.job.part(), self.size)?;
@@ -325,24 +316,23 @@ impl<'a> Repairer<'a> {
                 return Ok(digest);
             }
         }
-        Err(RepairError::CannotRepair(CannotRepair::Sound))
+        Err(CannotRepair::NoDamage.into())
     }
 
-    /// The digest of a range.
-    fn sum(&self, range: Range<u64>) -> Result<Digest, RepairError> {
+    fn digest_of(&self, range: Range<u64>) -> Result<Digest, RepairError> {
         let is_over = || self.transfer.is_over();
         let digest = self.job.part().digest(self.transfer.context.engine, range, is_over)?;
         digest.ok_or(RepairError::End(End::Cancelled))
     }
 }
 
-/// What may be fetched of an archive where more would be unwise.
+/// The bytes that may be fetched of an archive where more would be unwise.
 fn share(size: u64) -> u64 {
     (size / SHARE).max(LEAST)
 }
 
-/// Ranges that cover a file from its ends to its middle, each twice as long as the one before it
-/// on its side.
+/// Ranges that cover a file from its ends to its middle. On each side, each is twice as long as the
+/// one before.
 fn from_both_ends(size: u64) -> impl Iterator<Item = Range<u64>> {
     let (mut head, mut tail, mut step) = (0, size, UNIT);
     let mut at_head = true;
@@ -365,7 +355,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn from_both_ends_every_byte_comes_once() {
+    fn ranges_from_both_ends_cover_every_byte_once() {
         for size in [0, 1, UNIT, UNIT + 1, 2 * UNIT, 100 * UNIT + 7] {
             let ranges: Vec<_> = from_both_ends(size).collect();
             let all: RangeSet = ranges.iter().cloned().collect();

@@ -1,4 +1,4 @@
-//! A part that is a file of the user's: taken over, written to with care, put back.
+//! A part that is a user's file: taken over, overwritten with care, and restored.
 
 use std::ops::Range;
 use std::path::Path;
@@ -10,17 +10,12 @@ use crate::ranges::RangeSet;
 use crate::transfer::journal::{Journal, JournalState, Original};
 use crate::transfer::part::Part;
 
-/// Who gave the bytes of a file that was here.
+/// The source of the bytes of a file that was here.
 pub(crate) const HERE: &str = "a file that was here";
 
 impl Part {
-    /// Takes over a file of the user's, of which nothing but its length has to fit: what of it is
-    /// as long as the archive counts as written. Killed at any moment, the file is either where it
-    /// was or the part.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; the file is then where it was.
+    /// Takes over a user's file. Its bytes up to the archive's size count as written. Killed at any
+    /// moment, the file is either in its place or the part. If it fails, the file is in its place.
     pub(crate) fn adopt(
         folder: &Folder,
         archive: &Archive,
@@ -28,7 +23,7 @@ impl Part {
     ) -> Result<JournalState, DiskError> {
         let metadata = file.symlink_metadata().map_err(DiskError::new(file, "looked at"))?;
         let path = folder.kept(archive, Kept::Part);
-        // What the journal is to say of it: that it is on the disk.
+        // The journal will say that it is on the disk.
         disk::sync_file(file)?;
         disk::remove(&path)?;
         disk::remove(&folder.kept(archive, Kept::Undo))?;
@@ -38,7 +33,7 @@ impl Part {
         let told = JournalState::of(written, HERE);
         let kept = JournalState { size: archive.size, original, synced, ..told };
         Journal::begin(&folder.kept(archive, Kept::Journal), &archive.md5, kept.clone())?;
-        // A part of which the journal does not say that it is the user's would be the program's.
+        // A part is cxr's own unless its journal says that it is a user's file.
         disk::sync_folder(folder.own())?;
         crash_point("adoption-journalled");
         disk::rename(file, &path)?;
@@ -46,12 +41,8 @@ impl Part {
         Ok(kept)
     }
 
-    /// Bytes that have been written are wrong, or cannot be read: they count as missing from now
-    /// on, and may be written over. Of a file of the user's they are saved first.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; they then still count as written.
+    /// Counts written bytes that are wrong or cannot be read as missing: they may be overwritten. Saves
+    /// those of a user's file first. If it fails, they still count as written.
     pub(crate) fn lose(&self, range: Range<u64>) -> Result<(), DiskError> {
         if let Some(original) = self.original() {
             let saved = range.start..range.end.min(original.length);
@@ -63,8 +54,8 @@ impl Part {
         Ok(())
     }
 
-    /// Of a file of the user's, saves what does not count as written, for that is written over.
-    /// Mostly it was saved when it was lost; but a journal may be damaged.
+    /// Saves the bytes of a user's file that do not count as written. Usually they were saved when
+    /// they were lost, but the journal may have been damaged since.
     pub(crate) fn save_what_is_missing(&self) -> Result<(), DiskError> {
         let journal = self.journal();
         let Some(original) = journal.original() else { return Ok(()) };
@@ -74,23 +65,19 @@ impl Part {
         missing.into_iter().try_for_each(|gap| self.with_undo(|undo| undo.save(&self.file, gap)))
     }
 
-    /// What the part was before, where it is a file of the user's.
+    /// The user's file that the part was.
     pub(crate) fn original(&self) -> Option<Original> {
         self.journal().original()
     }
 
-    /// Whether the part is a file of the user's that is shorter than its archive, or that may be.
+    /// Returns true if the part was a user's file that was, or may have been, shorter than the archive.
     pub(crate) fn was_beginning(&self) -> bool {
         let journal = self.journal();
         let Some(original) = journal.original() else { return false };
         journal.size().is_none_or(|size| original.length < size)
     }
 
-    /// Bytes of the user's file that have been written over.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// The number of overwritten bytes of the user's file.
     pub(crate) fn overwritten(&self) -> Result<u64, DiskError> {
         match self.original() {
             Some(_) => self.with_undo(|undo| Ok(undo.saved().total())),
@@ -110,13 +97,8 @@ impl Part {
         work(undo)
     }
 
-    /// Gives the user's file that the part was a path again, with the bytes, the length and the
-    /// time that it had. There is no part any more then. Killed at any moment, it is either there
-    /// or a part.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; the part is then still the part.
+    /// Restores the user's file at a path, with its bytes, its length and its time; there is no part
+    /// after that. Killed at any moment, the file is there or a part. If it fails, the part stays.
     pub(crate) fn put_back(&self, original: Original, to: &Path) -> Result<(), DiskError> {
         self.with_undo(|undo| undo.restore(&self.file))?;
         self.file.resize(original.length)?;

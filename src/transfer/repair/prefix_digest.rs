@@ -1,39 +1,33 @@
-//! The digest of a part on which somebody is still at work: it follows behind what is proven.
+//! The digest of the first bytes of a part that is being repaired: it follows behind the scanner.
 
 use crate::disk::DiskError;
 use crate::hash::digest::Digest;
 use crate::hash::{Engine, Stream};
 use crate::transfer::part::Part;
 
-/// Bytes read at a time.
+/// Bytes to read at a time.
 const BLOCK: u64 = 256 * 1024;
 
-/// A digest on its way.
-pub(crate) struct Hash<'a> {
+pub(crate) struct PrefixDigest<'a> {
     engine: &'a Engine,
     stream: Stream,
     /// Bytes hashed.
     position: u64,
 }
 
-impl<'a> Hash<'a> {
-    /// Of nothing yet.
+impl<'a> PrefixDigest<'a> {
     pub(crate) fn new(engine: &'a Engine) -> Self {
         Self { engine, stream: engine.stream(), position: 0 }
     }
 
-    /// Bytes from here on have changed, or will.
+    /// Starts over if bytes before the position change. `from` is the first that does.
     pub(crate) fn forget(&mut self, from: u64) {
         if from < self.position {
             *self = Self::new(self.engine);
         }
     }
 
-    /// Follows up to a byte, in large steps.
-    ///
-    /// # Errors
-    ///
-    /// A part that cannot be read.
+    /// Hashes up to a byte, in whole blocks.
     pub(crate) fn follow(&mut self, part: &Part, to: u64) -> Result<(), DiskError> {
         while self.position + BLOCK <= to {
             self.take(part, BLOCK)?;
@@ -41,11 +35,7 @@ impl<'a> Hash<'a> {
         Ok(())
     }
 
-    /// Follows to the end at `size`, and gives the digest. The next one begins from nothing.
-    ///
-    /// # Errors
-    ///
-    /// A part that cannot be read.
+    /// Hashes to the end at `size` and returns the digest. Starts over after that.
     pub(crate) fn finish(&mut self, part: &Part, size: u64) -> Result<Digest, DiskError> {
         while self.position < size {
             self.take(part, BLOCK.min(size - self.position))?;

@@ -1,65 +1,62 @@
-//! What was done about damages, for the report.
+//! The repairs of an archive, for the report.
 
 use std::ops::Range;
 
 use crate::locate::Damage;
 
-/// Damages that are remembered for the report.
-const REMEMBERED: usize = 1000;
+/// The number of damages that are kept for the report.
+const KEPT: usize = 1000;
 
-/// What was done about damages.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct RepairSummary {
-    /// What was found, in the order in which it was: the first thousand.
+    /// The first thousand damages, in the order in which they were found.
     pub damages: Vec<Damage>,
-    /// Bytes that were fetched for it, those fetched twice counted twice.
+    /// Bytes fetched to repair them; those fetched twice count twice.
     pub fetched: u64,
-    /// Bytes that were fetched to compare, since no damage was to be found.
+    /// Bytes fetched to compare, because no damage was found.
     pub compared: u64,
-    /// Bytes that followed the archive in a file of the user's, and do no more.
+    /// Bytes behind the archive in a user's file that were cut off.
     pub cut: u64,
-    /// Why it came to nothing, if it did.
+    /// The reason why the repair failed, if it did.
     pub failed: Option<CannotRepair>,
-    /// The sources whose bytes were wrong, by their names, where there are several and the archive
-    /// is right by now.
+    /// The sources of wrong bytes, if there are several sources and the archive is right now.
     pub wrong: Vec<String>,
 }
 
-/// Why mending came to nothing.
+/// The reason why an archive cannot be repaired.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CannotRepair {
-    /// Nobody knows where the damage is.
-    #[error("where it is damaged cannot be told")]
-    Vague,
+    /// The damage cannot be located.
+    #[error("the damage cannot be located")]
+    NotLocated,
     /// More is damaged than may be fetched.
     #[error("too much of it is damaged")]
     TooMuch,
-    /// What the sources give is damaged as well.
-    #[error("what the sources give of bytes {} to {} is damaged as well", .0.start, .0.end)]
-    Helpless(Range<u64>),
-    /// No damage was found and nothing that differs from the source's.
-    #[error("no damage is to be found in it")]
-    Sound,
-    /// No source gives parts of the archive.
-    #[error("no source gives single parts of it")]
+    /// The bytes that the sources give are damaged as well.
+    #[error("the sources' bytes {} to {} are damaged as well", .0.start, .0.end)]
+    DamagedAtSources(Range<u64>),
+    /// No damage was found, and nothing that differs from the source's bytes.
+    #[error("no damage was found in it")]
+    NoDamage,
+    /// No source gives ranges of the archive.
+    #[error("no source gives ranges of it")]
     NoRanges,
-    /// The damaged file is to be kept, and there is no room for two.
-    #[error("there is no room to keep the damaged file beside it")]
-    NoRoom,
+    /// The damaged file is to be kept, and there is no space for two.
+    #[error("there is no space to keep the damaged file beside it")]
+    NoSpace,
 }
 
 impl RepairSummary {
-    /// A damage was found.
     pub(crate) fn found(&mut self, damage: Damage) {
-        if self.damages.len() < REMEMBERED {
+        if self.damages.len() < KEPT {
             self.damages.push(damage);
         }
     }
 
-    /// Adds what was done later.
+    /// Adds a later repair.
     pub(crate) fn add(&mut self, later: Self) {
         let Self { damages, fetched, compared, cut, failed, wrong } = later;
-        let room = REMEMBERED.saturating_sub(self.damages.len());
+        let room = KEPT.saturating_sub(self.damages.len());
         self.damages.extend(damages.into_iter().take(room));
         self.fetched += fetched;
         self.compared += compared;

@@ -1,9 +1,9 @@
-//! What was in a file of the user's before bytes of it were written over: enough to put it back.
+//! The original bytes of a user's file that a repair overwrites: enough to restore it.
 //!
-//! Behind the name of the format comes a record for each piece: its offset and its length (64 bits
-//! each, least byte first), a CRC-32 of these and of the bytes, and the bytes. A record is on the
-//! disk before the first of its bytes is written over, and so a torn one, which can only be the
-//! last, is of no piece that has changed.
+//! After the name of the format, each piece has a record: its offset and length (64 bits each, least
+//! byte first), a CRC-32 of these and of the bytes, and the bytes. A record is on the disk before the
+//! first of its bytes is overwritten, so a torn one, which can only be the last, belongs to no piece
+//! that has changed.
 
 use std::ops::Range;
 use std::path::Path;
@@ -15,32 +15,26 @@ use crate::ranges::RangeSet;
 
 const FORMAT: &[u8] = b"cxr-undo/1\n";
 
-/// Bytes of a record at most, so that one fits in memory.
+/// The largest record in bytes, so that one fits in memory.
 const PIECE: u64 = 256 * 1024;
 
-/// What cannot be read of the old bytes is passed over in steps of a page: that is how much a
-/// kernel reads at least.
+/// Bytes that cannot be read are skipped in steps of a page, the least that a kernel reads.
 const PAGE: u64 = 4096;
 
 /// Offset, length and CRC.
 const HEAD: usize = 20;
 
-/// The log of one file.
 #[derive(Debug)]
 pub(crate) struct UndoLog {
     file: File,
-    /// Where the last whole record ends.
+    /// The end of the last whole record.
     end: u64,
-    /// What is in the log, or could not be read when it was to be written over.
+    /// The bytes in the log, and those that could not be read.
     saved: RangeSet,
 }
 
 impl UndoLog {
-    /// Opens the log at a path, made if absent, as far as it is whole.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says.
+    /// Opens the log at a path, as far as it is whole. Creates it if there is none.
     pub(crate) fn open(path: &Path) -> Result<Self, DiskError> {
         let mut undo = Self { file: File::in_place(path)?, end: 0, saved: RangeSet::new() };
         let mut saved = RangeSet::new();
@@ -57,17 +51,13 @@ impl UndoLog {
         Ok(undo)
     }
 
-    /// Bytes of the old file that have been written over, or are about to be.
+    /// Bytes of the original file that have been overwritten, or are about to be.
     pub(crate) const fn saved(&self) -> &RangeSet {
         &self.saved
     }
 
-    /// Saves what lies in a range of the old file, as far as that has not been done, and puts it
-    /// on the disk. What cannot be read is left out: there is nothing to put back.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says; nothing of the range may then be written over.
+    /// Saves a range of the original file and syncs the log. Skips what is saved already, and what
+    /// cannot be read: that cannot be restored. If it fails, nothing of the range may be overwritten.
     pub(crate) fn save(&mut self, old: &File, range: Range<u64>) -> Result<(), DiskError> {
         let gaps = self.saved.gaps(range);
         if gaps.is_empty() {
@@ -93,7 +83,7 @@ impl UndoLog {
                     self.append(record(at, &bytes))?;
                     at += bytes.len() as u64;
                 }
-                // Up to the next page, which may be readable again.
+                // The next page may be readable again.
                 Err(error) if error.is_unreadable() => at = (at / PAGE + 1) * PAGE,
                 Err(error) => return Err(error),
             }
@@ -108,18 +98,14 @@ impl UndoLog {
         Ok(())
     }
 
-    /// Writes the old bytes back into the file.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the disk says. It can be done again.
+    /// Writes the original bytes back into the file. After a failure, it can be done again.
     pub(crate) fn restore(&self, file: &File) -> Result<(), DiskError> {
         self.records(|at, bytes| file.write_at(at, &[bytes]))?;
         Ok(())
     }
 
-    /// Hands over every whole record, its offset and its bytes, and says where the last one ends;
-    /// 0 if this is no log.
+    /// Hands over every whole record, its offset and its bytes. Returns the end of the last one, or 0
+    /// if this is not a log.
     fn records(
         &self,
         mut take: impl FnMut(u64, Bytes) -> Result<(), DiskError>,
@@ -141,7 +127,7 @@ impl UndoLog {
     }
 }
 
-/// Reads as many bytes, or all there are.
+/// Reads this many bytes, or all there are.
 fn read(file: &File, at: u64, length: usize) -> Result<Bytes, DiskError> {
     let mut bytes = vec![0; length];
     let mut filled = 0;
@@ -150,7 +136,7 @@ fn read(file: &File, at: u64, length: usize) -> Result<Bytes, DiskError> {
         match read {
             Ok(0) => break,
             Ok(more) => filled += more,
-            // What came before it is something all the same.
+            // The bytes before the error count.
             Err(_) if filled > 0 => break,
             Err(error) => return Err(DiskError::new(file.path(), "read")(error)),
         }
@@ -159,7 +145,6 @@ fn read(file: &File, at: u64, length: usize) -> Result<Bytes, DiskError> {
     Ok(bytes.into())
 }
 
-/// A record of these bytes.
 fn record(at: u64, bytes: &[u8]) -> Bytes {
     let mut record = Vec::with_capacity(HEAD + bytes.len());
     record.extend(at.to_le_bytes());
@@ -172,7 +157,7 @@ fn record(at: u64, bytes: &[u8]) -> Bytes {
     record.into()
 }
 
-/// The offset and the length in the head of a record; `None` if that is no head.
+/// The offset and the length in the head of a record; `None` if this is not one.
 fn numbers(head: &[u8]) -> Option<(u64, usize)> {
     let number = |at: usize| Some(u64::from_le_bytes(head.get(at..at + 8)?.try_into().ok()?));
     let (at, length) = (number(0)?, number(8)?);
