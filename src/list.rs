@@ -203,7 +203,7 @@ mod tests {
         }
         fs::create_dir(dir.path().join("folder")).unwrap();
         let own = Folder::new(dir.path());
-        own.make().unwrap();
+        own.create().unwrap();
         let begun = archive("begun", Some(100), None);
         let part = Part::open(&own, &begun, JournalState::default()).unwrap();
         part.write(0, &[vec![1; 30].into()]).unwrap();

@@ -91,7 +91,7 @@ fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus, CommandE
         Format::Text => cxr::list::write_text(&rows, out),
         Format::Json => cxr::list::write_document(&rows, &leftovers, out),
     })?;
-    if let Some(words) = leftovers::words(&leftovers, dir) {
+    if let Some(words) = leftovers::describe(&leftovers, dir) {
         Messages::new(settings.verbosity).note(words);
     }
     Ok(status)

@@ -1,112 +1,115 @@
-//! A document that somebody asked for by its path.
+//! A document that the user asks for by its path.
 #![expect(clippy::disallowed_methods, reason = "it may be a pipe or a terminal")]
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::DiskError;
-use super::file_id::behind_links;
-use crate::text::escape;
+use super::file_id::follow_links;
+use crate::text::{escape, shell};
 
-/// Names beside a document that are tried for its draft.
+/// The most names that are tried for the draft of a document.
 const DRAFTS: u32 = 100;
 
-/// Where a document goes. It is made before the long work, so that a path at which nothing can be
-/// written is found out at once, and leaves nothing behind until the document is there.
+/// The path of a document. It is checked before the long work, so that an error shows at once, and
+/// the file appears only when the document is complete.
 #[derive(Debug)]
 pub struct Destination {
     path: PathBuf,
-    /// How a document begins that may be replaced, and what it is.
+    /// The beginning of a document that may be replaced.
     head: &'static str,
-    what: &'static str,
-    /// What is no file, as a pipe or a terminal: nothing can be put in its place.
+    /// The name of that kind of document.
+    kind: &'static str,
+    /// A pipe or a terminal, which cannot be replaced.
     stream: Option<File>,
 }
 
-/// Why no document can be written at a path.
+/// A failure to write a document.
 #[derive(Debug, thiserror::Error)]
 pub enum DestinationError {
-    /// The disk refuses.
+    /// An operation on the disk failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// Something else is there, and would be lost.
-    #[error("{path} is there already and is no {what}: name another file, or remove this one",
-        path = escape::path(.path))]
+    /// Another file exists at the path.
+    #[error(
+        "{path} exists and is not a {kind}; cxr left it unchanged; name another file, or remove it: \
+         rm {command}",
+        path = escape::path(.path),
+        command = shell::path(.path)
+    )]
     Occupied {
         /// The file.
         path: PathBuf,
-        /// What it should be if it may be replaced.
-        what: &'static str,
+        /// The kind of document that cxr would replace.
+        kind: &'static str,
     },
 }
 
 impl Destination {
-    /// Sees to it that a document can be written at the path. A file that is there is replaced in
-    /// the end if it is empty or begins with `head`, as `what`, an earlier document, does.
+    /// Checks that a document can be written at the path. It replaces a file that is empty or begins
+    /// with `head`, as an earlier document of this `kind` does.
     ///
     /// # Errors
     ///
-    /// If something else is there, or the folder lets no file be made in it.
+    /// Fails if another file is at the path, or no file can be created there.
     pub fn new(
         path: &Path,
         head: &'static str,
-        what: &'static str,
+        kind: &'static str,
     ) -> Result<Self, DestinationError> {
         let path = match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => {
-                see_that_it_may_go(path, head, what)?;
-                // A link stays, and what it leads to is replaced.
+                check_replaceable(path, head, kind)?;
+                // A symbolic link stays, and its target is replaced.
                 path.canonicalize().map_err(DiskError::new(path, "found"))?
             }
             Ok(_) => {
                 let stream = File::options().write(true).open(path);
                 let stream = stream.map_err(DiskError::new(path, "written"))?;
-                return Ok(Self { path: path.to_owned(), head, what, stream: Some(stream) });
+                return Ok(Self { path: path.to_owned(), head, kind, stream: Some(stream) });
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => behind_links(path),
+            Err(error) if error.kind() == ErrorKind::NotFound => follow_links(path),
             Err(error) => return Err(DiskError::new(path, "written")(error).into()),
         };
-        let (draft, _) = draft(&path)?;
+        let (draft, _) = create_draft(&path)?;
         super::remove(&draft)?;
-        Ok(Self { path, head, what, stream: None })
+        Ok(Self { path, head, kind, stream: None })
     }
 
-    /// Writes the document: all of it or, as far as anybody else can see, nothing.
+    /// Writes the document in one step.
     ///
     /// # Errors
     ///
-    /// Whatever the operating system says, and if something else has come there meanwhile; what
-    /// was there is then still there.
+    /// Returns the errors of the operating system, and fails if another file has appeared at the
+    /// path. The previous file is then unchanged.
     pub fn write(self, document: &[u8]) -> Result<(), DestinationError> {
         if let Some(mut stream) = self.stream {
             return match stream.write_all(document) {
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
                 result => Ok(result.map_err(DiskError::new(&self.path, "written"))?),
             };
         }
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_file()) {
-            see_that_it_may_go(&self.path, self.head, self.what)?;
+            check_replaceable(&self.path, self.head, self.kind)?;
         }
-        let (draft, mut file) = draft(&self.path)?;
+        let (draft, mut file) = create_draft(&self.path)?;
         let written = file.write_all(document).and_then(|()| file.sync_data());
-        let placed = written
+        let renamed = written
             .map_err(DiskError::new(&self.path, "written"))
             .and_then(|()| super::rename(&draft, &self.path));
-        if placed.is_err() {
-            // What matters is why the document is not there.
+        if renamed.is_err() {
+            // The first error matters more than this one.
             let _ = super::remove(&draft);
         }
-        Ok(placed?)
+        Ok(renamed?)
     }
-}
 
-impl Destination {
-    /// Opens it for lines that are written one by one, and empties it first.
+    /// Opens the file, emptied, to write it line by line.
     ///
     /// # Errors
     ///
-    /// Whatever the operating system says.
+    /// Returns the errors of the operating system.
     pub fn open(self) -> Result<File, DiskError> {
         match self.stream {
             Some(stream) => Ok(stream),
@@ -115,23 +118,22 @@ impl Destination {
     }
 }
 
-/// Refuses to lose a file that is no earlier document.
-fn see_that_it_may_go(path: &Path, head: &str, what: &'static str) -> Result<(), DestinationError> {
-    if begins(path, head).map_err(DiskError::new(path, "read"))? {
+/// Fails if the file is neither empty nor an earlier document.
+fn check_replaceable(path: &Path, head: &str, kind: &'static str) -> Result<(), DestinationError> {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut found = Vec::new();
+        File::open(path)?.take(head.len() as u64).read_to_end(&mut found)?;
+        Ok(found)
+    };
+    let found = read().map_err(DiskError::new(path, "read"))?;
+    if found.is_empty() || found == head.as_bytes() {
         return Ok(());
     }
-    Err(DestinationError::Occupied { path: path.to_owned(), what })
+    Err(DestinationError::Occupied { path: path.to_owned(), kind })
 }
 
-/// Whether the file is empty or begins so.
-fn begins(path: &Path, head: &str) -> io::Result<bool> {
-    let mut found = Vec::new();
-    File::open(path)?.take(head.len() as u64).read_to_end(&mut found)?;
-    Ok(found.is_empty() || found == head.as_bytes())
-}
-
-/// A new file in the folder of the document.
-fn draft(document: &Path) -> Result<(PathBuf, File), DiskError> {
+/// Creates a new file in the folder of the document.
+fn create_draft(document: &Path) -> Result<(PathBuf, File), DiskError> {
     let process = std::process::id();
     let mut number = 0;
     loop {
@@ -139,7 +141,7 @@ fn draft(document: &Path) -> Result<(PathBuf, File), DiskError> {
         number += 1;
         match File::create_new(&draft) {
             Ok(file) => return Ok((draft, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < DRAFTS => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && number < DRAFTS => {}
             Err(error) => return Err(DiskError::new(document, "written")(error)),
         }
     }
@@ -166,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_there_until_all_is() {
+    fn the_document_appears_only_when_complete() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("report.json");
         let destination = destination(&path).unwrap();
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn an_earlier_document_is_replaced_and_nothing_else() {
+    fn only_an_earlier_document_or_an_empty_file_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         for (before, is_replaced) in
@@ -195,19 +197,19 @@ mod tests {
     }
 
     #[test]
-    fn what_came_there_meanwhile_stays() {
+    fn a_file_that_appears_meanwhile_stays() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x");
         let destination = destination(&path).unwrap();
         fs::write(&path, "mine").unwrap();
         let error = destination.write(b"new").unwrap_err().to_string();
-        assert!(error.contains("is there already"), "{error}");
+        assert!(error.contains("exists and is not a report"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         assert_eq!(names(dir.path()), ["x"]);
     }
 
     #[test]
-    fn a_link_stays_and_leads_to_the_document() {
+    fn a_link_stays_and_its_target_is_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let (path, link) = (dir.path().join("file"), dir.path().join("link"));
         symlink("file", &link).unwrap();
@@ -220,14 +222,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_written_to_and_stays() {
+    fn a_device_is_written_to_and_not_replaced() {
         let null = Path::new("/dev/null");
         destination(null).unwrap().write(b"new").unwrap();
         assert!(!null.metadata().unwrap().is_file());
     }
 
     #[test]
-    fn a_path_that_cannot_be_written_is_found_out_at_once() {
+    fn a_path_that_cannot_be_written_is_an_error_at_once() {
         let dir = tempfile::tempdir().unwrap();
         for path in [dir.path().to_owned(), dir.path().join("no/such/folder"), "/".into()] {
             let error = destination(&path).unwrap_err().to_string();
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn drafts_of_others_stay() {
+    fn a_foreign_draft_stays() {
         let dir = tempfile::tempdir().unwrap();
         let theirs = dir.path().join(format!(".cxr-{}-0.new", std::process::id()));
         fs::write(&theirs, "theirs").unwrap();

@@ -1,22 +1,20 @@
-//! What tests let happen behind the door. Compiled in with debug assertions only.
+//! Faults that tests inject into operations on files. Compiled with debug assertions only.
 //!
-//! - `CXR_TRIAL_DIE=NAME:N` ends the process, as `kill -9` does, when it comes to this crash point
-//!   for the Nth time.
-//! - `CXR_TRIAL_DISK` holds rules, with `;` between them, of the form
-//!   `OPERATION ENDING EFFECT [after=N] [times=N] [every=N] [at=BYTE] [until=written]`: an operation
-//!   on a path with this ending meets the effect, once N have passed, N times, every Nth time, or
-//!   where it reads or writes this byte, until the byte is written, as with a bad block of a disk.
-//!   `any` stands for all operations, `change` for all but reads, `*` for all paths. An effect is
-//!   the name of an error (`EIO`), `short` for half of the bytes, `die`, `torn`: half of the bytes,
-//!   and then it dies, or `stop`: it does it once it is told to go on (`SIGCONT`).
-//! - `CXR_TRIAL_SYNC_MS=N` is how often parts are synced, `CXR_TRIAL_BEAT_MS=N` how often an owner
-//!   gives a sign of life, `CXR_TRIAL_STILL_MS=N` how long it must give none to be given up,
-//!   `CXR_TRIAL_PATIENCE_MS=N` how long a source may be slow.
-//! - `CXR_TRIAL_LOCKS=off` grants every lock of the operating system.
-//! - `CXR_TRIAL_HOST=NAME` makes this another host.
-//! - `CXR_TRIAL_RECORD=FILE` appends a line of JSON for every operation that was done.
+//! - `CXR_FAULT_DIE=NAME:N` ends the process, as `kill -9` does, at this crash point the Nth time.
+//! - `CXR_FAULT_DISK` holds rules, separated by `;`, of the form
+//!   `OPERATION ENDING EFFECT [after=N] [times=N] [every=N] [at=BYTE] [until=written]`. The effect
+//!   applies to an operation on a path with this ending: after N operations, N times, every Nth
+//!   time, or if it reads or writes this byte, until the byte is written, as with a bad block of a
+//!   disk. `any` means all operations, `change` all but reads, `*` all paths. An effect is the name
+//!   of an error (`EIO`), `short` for half of the bytes, `die`, `torn` for half of the bytes and
+//!   then death, or `stop`, which waits for `SIGCONT` before the operation.
+//! - `CXR_FAULT_SYNC_MS`, `CXR_FAULT_HEARTBEAT_MS`, `CXR_FAULT_OWNER_TIMEOUT_MS` and
+//!   `CXR_FAULT_SLOW_SOURCE_MS` replace an [`Interval`].
+//! - `CXR_FAULT_LOCKS=off` grants every lock of the operating system.
+//! - `CXR_FAULT_HOST=NAME` pretends to be another host.
+//! - `CXR_FAULT_RECORD=FILE` appends a line of JSON for every operation that succeeded.
 //!
-//! A rule that cannot be read is a panic: a test that tests nothing would be worse.
+//! An invalid rule is a panic: a test that tests nothing would be worse.
 
 use std::collections::HashMap;
 use std::fs;
@@ -32,11 +30,10 @@ use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 
-use super::operation::{Operation, Timing};
+use super::syscalls::{Interval, Operation};
 
-/// What befalls an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
+enum FaultEffect {
     Error(Errno),
     Short,
     Die,
@@ -45,10 +42,10 @@ enum Effect {
 }
 
 #[derive(Debug)]
-struct Rule {
+struct FaultRule {
     operation: String,
     ending: String,
-    effect: Effect,
+    effect: FaultEffect,
     after: u64,
     times: u64,
     every: u64,
@@ -58,31 +55,31 @@ struct Rule {
     is_over: AtomicBool,
 }
 
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    let text = variable("CXR_TRIAL_DISK").unwrap_or_default();
-    text.split(';').map(str::trim).filter(|rule| !rule.is_empty()).map(Rule::parse).collect()
+static RULES: LazyLock<Vec<FaultRule>> = LazyLock::new(|| {
+    let text = variable("CXR_FAULT_DISK").unwrap_or_default();
+    text.split(';').map(str::trim).filter(|rule| !rule.is_empty()).map(FaultRule::parse).collect()
 });
 
 #[expect(clippy::disallowed_methods, reason = "the record does not record itself")]
 static RECORD: LazyLock<Option<Mutex<fs::File>>> = LazyLock::new(|| {
-    let path = variable("CXR_TRIAL_RECORD")?;
+    let path = variable("CXR_FAULT_RECORD")?;
     let file = fs::File::options().create(true).append(true).open(&path);
     Some(Mutex::new(file.unwrap_or_else(|error| panic!("{path}: {error}"))))
 });
 
 static DEATH: LazyLock<Option<(String, u64)>> = LazyLock::new(|| {
-    let text = variable("CXR_TRIAL_DIE")?;
+    let text = variable("CXR_FAULT_DIE")?;
     let (name, number) = text.split_once(':').unwrap_or((&text, "1"));
     Some((name.to_owned(), parsed(number, &text)))
 });
 
-/// How often each crash point was passed.
-static PASSED: LazyLock<Mutex<HashMap<&'static str, u64>>> = LazyLock::new(Mutex::default);
+/// The number of times that each crash point was reached.
+static REACHED: LazyLock<Mutex<HashMap<&'static str, u64>>> = LazyLock::new(Mutex::default);
 
-/// Returns the value of a variable; without it, nothing is injected.
+/// Returns the value of a variable. Until it is set, nothing is injected.
 static VARIABLES: OnceLock<fn(&str) -> Option<String>> = OnceLock::new();
 
-/// Lets the tests of a program inject faults: `variable` returns the value of a `CXR_TRIAL_…`
+/// Lets the tests of a program inject faults: `variable` returns the value of a `CXR_FAULT_…`
 /// variable. Only the first call counts.
 pub fn inject_faults(variable: fn(&str) -> Option<String>) {
     let _ = VARIABLES.set(variable);
@@ -92,18 +89,18 @@ fn variable(name: &str) -> Option<String> {
     VARIABLES.get().and_then(|variable| variable(name)).filter(|value| !value.is_empty())
 }
 
-fn parsed(number: &str, of: &str) -> u64 {
-    number.parse().unwrap_or_else(|_| panic!("no number in {of:?}"))
+fn parsed(number: &str, text: &str) -> u64 {
+    number.parse().unwrap_or_else(|_| panic!("expected a number in {text:?}"))
 }
 
-impl Rule {
+impl FaultRule {
     fn parse(text: &str) -> Self {
         let mut words = text.split_whitespace();
-        let mut next = || words.next().unwrap_or_else(|| panic!("too short a rule: {text:?}"));
+        let mut next = || words.next().unwrap_or_else(|| panic!("the rule {text:?} is too short"));
         let mut rule = Self {
             operation: next().to_owned(),
             ending: next().to_owned(),
-            effect: Effect::parse(next()),
+            effect: FaultEffect::parse(next()),
             after: 0,
             times: u64::MAX,
             every: 1,
@@ -119,13 +116,13 @@ impl Rule {
                 Some(("every", number)) => rule.every = parsed(number, text),
                 Some(("at", number)) => rule.at = Some(parsed(number, text)),
                 Some(("until", "written")) => rule.until_written = true,
-                _ => panic!("no such condition: {word:?}"),
+                _ => panic!("unknown condition {word:?}"),
             }
         }
         rule
     }
 
-    /// Whether it applies to this operation, which counts.
+    /// Returns true if the rule applies to this operation, and counts the operation.
     fn applies(&self, path: &Path, operation: &Operation<'_>) -> bool {
         let named = match self.operation.as_str() {
             "any" => true,
@@ -139,15 +136,13 @@ impl Rule {
         let met = self.met.fetch_add(1, Ordering::SeqCst);
         met >= self.after && met - self.after < self.times && met.is_multiple_of(self.every)
     }
-}
 
-impl Rule {
     fn is_on(&self, path: &Path) -> bool {
         self.ending == "*" || path.to_string_lossy().ends_with(&self.ending)
     }
 
-    /// What is written is no longer as it was.
-    fn heed(&self, path: &Path, operation: &Operation<'_>) {
+    /// Ends a rule whose byte this operation writes.
+    fn observe(&self, path: &Path, operation: &Operation<'_>) {
         let writes = matches!(operation, Operation::Write { .. });
         let there = self.at.is_some_and(|at| operation.touches(at));
         if self.until_written && writes && there && self.is_on(path) {
@@ -156,7 +151,7 @@ impl Rule {
     }
 }
 
-impl Effect {
+impl FaultEffect {
     fn parse(word: &str) -> Self {
         Self::Error(match word {
             "short" => return Self::Short,
@@ -171,7 +166,7 @@ impl Effect {
             "EINVAL" => Errno::INVAL,
             "EROFS" => Errno::ROFS,
             "ESTALE" => Errno::STALE,
-            _ => panic!("no such effect: {word:?}"),
+            _ => panic!("unknown effect {word:?}"),
         })
     }
 }
@@ -191,7 +186,7 @@ impl Operation<'_> {
             Self::Touch => "touch",
             Self::Rename { .. } => "rename",
             Self::Remove => "remove",
-            Self::Make => "make",
+            Self::CreateFolder => "make",
             Self::SyncFolder => "sync-folder",
         }
     }
@@ -206,29 +201,28 @@ impl Operation<'_> {
     }
 }
 
-/// As [`super::door::pass`].
-pub(super) fn pass<T>(
+/// Performs an operation, unless a rule makes it fail.
+pub(super) fn perform<T>(
     path: &Path,
     operation: Operation<'_>,
     act: impl FnOnce(usize) -> io::Result<T>,
 ) -> io::Result<T> {
-    RULES.iter().for_each(|rule| rule.heed(path, &operation));
+    RULES.iter().for_each(|rule| rule.observe(path, &operation));
     let effect = RULES.iter().find(|rule| rule.applies(path, &operation)).map(|rule| rule.effect);
     let length = match effect {
         None => operation.length(),
-        Some(Effect::Die) => die(),
-        Some(Effect::Stop) => {
-            // It goes on here.
+        Some(FaultEffect::Die) => die(),
+        Some(FaultEffect::Stop) => {
             let _ = kill_process(getpid(), Signal::STOP);
             operation.length()
         }
-        Some(Effect::Error(error)) => return Err(error.into()),
-        Some(Effect::Short | Effect::Torn) => operation.length().div_ceil(2),
+        Some(FaultEffect::Error(error)) => return Err(error.into()),
+        Some(FaultEffect::Short | FaultEffect::Torn) => operation.length().div_ceil(2),
     };
-    // Held while it is done: the record has everything in its order.
+    // Held during the operation, so that the record is in the right order.
     let record = RECORD.as_ref().map(Mutex::lock);
     let result = act(length);
-    if effect == Some(Effect::Torn) {
+    if effect == Some(FaultEffect::Torn) {
         die();
     }
     if let (Some(mut record), Ok(_)) = (record, &result) {
@@ -250,15 +244,15 @@ fn note(record: &mut fs::File, path: &Path, operation: &Operation<'_>, length: u
         _ => {}
     }
     let written = writeln!(record, "{line}");
-    written.unwrap_or_else(|error| panic!("the record: {error}"));
+    written.unwrap_or_else(|error| panic!("cannot write the record: {error}"));
 }
 
-/// As [`super::door::crash_point`].
-pub(super) fn crash_point(name: &'static str) {
+/// A named step between two operations, at which a test can end the process as `kill -9` does.
+pub(crate) fn crash_point(name: &'static str) {
     let Some((wanted, number)) = DEATH.as_ref() else { return };
     if wanted == name {
-        let mut passed = PASSED.lock();
-        let times = passed.entry(name).or_default();
+        let mut reached = REACHED.lock();
+        let times = reached.entry(name).or_default();
         *times += 1;
         if *times == *number {
             die();
@@ -266,31 +260,28 @@ pub(super) fn crash_point(name: &'static str) {
     }
 }
 
-/// As [`super::door::locks_are_off`].
+/// Returns true if every lock must be granted, as some network file systems do.
 pub(super) fn locks_are_off() -> bool {
-    variable("CXR_TRIAL_LOCKS").is_some()
+    variable("CXR_FAULT_LOCKS").is_some()
 }
 
-/// As [`super::door::pretended_host`].
+/// Returns the host that this process pretends to be on.
 pub(super) fn pretended_host() -> Option<String> {
-    variable("CXR_TRIAL_HOST")
+    variable("CXR_FAULT_HOST")
 }
 
-/// As [`super::door::pace`].
-pub(super) fn pace(timing: Timing) -> Option<Duration> {
-    let name = match timing {
-        Timing::Sync => "CXR_TRIAL_SYNC_MS",
-        Timing::Beat => "CXR_TRIAL_BEAT_MS",
-        Timing::Still => "CXR_TRIAL_STILL_MS",
-        Timing::Patience => "CXR_TRIAL_PATIENCE_MS",
+/// Returns the usual interval, or the one that a test sets.
+pub(crate) fn interval(interval: Interval, usual: Duration) -> Duration {
+    let name = match interval {
+        Interval::Sync => "CXR_FAULT_SYNC_MS",
+        Interval::Heartbeat => "CXR_FAULT_HEARTBEAT_MS",
+        Interval::OwnerTimeout => "CXR_FAULT_OWNER_TIMEOUT_MS",
+        Interval::SlowSource => "CXR_FAULT_SLOW_SOURCE_MS",
     };
-    let value = variable(name)?;
-    Some(Duration::from_millis(parsed(&value, name)))
+    variable(name).map_or(usual, |value| Duration::from_millis(parsed(&value, name)))
 }
 
-/// Ends the process at once, as `kill -9` does.
 fn die() -> ! {
-    // Nothing is left that could be done about an error.
     let _ = kill_process(getpid(), Signal::KILL);
     loop {
         thread::park();

@@ -1,7 +1,7 @@
-//! An open file: how bytes come from the disk and go there.
+//! An open file.
 
 use std::fs::{self, Metadata, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -10,55 +10,41 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
-use super::operation::Operation;
-use super::syscalls::{again, crash_point, locks_are_off, pass};
-use super::{DiskError, clear};
+use super::syscalls::{Operation, perform};
+use super::{DiskError, crash_point, faults, remove_non_file};
 
 /// An open file that knows its path.
 #[derive(Debug)]
-pub struct File {
+pub(crate) struct File {
     file: fs::File,
     path: PathBuf,
 }
 
 impl File {
-    /// Opens a file to read it. Waits for nobody, as the opening of a named pipe otherwise does.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    /// Opens a file to read it. Does not wait for the other end of a named pipe.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let open =
-            || pass(path, Operation::Open, |_| Ok(rustix::fs::open(path, flags, Mode::empty())?));
-        Ok(Self { file: fs::File::from(again(open)?), path: path.to_owned() })
+        let open = |_| Ok(rustix::fs::open(path, flags, Mode::empty())?);
+        let file = perform(path, Operation::Open, open)?;
+        Ok(Self { file: fs::File::from(file), path: path.to_owned() })
     }
 
-    /// Opens a file of the program's own to read and write it in place, made if absent, never
-    /// truncated. What is no file in its place, as a symbolic link, is removed: nothing is written
-    /// through it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says.
-    pub fn in_place(path: &Path) -> Result<Self, DiskError> {
-        clear(path)?;
+    /// Opens a file of the program to read and write it, and creates it if it does not exist.
+    /// Removes a symbolic link or another non-file in its place, and never writes through one.
+    pub(crate) fn open_or_create(path: &Path) -> Result<Self, DiskError> {
+        remove_non_file(path)?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         Self::with(path, Operation::Create, &options)
     }
 
-    /// Opens a file of the program's own that is there, to write to its end.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says.
-    pub fn to_append(path: &Path) -> Result<Self, DiskError> {
+    /// Opens an existing file of the program to append to it.
+    pub(crate) fn open_to_append(path: &Path) -> Result<Self, DiskError> {
         Self::with(path, Operation::Open, OpenOptions::new().append(true))
     }
 
-    /// Makes a file of the program's own, empty; what is there is emptied.
-    pub(super) fn emptied(path: &Path) -> Result<Self, DiskError> {
+    /// Creates a file of the program, or empties it.
+    pub(super) fn create_or_empty(path: &Path) -> Result<Self, DiskError> {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         Self::with(path, Operation::Empty, &options)
@@ -68,60 +54,50 @@ impl File {
         clippy::disallowed_methods,
         reason = "this is the one place that opens files to write"
     )]
-    fn with(path: &Path, how: Operation<'_>, options: &OpenOptions) -> Result<Self, DiskError> {
-        let file = again(|| pass(path, how, |_| options.open(path)));
+    fn with(
+        path: &Path,
+        operation: Operation<'_>,
+        options: &OpenOptions,
+    ) -> Result<Self, DiskError> {
+        let file = perform(path, operation, |_| options.open(path));
         Ok(Self { file: file.map_err(DiskError::new(path, "opened"))?, path: path.to_owned() })
     }
 
-    /// Makes a file of the program's own to write it; `None` if there is something already. Of two
-    /// that try, on whatever hosts, one succeeds (open(2), `O_EXCL`).
-    pub(super) fn new(path: &Path) -> Result<Option<Self>, DiskError> {
+    /// Creates a file of the program to write it. Returns `None` if the path exists. If two
+    /// processes try, on any hosts, one succeeds (open(2), `O_EXCL`).
+    pub(super) fn create_new(path: &Path) -> Result<Option<Self>, DiskError> {
         match Self::with(path, Operation::Create, OpenOptions::new().write(true).create_new(true)) {
-            Err(error) if error.source.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(error) if error.source.kind() == ErrorKind::AlreadyExists => Ok(None),
             result => result.map(Some),
         }
     }
 
-    /// Where it was when it was opened.
-    pub fn path(&self) -> &Path {
+    /// The path at which the file was opened.
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the file system knows of it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says.
-    pub fn metadata(&self) -> io::Result<Metadata> {
+    pub(crate) fn metadata(&self) -> io::Result<Metadata> {
         self.file.metadata()
     }
 
-    /// Reads at an offset; gives how many bytes came, which may be fewer than there is room for.
-    /// None: the file ends there.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says.
-    pub fn read_at(&self, block: &mut [u8], at: u64) -> io::Result<usize> {
+    /// Reads at an offset and returns the number of bytes read, which may be less than the length
+    /// of the block, and is 0 only at the end of the file.
+    pub(crate) fn read_at(&self, block: &mut [u8], at: u64) -> io::Result<usize> {
         let length = block.len();
-        again(|| {
-            pass(&self.path, Operation::Read { at, length }, |length| {
-                self.file.read_at(&mut block[..length], at)
-            })
+        perform(&self.path, Operation::Read { at, length }, |length| {
+            self.file.read_at(&mut block[..length], at)
         })
     }
 
-    /// Writes blocks one after the other from an offset on.
-    ///
-    /// # Errors
-    ///
-    /// A full disk, among others. Some of the bytes may have been written.
-    pub fn write_at(&self, offset: u64, blocks: &[Bytes]) -> Result<(), DiskError> {
+    /// Writes blocks one after the other, starting at an offset. After an error, some of the bytes
+    /// may have been written.
+    pub(crate) fn write_at(&self, offset: u64, blocks: &[Bytes]) -> Result<(), DiskError> {
         let mut at = offset;
         for block in blocks {
             write_all(block, |bytes, before| {
                 let at = at + before;
-                pass(&self.path, Operation::Write { at, bytes }, |length| {
+                perform(&self.path, Operation::Write { at, bytes }, |length| {
                     self.file.write_at(&bytes[..length], at)
                 })
             })
@@ -132,78 +108,57 @@ impl File {
         Ok(())
     }
 
-    /// Writes to the end of the file.
-    ///
-    /// # Errors
-    ///
-    /// A full disk, among others. Some of the bytes may have been written.
-    pub fn append(&self, bytes: &[u8]) -> Result<(), DiskError> {
+    /// Writes to the end of the file. After an error, some of the bytes may have been written.
+    pub(crate) fn append(&self, bytes: &[u8]) -> Result<(), DiskError> {
         write_all(bytes, |bytes, _| {
-            pass(&self.path, Operation::Append { bytes }, |length| {
+            perform(&self.path, Operation::Append { bytes }, |length| {
                 (&self.file).write(&bytes[..length])
             })
         })
         .map_err(self.failed("written"))
     }
 
-    /// Puts the bytes on the disk, and of what the file system knows of the file as much as it
-    /// takes to read them.
+    /// Syncs the data, and the metadata that reading it needs.
     ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says. What it says once it may not say again: nothing that
-    /// was written since the last success can be believed to be on the disk.
-    pub fn sync(&self) -> Result<(), DiskError> {
-        again(|| pass(&self.path, Operation::Sync, |_| self.file.sync_data()))
+    /// The system may report an error once only. After one, nothing that was written since the last
+    /// success counts as synced.
+    pub(crate) fn sync(&self) -> Result<(), DiskError> {
+        perform(&self.path, Operation::Sync, |_| self.file.sync_data())
             .map_err(self.failed("synced"))
     }
 
-    /// Puts the bytes on the disk, and all that the file system knows of the file.
-    ///
-    /// # Errors
-    ///
-    /// As for [`File::sync`].
-    pub fn sync_all(&self) -> Result<(), DiskError> {
-        again(|| pass(&self.path, Operation::Sync, |_| self.file.sync_all()))
+    /// Syncs the data and all metadata. Errors have the same meaning as for [`File::sync`].
+    pub(crate) fn sync_all(&self) -> Result<(), DiskError> {
+        perform(&self.path, Operation::Sync, |_| self.file.sync_all())
             .map_err(self.failed("synced"))
     }
 
-    /// Cuts it to a size in bytes, or extends it with zeros.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says.
-    pub fn resize(&self, to: u64) -> Result<(), DiskError> {
-        again(|| pass(&self.path, Operation::Resize { to }, |_| self.file.set_len(to)))
-            .map_err(self.failed("cut to its size"))
+    /// Cuts the file to a size in bytes, or extends it with zeros.
+    pub(crate) fn resize(&self, to: u64) -> Result<(), DiskError> {
+        perform(&self.path, Operation::Resize { to }, |_| self.file.set_len(to))
+            .map_err(self.failed("resized"))
     }
 
-    /// Hears what the file system says when a file is closed, and leaves this one open. FUSE, AFS
-    /// and some NFS send what was written only then, and may find only then that a quota is used
-    /// up.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says; as for [`File::sync`].
-    pub fn close_once(&self) -> Result<(), DiskError> {
-        let close = |copy| pass(&self.path, Operation::Close, |_| Ok(nix::unistd::close(copy)?));
+    /// Closes a duplicate of the file to get the errors that a file system reports only then, and
+    /// leaves this one open. FUSE, AFS and some NFS send written data only then, and may find only
+    /// then that a quota is used up. Errors have the same meaning as for [`File::sync`].
+    pub(crate) fn close_duplicate(&self) -> Result<(), DiskError> {
+        let close = |duplicate| {
+            faults::perform(&self.path, Operation::Close, |_| Ok(nix::unistd::close(duplicate)?))
+        };
         match self.file.try_clone().and_then(close) {
             // Linux has closed it all the same (close(2)).
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             result => result.map_err(self.failed("closed")),
         }
     }
 
-    /// Reads the beginning: so many bytes, or all there are.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says.
-    pub fn read(&self, at_most: usize) -> io::Result<Vec<u8>> {
+    /// Reads at most `limit` bytes from the beginning.
+    pub(crate) fn read(&self, limit: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let mut block = [0; 8 << 10];
-        while bytes.len() < at_most {
-            let length = block.len().min(at_most - bytes.len());
+        while bytes.len() < limit {
+            let length = block.len().min(limit - bytes.len());
             match self.read_at(&mut block[..length], bytes.len() as u64)? {
                 0 => break,
                 more => bytes.extend_from_slice(&block[..more]),
@@ -212,19 +167,15 @@ impl File {
         Ok(bytes)
     }
 
-    /// Sets when it was last changed.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says.
-    pub fn touch(&self, time: SystemTime) -> Result<(), DiskError> {
-        again(|| pass(&self.path, Operation::Touch, |_| self.file.set_modified(time)))
+    /// Sets the time of the last change.
+    pub(crate) fn touch(&self, time: SystemTime) -> Result<(), DiskError> {
+        perform(&self.path, Operation::Touch, |_| self.file.set_modified(time))
             .map_err(self.failed("touched"))
     }
 
-    /// Takes the lock of the operating system, for as long as the file is open.
+    /// Takes the lock of the operating system until the file is closed.
     pub(super) fn try_lock(&self) -> Result<(), TryLockError> {
-        if locks_are_off() { Ok(()) } else { self.file.try_lock() }
+        if faults::locks_are_off() { Ok(()) } else { self.file.try_lock() }
     }
 
     fn failed(&self, action: &'static str) -> impl Fn(io::Error) -> DiskError + '_ {
@@ -238,15 +189,15 @@ impl AsFd for File {
     }
 }
 
-/// Writes until all is written; `write` is given what is left and how much came before it.
+/// Calls `write` with the rest and the number of bytes before it until all is written.
 fn write_all(
     bytes: &[u8],
     mut write: impl FnMut(&[u8], u64) -> io::Result<usize>,
 ) -> io::Result<()> {
     let mut written = 0;
     while written < bytes.len() {
-        match again(|| write(&bytes[written..], written as u64))? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
+        match write(&bytes[written..], written as u64)? {
+            0 => return Err(ErrorKind::WriteZero.into()),
             more => written += more,
         }
     }

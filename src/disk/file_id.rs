@@ -1,4 +1,4 @@
-//! Which file a path means, however it is spelled.
+//! The identity of a file, whatever path leads to it.
 
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -9,24 +9,24 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, fstat};
 
-/// What tells a file from all others, also one that is not there yet. Two paths with the same one
-/// lead to the same file.
+/// Identifies a file, also one that does not exist yet. Two paths with the same identity lead to the
+/// same file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileId {
     device: u64,
     inode: u64,
-    /// Of a file that is not there: its name in that folder.
+    /// The name in the folder that `inode` means, if the file does not exist.
     name: Option<OsString>,
 }
 
 impl FileId {
-    /// That of the file to which a path leads, or would lead. `None` where nothing can be put in
-    /// its place: of a folder, a pipe or a device, and where there is no such folder.
+    /// Returns the identity of the file that a path leads to, or would lead to. Returns `None` if
+    /// no file can be there: for a folder, a pipe, a device, and in a folder that does not exist.
     pub fn of(path: &Path) -> Option<Self> {
         match fs::metadata(path) {
             Ok(metadata) => metadata.is_file().then(|| Self::new(&metadata, None)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let path = behind_links(path);
+                let path = follow_links(path);
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let folder = fs::metadata(folder.unwrap_or(Path::new("."))).ok()?;
                 Some(Self::new(&folder, Some(path.file_name()?.to_owned())))
@@ -35,7 +35,7 @@ impl FileId {
         }
     }
 
-    /// That of an open file; `None` if it is a pipe, a terminal or another device.
+    /// Returns the identity of an open file, and `None` for a pipe, a terminal or another device.
     pub fn of_open(file: impl AsFd) -> Option<Self> {
         let stat = fstat(file).ok()?;
         let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
@@ -47,11 +47,11 @@ impl FileId {
     }
 }
 
-/// Links that are followed from one to the next, as Linux does (`path_resolution(7)`).
+/// The most symbolic links in a row, as in Linux (`path_resolution(7)`).
 const LINKS: usize = 40;
 
-/// Where a path leads, also if nothing is there.
-pub(super) fn behind_links(path: &Path) -> PathBuf {
+/// Follows symbolic links, also to a file that does not exist.
+pub(super) fn follow_links(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..LINKS {
         let Ok(target) = fs::read_link(&path) else { break };
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_file_is_the_same_by_whatever_path() {
+    fn all_paths_to_a_file_have_one_identity() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         fs::write(at("file"), "").unwrap();
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_can_take_the_place_of_has_none() {
+    fn places_for_no_file_have_no_identity() {
         for path in ["/dev/null", "/", "no/such/folder/file", ".."] {
             assert_eq!(FileId::of(Path::new(path)), None, "{path}");
         }

@@ -1,5 +1,4 @@
-//! Where everything lies in the user's folder: archives under their names, and all that is
-//! unfinished or remembered in `.cxr/`.
+//! Paths in the user's folder: archives have their names, and all other files are in `.cxr/`.
 
 use std::path::{Path, PathBuf};
 
@@ -7,10 +6,10 @@ use super::DiskError;
 use crate::catalog::Archive;
 use crate::text::escape;
 
-/// The name of the folder in the user's folder that belongs to the program.
+/// The program's own folder in the user's folder.
 const OWN: &str = ".cxr";
 
-/// The longest flattened name that is kept as it is. With the endings it stays under the 255 bytes
+/// The longest flattened name that is not cut. With the extensions it stays under the 255 bytes
 /// that most file systems allow.
 const NAME_LIMIT: usize = 180;
 
@@ -21,26 +20,26 @@ pub struct Folder {
     own: PathBuf,
 }
 
-/// What is kept in `.cxr/` for one archive.
+/// A file in `.cxr/` that belongs to one archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
-    /// The bytes that have come so far, each at its place.
+pub enum StateFile {
+    /// The partial download: every byte is at its final place.
     Part,
-    /// Which of them have.
+    /// The record of the bytes that are in the partial download.
     Journal,
-    /// A note of `fetch` that the archive was verified.
+    /// The proof of `fetch` that the archive was verified.
     Receipt,
-    /// What a file of the user's held where bytes of it are written over.
+    /// The old bytes of a user's file that a repair overwrites.
     Undo,
-    /// A note of `verify` on the archive.
+    /// The result that `verify` remembers.
     Note,
 }
 
-impl Kept {
-    /// Those of an archive that is not whole yet.
+impl StateFile {
+    /// The files of an archive that is not complete.
     pub const UNFINISHED: [Self; 3] = [Self::Part, Self::Journal, Self::Undo];
 
-    const fn ending(self) -> &'static str {
+    const fn extension(self) -> &'static str {
         match self {
             Self::Part => "part",
             Self::Journal => "journal",
@@ -50,75 +49,64 @@ impl Kept {
         }
     }
 
-    /// Whether a file in the program's own folder is of an archive that is not whole yet, by its
-    /// name.
-    pub fn is_unfinished(path: &Path) -> bool {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        Self::UNFINISHED.iter().any(|kept| Some(kept.ending()) == ending)
+    /// Returns true if a file in `.cxr/` has a name of an archive that is not complete.
+    pub(super) fn is_unfinished(path: &Path) -> bool {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        Self::UNFINISHED.iter().any(|file| Some(file.extension()) == extension)
     }
 }
 
 impl Folder {
-    /// The folder at this path. Nothing is looked at or made.
+    /// Returns the paths for a folder, without a look at the disk.
     pub fn new(dir: &Path) -> Self {
-        // "" would be no path to open or sync.
+        // "" is not a path that can be opened or synced.
         let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
         Self { dir: dir.to_owned(), own: dir.join(OWN) }
     }
 
-    /// The same folder, with what is the program's own in another place, which is `own` itself.
-    pub fn with_own(dir: &Path, own: PathBuf) -> Self {
+    /// Returns the paths for a folder whose own folder is at another place.
+    pub(crate) fn with_own(dir: &Path, own: PathBuf) -> Self {
         Self { own, ..Self::new(dir) }
     }
 
-    /// Makes the folder and the program's own folder in it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever the operating system says.
-    pub fn make(&self) -> Result<(), DiskError> {
-        super::make_folder(&self.own)
+    /// Creates the folder, and the program's own folder in it.
+    pub(crate) fn create(&self) -> Result<(), DiskError> {
+        super::create_folder(&self.own)
     }
 
     /// The user's folder.
-    pub fn dir(&self) -> &Path {
+    pub(crate) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// The program's own folder.
-    pub fn own(&self) -> &Path {
+    pub(crate) fn own(&self) -> &Path {
         &self.own
     }
 
-    /// The file that stands for the lock.
-    pub fn lock(&self) -> PathBuf {
+    pub(crate) fn lock(&self) -> PathBuf {
         self.own.join("lock")
     }
 
-    /// The file that says who is at work.
-    pub fn owner(&self) -> PathBuf {
+    /// The file that names the process that works in the folder.
+    pub(crate) fn owner(&self) -> PathBuf {
         self.own.join("owner")
     }
 
-    /// Where the archive belongs.
-    pub fn archive(&self, archive: &Archive) -> PathBuf {
+    pub(crate) fn archive(&self, archive: &Archive) -> PathBuf {
         self.dir.join(&archive.name)
     }
 
-    /// What is kept for the archive. The name has the archive's MD5 in it, so that what was begun
-    /// for other content is never taken for this.
-    pub fn kept(&self, archive: &Archive, kept: Kept) -> PathBuf {
-        self.own.join(format!("{}.{}", key(archive), kept.ending()))
+    /// Returns the path of a file of the archive. It contains the archive's MD5, so that a partial
+    /// download of other content is never used.
+    pub fn state_file(&self, archive: &Archive, file: StateFile) -> PathBuf {
+        self.own.join(format!("{}.{}", key(archive), file.extension()))
     }
 
-    /// Where bytes that failed their MD5 are kept, if that was asked for; a name that is free.
-    ///
-    /// # Errors
-    ///
-    /// If the folder for them cannot be made.
-    pub fn corrupt(&self, archive: &Archive) -> Result<PathBuf, DiskError> {
+    /// Returns an unused path for a corrupt file that is kept on request, and creates its folder.
+    pub(crate) fn corrupt(&self, archive: &Archive) -> Result<PathBuf, DiskError> {
         let folder = self.own.join("corrupt");
-        super::make_folder(&folder)?;
+        super::create_folder(&folder)?;
         let free = (1..=u32::MAX)
             .map(|number| folder.join(format!("{}.{number}", key(archive))))
             .find(|path| path.symlink_metadata().is_err());
@@ -126,20 +114,20 @@ impl Folder {
     }
 }
 
-/// A file name for the archive: flat, within bounds, harmless to show, its own.
+/// Returns a file name for the archive: flat, of bounded length, safe to show, and unique.
 fn key(archive: &Archive) -> String {
     let mut flat = String::new();
     for c in archive.name.chars() {
-        match c {
-            '/' | '%' => flat.extend(format!("%{:02x}", c as u32).chars()),
-            c if escape::is_unsafe(c) => flat.extend(format!("%{:02x}", c as u32).chars()),
-            _ => flat.push(c),
+        if matches!(c, '/' | '%') || escape::is_unsafe(c) {
+            flat.extend(format!("%{:02x}", c as u32).chars());
+        } else {
+            flat.push(c);
         }
     }
     if flat.len() > NAME_LIMIT {
         let cut = (0..=NAME_LIMIT).rev().find(|&at| flat.is_char_boundary(at)).unwrap_or(0);
         flat.truncate(cut);
-        flat.extend(format!("%{:08x}", crc32fast::hash(archive.name.as_bytes())).chars());
+        flat = format!("{flat}%{:08x}", crc32fast::hash(archive.name.as_bytes()));
     }
     let md5 = archive.md5.to_string();
     format!("{flat}.{}", &md5[..8])
@@ -160,7 +148,7 @@ mod tests {
     fn names_are_flat_and_of_bounded_length() {
         let folder = Folder::new(Path::new(""));
         assert_eq!(
-            folder.kept(&archive("a/b%\n.gz"), Kept::Part),
+            folder.state_file(&archive("a/b%\n.gz"), StateFile::Part),
             Path::new("./.cxr/a%2fb%25%0a.gz.d41d8cd9.part")
         );
         assert_eq!(key(&archive("a\u{202e}zg.\u{9b}m")), "a%202ezg.%9bm.d41d8cd9");
@@ -170,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn corrupt_files_never_replace_each_other() {
+    fn a_corrupt_file_gets_an_unused_path() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(dir.path());
         let first = folder.corrupt(&archive("a.gz")).unwrap();

@@ -1,61 +1,58 @@
-//! What lies unfinished in `.cxr/` and belongs to no archive of the table: begun with another
-//! table or by another version. It is never used, and nobody but the user removes it.
+//! Partial downloads in `.cxr/` of archives that are not in the table, from another table or another
+//! version. cxr never uses or removes them.
 
 use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{Folder, Kept};
+use super::{Folder, StateFile, allocated};
 use crate::catalog::Catalog;
-use crate::disk;
 use crate::text::{escape, shell, units};
 
-/// Files that are named at most in one message.
+/// The most files that one message names.
 const NAMED: usize = 6;
 
-/// One of them.
+/// A file of an archive that is not in the table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Leftover {
-    /// Where it is; what is not UTF-8 is U+FFFD.
-    pub path: String,
-    /// Bytes of the disk that it takes.
+    /// The file. JSON has U+FFFD for invalid UTF-8.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// The bytes that it takes on the disk.
     pub bytes: u64,
-    /// Where it is.
-    #[serde(skip)]
-    file: PathBuf,
 }
 
-/// Every part and journal that is none of these archives', in the order of their names. A folder
-/// that cannot be read has none.
+fn lossy<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}
+
+/// Returns all leftovers in the order of their names, and none if the folder cannot be read.
 pub fn leftovers(catalog: &Catalog, dir: &Path) -> Vec<Leftover> {
     let folder = Folder::new(dir);
     let known: HashSet<PathBuf> = catalog
         .archives()
         .iter()
-        .flat_map(|archive| Kept::UNFINISHED.map(|kept| folder.kept(archive, kept)))
+        .flat_map(|archive| StateFile::UNFINISHED.map(|file| folder.state_file(archive, file)))
         .collect();
     let entries = fs::read_dir(folder.own()).into_iter().flatten().flatten();
-    let files = entries.map(|entry| entry.path()).filter(|path| Kept::is_unfinished(path));
-    let mut found: Vec<_> =
-        files.filter(|path| !known.contains(path)).filter_map(|path| look(&path)).collect();
+    let unknown = entries
+        .map(|entry| entry.path())
+        .filter(|path| StateFile::is_unfinished(path) && !known.contains(path));
+    let mut found: Vec<_> = unknown
+        .filter_map(|path| {
+            let metadata = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
+            Some(Leftover { path, bytes: allocated(&metadata) })
+        })
+        .collect();
     found.sort();
     found
 }
 
-fn look(path: &Path) -> Option<Leftover> {
-    let metadata = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
-    Some(Leftover {
-        path: path.to_string_lossy().into_owned(),
-        bytes: disk::allocated(&metadata),
-        file: path.to_owned(),
-    })
-}
-
-/// What to say of them: how much they take, and how to be rid of them; `None` where there are
+/// Returns a message about the leftovers with the command that deletes them, and `None` if there are
 /// none.
-pub fn words(leftovers: &[Leftover], dir: &Path) -> Option<String> {
+pub fn describe(leftovers: &[Leftover], dir: &Path) -> Option<String> {
     let count = leftovers.len();
     let what = match count {
         0 => return None,
@@ -64,13 +61,13 @@ pub fn words(leftovers: &[Leftover], dir: &Path) -> Option<String> {
     };
     let bytes = leftovers.iter().map(|leftover| leftover.bytes).fold(0, u64::saturating_add);
     let named: Vec<String> =
-        leftovers.iter().take(NAMED).map(|leftover| shell::path(&leftover.file)).collect();
+        leftovers.iter().take(NAMED).map(|leftover| shell::path(&leftover.path)).collect();
     let more = match count.saturating_sub(NAMED) {
         0 => String::new(),
-        more => format!(" (and {more} more, which `cxr list --format json` names)"),
+        more => format!(" (and {more} more, which `cxr list --format json` shows)"),
     };
     Some(format!(
-        "{} holds {what} ({}) of unfinished downloads of archives that are not in this table, which does not use them; to be rid of them, while no cxr is at work there: rm {}{more}",
+        "{} holds {what} ({}) of partial downloads of archives that are not in this table; cxr does not use them; to delete them while no cxr is running there: rm {}{more}",
         escape::path(Folder::new(dir).own()),
         units::bytes(bytes),
         named.join(" "),
@@ -82,14 +79,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_belongs_to_no_archive_is_left_over() {
+    fn files_of_archives_in_the_table_are_not_leftovers() {
         let dir = tempfile::tempdir().unwrap();
         let own = dir.path().join(".cxr");
         fs::create_dir(&own).unwrap();
         fs::create_dir(own.join("corrupt")).unwrap();
         fs::create_dir(own.join("folder.part")).unwrap();
         let catalog = Catalog::nih();
-        let known = Folder::new(dir.path()).kept(&catalog.archives()[0], Kept::Part);
+        let known = Folder::new(dir.path()).state_file(&catalog.archives()[0], StateFile::Part);
         fs::write(known, "begun").unwrap();
         for name in [
             "lock",
@@ -101,24 +98,23 @@ mod tests {
             fs::write(own.join(name), vec![1; 5000]).unwrap();
         }
         let found = leftovers(&catalog, dir.path());
-        let names: Vec<_> = found.iter().filter_map(|found| found.file.file_name()).collect();
+        let names: Vec<_> = found.iter().filter_map(|found| found.path.file_name()).collect();
         assert_eq!(names, ["b.00000000.journal", "other.tar.gz.00000000.part"]);
-        let words = words(&found, dir.path()).unwrap();
-        assert!(words.contains("2 files (9.77 KiB)") && words.contains(": rm /"), "{words}");
+        let message = describe(&found, dir.path()).unwrap();
+        assert!(message.contains("2 files (9.77 KiB)") && message.contains(": rm /"), "{message}");
     }
 
     #[test]
-    fn where_there_are_none_there_is_nothing_to_say() {
+    fn without_leftovers_there_is_no_message() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(words(&leftovers(&Catalog::nih(), dir.path()), dir.path()), None);
+        assert_eq!(describe(&leftovers(&Catalog::nih(), dir.path()), dir.path()), None);
     }
 
     #[test]
-    fn of_many_some_are_named() {
-        let file = PathBuf::from("x y");
-        let one = Leftover { path: "x y".to_owned(), bytes: 1, file };
-        let words = words(&vec![one; 9], Path::new("d")).unwrap();
-        assert_eq!(words.matches("'x y'").count(), NAMED);
-        assert!(words.contains("(and 3 more, which"), "{words}");
+    fn a_message_names_only_some_of_many() {
+        let one = Leftover { path: PathBuf::from("x y"), bytes: 1 };
+        let message = describe(&vec![one; 9], Path::new("d")).unwrap();
+        assert_eq!(message.matches("'x y'").count(), NAMED);
+        assert!(message.contains("(and 3 more, which"), "{message}");
     }
 }

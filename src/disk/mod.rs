@@ -1,10 +1,9 @@
-//! The one room that reads and changes files: it opens, reads, writes, syncs, renames, removes and
-//! locks. All of it passes one door, behind which tests let it fail.
+//! Reads and changes files. No other module opens, syncs, renames, removes or locks one, so that
+//! tests can inject faults into every operation.
 //!
-//! Every failure carries the path and what was being done to it, so that a message can say so.
+//! Every error has the path and the operation that failed.
 
 mod destination;
-mod device;
 #[cfg(debug_assertions)]
 mod fault_injection;
 mod file;
@@ -12,119 +11,117 @@ mod file_id;
 mod folder;
 pub mod leftovers;
 mod lock;
-mod operation;
+mod metadata;
+#[cfg(not(debug_assertions))]
+mod no_faults;
 mod scratch;
-mod space;
-mod stamp;
 mod syscalls;
 
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use rustix::io::Errno;
 
 pub use destination::{Destination, DestinationError};
-pub use device::spins;
 #[cfg(debug_assertions)]
 pub use fault_injection::inject_faults;
-pub use file::File;
+pub(crate) use file::File;
 pub use file_id::FileId;
-pub use folder::{Folder, Kept};
-pub use lock::{Lock, LockError, Waiting, boot};
-pub use operation::Timing;
-pub use scratch::Scratch;
-pub use space::{allocated, available};
-pub use stamp::Stamp;
-pub use syscalls::{crash_point, pace};
+pub use folder::{Folder, StateFile};
+pub(crate) use lock::{Lock, LockError, LockNotice, boot};
+pub(crate) use metadata::{Stamp, allocated, available, is_on_spinning_disk};
+pub(crate) use scratch::Scratch;
+pub(crate) use syscalls::Interval;
 
 use crate::text::escape;
-use operation::Operation;
-use syscalls::{again, pass};
+#[cfg(debug_assertions)]
+use fault_injection as faults;
+pub(crate) use faults::{crash_point, interval};
+#[cfg(not(debug_assertions))]
+use no_faults as faults;
+use syscalls::{Operation, perform};
 
-/// The disk refused.
+/// A failed operation on a file or folder.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} could not be {action}: {source}", path = escape::path(.path))]
 pub struct DiskError {
     /// The file or folder.
     pub path: PathBuf,
-    /// What was being done to it: `written`, `renamed`.
+    /// The operation, such as `written` or `renamed`.
     pub action: &'static str,
-    /// What the operating system said.
+    /// The error of the operating system.
     pub source: io::Error,
 }
 
 impl DiskError {
-    /// An error with its path, for use in `map_err`.
-    pub fn new<'a>(path: &'a Path, action: &'static str) -> impl Fn(io::Error) -> Self + 'a {
+    /// Returns a function for `map_err` that adds the path and the operation.
+    pub(crate) fn new<'a>(path: &'a Path, action: &'static str) -> impl Fn(io::Error) -> Self + 'a {
         move |source| Self { path: path.to_owned(), action, source }
     }
 
-    /// Whether the disk or the user's share of it is full, so that other writes fail as well.
-    pub fn is_full(&self) -> bool {
-        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    /// Returns true if the disk or the user's quota is full, so that other writes fail as well.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self.source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
     }
 
-    /// What the user can do about it.
-    pub fn remedy(&self) -> &'static str {
+    /// Returns advice for the user.
+    pub(crate) fn remedy(&self) -> &'static str {
         match self.source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
+            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
                 "make the folder writable"
             }
-            io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory => {
-                "move out of the way what is no folder"
+            ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+                "move away the file that is in the place of a folder"
             }
-            io::ErrorKind::CrossesDevices => {
-                "let the archive's folder be on the file system that .cxr is on"
+            ErrorKind::CrossesDevices => {
+                "put the archive's folder on the file system that .cxr is on"
             }
-            _ if are_too_many_open(&self.source) => "let more files be open (`ulimit -n`)",
-            _ => "see what the system's log says of the disk",
+            _ if is_open_file_limit(&self.source) => "raise the limit of open files (`ulimit -n`)",
+            _ => "look for disk errors in the system log",
         }
     }
 
-    /// Whether the medium does not give back what was written to it. The kernel's words for that
-    /// are EIO, and of late ENODATA or EILSEQ.
-    pub fn is_unreadable(&self) -> bool {
+    /// Returns true if the medium does not return what was written to it. The kernel reports that
+    /// as EIO, and lately as ENODATA or EILSEQ.
+    pub(crate) fn is_unreadable(&self) -> bool {
         let known = [Errno::IO, Errno::NODATA, Errno::ILSEQ];
         self.action == "read"
             && known.iter().any(|errno| self.source.raw_os_error() == Some(errno.raw_os_error()))
     }
 }
 
-/// Whether as many files are open as may be, in this process or on the whole system.
-pub fn are_too_many_open(error: &io::Error) -> bool {
+/// Returns true if this process or the system has as many open files as are allowed.
+pub(crate) fn is_open_file_limit(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
-/// Reads the beginning of a file: so many bytes, or all it has.
-///
-/// # Errors
-///
-/// Whatever the operating system says.
-pub fn read(path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
-    File::open(path)?.read(at_most)
+/// Reads at most `limit` bytes from the beginning of a file.
+pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    File::open(path)?.read(limit)
 }
 
-/// Reads a file that may be a pipe: all it has, but no more than so many bytes and one, which tells
-/// that it is too long.
+/// Reads a file that may be a pipe, up to one byte more than `limit`, which shows that it is too
+/// long.
 ///
 /// # Errors
 ///
-/// Whatever the operating system says.
-#[expect(clippy::disallowed_methods, reason = "a pipe is read from where it is")]
-pub fn read_through(path: &Path, at_most: usize) -> io::Result<Vec<u8>> {
+/// Returns the errors of the operating system.
+#[expect(clippy::disallowed_methods, reason = "a pipe must not be opened without waiting")]
+pub fn read_through(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(at_most as u64 + 1).read_to_end(&mut bytes)?;
+    fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Removes what is no file where one of the program's own belongs; of directories, empty ones.
-fn clear(path: &Path) -> Result<(), DiskError> {
+/// Removes whatever is in the place of a file of the program and is not a file. Of directories, it
+/// removes empty ones.
+fn remove_non_file(path: &Path) -> Result<(), DiskError> {
     match path.symlink_metadata() {
         Ok(metadata) if metadata.is_dir() => {
-            again(|| pass(path, Operation::Remove, |_| fs::remove_dir(path)))
+            perform(path, Operation::Remove, |_| fs::remove_dir(path))
                 .map_err(DiskError::new(path, "removed"))
         }
         Ok(metadata) if !metadata.is_file() => remove(path),
@@ -132,102 +129,74 @@ fn clear(path: &Path) -> Result<(), DiskError> {
     }
 }
 
-/// Writes a small file whole: to a name beside it, to the disk, then under its own name. Whoever
-/// reads it sees the old or the new, never a half.
-///
-/// # Errors
-///
-/// Whatever the operating system says; the old file is then still there.
-pub fn replace(path: &Path, contents: &[u8]) -> Result<(), DiskError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = PathBuf::from(beside);
-    clear(&beside)?;
-    clear(path)?;
-    let file = File::emptied(&beside)?;
+/// Replaces a small file in one step: writes and syncs a new file beside it, then renames that.
+/// A reader sees the old or the new file, never a part. After an error the old file is still there.
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), DiskError> {
+    let beside = path.with_added_extension("new");
+    remove_non_file(&beside)?;
+    remove_non_file(path)?;
+    let file = File::create_or_empty(&beside)?;
     file.write_at(0, &[Bytes::copy_from_slice(contents)])?;
     file.sync()?;
-    file.close_once()?;
+    file.close_duplicate()?;
     crash_point("replacement-written");
     rename(&beside, path)
 }
 
-/// Renames a file within one file system, replacing what is there.
-///
-/// # Errors
-///
-/// Whatever the operating system says; both files are then as they were.
+/// Renames a file within one file system. Replaces the target.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
-pub fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
-    again(|| pass(from, Operation::Rename { to }, |_| fs::rename(from, to)))
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
+    perform(from, Operation::Rename { to }, |_| fs::rename(from, to))
         .map_err(DiskError::new(from, "renamed"))
 }
 
-/// Removes a file that the program made; one that is not there is no error.
-///
-/// # Errors
-///
-/// Whatever else the operating system says.
+/// Removes a file that the program created, if it exists.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
-pub fn remove(path: &Path) -> Result<(), DiskError> {
-    match again(|| pass(path, Operation::Remove, |_| fs::remove_file(path))) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+pub(crate) fn remove(path: &Path) -> Result<(), DiskError> {
+    match perform(path, Operation::Remove, |_| fs::remove_file(path)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(DiskError::new(path, "removed")(error))
         }
         _ => Ok(()),
     }
 }
 
-/// Makes a folder and those it lies in, so that they outlive a power cut; those that are there are
-/// no error.
-///
-/// # Errors
-///
-/// Whatever the operating system says.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that makes folders")]
-pub fn make_folder(path: &Path) -> Result<(), DiskError> {
+/// Creates a folder and its parents where they do not exist, and syncs them against a power cut.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that creates folders")]
+pub(crate) fn create_folder(path: &Path) -> Result<(), DiskError> {
     let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
     let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
-    again(|| pass(path, Operation::Make, |_| fs::create_dir_all(path)))
-        .map_err(DiskError::new(path, "made"))?;
+    perform(path, Operation::CreateFolder, |_| fs::create_dir_all(path))
+        .map_err(DiskError::new(path, "created"))?;
     for folder in missing.into_iter().rev() {
         match sync_folder(parent(folder)) {
-            // A folder that others may pass and not read, as those above one's own often are.
-            Err(error) if error.source.kind() == io::ErrorKind::PermissionDenied => {}
+            // This user may pass through the parent but not read it, as is often so above a home.
+            Err(error) if error.source.kind() == ErrorKind::PermissionDenied => {}
             result => result?,
         }
     }
     Ok(())
 }
 
-/// Puts a file on the disk that somebody else may have written.
-///
-/// # Errors
-///
-/// Whatever the operating system says.
-pub fn sync_file(path: &Path) -> Result<(), DiskError> {
+/// Syncs a file that another process may have written.
+pub(crate) fn sync_file(path: &Path) -> Result<(), DiskError> {
     File::open(path).map_err(DiskError::new(path, "opened"))?.sync_all()
 }
 
-/// The folder that a file lies in.
-pub fn parent(path: &Path) -> &Path {
+/// Returns the folder that a file is in.
+pub(crate) fn parent(path: &Path) -> &Path {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new("."))
 }
 
-/// Makes the entries of a folder outlive a power cut, as a rename in it does only then.
-///
-/// # Errors
-///
-/// Whatever the operating system says. File systems that cannot do it say nothing.
-#[expect(clippy::disallowed_methods, reason = "a folder is no file to read or write")]
-pub fn sync_folder(path: &Path) -> Result<(), DiskError> {
-    let sync = || fs::File::open(path).and_then(|folder| folder.sync_all());
-    match again(|| pass(path, Operation::SyncFolder, |_| sync())) {
+/// Syncs the entries of a folder. Without this, a rename may not survive a power cut. Succeeds on
+/// file systems that cannot do it.
+#[expect(clippy::disallowed_methods, reason = "a folder is not a file to read or write")]
+pub(crate) fn sync_folder(path: &Path) -> Result<(), DiskError> {
+    let sync = |_| fs::File::open(path).and_then(|folder| folder.sync_all());
+    match perform(path, Operation::SyncFolder, sync) {
         // FUSE and some network file systems have no such operation.
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
-        {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
             Ok(())
         }
         result => result.map_err(DiskError::new(path, "synced")),

@@ -1,77 +1,85 @@
-//! The door through which every operation on a file passes.
+//! Operations on files, all of which go through [`perform`].
 //!
-//! In a build with debug assertions a trial can stand behind it, which lets operations fail, keeps
-//! a record of them, or ends the process between two of them. In any other build there is nothing
-//! behind it.
+//! In a build with debug assertions, tests can make operations fail, record them, or end the
+//! process between two of them. Other builds do nothing of the kind.
 
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
-#[cfg(debug_assertions)]
-use super::fault_injection;
-use super::operation::{Operation, Timing};
+use super::faults;
 
-/// Lets an operation on the path pass. `act` does it, for so many bytes at most as it is given.
-pub(super) fn pass<T>(
-    path: &Path,
-    operation: Operation<'_>,
-    act: impl FnOnce(usize) -> io::Result<T>,
-) -> io::Result<T> {
-    #[cfg(debug_assertions)]
-    return fault_injection::pass(path, operation, act);
-    #[cfg(not(debug_assertions))]
-    {
-        let _ = path;
-        act(operation.length())
-    }
+/// An operation on a file or a folder.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(debug_assertions), allow(dead_code, reason = "only fault injection reads it"))]
+pub(super) enum Operation<'a> {
+    /// Opens an existing file.
+    Open,
+    /// Opens a file, and creates it if it does not exist.
+    Create,
+    /// Creates a file, or empties it.
+    Empty,
+    Read {
+        at: u64,
+        length: usize,
+    },
+    Write {
+        at: u64,
+        bytes: &'a [u8],
+    },
+    Append {
+        bytes: &'a [u8],
+    },
+    Sync,
+    Resize {
+        to: u64,
+    },
+    Close,
+    /// Sets the time of the last change.
+    Touch,
+    Rename {
+        to: &'a Path,
+    },
+    Remove,
+    CreateFolder,
+    SyncFolder,
 }
 
-/// Does it again while a signal comes in between.
-pub(super) fn again<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match act() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
+impl Operation<'_> {
+    /// The number of bytes to read or write.
+    pub(super) const fn length(&self) -> usize {
+        match self {
+            Self::Read { length, .. } => *length,
+            Self::Write { bytes, .. } | Self::Append { bytes } => bytes.len(),
+            _ => 0,
         }
     }
 }
 
-/// A step between two operations, by its name. A trial can end the process here as `kill -9` does;
-/// in a build without debug assertions this is nothing.
-#[inline]
-pub fn crash_point(name: &'static str) {
-    #[cfg(debug_assertions)]
-    fault_injection::crash_point(name);
-    #[cfg(not(debug_assertions))]
-    let _ = name;
+/// An interval or time limit that tests can shorten.
+#[derive(Debug, Clone, Copy)]
+#[cfg_attr(not(debug_assertions), allow(dead_code, reason = "only fault injection reads it"))]
+pub(crate) enum Interval {
+    /// Between two syncs of partial downloads.
+    Sync,
+    /// Between two heartbeats of an owner.
+    Heartbeat,
+    /// Without a heartbeat, until an owner counts as ended.
+    OwnerTimeout,
+    /// For which a source may be slow before cxr tries another.
+    SlowSource,
 }
 
-/// How long it usually takes. A trial can make it shorter.
-#[inline]
-pub fn pace(timing: Timing, usual: Duration) -> Duration {
-    #[cfg(debug_assertions)]
-    return fault_injection::pace(timing).unwrap_or(usual);
-    #[cfg(not(debug_assertions))]
-    {
-        let _ = timing;
-        usual
+/// Performs an operation on a path, again while a signal interrupts it. `act` gets the number of
+/// bytes that it may read or write.
+pub(super) fn perform<T>(
+    path: &Path,
+    operation: Operation<'_>,
+    mut act: impl FnMut(usize) -> io::Result<T>,
+) -> io::Result<T> {
+    loop {
+        match faults::perform(path, operation, &mut act) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
     }
-}
-
-/// Whether the locks of the operating system are to be granted always, as some network file
-/// systems do.
-pub(super) fn locks_are_off() -> bool {
-    #[cfg(debug_assertions)]
-    return fault_injection::locks_are_off();
-    #[cfg(not(debug_assertions))]
-    false
-}
-
-/// The host that this process is to be taken to be on.
-pub(super) fn pretended_host() -> Option<String> {
-    #[cfg(debug_assertions)]
-    return fault_injection::pretended_host();
-    #[cfg(not(debug_assertions))]
-    None
 }

@@ -20,8 +20,8 @@ use std::time::Instant;
 
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
-use crate::disk::leftovers::{leftovers, words};
-use crate::disk::{DiskError, Folder, Lock, LockError, Waiting};
+use crate::disk::leftovers::{self, leftovers};
+use crate::disk::{DiskError, Folder, Lock, LockError, LockNotice};
 use crate::event::{Event, Listener};
 use crate::hash::{Engine, Lanes};
 use crate::report::Report;
@@ -127,7 +127,9 @@ pub fn fetch(
     let folder = Folder::new(&request.dir);
     let lock =
         if request.dry_run { None } else { Some(begin(request, &folder, listener, cancel)?) };
-    if let Some(message) = words(&leftovers(&request.catalog, &request.dir), &request.dir) {
+    if let Some(message) =
+        leftovers::describe(&leftovers(&request.catalog, &request.dir), &request.dir)
+    {
         listener.on(Event::Notice { message: &message });
     }
     if let Some(message) = fewer.filter(|_| !request.dry_run) {
@@ -160,15 +162,17 @@ fn begin(
     cancel: &Cancel,
 ) -> Result<Lock, FetchError> {
     let refused = |error: DiskError| FetchError::Machine(format!("{error}; {}", error.remedy()));
-    folder.make().map_err(refused)?;
+    folder.create().map_err(refused)?;
     let dir = escape::path(folder.dir());
-    let tell = |waiting: Waiting<'_>| {
+    let tell = |waiting: LockNotice<'_>| {
         let message = match waiting {
-            Waiting::For(holder) => format!("waiting for another cxr at work in {dir}: {holder}"),
-            Waiting::Watching(holder) => {
+            LockNotice::Waiting(holder) => {
+                format!("waiting for another cxr at work in {dir}: {holder}")
+            }
+            LockNotice::Watching(holder) => {
                 format!("{holder} was at work in {dir}; watching whether it still is")
             }
-            Waiting::TakenOver(holder) => format!("taking {dir} over from {holder}"),
+            LockNotice::TakenOver(holder) => format!("taking {dir} over from {holder}"),
         };
         listener.on(Event::Notice { message: &message });
     };

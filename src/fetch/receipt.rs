@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::Archive;
-use crate::disk::{self, DiskError, Folder, Kept, Stamp};
+use crate::disk::{self, DiskError, Folder, Stamp, StateFile};
 
 /// A receipt is shorter than this; a longer file is none.
 const LIMIT: usize = 4096;
@@ -29,7 +29,7 @@ impl Receipt {
 
 /// Whether the file was verified as this archive and is still the same.
 pub(super) fn holds(folder: &Folder, archive: &Archive, file: &Metadata) -> bool {
-    let path = folder.kept(archive, Kept::Receipt);
+    let path = folder.state_file(archive, StateFile::Receipt);
     let bytes = disk::read(&path, LIMIT + 1).ok().filter(|bytes| bytes.len() <= LIMIT);
     bytes.and_then(|bytes| read(&bytes)) == Some(Receipt::of(archive, file))
 }
@@ -43,9 +43,9 @@ pub(super) fn read(bytes: &[u8]) -> Option<Receipt> {
 pub(super) fn write(folder: &Folder, archive: &Archive, file: &Path) -> Result<(), DiskError> {
     // A power cut must not take the bytes and leave the receipt.
     disk::sync_file(file)?;
-    let metadata = file.metadata().map_err(DiskError::new(file, "looked at"))?;
+    let metadata = file.metadata().map_err(DiskError::new(file, "inspected"))?;
     let json = serde_json::to_vec(&Receipt::of(archive, &metadata));
-    let path = folder.kept(archive, Kept::Receipt);
+    let path = folder.state_file(archive, StateFile::Receipt);
     disk::replace(&path, &json.map_err(|error| DiskError::new(&path, "written")(error.into()))?)?;
     disk::crash_point("receipt-written");
     Ok(())
@@ -61,7 +61,7 @@ mod tests {
     fn a_receipt_holds_for_the_same_file_and_no_other() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(dir.path());
-        folder.make().unwrap();
+        folder.create().unwrap();
         let md5 = "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap();
         let archive = Archive {
             name: "a.gz".into(),
@@ -82,7 +82,7 @@ mod tests {
         assert!(!holds(&other));
         fs::write(&file, "diff").unwrap();
         assert!(!holds(&archive));
-        fs::write(folder.kept(&archive, Kept::Receipt), "{}").unwrap();
+        fs::write(folder.state_file(&archive, StateFile::Receipt), "{}").unwrap();
         assert!(!holds(&archive));
     }
 }

@@ -118,7 +118,7 @@ impl Run<'_> {
             }
             StartPoint::Damaged(path, wrong) => (path, wrong),
         };
-        self.context.lock.map_or(Ok(()), Lock::insist)?;
+        self.context.lock.map_or(Ok(()), Lock::require)?;
         Ok((Part::adopt(self.context.folder, archive, &path)?, wrong))
     }
 

@@ -13,9 +13,9 @@ use crate::verdict::Verdict;
 
 /// What is done to a folder: files are written, synced, renamed and locked in it.
 pub(super) fn folder(dir: &Path) -> Result<(Scratch, String), Trouble> {
-    let scratch = Scratch::make(dir)?;
+    let scratch = Scratch::create(dir)?;
     let folder = Folder::new(&scratch.path().join("folder"));
-    folder.make()?;
+    folder.create()?;
     let file = folder.own().join("written");
     for contents in ["one", "two"] {
         disk::replace(&file, contents.as_bytes())?;
@@ -44,7 +44,7 @@ fn holds_locks(folder: &Folder) -> Result<bool, Trouble> {
     let machine = |error: LockError| Trouble::machine(error.to_string());
     let first = take().map_err(machine)?;
     match take() {
-        Err(LockError::Busy { .. }) => Ok(first.is_honoured()),
+        Err(LockError::Busy { .. }) => Ok(first.is_enforced()),
         Err(error) => Err(machine(error)),
         Ok(_) => {
             let dir = escape::path(folder.dir());

@@ -113,7 +113,7 @@ fn flip(stage: &Stage<'_>, dir: &Path) -> Result<(), Trouble> {
     let path = dir.join(&sample.archive.name);
     let at = sample.bytes.len() as u64 / 2;
     let mut byte = [0];
-    let file = File::in_place(&path)?;
+    let file = File::open_or_create(&path)?;
     file.read_at(&mut byte, at).map_err(DiskError::new(&path, "read"))?;
     file.write_at(at, &[vec![byte[0] ^ 1].into()])?;
     Ok(())

@@ -89,8 +89,8 @@ impl<'a> Transfer<'a> {
         }
         let Context { options, sources, .. } = context;
         // Where the rate is limited, a slow source is not to blame.
-        let patience =
-            (!options.network.limits_rate()).then(|| disk::pace(disk::Timing::Patience, PATIENCE));
+        let patience = (!options.network.limits_rate())
+            .then(|| disk::interval(disk::Interval::SlowSource, PATIENCE));
         let schedule =
             Schedule::new(sources.len(), options.chunk, options.retry_policy(), patience);
         Self {
@@ -207,13 +207,13 @@ impl<'a> Transfer<'a> {
     /// name. Stops all archives if it is not.
     fn owns_the_folder(&self) -> Result<bool, DiskError> {
         let lock = self.context.lock;
-        Ok(self.check_owner(lock.map(Lock::look).transpose()?.flatten()))
+        Ok(self.check_owner(lock.map(Lock::check).transpose()?.flatten()))
     }
 
     /// The same, unless it was checked a moment ago.
     fn owned_the_folder_recently(&self) -> Result<bool, DiskError> {
         let lock = self.context.lock;
-        Ok(self.check_owner(lock.map(Lock::look_if_late).transpose()?.flatten()))
+        Ok(self.check_owner(lock.map(Lock::check_if_late).transpose()?.flatten()))
     }
 
     /// Stops all archives if another run owns the folder.

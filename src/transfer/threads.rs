@@ -46,7 +46,7 @@ impl Transfer<'_> {
     /// Syncs all parts every few seconds, and passes a cancellation on to the finishers.
     fn sync_until_finished(&self) {
         let mut last = Instant::now();
-        let interval = disk::pace(disk::Timing::Sync, SYNC_INTERVAL);
+        let interval = disk::interval(disk::Interval::Sync, SYNC_INTERVAL);
         while !self.finished.load(Ordering::SeqCst) {
             self.wait(&mut self.schedule.lock(), Some(interval.saturating_sub(last.elapsed())));
             self.check_owner(self.context.lock.and_then(Lock::lost));

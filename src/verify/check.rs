@@ -279,7 +279,7 @@ pub(super) fn unreadable(
             NextStep::by_hand("check the name")
         }
         Trouble::NotAFile(_) => NextStep::then("move it away", Again),
-        Trouble::Open(error) if disk::are_too_many_open(error) => {
+        Trouble::Open(error) if disk::is_open_file_limit(error) => {
             NextStep::then("allow more open files (`ulimit -n`)", Again)
         }
         Trouble::Open(_) => NextStep::then("make it readable", Again),

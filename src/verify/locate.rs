@@ -51,7 +51,7 @@ type Numbered = (usize, ArchiveReport);
 fn at_a_time(broken: &[Numbered], readers: Option<NonZeroUsize>) -> usize {
     let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let first = broken.iter().find_map(|(_, report)| report.path.as_ref()?.metadata().ok());
-    let spins = first.is_some_and(|metadata| disk::spins(&metadata));
+    let spins = first.is_some_and(|metadata| disk::is_on_spinning_disk(&metadata));
     let most = if spins { 1 } else { processors };
     readers.map_or(most, |readers| readers.get().min(processors))
 }

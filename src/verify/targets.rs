@@ -10,7 +10,7 @@ use super::check::{blank, unreadable};
 use super::names::{Named, named};
 use super::read::Trouble;
 use crate::catalog::{Archive, Catalog};
-use crate::disk::{Folder, Kept};
+use crate::disk::{Folder, StateFile};
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
 use crate::verdict::Verdict;
 
@@ -87,7 +87,7 @@ pub(super) fn archive_in<'a>(dir: &Path, archive: &'a Archive, catalog: &Catalog
 fn missing(dir: &Path, archive: &Archive, catalog: &Catalog) -> ArchiveReport {
     let path = join(dir, &archive.name);
     let fetch = SuggestedCommand::fetch(catalog, archive, dir);
-    let is_begun = Folder::new(dir).kept(archive, Kept::Part).is_file();
+    let is_begun = Folder::new(dir).state_file(archive, StateFile::Part).is_file();
     let (detail, next) = if is_begun {
         ("a partial download exists", fetch.into())
     } else if fs::symlink_metadata(&path).is_ok() {

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::testing::{archive, catalog, content};
 use super::*;
-use crate::disk::{Folder, Kept};
+use crate::disk::{Folder, StateFile};
 use crate::event::{Activity, Silent};
 use crate::verdict::Verdict::{self, Corrupt, Error, Foreign, Incomplete, Missing, Ok};
 
@@ -148,10 +148,10 @@ fn an_archive_that_is_asked_for_by_name_can_be_missing_too() {
 fn an_unfinished_download_is_mentioned() {
     let dir = folder(&[]);
     let place = Folder::new(dir.path());
-    place.make().unwrap();
+    place.create().unwrap();
     let archives = catalog();
-    fs::write(place.kept(&archives.archives()[0], Kept::Receipt), b"").unwrap();
-    fs::write(place.kept(&archives.archives()[1], Kept::Part), b"").unwrap();
+    fs::write(place.state_file(&archives.archives()[0], StateFile::Receipt), b"").unwrap();
+    fs::write(place.state_file(&archives.archives()[1], StateFile::Part), b"").unwrap();
     let reports = check(&[dir.path()]);
     assert_eq!(detail(&reports[0]), "not here");
     assert_eq!(detail(&reports[1]), "a partial download exists");

@@ -89,7 +89,7 @@ pub(crate) fn check_in_turns<'a>(
 
 fn first_spins(tasks: &[Task<'_, '_>]) -> bool {
     let metadata = tasks.iter().find_map(|(path, _)| path.metadata().ok());
-    metadata.is_some_and(|metadata| crate::disk::spins(&metadata))
+    metadata.is_some_and(|metadata| crate::disk::is_on_spinning_disk(&metadata))
 }
 
 impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Turns<'c, 'a, S> {

@@ -63,7 +63,7 @@ const PLAIN: Scenario = Scenario {
 
 /// The folder is locked and unlocked.
 const LOCKED: Scenario = Scenario {
-    variables: &[("CXR_TRIAL_STILL_MS", "50")],
+    variables: &[("CXR_FAULT_OWNER_TIMEOUT_MS", "50")],
     points: &["lock-taken", "owner-made", "owner-written", "owner-removed"],
     ..SMALL
 };
@@ -81,7 +81,7 @@ const LOCK_TAKEN_OVER: Scenario = Scenario {
 /// The partial download is synced repeatedly.
 const SYNCED: Scenario = Scenario {
     faults: || vec![Fault::Throttle { rate: 4 << 20 }.into()],
-    variables: &[("CXR_TRIAL_SYNC_MS", "10")],
+    variables: &[("CXR_FAULT_SYNC_MS", "10")],
     points: &["part-synced", "sync-journalled"],
     ..PLAIN
 };
@@ -177,8 +177,12 @@ fn half_of(archive: &Archive) -> Vec<u8> {
 }
 
 /// As `PLAIN`, and small: it is run once for every file operation.
-const SMALL: Scenario =
-    Scenario { images: 1, variables: &[("CXR_TRIAL_STILL_MS", "50")], points: &[], ..PLAIN };
+const SMALL: Scenario = Scenario {
+    images: 1,
+    variables: &[("CXR_FAULT_OWNER_TIMEOUT_MS", "50")],
+    points: &[],
+    ..PLAIN
+};
 
 /// An adopted file of the user is wrong and is kept.
 const ADOPTED_AND_WRONG: Scenario = Scenario {

@@ -103,7 +103,7 @@ fn the_variables_that_are_read_are_those_that_are_documented() {
     let asked = fs::read_to_string(sandbox.path("asked")).unwrap();
     let options = of_options(&sandbox);
     let is_own = |name: &&str| {
-        !options.contains(*name) && !OTHERS.contains(name) && !name.starts_with("CXR_TRIAL_")
+        !options.contains(*name) && !OTHERS.contains(name) && !name.starts_with("CXR_FAULT_")
     };
     // Of proxies, the form in capitals is heard as well.
     let small = |name: &str| match name.strip_suffix("_PROXY") {

@@ -173,7 +173,7 @@ fn a_log_replaces_only_another_log() {
     sandbox.put_archive(&all[0]);
     sandbox.put("mine.gz", &*all[0].bytes);
     let into = |path: &str| sandbox.verify(&all).args(["data", "--events", path]).run();
-    into("mine.gz").exits(2).says("is there already");
+    into("mine.gz").exits(2).says("exists and is not a");
     into("data").exits(2).says("could not be written");
     into("no/such/folder").exits(2).says("could not be written");
     for _ in 0..2 {

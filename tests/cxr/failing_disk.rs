@@ -108,7 +108,7 @@ fn bytes_synced_before_a_failed_sync_are_kept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
-    let fetch = || fetch(&sandbox, &server, &all).env("CXR_TRIAL_SYNC_MS", "50");
+    let fetch = || fetch(&sandbox, &server, &all).env("CXR_FAULT_SYNC_MS", "50");
     // Only one sync fails.
     let report = fetch().disk("sync .part EIO after=4 times=1").report(3);
     report.only().is("error").because("part could not be synced");

@@ -181,7 +181,7 @@ fn fault_injection_is_in_no_release_build() {
     let (injection, others): (Vec<_>, Vec<_>) = files_under(&source)
         .into_iter()
         .partition(|file| file.ends_with("disk/fault_injection.rs"));
-    let has_switches = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("CXR_TRIAL");
+    let has_switches = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("CXR_FAULT");
     assert!(injection.len() == 1 && injection.iter().all(has_switches));
     let elsewhere: Vec<_> = others.into_iter().filter(has_switches).collect();
     assert!(elsewhere.is_empty(), "{elsewhere:?}");

@@ -87,7 +87,8 @@ fn every_archive_is_reported_if_free_space_cannot_be_measured() {
     let (sandbox, server, all) = begun();
     let fetch = sandbox.fetch(&server, &all);
     let Some(fetch) = fetch.refused("statfs", "ESTALE", 1) else { return };
-    let report = lists_all(&sandbox, fetch, "data could not be measured: Stale file handle");
-    report.line(NAMES[2]).next("see what the system's log says of the disk");
+    let report =
+        lists_all(&sandbox, fetch, "data could not be checked for free space: Stale file handle");
+    report.line(NAMES[2]).next("look for disk errors in the system log");
     assert!(server.hits_on(&all[2].path()).is_empty());
 }

@@ -30,7 +30,7 @@ fn the_system_lock_alone_keeps_a_second_run_out() {
     let server = Server::with(&all);
     let lock = File::open(sandbox.put("data/.cxr/lock", "")).unwrap();
     lock.lock().unwrap();
-    sandbox.fetch(&server, &all).run().exits(3).says("another cxr is at work in data");
+    sandbox.fetch(&server, &all).run().exits(3).says("another cxr is running in data");
     lock.unlock().unwrap();
     sandbox.fetch(&server, &all).run().exits(0);
 }

@@ -8,19 +8,19 @@ use crate::support::{Archive, Cxr, Fault, Outcome, Running, Sandbox, Server, arc
 
 /// A fetch into a folder in which every lock is granted.
 fn fetch(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Cxr {
-    sandbox.fetch(server, all).chunk(100_000).env("CXR_TRIAL_LOCKS", "off")
+    sandbox.fetch(server, all).chunk(100_000).env("CXR_FAULT_LOCKS", "off")
 }
 
 /// One on another host, which gives signs of life so often.
 fn elsewhere(sandbox: &Sandbox, server: &Server, all: &[Archive], beat: u64) -> Cxr {
     fetch(sandbox, server, all)
-        .env("CXR_TRIAL_HOST", "elsewhere")
-        .env("CXR_TRIAL_BEAT_MS", beat.to_string())
+        .env("CXR_FAULT_HOST", "elsewhere")
+        .env("CXR_FAULT_HEARTBEAT_MS", beat.to_string())
 }
 
 /// Watches others so long.
 fn patient(cxr: Cxr, milliseconds: u64) -> Cxr {
-    cxr.env("CXR_TRIAL_STILL_MS", milliseconds.to_string())
+    cxr.env("CXR_FAULT_OWNER_TIMEOUT_MS", milliseconds.to_string())
 }
 
 /// Starts it on a slow line and waits until it has fetched something.
@@ -61,7 +61,7 @@ fn without_system_locks_the_owner_file_keeps_runs_apart() {
         second
             .run()
             .exits(3)
-            .says(&format!("another cxr is at work in data: process {}", first.id()));
+            .says(&format!("another cxr is running in data: process {}", first.id()));
     }
     first.kill();
     server.behaves();
@@ -96,8 +96,8 @@ fn the_lock_of_a_killed_run_on_this_host_is_taken_at_once() {
     for locks in ["off", ""] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
-        let id = killed(&server, fetch(&sandbox, &server, &all).env("CXR_TRIAL_LOCKS", locks));
-        let outcome = fetch(&sandbox, &server, &all).env("CXR_TRIAL_LOCKS", locks).run();
+        let id = killed(&server, fetch(&sandbox, &server, &all).env("CXR_FAULT_LOCKS", locks));
+        let outcome = fetch(&sandbox, &server, &all).env("CXR_FAULT_LOCKS", locks).run();
         outcome.exits(0).says("taking data over").says(&format!("process {id} on {}", host()));
         // To watch would take three seconds at the least.
         outcome.expect(outcome.elapsed < Duration::from_secs(3), "no waiting");
@@ -147,7 +147,7 @@ fn an_unreadable_owner_file_is_taken_over_after_a_wait() {
         let server = Server::with(&all);
         sandbox.put("data/.cxr/owner", left);
         let outcome = patient(fetch(&sandbox, &server, &all), 300).run();
-        outcome.exits(0).says("a process that left no name").is_plain();
+        outcome.exits(0).says("an unknown process").is_plain();
         outcome.expect(outcome.elapsed >= Duration::from_millis(300), "some watching");
         sandbox.has(&all[0]);
     }
@@ -158,7 +158,7 @@ fn only_one_of_many_runs_takes_a_lock_over() {
     for host in ["", "elsewhere"] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
-        killed(&server, elsewhere(&sandbox, &server, &all, 50).env("CXR_TRIAL_HOST", host));
+        killed(&server, elsewhere(&sandbox, &server, &all, 50).env("CXR_FAULT_HOST", host));
         server.does(Fault::Throttle { rate: 1 << 20 });
         // All tables are written before the first run reads one.
         let runs: Vec<_> = (0..6).map(|_| patient(fetch(&sandbox, &server, &all), 300)).collect();
@@ -225,7 +225,7 @@ fn a_run_that_lost_its_lock_gives_no_file_its_final_name() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let (slow, silent) = (Server::with(&all), Server::with(&all));
     silent.does(Fault::Silence);
-    // It gives its next sign of life in a minute.
+    // It gives its next heartbeat in a minute.
     let mut first = under_way(&slow, elsewhere(&sandbox, &slow, &all, 60_000));
     let second = patient(fetch(&sandbox, &silent, &all), 200).args(["--stall-timeout", "30"]);
     let mut second = second.spawn();
@@ -295,14 +295,14 @@ fn a_run_that_lost_its_lock_stops_at_its_next_heartbeat() {
     let owner = sandbox.path("data/.cxr/owner");
     fs::write(&owner, "another").unwrap();
     let outcome = first.wait();
-    outcome.exits(3).report().only().is("error").because("a process that left no name");
+    outcome.exits(3).report().only().is("error").because("an unknown process");
     sandbox.holds("data/.cxr/owner", b"another");
 }
 
 #[test]
 fn the_self_test_reports_that_every_lock_is_granted() {
     let sandbox = Sandbox::new();
-    let selftest = |locks| sandbox.cxr(["selftest", "--dir", "data"]).env("CXR_TRIAL_LOCKS", locks);
+    let selftest = |locks| sandbox.cxr(["selftest", "--dir", "data"]).env("CXR_FAULT_LOCKS", locks);
     selftest("off").run().exits(0).prints_line(&["folder", "since the system grants every lock"]);
     selftest("").run().exits(0).prints_line(&["folder", "renamed and locked"]);
 }

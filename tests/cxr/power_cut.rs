@@ -99,7 +99,7 @@ fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
         .fetch(server, std::slice::from_ref(archive))
         .args(["-c", "2"])
         .chunk(CHUNK)
-        .env("CXR_TRIAL_SYNC_MS", "10")
+        .env("CXR_FAULT_SYNC_MS", "10")
 }
 
 fn final_name() -> PathBuf {
@@ -119,7 +119,7 @@ impl Scene {
         }
         let fetch = fetch(&sandbox, &server, &archive).args(self.options);
         // Another host is another boot: then only what is on the disk is believed.
-        let fetch = fetch.env("CXR_TRIAL_HOST", "before").env("CXR_TRIAL_RECORD", "record");
+        let fetch = fetch.env("CXR_FAULT_HOST", "before").env("CXR_FAULT_RECORD", "record");
         fetch.run().exits(self.status);
         let mut steps = DiskOperation::all(&sandbox.path("record"));
         steps.retain(|step| step.name != "read" && step.name != "close");

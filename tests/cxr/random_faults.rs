@@ -111,9 +111,9 @@ impl Round {
                 cxr = cxr.arg(option);
             }
         }
-        cxr.env("CXR_TRIAL_SYNC_MS", random.u64(3..100).to_string())
-            .env("CXR_TRIAL_STILL_MS", "1")
-            .env("CXR_TRIAL_HOST", HOSTS[random.usize(..HOSTS.len())])
+        cxr.env("CXR_FAULT_SYNC_MS", random.u64(3..100).to_string())
+            .env("CXR_FAULT_OWNER_TIMEOUT_MS", "1")
+            .env("CXR_FAULT_HOST", HOSTS[random.usize(..HOSTS.len())])
     }
 
     /// A run to some end.

@@ -91,11 +91,11 @@ fn a_report_replaces_only_another_report() {
     sandbox.put("mine.gz", &*all[0].bytes);
     let into = |option: &str, path: &str| sandbox.verify(&all).args(["data", option, path]).run();
     for option in ["--report", "--junit"] {
-        into(option, "mine.gz").exits(2).says("is there already");
+        into(option, "mine.gz").exits(2).says("exists and is not a");
         into(option, "document").exits(0);
         into(option, "document").exits(0);
         let other = if option == "--report" { "--junit" } else { "--report" };
-        into(other, "document").exits(2).says("is there already");
+        into(other, "document").exits(2).says("exists and is not a");
         fs::remove_file(sandbox.path("document")).unwrap();
     }
     sandbox.holds("mine.gz", &all[0].bytes);
@@ -201,7 +201,7 @@ fn a_file_created_at_the_reports_path_during_the_run_is_kept() {
     let mut running = sandbox.fetch(&server, &all).args(["--report", "r.json"]).spawn();
     running.until("some bytes", || server.sent() >= 100_000);
     sandbox.put("r.json", "mine");
-    running.wait().exits(3).says("r.json is there already").report().all_ok();
+    running.wait().exits(3).says("r.json exists and is not a report").report().all_ok();
     sandbox.holds("r.json", b"mine");
 }
 

@@ -140,7 +140,7 @@ fn a_folder_without_write_permission_is_an_error() {
     let sandbox = Sandbox::new();
     sandbox.put("file", "x");
     let outcome = sandbox.cxr(["selftest", "--dir", "file/data"]).run();
-    outcome.exits(3).prints_line(&["error", "folder", "file/data could not be made", "next:"]);
+    outcome.exits(3).prints_line(&["error", "folder", "file/data could not be created", "next:"]);
     outcome.prints_line(&["ok", "md5"]).prints_line(&[
         "error",
         "repair",
@@ -150,7 +150,7 @@ fn a_folder_without_write_permission_is_an_error() {
     fs::set_permissions(sandbox.data(), std::os::unix::fs::PermissionsExt::from_mode(0o555))
         .unwrap();
     let outcome = outcome.run();
-    outcome.exits(3).prints_line(&["error", "folder", "could not be made: Permission denied"]);
+    outcome.exits(3).prints_line(&["error", "folder", "could not be created: Permission denied"]);
     is_empty(&sandbox.data());
 }
 

@@ -210,7 +210,7 @@ fn slow_first(rate: u64, other: Option<u64>) -> (Server, Server) {
         second.does(Fault::Throttle { rate });
     }
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "-c", "4"]);
-    fetch.env("CXR_TRIAL_PATIENCE_MS", "1000").report(0).all_ok();
+    fetch.env("CXR_FAULT_SLOW_SOURCE_MS", "1000").report(0).all_ok();
     sandbox.has(&all[0]);
     (first, second)
 }

@@ -1,191 +1,175 @@
-//! One cxr at a time in a folder.
+//! Allows one run at a time in a folder.
 //!
-//! Two things see to it. The lock of the operating system goes with the process and needs no
-//! tidying, but on some network file systems it is always granted, or known on one host only. The
-//! owner's file beside it holds there as well: see [`owner`]. And because a file can only say who
-//! was at work, an owner looks once more before it gives a file a final name.
+//! The lock of the operating system ends with the process and leaves nothing behind, but some
+//! network file systems grant it to everybody, or know it on one host only. There, the owner's file
+//! beside it keeps two runs apart: see [`owner_file`]. Because another run may take that file over,
+//! an owner checks it once more before it gives a file its final name.
 
-mod beat;
+mod heartbeat;
 mod identity;
-mod owner;
+mod owner_file;
 
 use std::fs::TryLockError;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
+
+use rustix::io::Errno;
 
 use super::{DiskError, File, Folder, crash_point};
 use crate::cancel::Cancel;
 use crate::text::escape;
-use beat::Beat;
-pub use identity::boot;
-use owner::{Attempt, Post};
+use heartbeat::Heartbeat;
+pub(crate) use identity::boot;
+use owner_file::{ClaimOutcome, OwnerFile};
 
-/// How often a waiting run looks again.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How often a waiting run tries again.
+const RETRY: Duration = Duration::from_millis(200);
 
-/// The folder is ours until this is dropped or the process ends, however it ends.
+/// The right to work in a folder. It ends when this is dropped or the process ends in any way.
 #[derive(Debug)]
-pub struct Lock {
-    /// Keeps the lock of the operating system, which goes with the open file.
+pub(crate) struct Lock {
+    /// Keeps the lock of the operating system, which ends when this file is closed.
     _file: File,
-    beat: Beat,
-    /// The owner's file.
+    heartbeat: Arc<Heartbeat>,
     owner: PathBuf,
-    honoured: bool,
+    is_enforced: bool,
 }
 
-/// Why the lock could not be had.
+/// The reason why a run has no lock.
 #[derive(Debug, thiserror::Error)]
-pub enum LockError {
-    /// Another run has it.
+pub(crate) enum LockError {
     #[error(
-        "another cxr is at work in {dir}: {holder}; wait for it with --wait, or use another folder",
+        "another cxr is running in {dir}: {holder}; wait for it with --wait, or use another folder",
         dir = escape::path(.dir)
     )]
-    Busy {
-        /// The folder.
-        dir: PathBuf,
-        /// Who has it, in words.
-        holder: String,
-    },
-    /// A signal came while waiting.
+    Busy { dir: PathBuf, holder: String },
     #[error("interrupted while waiting for another cxr")]
     Cancelled,
-    /// The lock file cannot be used.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
 
-/// What happens while a lock is taken, to be told; each is told once, with who it is about.
+/// A notice for the user while a run takes a lock. It names the other process and comes once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Waiting<'a> {
-    /// For another run, to end.
-    For(&'a str),
-    /// To see whether another run that cannot be seen from here still is at work.
+pub(crate) enum LockNotice<'a> {
+    /// Waits for another run to end.
+    Waiting(&'a str),
+    /// Watches for a heartbeat of a run whose process cannot be seen from here.
     Watching(&'a str),
-    /// No more: another run has left the folder behind.
+    /// Takes the folder over from a run that has ended.
     TakenOver(&'a str),
 }
 
-/// A lock that is being taken.
-struct Taking<'a> {
+/// The settings and the notices of one call of [`Lock::take`].
+struct LockAttempt<'a> {
     dir: &'a Path,
     wait: bool,
-    tell: &'a dyn Fn(Waiting<'_>),
+    notify: &'a dyn Fn(LockNotice<'_>),
     cancel: &'a Cancel,
-    told_of_waiting: bool,
-    told_of_watching: bool,
+    has_told_of_waiting: bool,
+    has_told_of_watching: bool,
 }
 
 impl Lock {
-    /// Takes the lock of a folder. With `wait`, waits for another run to end.
+    /// Takes the lock of a folder, and with `wait` waits for another run to end.
     ///
-    /// At once, except where another host or another container seems to be at work: then its
-    /// signs of life are waited for, three seconds if it gives them and half a minute if not.
-    ///
-    /// # Errors
-    ///
-    /// [`LockError::Busy`] if another run has it and `wait` is not asked for.
-    pub fn take(
+    /// If a run on another host or in another container seems to work in the folder, this first
+    /// watches for its heartbeat: three seconds if there is one, half a minute if not.
+    pub(crate) fn take(
         folder: &Folder,
         wait: bool,
-        tell: &dyn Fn(Waiting<'_>),
+        notify: &dyn Fn(LockNotice<'_>),
         cancel: &Cancel,
     ) -> Result<Self, LockError> {
-        let (told_of_waiting, told_of_watching) = (false, false);
+        let (has_told_of_waiting, has_told_of_watching) = (false, false);
         let dir = folder.dir();
-        let mut taking = Taking { dir, wait, tell, cancel, told_of_waiting, told_of_watching };
-        let file = File::in_place(&folder.lock())?;
-        let mut post = Post::new(folder.owner());
+        let mut attempt =
+            LockAttempt { dir, wait, notify, cancel, has_told_of_waiting, has_told_of_watching };
+        let file = File::open_or_create(&folder.lock())?;
+        let mut owner_file = OwnerFile::new(folder.owner());
         while !is_locked(&file)? {
-            taking.hold_on(&post.holder())?;
+            attempt.wait_for(&owner_file.owner())?;
         }
         crash_point("lock-taken");
-        let honoured = !is_locked(&File::in_place(&folder.lock())?)?;
-        if honoured {
-            post.trust_the_lock();
-        }
+        let is_enforced = !is_locked(&File::open_or_create(&folder.lock())?)?;
+        owner_file.has_lock = is_enforced;
         loop {
-            match post.attempt()? {
-                Attempt::Taken => break,
-                Attempt::TakenOver(whose) => {
-                    tell(Waiting::TakenOver(&whose));
+            match owner_file.claim()? {
+                ClaimOutcome::Claimed => break,
+                ClaimOutcome::TakenOver(previous) => {
+                    notify(LockNotice::TakenOver(&previous));
                     break;
                 }
-                Attempt::Held(holder) => taking.hold_on(&holder)?,
-                Attempt::Watched(holder) => taking.watch(&holder)?,
-                Attempt::Again => {}
+                ClaimOutcome::Held(holder) => attempt.wait_for(&holder)?,
+                ClaimOutcome::Watched(holder) => attempt.watch(&holder)?,
+                ClaimOutcome::Retry => {}
             }
         }
-        let owner = folder.owner();
-        let beat = Beat::start(post).map_err(DiskError::new(&owner, "kept up"))?;
-        Ok(Self { _file: file, beat, owner, honoured })
+        let heartbeat = Arc::new(Heartbeat::new(owner_file));
+        let lock = Self { _file: file, heartbeat, owner: folder.owner(), is_enforced };
+        lock.heartbeat.start().map_err(DiskError::new(&lock.owner, "kept up to date"))?;
+        Ok(lock)
     }
 
-    /// Whether the lock of the operating system is granted to one only, as seen from this machine.
-    pub const fn is_honoured(&self) -> bool {
-        self.honoured
+    /// Returns true if this machine enforces the lock of the operating system.
+    pub(crate) const fn is_enforced(&self) -> bool {
+        self.is_enforced
     }
 
-    /// Who has taken the folder from us, as far as we have noticed. That happens only to a process
-    /// that gave no sign of life for a while, as on a machine that slept.
-    pub fn lost(&self) -> Option<&str> {
-        self.beat.lost()
+    /// Returns the process that took the folder over, if this process has noticed. It happens only
+    /// to a process without a heartbeat for a while, as on a machine that slept.
+    pub(crate) fn lost(&self) -> Option<&str> {
+        self.heartbeat.lost()
     }
 
-    /// Looks whether the folder is still ours, and says who has it if not.
-    ///
-    /// # Errors
-    ///
-    /// If that cannot be told.
-    pub fn look(&self) -> Result<Option<&str>, DiskError> {
-        self.beat.look()
+    /// Checks that the folder still belongs to this process. If not, returns the new owner.
+    pub(crate) fn check(&self) -> Result<Option<&str>, DiskError> {
+        self.heartbeat.check()
     }
 
-    /// As [`Lock::look`], where nothing can be done if it is not ours.
-    ///
-    /// # Errors
-    ///
-    /// If it is not, or if that cannot be told.
-    pub fn insist(&self) -> Result<(), DiskError> {
-        let Some(taker) = self.look()? else { return Ok(()) };
+    /// Like [`Lock::check`], but fails if the folder belongs to another process.
+    pub(crate) fn require(&self) -> Result<(), DiskError> {
+        let Some(taker) = self.check()? else { return Ok(()) };
         let error = io::Error::other(format!("it was taken over by {taker}"));
         Err(DiskError::new(&self.owner, "kept")(error))
     }
 
-    /// As [`Lock::look`], but looks only if this process has not for some seconds.
-    ///
-    /// # Errors
-    ///
-    /// If that cannot be told.
-    pub fn look_if_late(&self) -> Result<Option<&str>, DiskError> {
-        self.beat.look_if_late()
+    /// Like [`Lock::check`], but reads the disk only if the last check is some seconds ago.
+    pub(crate) fn check_if_late(&self) -> Result<Option<&str>, DiskError> {
+        self.heartbeat.check_if_late()
     }
 
-    /// Calls `wake` when the loss is noticed.
-    pub fn on_loss(&self, wake: impl Fn() + Send + 'static) {
-        self.beat.on_loss(wake);
+    /// Calls `wake` when this process notices that it has lost the folder.
+    pub(crate) fn on_loss(&self, wake: impl Fn() + Send + 'static) {
+        self.heartbeat.on_loss(wake);
     }
 }
 
-impl Taking<'_> {
-    /// Another run is at work: waits a moment, if waiting is wanted.
-    fn hold_on(&mut self, holder: &str) -> Result<(), LockError> {
+impl Drop for Lock {
+    fn drop(&mut self) {
+        self.heartbeat.stop();
+    }
+}
+
+impl LockAttempt<'_> {
+    /// Waits a moment for a run that works in the folder, if waiting is wanted.
+    fn wait_for(&mut self, holder: &str) -> Result<(), LockError> {
         if !self.wait {
             return Err(LockError::Busy { dir: self.dir.to_owned(), holder: holder.to_owned() });
         }
-        if !std::mem::replace(&mut self.told_of_waiting, true) {
-            (self.tell)(Waiting::For(holder));
+        if !std::mem::replace(&mut self.has_told_of_waiting, true) {
+            (self.notify)(LockNotice::Waiting(holder));
         }
         self.pause()
     }
 
-    /// Another run may be at work: waits a moment.
+    /// Waits a moment for a run that may work in the folder.
     fn watch(&mut self, holder: &str) -> Result<(), LockError> {
-        if !self.told_of_waiting && !std::mem::replace(&mut self.told_of_watching, true) {
-            (self.tell)(Waiting::Watching(holder));
+        if !self.has_told_of_waiting && !std::mem::replace(&mut self.has_told_of_watching, true) {
+            (self.notify)(LockNotice::Watching(holder));
         }
         self.pause()
     }
@@ -194,27 +178,24 @@ impl Taking<'_> {
         if self.cancel.is_cancelled() {
             return Err(LockError::Cancelled);
         }
-        thread::sleep(LOOK_AGAIN);
+        thread::sleep(RETRY);
         Ok(())
     }
 }
 
-/// Whether the lock of the operating system is ours now. Where there is none, the owner's file has
-/// to do.
+/// Tries to take the lock of the operating system. Returns true where there are no locks: there,
+/// the owner's file must be enough.
 fn is_locked(file: &File) -> Result<bool, DiskError> {
+    // Lustre without `-o flock` has no such call, NFS without a lock manager no locks (flock(2)).
+    let unsupported = [Errno::NOSYS, Errno::NOLCK, Errno::OPNOTSUPP];
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) if is_unknown(&error) => Ok(true),
-        Err(TryLockError::Error(error)) => Err(DiskError::new(file.path(), "locked")(error)),
+        Err(TryLockError::Error(error)) => match Errno::from_io_error(&error) {
+            Some(errno) if unsupported.contains(&errno) => Ok(true),
+            _ => Err(DiskError::new(file.path(), "locked")(error)),
+        },
     }
-}
-
-/// Lustre without `-o flock` has no such call, NFS without a lock manager no locks (flock(2)).
-fn is_unknown(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let unknown = [Errno::NOSYS, Errno::NOLCK, Errno::OPNOTSUPP];
-    Errno::from_io_error(error).is_some_and(|errno| unknown.contains(&errno))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use super::*;
 fn folder() -> (tempfile::TempDir, Folder) {
     let dir = tempfile::tempdir().unwrap();
     let folder = Folder::new(dir.path());
-    folder.make().unwrap();
+    folder.create().unwrap();
     (dir, folder)
 }
 
@@ -12,7 +12,7 @@ fn take(folder: &Folder) -> Result<Lock, LockError> {
 }
 
 #[test]
-fn a_second_run_is_told_who_has_the_lock_and_gets_it_afterwards() {
+fn a_second_run_learns_the_holder_and_gets_the_lock_afterwards() {
     let (_dir, folder) = folder();
     let first = take(&folder).unwrap();
     let error = take(&folder).unwrap_err().to_string();
@@ -22,7 +22,7 @@ fn a_second_run_is_told_who_has_the_lock_and_gets_it_afterwards() {
 }
 
 #[test]
-fn nothing_of_the_owner_is_left_in_good_order() {
+fn a_dropped_lock_leaves_no_files_of_the_owner() {
     let (_dir, folder) = folder();
     drop(take(&folder).unwrap());
     assert!(!folder.owner().exists());
@@ -30,7 +30,7 @@ fn nothing_of_the_owner_is_left_in_good_order() {
 }
 
 #[test]
-fn a_signal_ends_the_wait() {
+fn a_cancelled_run_stops_waiting() {
     let (_dir, folder) = folder();
     let cancel = Cancel::new();
     let _first = take(&folder).unwrap();
@@ -39,13 +39,13 @@ fn a_signal_ends_the_wait() {
 }
 
 #[test]
-fn a_loss_is_noticed_and_another_owners_file_stays() {
+fn a_loss_is_noticed_and_the_other_file_stays() {
     let (_dir, folder) = folder();
     let lock = take(&folder).unwrap();
-    assert_eq!(lock.look().unwrap(), None);
+    assert_eq!(lock.check().unwrap(), None);
     std::fs::write(folder.owner(), "{}").unwrap();
     assert_eq!(lock.lost(), None);
-    assert_eq!(lock.look().unwrap(), Some("a process that left no name"));
+    assert_eq!(lock.check().unwrap(), Some("an unknown process"));
     assert!(lock.lost().is_some());
     drop(lock);
     assert!(folder.owner().exists());

@@ -276,7 +276,7 @@ impl Journal {
     pub(super) fn begin(path: &Path, md5: &Digest, kept: JournalState) -> Result<Self, DiskError> {
         let Fresh { text, records, synced } = fresh(md5, disk::boot().as_deref(), &kept);
         disk::replace(path, text.as_bytes())?;
-        Ok(Self { file: File::to_append(path)?, records, synced, kept })
+        Ok(Self { file: File::open_to_append(path)?, records, synced, kept })
     }
 
     pub(super) const fn size(&self) -> Option<u64> {

@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::journal::{self, Journal, JournalState};
 use crate::catalog::Archive;
-use crate::disk::{self, DiskError, File, Folder, Kept, crash_point};
+use crate::disk::{self, DiskError, File, Folder, StateFile, crash_point};
 use crate::hash::Engine;
 use crate::hash::digest::Digest;
 use crate::transfer::repair::copy::salvage;
@@ -45,19 +45,20 @@ pub struct PartialDownload {
 
 /// Looks at the partial download of an archive, and changes nothing.
 pub fn look(folder: &Folder, archive: &Archive) -> Option<PartialDownload> {
-    let path = folder.kept(archive, Kept::Part);
+    let path = folder.state_file(archive, StateFile::Part);
     // A link is never cxr's own, and opening a FIFO would wait for its other end.
     let metadata = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
     let limit = archive.size.unwrap_or(u64::MAX).min(metadata.len());
-    let recovered = match journal::read(&folder.kept(archive, Kept::Journal), &archive.md5) {
-        Some(told) => {
-            // The MD5 is right: of two sizes one is an error, and the bytes are good.
-            let size = told.size.filter(|told| archive.size.is_none_or(|size| size == *told));
-            JournalState { size, ..told.before(limit) }
-        }
-        // Without a journal, no byte is known to be on the disk.
-        None => JournalState::default(),
-    };
+    let recovered =
+        match journal::read(&folder.state_file(archive, StateFile::Journal), &archive.md5) {
+            Some(told) => {
+                // The MD5 is right: of two sizes one is an error, and the bytes are good.
+                let size = told.size.filter(|told| archive.size.is_none_or(|size| size == *told));
+                JournalState { size, ..told.before(limit) }
+            }
+            // Without a journal, no byte is known to be on the disk.
+            None => JournalState::default(),
+        };
     Some(PartialDownload { recovered, allocated: disk::allocated(&metadata) })
 }
 
@@ -67,8 +68,10 @@ pub(crate) fn remove_leftovers(folder: &Folder, archive: &Archive) -> Result<(),
     if look(folder, archive).is_some_and(|here| here.recovered.original.is_some()) {
         return Ok(());
     }
-    disk::remove(&salvage(&folder.kept(archive, Kept::Part)))?;
-    Kept::UNFINISHED.iter().try_for_each(|&kept| disk::remove(&folder.kept(archive, kept)))
+    disk::remove(&salvage(&folder.state_file(archive, StateFile::Part)))?;
+    StateFile::UNFINISHED
+        .iter()
+        .try_for_each(|&kept| disk::remove(&folder.state_file(archive, kept)))
 }
 
 impl Part {
@@ -78,9 +81,9 @@ impl Part {
         archive: &Archive,
         kept: JournalState,
     ) -> Result<Self, DiskError> {
-        let path = folder.kept(archive, Kept::Part);
-        let journal_path = folder.kept(archive, Kept::Journal);
-        let undo_path = folder.kept(archive, Kept::Undo);
+        let path = folder.state_file(archive, StateFile::Part);
+        let journal_path = folder.state_file(archive, StateFile::Journal);
+        let undo_path = folder.state_file(archive, StateFile::Undo);
         disk::remove(&salvage(&path))?;
         if kept.original.is_none() {
             // It belongs to a file that is no longer here.
@@ -89,7 +92,7 @@ impl Part {
         // The journal first: without a part it claims nothing.
         let journal = Mutex::new(Journal::begin(&journal_path, &archive.md5, kept)?);
         crash_point("journal-begun");
-        let file = File::in_place(&path)?;
+        let file = File::open_or_create(&path)?;
         // Before the first byte: a journal without a name proves no sync.
         disk::sync_folder(disk::parent(&path))?;
         let md5 = archive.md5;
@@ -217,7 +220,7 @@ impl Part {
         if salvaged {
             disk::rename(&salvage(&self.path), &self.path)?;
         }
-        self.file = File::in_place(&self.path)?;
+        self.file = File::open_or_create(&self.path)?;
         disk::sync_folder(disk::parent(&self.path))?;
         self.journal = Mutex::new(fresh);
         self.sync_failed = Mutex::default();
@@ -229,15 +232,15 @@ impl Part {
     /// synced too. Then removes the journal. If it fails, the part stays, and so does the file that
     /// has the name.
     pub(crate) fn become_archive(&self, size: u64, target: &Path) -> Result<(), DiskError> {
-        let length = self.file.metadata().map_err(DiskError::new(&self.path, "looked at"))?.len();
+        let length = self.file.metadata().map_err(DiskError::new(&self.path, "inspected"))?.len();
         if length != size {
             self.file.resize(size)?;
             crash_point("size-set");
         }
-        self.put_on_disk(|file| file.sync_all().and_then(|()| file.close_once()))?;
+        self.put_on_disk(|file| file.sync_all().and_then(|()| file.close_duplicate()))?;
         crash_point("archive-synced");
         let folder = disk::parent(target);
-        disk::make_folder(folder)?;
+        disk::create_folder(folder)?;
         // The user's file is no longer needed: this one is right.
         disk::remove(&self.undo_path)?;
         disk::rename(&self.path, target)?;

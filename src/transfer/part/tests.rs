@@ -10,7 +10,7 @@ fn part(dir: &Path) -> Part {
         alias: None,
     };
     let folder = Folder::new(dir);
-    folder.make().unwrap();
+    folder.create().unwrap();
     Part::open(&folder, &archive, JournalState::default()).unwrap()
 }
 

@@ -57,7 +57,7 @@ impl Part {
 
     /// Copies the part to a path. Unreadable bytes become a hole. If it fails, there is no copy.
     pub(crate) fn copy_to(&self, path: &Path) -> Result<(), DiskError> {
-        let metadata = self.file.metadata().map_err(DiskError::new(&self.path, "looked at"))?;
+        let metadata = self.file.metadata().map_err(DiskError::new(&self.path, "inspected"))?;
         let beside = salvage(path);
         copy(self, metadata.len(), &beside)?;
         disk::rename(&beside, path)?;
@@ -85,7 +85,7 @@ pub(crate) fn salvage(path: &Path) -> PathBuf {
 /// Copies the first bytes of a part. Unreadable bytes become a hole.
 fn copy(part: &Part, length: u64, to: &Path) -> Result<(), DiskError> {
     disk::remove(to)?;
-    let copy = File::in_place(to)?;
+    let copy = File::open_or_create(to)?;
     copy.resize(length)?;
     let mut at = 0;
     while at < length {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::undo_log::UndoLog;
 use crate::catalog::Archive;
-use crate::disk::{self, DiskError, Folder, Kept, crash_point};
+use crate::disk::{self, DiskError, Folder, StateFile, crash_point};
 use crate::ranges::RangeSet;
 use crate::transfer::journal::{Journal, JournalState, Original};
 use crate::transfer::part::Part;
@@ -21,18 +21,22 @@ impl Part {
         archive: &Archive,
         file: &Path,
     ) -> Result<JournalState, DiskError> {
-        let metadata = file.symlink_metadata().map_err(DiskError::new(file, "looked at"))?;
-        let path = folder.kept(archive, Kept::Part);
+        let metadata = file.symlink_metadata().map_err(DiskError::new(file, "inspected"))?;
+        let path = folder.state_file(archive, StateFile::Part);
         // The journal will say that it is on the disk.
         disk::sync_file(file)?;
         disk::remove(&path)?;
-        disk::remove(&folder.kept(archive, Kept::Undo))?;
+        disk::remove(&folder.state_file(archive, StateFile::Undo))?;
         let written = 0..archive.size.unwrap_or(u64::MAX).min(metadata.len());
         let original = Some(Original::of(&metadata));
         let synced = RangeSet::from_iter([written.clone()]);
         let told = JournalState::of(written, HERE);
         let kept = JournalState { size: archive.size, original, synced, ..told };
-        Journal::begin(&folder.kept(archive, Kept::Journal), &archive.md5, kept.clone())?;
+        Journal::begin(
+            &folder.state_file(archive, StateFile::Journal),
+            &archive.md5,
+            kept.clone(),
+        )?;
         // A part is cxr's own unless its journal says that it is a user's file.
         disk::sync_folder(folder.own())?;
         crash_point("adoption-journalled");
@@ -106,7 +110,7 @@ impl Part {
         self.file.sync_all()?;
         crash_point("old-bytes-restored");
         let folder = disk::parent(to);
-        disk::make_folder(folder)?;
+        disk::create_folder(folder)?;
         disk::rename(&self.path, to)?;
         disk::sync_folder(folder)?;
         crash_point("file-put-back");

@@ -36,7 +36,7 @@ pub(crate) struct UndoLog {
 impl UndoLog {
     /// Opens the log at a path, as far as it is whole. Creates it if there is none.
     pub(crate) fn open(path: &Path) -> Result<Self, DiskError> {
-        let mut undo = Self { file: File::in_place(path)?, end: 0, saved: RangeSet::new() };
+        let mut undo = Self { file: File::open_or_create(path)?, end: 0, saved: RangeSet::new() };
         let mut saved = RangeSet::new();
         undo.end = undo.records(|at, bytes| {
             saved.insert(at..at + bytes.len() as u64);
@@ -184,7 +184,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let old: Vec<u8> = (0..=250).cycle().take(size).collect();
             fs::write(dir.path().join("file"), &old).unwrap();
-            let file = File::in_place(&dir.path().join("file")).unwrap();
+            let file = File::open_or_create(&dir.path().join("file")).unwrap();
             Self { dir, file, old }
         }
 

@@ -201,7 +201,7 @@ impl Places {
     fn write(&self, write: impl Fn(&Folder) -> Result<(), DiskError>) -> Result<(), DiskError> {
         let mut first = None;
         for folder in &self.places {
-            match disk::make_folder(folder.own()).and_then(|()| write(folder)) {
+            match disk::create_folder(folder.own()).and_then(|()| write(folder)) {
                 Ok(()) => return Ok(()),
                 Err(error) => first = first.or(Some(error)),
             }

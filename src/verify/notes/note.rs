@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Archive, Catalog};
-use crate::disk::{self, DiskError, Folder, Kept, Stamp};
+use crate::disk::{self, DiskError, Folder, Stamp, StateFile};
 use crate::hash::digest::Sha256;
 use crate::locate::{Damage, DamageKind};
 use crate::report::ArchiveReport;
@@ -71,11 +71,11 @@ impl Note {
 
     /// The note on the archive that is kept for the folder, if there is one.
     pub(super) fn read(folder: &Folder, archive: &Archive) -> Option<Self> {
-        read(&folder.kept(archive, Kept::Note))
+        read(&folder.state_file(archive, StateFile::Note))
     }
 
     pub(super) fn write(&self, folder: &Folder, archive: &Archive) -> Result<(), DiskError> {
-        write(&folder.kept(archive, Kept::Note), self)
+        write(&folder.state_file(archive, StateFile::Note), self)
     }
 
     /// Whether it says of this very file that it is the archive, by its SHA-256 as well where that

@@ -59,12 +59,12 @@ impl Cxr {
 
     /// Kills the process when it reaches a crash point for the `number`th time.
     pub fn dies_at(self, point: &str, number: u32) -> Self {
-        self.env("CXR_TRIAL_DIE", format!("{point}:{number}"))
+        self.env("CXR_FAULT_DIE", format!("{point}:{number}"))
     }
 
     /// Injects disk faults by the rules of `src/disk/fault_injection.rs`.
     pub fn disk(self, rules: &str) -> Self {
-        self.env("CXR_TRIAL_DISK", rules)
+        self.env("CXR_FAULT_DISK", rules)
     }
 
     /// Starts the program with another one, such as `unshare`.

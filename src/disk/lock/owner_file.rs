@@ -1,0 +1,236 @@
+//! The owner's file, which names the process that works in a folder. It is needed where the lock of
+//! the operating system does not hold, as on some Lustre and NFS mounts.
+//!
+//! Only one process can create the file (`O_EXCL`). Its owner changes the file's time regularly. A
+//! file whose owner has ended is replaced in one step by a second file, which again only one process
+//! can create. That process reads the file back before it acts.
+
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::identity::{Identity, Liveness};
+use crate::disk::{DiskError, File, Interval, crash_point, interval, remove, rename};
+
+/// How often an owner touches its file.
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// The time without a heartbeat, as watched from here, after which an owner counts as ended: ten
+/// heartbeats, and as long as network file systems cache attributes by default (nfs(5), `acregmin`
+/// and `acdirmin`: 3 s and 30 s).
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The most bytes of an owner's file.
+const LIMIT: usize = 4096;
+
+const UNKNOWN_PROCESS: &str = "an unknown process";
+
+/// The owner's file of a folder, for one process.
+#[derive(Debug)]
+pub(super) struct OwnerFile {
+    path: PathBuf,
+    /// The process that creates this file may replace the owner.
+    next: PathBuf,
+    identity: Identity,
+    /// This process has the lock of the operating system, and this machine enforces it.
+    pub(super) has_lock: bool,
+    owner_watch: LivenessWatch,
+    successor_watch: LivenessWatch,
+}
+
+/// The result of one attempt to become the owner. The texts name the other process.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum ClaimOutcome {
+    /// There was no owner.
+    Claimed,
+    /// The previous owner had ended.
+    TakenOver(String),
+    /// The owner is alive.
+    Held(String),
+    /// The owner may be alive, and its heartbeat is being watched.
+    Watched(String),
+    /// The files have changed meanwhile: try again at once.
+    Retry,
+}
+
+/// The content and the state of an owner's file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct OwnerRecord {
+    /// `None` if the content is invalid, as while it is being written.
+    identity: Option<Identity>,
+    inode: u64,
+    /// Seconds and nanoseconds.
+    changed: (i64, i64),
+}
+
+/// Watches a file for heartbeats.
+#[derive(Debug, Default)]
+struct LivenessWatch {
+    last: Option<(OwnerRecord, Instant)>,
+}
+
+impl OwnerFile {
+    pub(super) fn new(path: PathBuf) -> Self {
+        let next = path.with_added_extension("next");
+        let (owner_watch, successor_watch) = (LivenessWatch::default(), LivenessWatch::default());
+        let identity = Identity::own();
+        Self { path, next, identity, has_lock: false, owner_watch, successor_watch }
+    }
+
+    /// Tries once to become the owner.
+    pub(super) fn claim(&mut self) -> Result<ClaimOutcome, DiskError> {
+        if create(&self.path, &self.identity)? {
+            crash_point("owner-written");
+            // The file may have been invalid for too long, so that another process replaced it.
+            let is_own = self.is_own()?;
+            return Ok(if is_own { ClaimOutcome::Claimed } else { ClaimOutcome::Retry });
+        }
+        let Some(owner) = OwnerRecord::read(&self.path)? else { return Ok(ClaimOutcome::Retry) };
+        match self.owner_watch.liveness(&owner, &self.identity, self.has_lock) {
+            Liveness::Alive => Ok(ClaimOutcome::Held(owner.name())),
+            Liveness::Unknown => Ok(ClaimOutcome::Watched(owner.name())),
+            Liveness::Ended(why) => self.take_over(&owner, why),
+        }
+    }
+
+    /// Replaces an owner that has ended.
+    fn take_over(&mut self, ended: &OwnerRecord, why: &str) -> Result<ClaimOutcome, DiskError> {
+        if !create(&self.next, &self.identity)? {
+            return self.check_successor();
+        }
+        crash_point("taker-written");
+        let is_same = OwnerRecord::read(&self.path)?.is_some_and(|now| now.is_same(ended));
+        if !is_same {
+            remove(&self.next)?;
+            return Ok(ClaimOutcome::Retry);
+        }
+        match rename(&self.next, &self.path) {
+            // Another process has removed our file, because this process seemed to have ended.
+            Err(error) if error.source.kind() == ErrorKind::NotFound => {}
+            result => result?,
+        }
+        crash_point("owner-taken-over");
+        let taken_over = ClaimOutcome::TakenOver(format!("{}, {why}", ended.name()));
+        Ok(if self.is_own()? { taken_over } else { ClaimOutcome::Retry })
+    }
+
+    /// Checks another process that is replacing the owner, or has ended while it did.
+    fn check_successor(&mut self) -> Result<ClaimOutcome, DiskError> {
+        let Some(successor) = OwnerRecord::read(&self.next)? else {
+            return Ok(ClaimOutcome::Retry);
+        };
+        Ok(match self.successor_watch.liveness(&successor, &self.identity, self.has_lock) {
+            Liveness::Alive => ClaimOutcome::Held(successor.name()),
+            Liveness::Unknown => ClaimOutcome::Watched(successor.name()),
+            Liveness::Ended(_) => {
+                remove(&self.next)?;
+                ClaimOutcome::Retry
+            }
+        })
+    }
+
+    /// Returns true if this process is the owner.
+    pub(super) fn is_own(&self) -> Result<bool, DiskError> {
+        let owner = OwnerRecord::read(&self.path)?.and_then(|record| record.identity);
+        Ok(owner.is_some_and(|owner| owner.is_same(&self.identity)))
+    }
+
+    /// Names the present owner.
+    pub(super) fn owner(&self) -> String {
+        match OwnerRecord::read(&self.path) {
+            Ok(Some(record)) => record.name(),
+            _ => UNKNOWN_PROCESS.to_owned(),
+        }
+    }
+
+    /// Changes the time of the file.
+    pub(super) fn touch(&self) -> Result<(), DiskError> {
+        let file = File::open(&self.path).map_err(DiskError::new(&self.path, "opened"))?;
+        file.touch(SystemTime::now())
+    }
+
+    /// Removes the file if it is this process's, and no other process is replacing it.
+    pub(super) fn remove(&self) -> Result<(), DiskError> {
+        if !create(&self.next, &self.identity)? {
+            return Ok(());
+        }
+        let removed = self.is_own().and_then(|own| if own { remove(&self.path) } else { Ok(()) });
+        crash_point("owner-removed");
+        remove(&self.next)?;
+        removed
+    }
+}
+
+impl OwnerRecord {
+    /// Reads an owner's file. Returns `None` if there is none.
+    fn read(path: &Path) -> Result<Option<Self>, DiskError> {
+        let read = || -> io::Result<_> {
+            let file = File::open(path)?;
+            let metadata = file.metadata()?;
+            Ok((file.read(LIMIT)?, metadata))
+        };
+        match read() {
+            Ok((bytes, metadata)) => Ok(Some(Self {
+                identity: Identity::from_json(&bytes),
+                inode: metadata.ino(),
+                changed: (metadata.mtime(), metadata.mtime_nsec()),
+            })),
+            // On a network file system, an open file that is replaced becomes stale.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::StaleNetworkFileHandle
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(DiskError::new(path, "read")(error)),
+        }
+    }
+
+    fn name(&self) -> String {
+        self.identity.as_ref().map_or_else(|| UNKNOWN_PROCESS.to_owned(), Identity::to_string)
+    }
+
+    /// Returns true for the same file of the same process, touched or not.
+    fn is_same(&self, other: &Self) -> bool {
+        self.inode == other.inode && self.identity == other.identity
+    }
+}
+
+impl LivenessWatch {
+    /// Returns the present state of an owner, as far as `observer` can see it.
+    fn liveness(&mut self, owner: &OwnerRecord, observer: &Identity, has_lock: bool) -> Liveness {
+        let known = owner.identity.as_ref().map(|identity| identity.liveness(observer, has_lock));
+        if let Some(known @ (Liveness::Alive | Liveness::Ended(_))) = known {
+            return known;
+        }
+        let (last, since) = self.last.get_or_insert_with(|| (owner.clone(), Instant::now()));
+        if last != owner {
+            let is_same = last.is_same(owner);
+            self.last = Some((owner.clone(), Instant::now()));
+            return if is_same { Liveness::Alive } else { Liveness::Unknown };
+        }
+        // A file gets its content right after its creation.
+        let timeout = if owner.identity.is_some() { TIMEOUT } else { HEARTBEAT };
+        if since.elapsed() >= interval(Interval::OwnerTimeout, timeout) {
+            return Liveness::Ended("which gave no heartbeat while cxr watched it");
+        }
+        Liveness::Unknown
+    }
+}
+
+/// Creates the file for `identity`. Returns false if it exists.
+fn create(path: &Path, identity: &Identity) -> Result<bool, DiskError> {
+    let Some(file) = File::create_new(path)? else { return Ok(false) };
+    crash_point("owner-made");
+    // On a network file system, others see the content only after a close.
+    let content = identity.to_json().into();
+    let written = file.write_at(0, &[content]).and_then(|()| file.close_duplicate());
+    if written.is_err() {
+        // A file without content would delay the next run.
+        let _ = remove(path);
+    }
+    written.map(|()| true)
+}

@@ -1,0 +1,66 @@
+//! Facts about files that need no reading: their state, their size on the disk, and the disk.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{major, minor, statvfs};
+use serde::{Deserialize, Serialize};
+
+use super::DiskError;
+
+/// The state of a file. It differs after a write, or if another file is put in its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stamp {
+    size: u64,
+    /// Seconds and nanoseconds.
+    modified: (i64, i64),
+    /// The last change of the data or the attributes, which differs even if a copy restores the
+    /// time of modification.
+    changed: (i64, i64),
+    device: u64,
+    inode: u64,
+}
+
+impl Stamp {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+
+    /// The size of the file in bytes.
+    pub(crate) const fn size(&self) -> u64 {
+        self.size
+    }
+}
+
+/// Returns the bytes that this user may still write to the file system of `path`.
+pub(crate) fn available(path: &Path) -> Result<u64, DiskError> {
+    let stat = statvfs(path)
+        .map_err(|error| DiskError::new(path, "checked for free space")(error.into()))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Returns the bytes that a file takes on the disk: less than its length if it has holes.
+pub(crate) fn allocated(metadata: &Metadata) -> u64 {
+    // POSIX leaves the unit open; Linux, macOS and the BSDs all count blocks of 512 bytes.
+    (metadata.blocks() * 512).min(metadata.len())
+}
+
+/// Returns true if the system says that a file is on a spinning disk (HDD): Linux's
+/// `queue/rotational` (Documentation/ABI/stable/sysfs-block). Virtual disks often say so wrongly;
+/// file systems without a block device of their own, such as NFS, Btrfs or tmpfs, say nothing.
+pub(crate) fn is_on_spinning_disk(metadata: &Metadata) -> bool {
+    let device = metadata.dev();
+    let device = format!("/sys/dev/block/{}:{}", major(device), minor(device));
+    // A partition has no queue of its own, but its disk, the folder above, has one.
+    ["queue/rotational", "../queue/rotational"]
+        .iter()
+        .find_map(|file| fs::read_to_string(format!("{device}/{file}")).ok())
+        .is_some_and(|text| text.trim() == "1")
+}
