@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use cxr::hash::{Chain, Engine, Feed, Lanes, Platform};
+use cxr::hash::{Engine, LaneInput, LaneSet, Md5Hasher, Platform};
 
 const STREAMS: [usize; 7] = [1, 2, 4, 6, 8, 12, 16];
 
@@ -30,10 +30,10 @@ fn lanes(criterion: &mut Criterion) {
                 group.throughput(Throughput::Bytes((streams * size) as u64));
                 let memory = memory(streams, size);
                 let blocks = blocks(&memory, streams, size);
-                let mut chains = vec![Chain::new(); streams];
-                let lanes = Lanes::on(platform);
+                let mut hashers = vec![Md5Hasher::new(); streams];
+                let lanes = LaneSet::on(platform);
                 group.bench_function(BenchmarkId::from_parameter(streams), |bencher| {
-                    bencher.iter(|| lanes.update(feeds(&mut chains, &blocks)));
+                    bencher.iter(|| lanes.update(inputs(&mut hashers, &blocks)));
                 });
             }
         }
@@ -49,8 +49,11 @@ fn blocks(memory: &[u8], streams: usize, size: usize) -> Vec<[&[u8]; 1]> {
     (0..streams).map(|stream| [&memory[stream * (size + 256)..][..size]]).collect()
 }
 
-fn feeds<'a>(chains: &'a mut [Chain], blocks: &'a [[&'a [u8]; 1]]) -> Vec<Feed<'a, &'a [u8]>> {
-    chains.iter_mut().zip(blocks).map(|(chain, block)| Feed::new(chain, block)).collect()
+fn inputs<'a>(
+    hashers: &'a mut [Md5Hasher],
+    blocks: &'a [[&'a [u8]; 1]],
+) -> Vec<LaneInput<'a, &'a [u8]>> {
+    hashers.iter_mut().zip(blocks).map(|(hasher, block)| LaneInput::new(hasher, block)).collect()
 }
 
 /// Twelve streams of 64 MiB from twelve threads that have their bytes at hand.

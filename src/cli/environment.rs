@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cxr::hash::{Lanes, Platform};
+use cxr::hash::{LaneSet, Platform};
 use cxr::progress::{HEARTBEAT, When};
 use cxr::report::ColorChoice;
 
@@ -60,8 +60,8 @@ pub(super) fn platforms() -> Vec<Platform> {
 }
 
 /// The lanes of the best of them.
-pub(super) fn lanes() -> Lanes {
-    Lanes::on(platforms().swap_remove(0))
+pub(super) fn lanes() -> LaneSet {
+    LaneSet::on(platforms().swap_remove(0))
 }
 
 /// The time between two lines on the state of a run: `CXR_HEARTBEAT`, in seconds.

@@ -23,7 +23,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::disk::leftovers::{self, leftovers};
 use crate::disk::{DiskError, Folder, Lock, LockError, LockNotice};
 use crate::event::{Event, Listener};
-use crate::hash::{Engine, Lanes};
+use crate::hash::{Engine, LaneSet};
 use crate::report::Report;
 use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{Source, SourceSpec};
@@ -63,7 +63,7 @@ pub struct FetchRequest {
     /// Bytes that a connection takes at a time.
     pub chunk: NonZeroU64,
     /// The lanes that hash.
-    pub lanes: Lanes,
+    pub lanes: LaneSet,
     /// The command line that asks for this, which the report suggests where it must be repeated.
     pub command_line: CommandLine,
 }
@@ -95,7 +95,7 @@ impl FetchRequest {
             fail_fast: false,
             dry_run: false,
             chunk: CHUNK,
-            lanes: Lanes::for_this_machine(),
+            lanes: LaneSet::for_this_machine(),
         }
     }
 }

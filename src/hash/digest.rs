@@ -1,4 +1,4 @@
-//! A digest as a value: compared, printed, read; computed elsewhere.
+//! Digests as values.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,28 +15,28 @@ pub type Digest = DigestOf<16>;
 /// The 32 bytes of a SHA-256 (FIPS 180-4).
 pub type Sha256 = DigestOf<32>;
 
-/// The text is not such a digest: it must be so many hexadecimal digits, of either case.
+/// The text does not consist of the right number of hexadecimal digits, in upper or lower case.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("it must be {digits} hexadecimal digits")]
+#[error("expected {digits} hexadecimal digits")]
 pub struct ParseDigestError {
-    /// Two for each byte.
+    /// The right number: two for each byte.
     pub digits: usize,
 }
 
 impl<const N: usize> DigestOf<N> {
-    /// The digest whose bytes these are.
+    /// A digest of these bytes.
     pub const fn new(bytes: [u8; N]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, in the order in which they are printed.
+    /// The bytes, in printed order.
     pub const fn as_bytes(&self) -> &[u8; N] {
         &self.0
     }
 }
 
 impl Digest {
-    /// The MD5 of no bytes at all (RFC 1321, appendix A.5).
+    /// The MD5 of no bytes (RFC 1321, appendix A.5).
     pub const EMPTY: Self = Self([
         0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42,
         0x7e,
@@ -77,13 +77,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_either_case_and_prints_lower() {
+    fn upper_and_lower_case_are_read_and_lower_case_is_printed() {
         let digest: Digest = "FE8ED0A6961412FDDCBB3603C11B3698".parse().unwrap();
         assert_eq!(digest.to_string(), "fe8ed0a6961412fddcbb3603c11b3698");
     }
 
     #[test]
-    fn refuses_what_is_not_as_many_digits() {
+    fn text_of_another_length_or_with_other_characters_is_refused() {
         for text in [
             "",
             "fe8e",
@@ -94,6 +94,6 @@ mod tests {
             assert_eq!(text.parse::<Digest>(), Err(ParseDigestError { digits: 32 }), "{text:?}");
         }
         let error = "fe8ed0a6961412fddcbb3603c11b3698".parse::<Sha256>().unwrap_err();
-        assert_eq!(error.to_string(), "it must be 64 hexadecimal digits");
+        assert_eq!(error.to_string(), "expected 64 hexadecimal digits");
     }
 }

@@ -1,4 +1,4 @@
-//! The threads that hash, and the streams that they hash for.
+//! A pool of threads that hash many streams.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -9,104 +9,108 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::digest::Digest;
-use super::lanes::{Feed, Lanes};
-use super::table::{Job, Table, Width};
+use super::lane_set::{LaneInput, LaneSet};
+use super::stream_table::{HashJob, StreamTable};
 
-/// How long a source may stand still while a thread waits for other streams to fill its lanes: a
-/// set takes as long for one as for eight. Where processors are short, the others fill meanwhile.
+/// The time for which a source may be blocked while a thread waits for other streams to fill its
+/// lanes: a set takes as long for one as for eight. If there are too few processors, the other
+/// streams fill meanwhile.
 const PATIENCE: Duration = Duration::from_millis(2);
 
 /// A pool of threads that hash the blocks of many streams.
 ///
-/// Dropping it ends its threads as soon as no stream is open.
+/// When it is dropped, its threads end as soon as no stream is open.
 #[derive(Debug)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    shared: Arc<EngineShared>,
 }
 
-/// One file's bytes on their way to a digest. Dropping it forgets them.
+/// A stream of bytes to be hashed. Dropping it forgets them.
 #[derive(Debug)]
-pub struct Stream {
-    shared: Arc<Shared>,
+pub struct Md5Stream {
+    shared: Arc<EngineShared>,
     id: u64,
 }
 
 #[derive(Debug)]
-struct Shared {
-    lanes: Lanes,
-    state: Mutex<State>,
-    /// Told when there is work for another thread, and when the engine is dropped.
+struct EngineShared {
+    lanes: LaneSet,
+    state: Mutex<EngineState>,
+    /// Notified when there is work for another thread, and when the engine is dropped.
     work: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    table: Table,
+struct EngineState {
+    table: StreamTable,
     threads: usize,
     idle: usize,
     is_closed: bool,
 }
 
 impl Engine {
-    /// An engine with so many threads.
+    /// An engine with the best lanes of this machine.
     pub fn new(threads: NonZeroUsize) -> Self {
-        Self::on(Lanes::for_this_machine(), threads)
+        Self::on(LaneSet::for_this_machine(), threads)
     }
 
-    /// An engine with a thread for every processor that this process may use.
-    pub fn for_this_machine(lanes: Lanes) -> Self {
+    /// An engine with one thread for every processor that this process may use.
+    pub fn for_this_machine(lanes: LaneSet) -> Self {
         Self::on(lanes, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 
-    /// An engine with so many threads that hash in these lanes.
-    pub fn on(lanes: Lanes, threads: NonZeroUsize) -> Self {
-        let shared = Arc::new(Shared { lanes, state: Mutex::default(), work: Condvar::new() });
+    fn on(lanes: LaneSet, threads: NonZeroUsize) -> Self {
+        let state = Mutex::default();
+        let shared = Arc::new(EngineShared { lanes, state, work: Condvar::new() });
         for _ in 0..threads.get() {
             let worker = Arc::clone(&shared);
             let thread = thread::Builder::new().name("hash".to_owned());
-            // Where the system gives no thread, those do the work who wait for it.
+            // If the system gives no thread, the threads that wait for a digest do the work.
             if thread.spawn(move || worker.run()).is_ok() {
-                shared.state().threads += 1;
+                shared.state.lock().threads += 1;
             }
         }
         Self { shared }
     }
 
-    /// Opens a stream with nothing in it yet.
-    pub fn stream(&self) -> Stream {
-        let id = self.shared.state().table.open();
-        Stream { shared: Arc::clone(&self.shared), id }
+    /// Opens an empty stream.
+    pub fn stream(&self) -> Md5Stream {
+        let id = self.shared.state.lock().table.open();
+        Md5Stream { shared: Arc::clone(&self.shared), id }
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.shared.state().is_closed = true;
+        self.shared.state.lock().is_closed = true;
         self.shared.work.notify_all();
     }
 }
 
-impl Stream {
+impl Md5Stream {
     /// Adds a block to the end of the stream. Waits while more than [`BACKLOG`](super::BACKLOG)
     /// bytes are unhashed.
-    #[expect(clippy::needless_pass_by_value, reason = "whoever pushes a block is done with it")]
+    #[expect(clippy::needless_pass_by_value, reason = "the caller does not need the block again")]
     pub fn push(&mut self, block: Bytes) {
-        let mut state = self.shared.state();
+        let mut state = self.shared.state.lock();
         while let Err(room) = state.table.push(self.id, &block) {
-            self.shared.press(&state);
+            // An idle thread takes the stream of a blocked source after a moment.
+            if state.idle > 0 {
+                self.shared.work.notify_one();
+            }
             self.shared.wait(&mut state, &room);
         }
-        self.shared.call(&state);
+        self.shared.wake(&state);
     }
 
-    /// Ends the stream: waits until all of it is hashed, and gives its digest.
+    /// Ends the stream: waits until all of it is hashed, and returns the digest.
     pub fn finish(self) -> Digest {
-        let mut state = self.shared.state();
+        let mut state = self.shared.state.lock();
         loop {
             match state.table.end(self.id) {
-                Ok(chain) => return chain.finish(),
+                Ok(hasher) => return hasher.finish(),
                 Err(end) => {
-                    self.shared.call(&state);
+                    self.shared.wake(&state);
                     self.shared.wait(&mut state, &end);
                 }
             }
@@ -114,83 +118,66 @@ impl Stream {
     }
 }
 
-impl Drop for Stream {
+impl Drop for Md5Stream {
     fn drop(&mut self) {
-        let mut state = self.shared.state();
+        let mut state = self.shared.state.lock();
         state.table.close(self.id);
         if state.is_over() {
             self.shared.work.notify_all();
         } else {
-            // The others may be most of the streams now.
-            self.shared.call(&state);
+            // Without this stream, the ready ones may be most of all.
+            self.shared.wake(&state);
         }
     }
 }
 
-impl State {
+impl EngineState {
     fn is_over(&self) -> bool {
         self.is_closed && self.table.is_empty()
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
-    fn width(&self) -> Width {
-        Width { swift: self.lanes.swift_width(), most: self.lanes.width() }
-    }
-
-    /// Wakes another thread where there is one and work for it.
-    fn call(&self, state: &State) {
-        if state.idle > 0 && state.table.is_worth_while(self.width()) {
+impl EngineShared {
+    /// Wakes an idle thread if there is work for it.
+    fn wake(&self, state: &EngineState) {
+        if state.idle > 0 && state.table.is_worthwhile(self.lanes.platform()) {
             self.work.notify_one();
         }
     }
 
-    /// Tells a thread that has nothing to do that a source begins to stand still.
-    fn press(&self, state: &State) {
-        if state.idle > 0 {
-            self.work.notify_one();
+    /// Waits for the progress of a stream.
+    fn wait(&self, state: &mut MutexGuard<'_, EngineState>, progress: &Condvar) {
+        if state.threads == 0 {
+            let jobs = state.table.take(self.lanes.platform(), 0, false);
+            if !jobs.is_empty() {
+                return self.hash(state, jobs);
+            }
         }
+        progress.wait(state);
     }
 
-    /// Waits for a stream's progress.
-    fn wait(&self, state: &mut MutexGuard<'_, State>, progress: &Condvar) {
-        if state.threads > 0 {
-            return progress.wait(state);
-        }
-        let jobs = state.table.take(self.width(), 0, false);
-        if jobs.is_empty() {
-            return progress.wait(state);
-        }
-        self.hash(state, jobs);
-    }
-
-    /// What a thread does until the engine is over.
+    /// The loop of a thread.
     fn run(&self) {
-        let mut state = self.state();
-        // Until when a source that stands still has to wait for more lanes to fill.
+        let mut state = self.state.lock();
+        // The end of the time for which a blocked source has to wait for more lanes to fill.
         let mut deadline = None;
         while !state.is_over() {
-            let others = state.idle;
+            let idle = state.idle;
             let is_patient = deadline.is_none_or(|deadline| Instant::now() < deadline);
-            let jobs = state.table.take(self.width(), others, is_patient);
+            let jobs = state.table.take(self.lanes.platform(), idle, is_patient);
             if jobs.is_empty() {
-                let is_pressing = state.table.is_pressing();
-                deadline = is_pressing.then(|| deadline.unwrap_or(Instant::now() + PATIENCE));
-                self.rest(&mut state, deadline);
+                let is_urgent = state.table.is_urgent();
+                deadline = is_urgent.then(|| deadline.unwrap_or(Instant::now() + PATIENCE));
+                self.wait_for_work(&mut state, deadline);
             } else {
                 deadline = None;
-                self.call(&state);
+                self.wake(&state);
                 self.hash(&mut state, jobs);
             }
         }
     }
 
-    /// Waits for work, at most until the deadline.
-    fn rest(&self, state: &mut MutexGuard<'_, State>, deadline: Option<Instant>) {
+    fn wait_for_work(&self, state: &mut MutexGuard<'_, EngineState>, deadline: Option<Instant>) {
         state.idle += 1;
         match deadline {
             Some(deadline) => drop(self.work.wait_until(state, deadline)),
@@ -199,11 +186,11 @@ impl Shared {
         state.idle -= 1;
     }
 
-    /// Hashes what was taken, unlocked, and puts it back.
-    fn hash(&self, state: &mut MutexGuard<'_, State>, mut jobs: Vec<Job>) {
+    /// Hashes the jobs without the lock, and puts them back.
+    fn hash(&self, state: &mut MutexGuard<'_, EngineState>, mut jobs: Vec<HashJob>) {
         MutexGuard::unlocked(state, || {
-            let feeds = jobs.iter_mut().map(|job| Feed::new(&mut job.chain, &job.blocks)).collect();
-            self.lanes.update(feeds);
+            let inputs = jobs.iter_mut().map(|job| LaneInput::new(&mut job.hasher, &job.blocks));
+            self.lanes.update(inputs.collect());
         });
         for job in jobs {
             state.table.put_back(job);
@@ -222,12 +209,12 @@ mod tests {
         Engine::new(NonZeroUsize::new(threads).unwrap())
     }
 
-    fn oracle(text: &[u8]) -> Digest {
+    fn expected(text: &[u8]) -> Digest {
         Digest::new(Md5::digest(text).into())
     }
 
     #[test]
-    fn many_streams_pushed_in_turns_have_the_digests_of_their_bytes() {
+    fn many_streams_pushed_in_turns_are_hashed_right() {
         let engine = engine(2);
         let texts: Vec<Vec<u8>> =
             (0..20).map(|n| (0..=250).cycle().take(n * 70_001).collect()).collect();
@@ -241,14 +228,14 @@ mod tests {
             }
         }
         for (text, stream) in texts.iter().zip(streams) {
-            assert_eq!(stream.finish(), oracle(text));
+            assert_eq!(stream.finish(), expected(text));
         }
     }
 
-    /// Streams that begin and end at different times, fed by threads of their own in blocks of any
-    /// size, some given up half way.
+    /// Streams that begin and end at different times, each fed by its own thread in blocks of any
+    /// size; some are dropped early.
     #[test]
-    fn streams_come_and_go_at_any_time() {
+    fn streams_open_and_close_at_any_time() {
         let engine = engine(3);
         thread::scope(|scope| {
             for seed in 0..14 {
@@ -256,14 +243,14 @@ mod tests {
                 scope.spawn(move || {
                     let mut random = fastrand::Rng::with_seed(seed);
                     for _ in 0..3 {
-                        come_and_go(engine, &mut random);
+                        hash_random_bytes(engine, &mut random);
                     }
                 });
             }
         });
     }
 
-    fn come_and_go(engine: &Engine, random: &mut fastrand::Rng) {
+    fn hash_random_bytes(engine: &Engine, random: &mut fastrand::Rng) {
         let length =
             random.choice([100, 100_000, 2 * BACKLOG]).map_or(0, |most| random.usize(..most));
         let largest = if random.bool() { 10_000 } else { 300_000 };
@@ -277,11 +264,11 @@ mod tests {
                 return;
             }
         }
-        assert_eq!(stream.finish(), oracle(&text));
+        assert_eq!(stream.finish(), expected(&text));
     }
 
     #[test]
-    fn a_dropped_stream_holds_nobody_up() {
+    fn a_dropped_stream_does_not_block_others() {
         let engine = engine(1);
         let mut lost = engine.stream();
         lost.push(Bytes::from_static(b"lost"));
@@ -298,13 +285,14 @@ mod tests {
         for block in text.chunks(BACKLOG / 2) {
             stream.push(Bytes::copy_from_slice(block));
         }
-        assert_eq!(stream.finish(), oracle(&text));
+        assert_eq!(stream.finish(), expected(&text));
     }
 
     #[test]
-    fn without_a_thread_those_work_who_wait() {
-        let lanes = Lanes::for_this_machine();
-        let shared = Arc::new(Shared { lanes, state: Mutex::default(), work: Condvar::new() });
+    fn without_a_thread_waiting_callers_hash() {
+        let lanes = LaneSet::for_this_machine();
+        let shared =
+            Arc::new(EngineShared { lanes, state: Mutex::default(), work: Condvar::new() });
         let engine = Engine { shared };
         let text = vec![7; 3 * BACKLOG];
         let mut streams = [engine.stream(), engine.stream()];
@@ -314,7 +302,7 @@ mod tests {
             }
         }
         for stream in streams {
-            assert_eq!(stream.finish(), oracle(&text));
+            assert_eq!(stream.finish(), expected(&text));
         }
     }
 }

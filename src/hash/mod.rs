@@ -1,28 +1,27 @@
-//! MD5 of many streams at once, and SHA-256 beside it.
+//! MD5 of many streams at once, and SHA-256.
 //!
-//! An [`Engine`] owns a few threads. Whoever has bytes opens a [`Stream`], pushes blocks in order
-//! as they come, and asks for the digest at the end. `push` waits while the stream has more than
-//! [`BACKLOG`] bytes unhashed, so memory stays bounded and a fast source is held back by the
-//! hash and by nothing else.
+//! An [`Engine`] owns a few threads. A caller opens an [`Md5Stream`], pushes blocks in order, and
+//! asks for the digest at the end. `push` waits while the stream has more than [`BACKLOG`] bytes
+//! unhashed, so memory is limited, and only the hash slows a fast source down.
 //!
-//! A [`Sha256Stream`] does the same on a thread of its own, so that the lanes do not wait for it.
+//! A [`Sha256Stream`] does the same on its own thread, so that the lanes do not wait for it.
 //!
-//! Below the engine are [`Lanes`], which hash on the caller's thread the next bytes of several [`Chain`]s
-//! at once, with the widest vectors of the [`Platform`].
+//! Below the engine, a [`LaneSet`] hashes the next bytes of several [`Md5Hasher`]s at once, on the
+//! calling thread, with the widest vectors of the [`Platform`].
 
-mod chain;
 pub mod digest;
 mod engine;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
-mod lanes;
+mod hasher;
+mod lane_set;
 mod md5;
 mod sha256;
-mod table;
+mod stream_table;
 
-pub use chain::Chain;
-pub use engine::{Engine, Stream};
-pub use lanes::{Feed, Lanes};
+pub use engine::{Engine, Md5Stream};
+pub use hasher::Md5Hasher;
+pub use lane_set::{LaneInput, LaneSet};
 pub use md5::Platform;
 pub use sha256::Sha256Stream;
-pub use table::BACKLOG;
+pub use stream_table::BACKLOG;

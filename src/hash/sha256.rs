@@ -1,4 +1,4 @@
-//! SHA-256 of one stream, on a thread of its own beside the MD5 lanes.
+//! SHA-256 of one stream, on its own thread beside the MD5 lanes.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -8,52 +8,52 @@ use sha2::Digest as _;
 
 use super::digest::Sha256;
 
-/// Blocks that wait for a stream's thread; `push` waits while there are more.
+/// The most blocks that wait for the thread; `push` waits while there are more.
 const QUEUE: usize = 4;
 
-/// One file's bytes on their way to a SHA-256. Dropping it forgets them.
+/// A stream of bytes to be hashed. Dropping it forgets them.
 #[derive(Debug)]
-pub struct Sha256Stream(Work);
+pub struct Sha256Stream(Sha256Worker);
 
 #[derive(Debug)]
-enum Work {
+enum Sha256Worker {
     Thread {
         blocks: SyncSender<Bytes>,
         thread: JoinHandle<Sha256>,
     },
-    /// The system gave no thread.
-    Here(Box<sha2::Sha256>),
+    /// The system gave no thread: the caller hashes.
+    Caller(Box<sha2::Sha256>),
 }
 
 impl Sha256Stream {
-    /// Opens a stream with nothing in it yet.
+    /// Opens an empty stream.
     pub fn new() -> Self {
         let (blocks, queue) = sync_channel(QUEUE);
         let thread = thread::Builder::new().name("sha256".to_owned());
         Self(match thread.spawn(move || hash(&queue)) {
-            Ok(thread) => Work::Thread { blocks, thread },
-            Err(_) => Work::Here(Box::default()),
+            Ok(thread) => Sha256Worker::Thread { blocks, thread },
+            Err(_) => Sha256Worker::Caller(Box::default()),
         })
     }
 
-    /// Adds a block to the end of the stream. Waits while too much is unhashed.
+    /// Adds a block to the end of the stream. Waits while too many blocks are unhashed.
     pub fn push(&mut self, block: Bytes) {
         match &mut self.0 {
-            // The thread takes blocks as long as there is somebody to send them.
-            Work::Thread { blocks, .. } => drop(blocks.send(block)),
-            Work::Here(hash) => hash.update(&block),
+            // The thread takes blocks until the sender is dropped.
+            Sha256Worker::Thread { blocks, .. } => drop(blocks.send(block)),
+            Sha256Worker::Caller(hash) => hash.update(&block),
         }
     }
 
-    /// Ends the stream: waits until all of it is hashed, and gives its digest; `None` if the thread
-    /// has failed.
+    /// Ends the stream: waits until all of it is hashed, and returns the digest, or `None` if the
+    /// thread has failed.
     pub fn finish(self) -> Option<Sha256> {
         match self.0 {
-            Work::Thread { blocks, thread } => {
+            Sha256Worker::Thread { blocks, thread } => {
                 drop(blocks);
                 thread.join().ok()
             }
-            Work::Here(hash) => Some(Sha256::new(hash.finalize().into())),
+            Sha256Worker::Caller(hash) => Some(Sha256::new(hash.finalize().into())),
         }
     }
 }
@@ -76,18 +76,18 @@ fn hash(queue: &Receiver<Bytes>) -> Sha256 {
 mod tests {
     use super::*;
 
-    /// FIPS 180-4's examples: of "abc", and of a million times "a".
+    /// The examples of FIPS 180-4: "abc", and a million times "a".
     #[test]
-    fn the_standards_examples_come_out() {
+    fn the_examples_of_the_standard_are_hashed_right() {
         let a = Bytes::from(vec![b'a'; 1000]);
-        let digest = |blocks: Vec<Bytes>, work: Work| {
+        let digest = |blocks: Vec<Bytes>, work: Sha256Worker| {
             let mut stream = Sha256Stream(work);
             for block in blocks {
                 stream.push(block);
             }
             stream.finish().unwrap().to_string()
         };
-        for work in [|| Sha256Stream::new().0, || Work::Here(Box::default())] {
+        for work in [|| Sha256Stream::new().0, || Sha256Worker::Caller(Box::default())] {
             assert_eq!(
                 digest(vec![Bytes::from_static(b"a"), Bytes::from_static(b"bc")], work()),
                 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_dropped_holds_nobody_up() {
+    fn a_dropped_stream_does_not_block_others() {
         let mut stream = Sha256Stream::new();
         stream.push(Bytes::from_static(b"lost"));
         drop(stream);

@@ -5,7 +5,7 @@ use md5::{Digest as _, Md5};
 
 use super::{Found, Trouble};
 use crate::hash::digest::{Digest, ParseDigestError};
-use crate::hash::{Chain, Feed, Lanes, Platform};
+use crate::hash::{LaneInput, LaneSet, Md5Hasher, Platform};
 
 /// Messages and their MD5s (RFC 1321, appendix A.5).
 const KNOWN: [(&str, &str); 7] = [
@@ -100,13 +100,14 @@ fn compare(
     mut cut: impl FnMut(&[u8]) -> usize,
     source: &str,
 ) -> Result<(), Trouble> {
-    let mut chains = vec![Chain::new(); samples.len()];
+    let mut hashers = vec![Md5Hasher::new(); samples.len()];
     let pieces: Vec<[&[u8]; 2]> =
         samples.iter().map(|(bytes, _)| bytes.split_at(cut(bytes)).into()).collect();
-    let feeds = chains.iter_mut().zip(&pieces).map(|(chain, pieces)| Feed::new(chain, pieces));
-    Lanes::on(platform).update(feeds.collect());
-    for (chain, (bytes, expected)) in chains.into_iter().zip(samples) {
-        let actual = chain.finish();
+    let inputs =
+        hashers.iter_mut().zip(&pieces).map(|(hasher, pieces)| LaneInput::new(hasher, pieces));
+    LaneSet::on(platform).update(inputs.collect());
+    for (hasher, (bytes, expected)) in hashers.into_iter().zip(samples) {
+        let actual = hasher.finish();
         if actual != *expected {
             let (name, length) = (platform.name(), bytes.len());
             return Err(Trouble::corrupt(format!(

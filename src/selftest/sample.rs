@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::catalog::Archive;
-use crate::hash::Chain;
+use crate::hash::Md5Hasher;
 
 /// Archives that the server has.
 pub(super) const SAMPLES: usize = 3;
@@ -38,11 +38,11 @@ impl Sample {
         }
         tar.resize(tar.len() + 2 * TAR_BLOCK, 0);
         let bytes = gzip(&tar);
-        let mut chain = Chain::new();
-        chain.update(&bytes);
+        let mut hasher = Md5Hasher::new();
+        hasher.update(&bytes);
         let archive = Archive {
             name: format!("sample_{number}.tar.gz"),
-            md5: chain.finish(),
+            md5: hasher.finish(),
             sha256: None,
             size: Some(bytes.len() as u64),
             address: None,

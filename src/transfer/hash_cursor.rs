@@ -11,7 +11,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use super::part::Part;
 use crate::disk::DiskError;
 use crate::hash::digest::Digest;
-use crate::hash::{Engine, Stream};
+use crate::hash::{Engine, Md5Stream};
 use crate::ranges::RangeSet;
 
 /// Bytes to read back at a time.
@@ -44,7 +44,7 @@ pub(super) struct HashCursor {
 #[derive(Debug)]
 struct CursorState {
     /// The finisher takes it out while it reads back. Nobody else can push then.
-    stream: Option<Stream>,
+    stream: Option<Md5Stream>,
     position: u64,
     written: RangeSet,
     size: Option<u64>,

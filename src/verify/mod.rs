@@ -42,7 +42,7 @@ pub(crate) use self::turns::{Task, check_in_turns};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
-use crate::hash::{Engine, Lanes};
+use crate::hash::{Engine, LaneSet};
 use crate::rate::Throttle;
 use crate::report::{ArchiveReport, Report};
 use crate::text::command_line::CommandLine;
@@ -72,7 +72,7 @@ pub struct VerifyRequest {
     /// Keep notes, and believe some; `None`: read everything and write nothing.
     pub notes: Option<NotesRequest>,
     /// The lanes that hash.
-    pub lanes: Lanes,
+    pub lanes: LaneSet,
     /// The command line that asks for this, which the report suggests where it must be repeated.
     pub command_line: CommandLine,
 }
@@ -92,7 +92,7 @@ impl VerifyRequest {
             limit_rate: None,
             limit_rate_file: None,
             notes: None,
-            lanes: Lanes::for_this_machine(),
+            lanes: LaneSet::for_this_machine(),
         }
     }
 }

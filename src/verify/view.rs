@@ -3,17 +3,17 @@
 use bytes::Bytes;
 
 use super::judge::Observation;
-use crate::hash::{Engine, Sha256Stream, Stream};
+use crate::hash::{Engine, Md5Stream, Sha256Stream};
 use crate::locate::identify::HEAD;
 
 /// What is gathered of a file block by block.
 pub(super) struct View {
     size: u64,
-    whole: Stream,
+    whole: Md5Stream,
     sha256: Option<Sha256Stream>,
     /// Where the file is too long: the hash of its right part, and how many bytes of it are to
     /// come.
-    prefix: Option<(Stream, u64)>,
+    prefix: Option<(Md5Stream, u64)>,
     head: Vec<u8>,
     zeros_at_end: u64,
 }

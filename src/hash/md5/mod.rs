@@ -1,13 +1,27 @@
 //! The compression function of MD5, for one stream and for many side by side.
 //!
-//! MD5 is a serial chain: a step waits for the step before it, and most of a processor's units wait
-//! with it. Independent streams fill them. [`rounds`] holds the one body; each instruction set is a
-//! small file that says how its vectors add and rotate. All `unsafe` code of the program is here.
+//! Each step of MD5 waits for the step before it, and most units of a processor wait with it.
+//! Independent streams use them. [`rounds`] has the only implementation; each instruction set is a
+//! small file that defines how its vectors add and rotate. All `unsafe` code of cxr is here.
 #![allow(unsafe_code, reason = "vector instructions and the transposed loads that feed them")]
 #![allow(
     clippy::inline_always,
     reason = "the outer function's target features must reach the helpers"
 )]
+
+/// Defines a kernel, with the one outer function that has its target features.
+macro_rules! kernel {
+    ($(#[$features:meta])? $name:ident: $vector:ty) => {
+        pub(super) const $name: Kernel = {
+            $(#[$features])?
+            unsafe fn compress(states: &mut [Md5State], rows: &[*const u8], blocks: usize) {
+                // SAFETY: this function has the features; the caller vouches for the rest.
+                unsafe { rounds::compress::<$vector>(states, rows, blocks) }
+            }
+            Kernel { lanes: <$vector as Lanes>::LANES, compress }
+        };
+    };
+}
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -21,45 +35,45 @@ mod portable;
 mod rounds;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use platform::Platform;
 
 /// Bytes in a block (RFC 1321, section 3.4).
 pub(super) const BLOCK: usize = 64;
 
-/// The most streams that any kernel takes.
+/// The most streams of any kernel.
 pub(super) const WIDEST: usize = 16;
 
 /// The four words of a stream between two blocks.
-pub(super) type State = [u32; 4];
+pub(super) type Md5State = [u32; 4];
 
 /// The state before the first block (RFC 1321, section 3.3).
-pub(super) const INITIAL: State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
+pub(super) const INITIAL: Md5State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476];
 
-/// The compression function for up to so many streams at once. Whoever has one may call it: it is
-/// had of a [`Platform`] only, and this processor has what it needs.
+/// The compression function for up to `lanes` streams at once. It is safe to call, because only a
+/// [`Platform`] gives it, if the processor has its instructions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kernel {
     lanes: usize,
     /// # Safety
     ///
     /// As for [`rounds::compress`].
-    compress: unsafe fn(&mut [State], &[*const u8], usize),
+    compress: unsafe fn(&mut [Md5State], &[*const u8], usize),
 }
 
 impl Kernel {
-    /// The kernel for a single stream.
     pub(super) const ONE: Self = portable::ONE;
 
-    /// The most streams that it takes.
     pub(super) const fn lanes(self) -> usize {
         self.lanes
     }
 
-    /// Runs as many blocks of every row through the row's state as the shortest row has, and says
-    /// how many bytes of each that were. States or rows beyond the kernel's lanes, or beyond one
-    /// another, are left alone.
-    pub(super) fn compress(self, states: &mut [State], rows: &[&[u8]]) -> usize {
+    /// Runs as many blocks of each row through its state as the shortest row has. Returns their
+    /// number of bytes in each row. States or rows beyond the number of lanes, or of the other, are
+    /// ignored.
+    pub(super) fn compress(self, states: &mut [Md5State], rows: &[&[u8]]) -> usize {
         let lanes = states.len().min(rows.len()).min(self.lanes);
         let rows = &rows[..lanes];
         let blocks = rows.iter().map(|row| row.len() / BLOCK).min().unwrap_or(0);

@@ -7,31 +7,17 @@ use std::arch::aarch64::{
 };
 
 use super::pair::Pair;
-use super::rounds::{self, Vector};
-use super::{Kernel, State};
+use super::rounds::{self, Lanes, Vector};
+use super::{Kernel, Md5State};
 
-/// Four streams.
-pub(super) const FOUR: Kernel = Kernel { lanes: 4, compress: four };
-/// Eight streams in two sets.
-pub(super) const EIGHT: Kernel = Kernel { lanes: 8, compress: eight };
-
-#[target_feature(enable = "neon")]
-unsafe fn four(states: &mut [State], rows: &[*const u8], blocks: usize) {
-    // SAFETY: this function has the feature; the rest is the caller's promise.
-    unsafe { rounds::compress::<Neon>(states, rows, blocks) }
-}
-
-#[target_feature(enable = "neon")]
-unsafe fn eight(states: &mut [State], rows: &[*const u8], blocks: usize) {
-    // SAFETY: as for `four`.
-    unsafe { rounds::compress::<Pair<Neon>>(states, rows, blocks) }
-}
+kernel!(#[target_feature(enable = "neon")] FOUR: Neon);
+kernel!(#[target_feature(enable = "neon")] EIGHT: Pair<Neon>);
 
 #[derive(Clone, Copy)]
 struct Neon(uint32x4_t);
 
-// SAFETY of every block here: the caller has NEON, and vouches for what the pointers point to.
-impl Vector for Neon {
+// SAFETY of every block here: the caller has NEON, and vouches for the pointers.
+impl Lanes for Neon {
     const LANES: usize = 4;
 
     #[inline(always)]
@@ -69,7 +55,10 @@ impl Vector for Neon {
     unsafe fn add(self, other: Self) -> Self {
         unsafe { Self(vaddq_u32(self.0, other.0)) }
     }
+}
 
+// SAFETY of every block here: the caller has NEON, and vouches for the pointers.
+impl Vector for Neon {
     #[inline(always)]
     unsafe fn rotate<const LEFT: i32, const RIGHT: i32>(self) -> Self {
         unsafe { Self(vsriq_n_u32::<RIGHT>(vshlq_n_u32::<LEFT>(self.0), self.0)) }

@@ -1,7 +1,7 @@
-//! Two sets of lanes whose instructions alternate: a step of MD5 waits for the step before it most
-//! of the time, and the other set's step fills the wait.
+//! Two sets of lanes whose instructions alternate: a step of MD5 mostly waits for the step before
+//! it, and the step of the other set uses that time.
 
-use super::rounds::Vector;
+use super::rounds::{Lanes, Vector};
 
 /// Twice the lanes of `V`.
 #[derive(Clone, Copy)]
@@ -9,12 +9,12 @@ pub(super) struct Pair<V>(V, V);
 
 macro_rules! both {
     ($method:ident $($argument:ident)*) => {
-        // SAFETY: the caller's promises for the pair are those for its halves.
+        // SAFETY: the caller's promises for the pair hold for its halves.
         unsafe { Self(V::$method($($argument.0),*), V::$method($($argument.1),*)) }
     };
 }
 
-impl<V: Vector> Vector for Pair<V> {
+impl<V: Vector> Lanes for Pair<V> {
     const LANES: usize = 2 * V::LANES;
 
     #[inline(always)]
@@ -25,7 +25,7 @@ impl<V: Vector> Vector for Pair<V> {
 
     #[inline(always)]
     unsafe fn gather(words: *const u32) -> Self {
-        // SAFETY: the caller's promise; the second half of the words is the second set's.
+        // SAFETY: the caller's promise; the second half of the words belongs to the second set.
         unsafe { Self(V::gather(words), V::gather(words.add(V::LANES))) }
     }
 
@@ -52,7 +52,9 @@ impl<V: Vector> Vector for Pair<V> {
     unsafe fn add(self, other: Self) -> Self {
         both!(add self other)
     }
+}
 
+impl<V: Vector> Vector for Pair<V> {
     #[inline(always)]
     unsafe fn rotate<const LEFT: i32, const RIGHT: i32>(self) -> Self {
         // SAFETY: the caller's promise.

@@ -1,4 +1,4 @@
-//! Which kernels this processor has.
+//! The instruction sets and kernels of this processor.
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 use super::neon;
@@ -10,18 +10,17 @@ use super::{avx2, avx512, sse2};
 #[derive(Debug, Clone, Copy)]
 pub struct Platform {
     name: &'static str,
-    /// From the narrowest kernel, which is the fastest for what it holds, to the widest.
+    /// From the narrowest kernel, which is the fastest for its streams, to the widest.
     kernels: &'static [Kernel],
 }
 
 impl Platform {
-    /// The best that this processor has.
+    /// The best instruction set of this processor.
     pub fn detect() -> Self {
         Self::available().swap_remove(0)
     }
 
-    /// All that this processor has, the best first. The last is the portable one, which every
-    /// processor has.
+    /// All instruction sets of this processor, the best first. The last one is portable.
     pub fn available() -> Vec<Self> {
         // In unit tests the variable hides instruction sets, as it does in the program.
         #[cfg(test)]
@@ -31,8 +30,8 @@ impl Platform {
         Self::without(&hidden)
     }
 
-    /// All that this processor has except those named in a list such as `avx512,avx2`, the best
-    /// first. The portable one cannot be excluded.
+    /// All instruction sets of this processor, the best first, without those in a list such as
+    /// `avx512,avx2`. The portable one cannot be excluded.
     pub fn without(hidden: &str) -> Vec<Self> {
         let mut all = Self::native();
         all.retain(|platform| hidden.split(',').all(|name| name != platform.name));
@@ -40,41 +39,44 @@ impl Platform {
         all
     }
 
-    /// Its name: `avx512`, `avx2`, `sse2`, `neon` or `portable`.
+    /// The name: `avx512`, `avx2`, `sse2`, `neon` or `portable`.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The most streams that it takes at once.
+    /// The number of streams that are hashed at once.
     pub fn lanes(&self) -> usize {
         self.kernels.iter().map(|kernel| kernel.lanes()).max().unwrap_or(1)
     }
 
-    /// The most streams that it takes at full speed each. The widest kernel takes more, and each a
-    /// fifth or so slower.
-    pub(in crate::hash) fn swift_lanes(&self) -> usize {
+    /// The number of streams that are hashed at full speed each. The widest kernel takes more
+    /// streams, and is about a fifth slower for each.
+    pub(in crate::hash) fn full_speed_lanes(&self) -> usize {
         let second = self.kernels.iter().rev().nth(1);
         second.map_or(1, |kernel| kernel.lanes())
     }
 
-    /// The narrowest kernel that holds so many streams, or else the widest.
+    /// The narrowest kernel for this number of streams, or the widest if none has enough lanes.
     pub(in crate::hash) fn kernel(&self, streams: usize) -> Kernel {
         let fits = self.kernels.iter().find(|kernel| kernel.lanes() >= streams);
         fits.or(self.kernels.last()).copied().unwrap_or(Kernel::ONE)
     }
 
-    /// All of its kernels.
     #[cfg(test)]
     pub(super) const fn kernels(&self) -> &'static [Kernel] {
         self.kernels
     }
 
-    /// Two streams, of which the second comes out wrong.
+    /// Eight lanes at full speed, sixteen in all, and no code.
+    #[cfg(test)]
+    pub(in crate::hash) const SIXTEEN: Self =
+        Self { name: "sixteen", kernels: &super::tests::EIGHT_AND_SIXTEEN };
+
+    /// Hashes the second stream wrong.
     #[cfg(test)]
     pub(crate) const WRONG: Self =
         Self { name: "wrong", kernels: &[portable::ONE, super::tests::WRONG] };
 
-    /// Plain words, two streams at once. Every processor has it.
     const PORTABLE: Self = Self { name: "portable", kernels: &[portable::ONE, portable::TWO] };
 
     #[cfg(target_arch = "x86_64")]
@@ -83,7 +85,7 @@ impl Platform {
         const TWO: Kernel = portable::TWO;
         let mut all = Vec::new();
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-            // Its eight are faster than two portable ones.
+            // Its kernel for eight streams is faster than the portable one for two.
             all.push(Self { name: "avx512", kernels: &[ONE, avx512::EIGHT, avx512::SIXTEEN] });
         }
         if is_x86_feature_detected!("avx2") {

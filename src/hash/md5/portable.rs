@@ -1,25 +1,15 @@
-//! MD5 in plain words: one stream, which no vector is faster for, or two, which cost little more.
+//! MD5 without vectors: for one stream, where no vector is faster, or for two, which take a tenth
+//! longer than one.
 
-use super::rounds::{self, Vector};
-use super::{Kernel, State, pair::Pair};
+use super::pair::Pair;
+use super::rounds::{self, Lanes, Vector};
+use super::{Kernel, Md5State};
 
-/// The fastest for one stream.
-pub(super) const ONE: Kernel = Kernel { lanes: 1, compress: one };
-/// Two streams in the time of one and a tenth.
-pub(super) const TWO: Kernel = Kernel { lanes: 2, compress: two };
+kernel!(ONE: u32);
+kernel!(TWO: Pair<u32>);
 
-unsafe fn one(states: &mut [State], rows: &[*const u8], blocks: usize) {
-    // SAFETY: no particular instructions are needed; the rest is the caller's promise.
-    unsafe { rounds::compress::<u32>(states, rows, blocks) }
-}
-
-unsafe fn two(states: &mut [State], rows: &[*const u8], blocks: usize) {
-    // SAFETY: as for `one`.
-    unsafe { rounds::compress::<Pair<u32>>(states, rows, blocks) }
-}
-
-/// The lane is the word. Every processor has what its methods need.
-impl Vector for u32 {
+// The lane is the word. Every processor has these instructions.
+impl Lanes for u32 {
     const LANES: usize = 1;
 
     #[inline(always)]
@@ -29,19 +19,19 @@ impl Vector for u32 {
 
     #[inline(always)]
     unsafe fn gather(words: *const u32) -> Self {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller vouches for the pointers.
         unsafe { *words }
     }
 
     #[inline(always)]
     unsafe fn scatter(self, words: *mut u32) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the caller vouches for the pointers.
         unsafe { *words = self }
     }
 
     #[inline(always)]
     unsafe fn load(rows: *const *const u8, at: usize) -> [Self; 4] {
-        // SAFETY: the caller's promise: one row, with sixteen bytes there.
+        // SAFETY: the caller vouches for one row with sixteen bytes there.
         let words = unsafe { (*rows).add(at).cast::<[[u8; 4]; 4]>().read() };
         words.map(u32::from_le_bytes)
     }
@@ -50,7 +40,9 @@ impl Vector for u32 {
     unsafe fn add(self, other: Self) -> Self {
         self.wrapping_add(other)
     }
+}
 
+impl Vector for u32 {
     #[inline(always)]
     unsafe fn rotate<const LEFT: i32, const RIGHT: i32>(self) -> Self {
         self.rotate_left(LEFT.cast_unsigned())

@@ -1,43 +1,50 @@
-//! The one body of MD5 (RFC 1321, section 3.4) that every kernel is an instance of.
+//! The only implementation of MD5 (RFC 1321, section 3.4): every kernel is an instance.
 
-use super::{BLOCK, State, WIDEST};
+use super::{BLOCK, Md5State, WIDEST};
 
-/// A word of MD5 in each of several lanes, one lane a stream.
+/// A word of MD5 in each of several lanes, one lane per stream.
 ///
-/// The methods are `#[inline(always)]`, so that they take on the target features of the one outer
-/// function that carries them.
+/// The methods are `#[inline(always)]`, so that they get the target features of the one outer
+/// function that has them.
 ///
 /// # Safety
 ///
-/// Whoever calls a method has seen to it that the processor has the instruction set which the
-/// implementation is named after.
-pub(super) trait Vector: Copy {
+/// The caller of a method makes sure that the processor has the instruction set of the
+/// implementation.
+pub(super) trait Lanes: Copy {
     /// Streams side by side, at most [`WIDEST`].
     const LANES: usize;
 
     /// The same word in every lane.
     unsafe fn splat(word: u32) -> Self;
 
-    /// A word for each lane. `words` has [`Self::LANES`] words to read.
+    /// Reads a word for each lane. `words` has [`Self::LANES`] words.
     unsafe fn gather(words: *const u32) -> Self;
 
     /// The reverse of [`Self::gather`].
     unsafe fn scatter(self, words: *mut u32);
 
-    /// The four words that stand `at` bytes into each row. `rows` has [`Self::LANES`] pointers, and
-    /// each has sixteen bytes to read there.
+    /// Reads the four words `at` bytes into each row. `rows` has [`Self::LANES`] pointers, and each
+    /// has sixteen bytes there.
     unsafe fn load(rows: *const *const u8, at: usize) -> [Self; 4];
 
     unsafe fn add(self, other: Self) -> Self;
+}
 
+/// The operations of MD5 on words in lanes.
+///
+/// # Safety
+///
+/// As for [`Lanes`].
+pub(super) trait Vector: Lanes {
     /// Rotates every lane left by `LEFT`; `RIGHT` is `32 - LEFT`.
     unsafe fn rotate<const LEFT: i32, const RIGHT: i32>(self) -> Self;
 
     /// `sum + (b & c | !b & d)`
     unsafe fn add_f(sum: Self, b: Self, c: Self, d: Self) -> Self;
 
-    /// `sum + (b & d | c & !d)`. The two halves share no bit and may be added one by one: then only
-    /// `b & d` has to wait for `b`, which was computed last, and the chain is shorter.
+    /// `sum + (b & d | c & !d)`. The two halves share no bit, so each can be added alone: then only
+    /// `b & d` waits for `b`, which was computed last.
     unsafe fn add_g(sum: Self, b: Self, c: Self, d: Self) -> Self;
 
     /// `sum + (b ^ c ^ d)`
@@ -47,8 +54,8 @@ pub(super) trait Vector: Copy {
     unsafe fn add_i(sum: Self, b: Self, c: Self, d: Self) -> Self;
 }
 
-/// The additive constants. The compiler must not know them: it would add them last, behind the
-/// function of `b`, and make the chain longer by an addition.
+/// The additive constants. The compiler must not know them: it would add them last, after the
+/// function of `b`, which makes the sequence of dependent steps longer by an addition.
 #[rustfmt::skip]
 static SINES: [u32; 64] = [
     0xd76a_a478, 0xe8c7_b756, 0x2420_70db, 0xc1bd_ceee, 0xf57c_0faf, 0x4787_c62a, 0xa830_4613, 0xfd46_9501,
@@ -69,7 +76,7 @@ macro_rules! step {
     };
 }
 
-/// Sixteen steps, of which `first` is the first; each takes the word `stride` behind the last.
+/// Sixteen steps from `first` on; each uses the word `stride` after that of the last step.
 macro_rules! round {
     ($sines:ident[$first:literal] $words:ident[$word:literal + $stride:literal] $function:ident
      $r0:literal $r1:literal $r2:literal $r3:literal: $a:ident $b:ident $c:ident $d:ident) => {
@@ -92,11 +99,15 @@ macro_rules! round {
 ///
 /// # Safety
 ///
-/// As for [`Vector`]. `states` and `rows` have the same length, from 1 to `V::LANES`, and every row
+/// As for [`Lanes`]. `states` and `rows` have the same length, from 1 to `V::LANES`, and every row
 /// has `blocks * BLOCK` bytes to read.
 #[inline(always)]
-pub(super) unsafe fn compress<V: Vector>(states: &mut [State], rows: &[*const u8], blocks: usize) {
-    // Lanes that are not wanted read the first row too.
+pub(super) unsafe fn compress<V: Vector>(
+    states: &mut [Md5State],
+    rows: &[*const u8],
+    blocks: usize,
+) {
+    // Unused lanes read the first row.
     let mut row_of = [rows[0]; WIDEST];
     row_of[..rows.len()].copy_from_slice(rows);
     let mut words = [[0; WIDEST]; 4];
@@ -125,13 +136,13 @@ pub(super) unsafe fn compress<V: Vector>(states: &mut [State], rows: &[*const u8
 }
 
 #[inline(always)]
-#[expect(clippy::many_single_char_names, reason = "the names that the RFC gives them")]
+#[expect(clippy::many_single_char_names, reason = "the names in the RFC")]
 unsafe fn run<V: Vector>(state: &mut [V; 4], rows: *const *const u8, blocks: usize) {
     let sines = std::hint::black_box(SINES.as_ptr());
     let [mut a, mut b, mut c, mut d] = *state;
     for block in 0..blocks {
         let before = [a, b, c, d];
-        // SAFETY: the caller's promises, which are `compress`'s; `sines` has 64 words.
+        // SAFETY: the caller makes the promises of `compress`; `sines` has 64 words.
         unsafe {
             let m = words::<V>(rows, block * BLOCK);
             round!(sines[0] m[0 + 1] add_f 7 12 17 22: a b c d);
@@ -147,11 +158,11 @@ unsafe fn run<V: Vector>(state: &mut [V; 4], rows: *const *const u8, blocks: usi
     *state = [a, b, c, d];
 }
 
-/// The sixteen words of the block that stands `at` bytes into each row.
+/// Reads the sixteen words of the block `at` bytes into each row.
 ///
 /// # Safety
 ///
-/// As for [`Vector::load`], for 64 bytes.
+/// As for [`Lanes::load`], for 64 bytes.
 #[inline(always)]
 unsafe fn words<V: Vector>(rows: *const *const u8, at: usize) -> [V; 16] {
     // SAFETY: the caller's promise.

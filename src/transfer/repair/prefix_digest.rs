@@ -2,7 +2,7 @@
 
 use crate::disk::DiskError;
 use crate::hash::digest::Digest;
-use crate::hash::{Engine, Stream};
+use crate::hash::{Engine, Md5Stream};
 use crate::transfer::part::Part;
 
 /// Bytes to read at a time.
@@ -10,7 +10,7 @@ const BLOCK: u64 = 256 * 1024;
 
 pub(crate) struct PrefixDigest<'a> {
     engine: &'a Engine,
-    stream: Stream,
+    stream: Md5Stream,
     /// Bytes hashed.
     position: u64,
 }

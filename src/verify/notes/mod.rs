@@ -21,7 +21,7 @@ use super::targets::Target;
 use crate::catalog::{Archive, Catalog};
 use crate::disk::{self, DiskError, Folder, Stamp};
 use crate::event::{Event, Listener};
-use crate::hash::Chain;
+use crate::hash::Md5Hasher;
 use crate::report::ArchiveReport;
 use crate::text::units;
 use crate::verdict::Verdict;
@@ -215,7 +215,7 @@ fn places(dir: &Path, state: Option<&Path>) -> Vec<Folder> {
     let own = Folder::new(dir);
     let elsewhere = state.and_then(|state| {
         let whole = fs::canonicalize(own.dir()).ok()?;
-        let mut name = Chain::new();
+        let mut name = Md5Hasher::new();
         name.update(whole.as_os_str().as_encoded_bytes());
         Some(Folder::with_own(dir, state.join(name.finish().to_string())))
     });

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::detail::blank;
 use super::stream::Reader;
 use crate::catalog::Archive;
-use crate::hash::Chain;
+use crate::hash::Md5Hasher;
 use crate::hash::digest::Digest;
 use crate::locate::identify::{self, FileKind, HEAD};
 use crate::report::ArchiveReport;
@@ -80,9 +80,9 @@ impl Glance {
     fn part(&self) -> Option<Digest> {
         let is_part = self.has_ranges && self.size.is_none_or(|size| size > self.head.len() as u64);
         is_part.then(|| {
-            let mut chain = Chain::new();
-            chain.update(&self.head);
-            chain.finish()
+            let mut hasher = Md5Hasher::new();
+            hasher.update(&self.head);
+            hasher.finish()
         })
     }
 

@@ -22,7 +22,7 @@ use super::{Checker, check_all};
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
-use crate::hash::{Engine, Lanes};
+use crate::hash::{Engine, LaneSet};
 use crate::locate::identify::HEAD;
 use crate::report::{ArchiveReport, Report};
 use crate::session::{NetworkOptions, SessionOptions};
@@ -51,7 +51,7 @@ pub struct MirrorsRequest {
     /// Check SHA-256s as well, for which every archive that is checked needs one.
     pub sha256: bool,
     /// The lanes that hash.
-    pub lanes: Lanes,
+    pub lanes: LaneSet,
     /// The command line that asks for this, which the report suggests where it must be repeated.
     pub command_line: CommandLine,
 }
