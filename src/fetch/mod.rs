@@ -176,8 +176,16 @@ fn begin(
         };
         listener.on(Event::Notice { message: &message });
     };
-    Lock::take(folder, request.wait, &tell, cancel)
-        .map_err(|error: LockError| FetchError::Machine(error.to_string()))
+    Lock::take(folder, request.wait, &tell, cancel).map_err(|error| {
+        let next = match error {
+            LockError::Busy { .. } => {
+                let command = request.command_line.with("--wait");
+                format!("; use another folder, or wait for it: {command}")
+            }
+            _ => String::new(),
+        };
+        FetchError::Machine(format!("{error}{next}"))
+    })
 }
 
 /// The archives that are wanted, each of which some source could have.

@@ -12,7 +12,8 @@ pub(super) struct Reports<'a> {
     /// Which archive was the first to fail, and how.
     pub(super) failed: Option<String>,
     listener: &'a dyn Listener,
-    command_line: &'a CommandLine,
+    /// The command that does what is left to do.
+    command_line: CommandLine,
 }
 
 impl<'a> Reports<'a> {
@@ -20,14 +21,15 @@ impl<'a> Reports<'a> {
     pub(super) fn none_of(
         archives: usize,
         listener: &'a dyn Listener,
-        command_line: &'a CommandLine,
+        command_line: &CommandLine,
     ) -> Self {
+        let command_line = command_line.without("--dry-run");
         Self { all: vec![None; archives], failed: None, listener, command_line }
     }
 
     /// The report of an archive is there.
     pub(super) fn settle(&mut self, index: usize, mut report: ArchiveReport) {
-        report.resolve_next(self.command_line);
+        report.resolve_next(&self.command_line);
         self.listener.on(Event::Settled(&report));
         if report.verdict != Verdict::Ok {
             let failed = || format!("{} is {}", escape::text(&report.name), report.verdict);

@@ -145,7 +145,7 @@ impl Run<'_> {
             |report| *report,
         );
         report.actual_size = report.actual_size.or(Some(here).filter(|&here| here > 0));
-        report.next = Some(SuggestedCommand::Without("--dry-run").into());
+        report.next = Some(SuggestedCommand::Again.into());
         report.detail = Some(match report.detail {
             Some(detail) => format!("{detail}; {would}"),
             None => would,

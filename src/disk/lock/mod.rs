@@ -41,10 +41,7 @@ pub(crate) struct Lock {
 /// The reason why a run has no lock.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
-    #[error(
-        "another cxr is running in {dir}: {holder}; wait for it with --wait, or use another folder",
-        dir = escape::path(.dir)
-    )]
+    #[error("another cxr is running in {dir}: {holder}", dir = escape::path(.dir))]
     Busy { dir: PathBuf, holder: String },
     #[error("interrupted while waiting for another cxr")]
     Cancelled,
