@@ -282,7 +282,7 @@ impl<'a> Attempts<'a> {
         transfer.schedule.lock().begin_again(self.archive, source, done);
         transfer.report_begun(archive, archive.size);
         transfer.report_position(archive, position);
-        transfer.changed.notify_all();
+        transfer.schedule.notify_all();
         Ok(self.follow())
     }
 

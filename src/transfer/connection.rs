@@ -10,7 +10,7 @@ use super::hash_cursor::End;
 use super::part_writer::PartWriter;
 use super::{Job, Transfer};
 use crate::event::Event;
-use crate::schedule::{AfterFailure, Lease, Next};
+use crate::schedule::{AfterFailure, Lease};
 use crate::session::Clients;
 use crate::source::{Client, ClientError, SourceError};
 use crate::text::escape;
@@ -47,35 +47,19 @@ impl<'a> Connection<'a> {
             );
             let (result, delivered) = download.run(&self.runtime, &self.clients);
             self.conclude(&job, &lease, delivered, result);
-            transfer.changed.notify_all();
+            transfer.schedule.notify_all();
         }
     }
 
     /// Waits for the next lease. `None` at the end.
     fn next_lease(&self) -> Option<Lease> {
-        let mut schedule = self.transfer.schedule.lock();
-        loop {
-            if self.transfer.is_over() {
-                return None;
+        let transfer = self.transfer;
+        let stranded = |archive| {
+            if let Some(job) = transfer.job(archive) {
+                job.cursor.stop(End::Stranded);
             }
-            let now = Instant::now();
-            let until = match schedule.next(now) {
-                Next::Work(lease) => {
-                    // Waiting connections may now halve it.
-                    self.transfer.changed.notify_all();
-                    return Some(lease);
-                }
-                Next::Done => return None,
-                Next::Stranded(archive) => {
-                    if let Some(job) = self.transfer.job(archive) {
-                        job.cursor.stop(End::Stranded);
-                    }
-                    continue;
-                }
-                Next::Wait(until) => until,
-            };
-            self.transfer.wait(&mut schedule, until.map(|until| until - now));
-        }
+        };
+        transfer.schedule.next_lease(|| transfer.is_over(), stranded)
     }
 
     fn conclude(

@@ -7,13 +7,14 @@ use std::ops::{ControlFlow, Range};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 use crate::catalog::Archive;
 use crate::disk::DiskError;
-use crate::schedule::{Lease, Schedule};
-use crate::session::{Clients, ResponseReader, SessionError, StallTimer, closing_response};
+use crate::schedule::Lease;
+use crate::session::{
+    Clients, ResponseReader, SessionError, SharedSchedule, StallTimer, closing_response,
+};
 use crate::source::{Client, SourceAnswer, SourceError, SourceRequest};
 
 /// The longest time that bytes may stay unwritten, and written bytes unrecorded, on a slow line.
@@ -99,7 +100,7 @@ pub(crate) trait Sink {
 /// The download of one lease.
 pub(crate) struct LeaseDownload<'a, S> {
     reader: ResponseReader<'a>,
-    schedule: &'a Mutex<Schedule>,
+    schedule: &'a SharedSchedule,
     archive: &'a Archive,
     lease: &'a Lease,
     sink: S,
@@ -114,7 +115,7 @@ pub(crate) struct LeaseDownload<'a, S> {
 impl<'a, S: Sink> LeaseDownload<'a, S> {
     pub(crate) fn new(
         reader: ResponseReader<'a>,
-        schedule: &'a Mutex<Schedule>,
+        schedule: &'a SharedSchedule,
         archive: &'a Archive,
         lease: &'a Lease,
         sink: S,

@@ -41,7 +41,7 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
             match schedule.claim_archive() {
                 Ok(archive) => return Some(archive),
                 Err(closed) if closed => return None,
-                Err(_) => self.transfer.wait(&mut schedule, None),
+                Err(_) => self.transfer.schedule.wait(&mut schedule, None),
             }
         }
     }
@@ -65,7 +65,7 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
             }
             Err(error) => {
                 self.transfer.schedule.lock().settle(archive);
-                self.transfer.changed.notify_all();
+                self.transfer.schedule.notify_all();
                 (outcome.here, outcome.reused) = (0, 0);
                 outcome.ending = Ending::Error(error);
             }
@@ -94,7 +94,7 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
             job.cursor.stop(End::Cancelled);
         }
         transfer.schedule.lock().activate(archive);
-        transfer.changed.notify_all();
+        transfer.schedule.notify_all();
         Ok(job)
     }
 
@@ -107,7 +107,7 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
         let believed = job.part().believed().unwrap_or(outcome.here);
         outcome.here = outcome.here.min(believed);
         self.transfer.jobs.lock()[archive] = None;
-        self.transfer.changed.notify_all();
+        self.transfer.schedule.notify_all();
         outcome.downloaded = job.downloaded.load(Ordering::Relaxed);
         outcome.attempts = job.attempts.load(Ordering::Relaxed);
         outcome.sources = job.part().sources();

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 pub(crate) use context::Context;
 pub(crate) use download::{LeaseDownload, LeaseError, Sink};
@@ -42,7 +42,7 @@ use crate::disk::{self, DiskError, Lock};
 use crate::event::{Activity, Event};
 use crate::rate::Throttle;
 use crate::schedule::Schedule;
-use crate::session::{LOOK_AGAIN, ResponseReader};
+use crate::session::{ResponseReader, SharedSchedule};
 use crate::source::Source;
 use hash_cursor::End;
 use job::Job;
@@ -62,9 +62,7 @@ pub(crate) struct Transfer<'a> {
     /// A child of the run's: a full disk ends the transfers and nothing else.
     cancel: Cancel,
     throttle: Throttle<'a>,
-    schedule: Mutex<Schedule>,
-    /// Something in the schedule has changed.
-    changed: Arc<Condvar>,
+    schedule: Arc<SharedSchedule>,
     /// By the archive's number in the schedule.
     plans: Mutex<Vec<Plan>>,
     jobs: Mutex<Vec<Option<Arc<Job>>>>,
@@ -75,30 +73,23 @@ pub(crate) struct Transfer<'a> {
 
 impl<'a> Transfer<'a> {
     pub(crate) fn new(context: Context<'a>) -> Self {
-        let changed = Arc::new(Condvar::new());
-        let wake = || {
-            let changed = Arc::clone(&changed);
-            move || {
-                changed.notify_all();
-            }
-        };
         let cancel = context.cancel.child();
-        cancel.on_cancel(wake());
-        if let Some(lock) = context.lock {
-            lock.on_loss(wake());
-        }
         let Context { options, sources, .. } = context;
         // Where the rate is limited, a slow source is not to blame.
         let patience = (!options.network.limits_rate())
             .then(|| disk::interval(disk::Interval::SlowSource, PATIENCE));
         let schedule =
             Schedule::new(sources.len(), options.chunk, options.retry_policy(), patience);
+        let schedule = SharedSchedule::new(schedule, &cancel);
+        if let Some(lock) = context.lock {
+            let waker = Arc::clone(&schedule);
+            lock.on_loss(move || waker.notify_all());
+        }
         Self {
             context,
             cancel,
             throttle: options.network.throttle(context.listener),
-            schedule: Mutex::new(schedule),
-            changed,
+            schedule,
             plans: Mutex::default(),
             jobs: Mutex::default(),
             stopped: Mutex::default(),
@@ -119,19 +110,19 @@ impl<'a> Transfer<'a> {
             schedule.recall_size(archive, size);
         }
         drop(schedule);
-        self.changed.notify_all();
+        self.schedule.notify_all();
     }
 
     /// Ends the transfer after the archives that were added.
     pub(crate) fn close(&self) {
         self.schedule.lock().close();
-        self.changed.notify_all();
+        self.schedule.notify_all();
     }
 
     /// Ends the thread that syncs: every archive has its outcome.
     pub(crate) fn finish(&self) {
         self.finished.store(true, Ordering::SeqCst);
-        self.changed.notify_all();
+        self.schedule.notify_all();
     }
 
     fn reader(&self, source: usize) -> ResponseReader<'_> {
@@ -160,18 +151,12 @@ impl<'a> Transfer<'a> {
         self.jobs.lock().get(archive).cloned().flatten()
     }
 
-    /// Waits until something changes, or for a time.
-    fn wait(&self, schedule: &mut MutexGuard<'_, Schedule>, at_most: Option<Duration>) {
-        let wait = at_most.map_or(LOOK_AGAIN, |at_most| at_most.min(LOOK_AGAIN));
-        self.changed.wait_for(schedule, wait);
-    }
-
     /// Notes the size of an archive, which was unknown.
     fn size_learned(&self, job: &Job, size: u64) -> Result<(), DiskError> {
         job.part().record_size(size)?;
         job.cursor.learn_size(size);
         self.report_begun(&job.archive, Some(size));
-        self.changed.notify_all();
+        self.schedule.notify_all();
         Ok(())
     }
 
@@ -229,7 +214,7 @@ impl<'a> Transfer<'a> {
         for job in self.jobs.lock().iter().flatten() {
             job.cursor.stop(End::Cancelled);
         }
-        self.changed.notify_all();
+        self.schedule.notify_all();
     }
 
     /// Waits until every lease of the archive has ended: its bytes are then written and recorded.
@@ -237,7 +222,7 @@ impl<'a> Transfer<'a> {
         let begun = Instant::now();
         let mut schedule = self.schedule.lock();
         while schedule.chunks(archive).leases() > 0 && begun.elapsed() < GRACE {
-            self.wait(&mut schedule, Some(GRACE.saturating_sub(begun.elapsed())));
+            self.schedule.wait(&mut schedule, Some(GRACE.saturating_sub(begun.elapsed())));
         }
     }
 

@@ -48,7 +48,8 @@ impl Transfer<'_> {
         let mut last = Instant::now();
         let interval = disk::interval(disk::Interval::Sync, SYNC_INTERVAL);
         while !self.finished.load(Ordering::SeqCst) {
-            self.wait(&mut self.schedule.lock(), Some(interval.saturating_sub(last.elapsed())));
+            self.schedule
+                .wait(&mut self.schedule.lock(), Some(interval.saturating_sub(last.elapsed())));
             self.check_owner(self.context.lock.and_then(Lock::lost));
             if self.is_over() {
                 self.stop_all();

@@ -223,7 +223,7 @@ fn a_reader_that_reads_nothing_does_not_stop_the_fetch() {
     let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-"]);
     let (reader, mut writer) = std::io::pipe().unwrap();
     // The pipe is full before the run starts: its first event already has to wait.
-    writer.write_all(&[b'\n'; PIPE_CAPACITY]).unwrap();
+    writer.write_all(&vec![b'\n'; PIPE_CAPACITY]).unwrap();
     let mut child = fetch.command().stdout(writer).spawn().unwrap();
     wait_until("the archives", || NAMES[..2].iter().all(|name| sandbox.data().join(name).exists()));
     assert!(child.try_wait().unwrap().is_none(), "the log was not written");

@@ -261,7 +261,7 @@ impl<'a> Repairer<'a> {
         }
         self.job.cursor.lose(range.clone());
         self.transfer.schedule.lock().lose(self.archive, range.clone(), avoided);
-        self.transfer.changed.notify_all();
+        self.transfer.schedule.notify_all();
         match self.job.cursor.wait_for(&range) {
             None => Ok(()),
             Some(End::Stranded) => Err(self.stranded()),

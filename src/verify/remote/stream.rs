@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use tokio::runtime::Runtime;
 
 use crate::cancel::Cancel;
@@ -19,8 +19,8 @@ use crate::disk::DiskError;
 use crate::event::{Activity, Event, Listener};
 use crate::ranges::RangeSet;
 use crate::rate::Throttle;
-use crate::schedule::{AfterFailure, Lease, Next, Schedule};
-use crate::session::{Clients, LOOK_AGAIN, ResponseReader, SessionOptions};
+use crate::schedule::{AfterFailure, Lease, Schedule};
+use crate::session::{Clients, ResponseReader, SessionOptions, SharedSchedule};
 use crate::source::{Client, ClientError, Source, SourceAnswer, SourceError};
 use crate::transfer::{LeaseDownload, LeaseError, Sink};
 
@@ -95,8 +95,7 @@ struct StreamReads<'a, R, F> {
     listener: &'a dyn Listener,
     cancel: &'a Cancel,
     throttle: Throttle<'a>,
-    schedule: Mutex<Schedule>,
-    changed: Arc<Condvar>,
+    schedule: Arc<SharedSchedule>,
     /// By the number in the schedule. `None` while a connection has it, and when it is done.
     jobs: Vec<Mutex<Option<ReadJob<'a, R>>>>,
     /// Takes each result with its number.
@@ -156,11 +155,6 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
             schedule.add_reading(request.source);
         }
         schedule.close();
-        let changed = Arc::new(Condvar::new());
-        let wake = Arc::clone(&changed);
-        cancel.on_cancel(move || {
-            wake.notify_all();
-        });
         let job = |request| Mutex::new(Some(ReadJob::new(request)));
         Self {
             sources,
@@ -168,8 +162,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
             listener,
             cancel,
             throttle: options.network.throttle(listener),
-            schedule: Mutex::new(schedule),
-            changed,
+            schedule: SharedSchedule::new(schedule, cancel),
             jobs: requests.into_iter().map(job).collect(),
             done,
         }
@@ -178,7 +171,9 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
     /// A connection: works until nothing is left to do or the run is cancelled.
     fn run(&self, runtime: &Runtime) {
         let clients = Clients::new(&self.options.client);
-        while let Some(lease) = self.next_lease() {
+        // A connection that skips the last source reports a stranded archive itself.
+        let next = || self.schedule.next_lease(|| self.cancel.is_cancelled(), |_| ());
+        while let Some(lease) = next() {
             let Some(mut job) = self.jobs[lease.archive].lock().take() else { continue };
             self.begin(&mut job);
             job.attempts += 1;
@@ -187,7 +182,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
             let download = LeaseDownload::new(reader, &self.schedule, archive, &lease, sink);
             let (result, delivered) = download.run(runtime, &clients);
             self.conclude(job, &lease, delivered, result);
-            self.changed.notify_all();
+            self.schedule.notify_all();
         }
     }
 
@@ -198,23 +193,6 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
             throttle: &self.throttle,
             cancel: self.cancel,
         }
-    }
-
-    /// Waits for the next lease. `None` at the end.
-    fn next_lease(&self) -> Option<Lease> {
-        let mut schedule = self.schedule.lock();
-        while !self.cancel.is_cancelled() {
-            let now = Instant::now();
-            let wait = match schedule.next(now) {
-                Next::Work(lease) => return Some(lease),
-                Next::Done => return None,
-                // The connection that skipped the last source is about to report it.
-                Next::Stranded(_) | Next::Wait(None) => LOOK_AGAIN,
-                Next::Wait(Some(until)) => (until - now).min(LOOK_AGAIN),
-            };
-            self.changed.wait_for(&mut schedule, wait);
-        }
-        None
     }
 
     fn begin(&self, job: &mut ReadJob<'a, R>) {
