@@ -244,7 +244,7 @@ impl Scenario {
         let allowed = archive.size() + CONNECTIONS * CHUNK;
         let sent = server.sent();
         let within = !self.bounded || sent <= allowed;
-        outcome.expect(within, format_args!("{sent} bytes sent to be at most {allowed}"));
+        outcome.expect(within, format_args!("at most {allowed} bytes sent, not {sent}"));
         killed
     }
 

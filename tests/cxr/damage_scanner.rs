@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use cxr::locate::{Damage, DamageScanner};
 
-use crate::support::{Sandbox, archive, is_installed, random};
+use crate::support::{Sandbox, archive, gunzip, is_installed, random};
 
 /// Scans a whole archive.
 fn scan(archive: &[u8]) -> Result<(), Damage> {
@@ -35,7 +35,7 @@ fn assert_scans(what: &str, archive: &[u8], flips: usize) -> Vec<u64> {
             .and_then(|()| scanner.finish());
         let Err(Damage { range, kind, .. }) = result else {
             // A repetition of the same bytes from another place.
-            assert!(unpacked(&[&archive[..at], &[wrong], &archive[at + 1..]].concat()).is_some());
+            assert!(gunzip(&[&archive[..at], &[wrong], &archive[at + 1..]].concat()).is_some());
             continue;
         };
         assert!(range.contains(&(at as u64)), "{what}: byte {at} not in {range:?}, {kind}");
@@ -47,12 +47,6 @@ fn assert_scans(what: &str, archive: &[u8], flips: usize) -> Vec<u64> {
     }
     widths.sort_unstable();
     widths
-}
-
-fn unpacked(archive: &[u8]) -> Option<Vec<u8>> {
-    let mut content = Vec::new();
-    let mut decoder = flate2::read::MultiGzDecoder::new(archive);
-    std::io::Read::read_to_end(&mut decoder, &mut content).ok().map(|_| content)
 }
 
 /// A folder `images` with images, a deep and long name, and a text.

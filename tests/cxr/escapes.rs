@@ -205,7 +205,6 @@ fn files_in_the_working_folder_are_escaped() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), evil()]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 200_000 });
-    server.serve(&format!("/{}", percent(&all[1].name)), &all[1].bytes);
     let table = sandbox.table(&all);
     let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base(), "-v"]);
     let mut running = fetch().spawn();
@@ -244,23 +243,14 @@ fn files_in_the_working_folder_are_escaped() {
     run_escaped(&sandbox, fetch()).exits(0).report().all_ok();
 }
 
-/// As an address has it.
-fn percent(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    name.bytes()
-        .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
-        .collect()
-}
-
 #[test]
 fn progress_bars_on_a_terminal_are_escaped() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(2, 1), evil()]);
-    let server = Server::with(&all[..1]);
+    let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 300_000 });
     let page = format!("<!DOCTYPE html><title>{EVIL}</title>").leak();
     server.does(Fault::Page(page).first(2));
     server.does(Fault::Header("Content-Type", "text/\u{202e}lmth\u{9b}31m".to_owned()).first(4));
-    server.serve(&format!("/{}", percent(&all[1].name)), &all[1].bytes);
     sandbox.table(&all);
     let command = format!(
         "stty cols 200; CXR_BACKOFF_MS=20 \"$CXR\" fetch -v --progress always --color always \

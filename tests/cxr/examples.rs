@@ -8,7 +8,6 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::interchange::table;
 use crate::support::{
     Archive, Fault, NAMES, Sandbox, Server, archives, is_installed, python_with, xml_schema_error,
 };
@@ -45,7 +44,7 @@ struct Machine<'a> {
 
 impl<'a> Machine<'a> {
     fn new(sandbox: &'a Sandbox, archives: &[Archive]) -> Self {
-        let machine = Self { sandbox, table: table(sandbox, archives) };
+        let machine = Self { sandbox, table: sandbox.table_with_sha256s(archives) };
         machine.install("cxr", &format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_cxr")));
         machine
     }

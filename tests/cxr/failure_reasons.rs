@@ -1,11 +1,10 @@
 //! The reasons of failures: a message never says only that an MD5 differs.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{
-    Archive, Fault, FaultRule, NAMES, Sandbox, Server, WrongRange, archive, archives,
+    Archive, Fault, FaultRule, Hit, NAMES, Sandbox, Server, WrongRange, archive, archives, gunzip,
 };
 
 /// Fetches one archive with these faults and asserts the exit status. Returns the server and all
@@ -42,9 +41,7 @@ fn says(shown: &str, words: &[&str]) {
 
 /// The tar of an archive, as a proxy that decompresses sends it.
 fn unpacked(archive: &Archive) -> Arc<Vec<u8>> {
-    let mut tar = Vec::new();
-    flate2::read::GzDecoder::new(&archive.bytes[..]).read_to_end(&mut tar).unwrap();
-    Arc::new(tar)
+    Arc::new(gunzip(&archive.bytes).unwrap())
 }
 
 #[test]
@@ -106,7 +103,7 @@ fn a_stale_cache_is_bypassed_over_a_new_connection() {
         &["every byte arrived, and the MD5 is", &all[0].md5, "locating the damage", "mended"],
     );
     let hits = server.hits();
-    let is_fresh = |hit: &&crate::support::Hit| hit.header("cache-control").is_some();
+    let is_fresh = |hit: &&Hit| hit.header("cache-control").is_some();
     let (fresh, first): (Vec<_>, Vec<_>) = hits.iter().partition(is_fresh);
     assert!(!first.is_empty() && !fresh.is_empty());
     for hit in &fresh {

@@ -1,11 +1,11 @@
-//! `cxr fetch` where nothing goes wrong: what is downloaded, what is not, what is left behind.
+//! `cxr fetch` without faults: downloads, options, and the files that it leaves.
 
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::support::{Fault, NAMES, Sandbox, Server, archive, archives};
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
 
 #[test]
 fn all_twelve_archives_are_fetched_and_verified() {
@@ -13,7 +13,7 @@ fn all_twelve_archives_are_fetched_and_verified() {
     let server = Server::with(&all);
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
-    let total: u64 = all.iter().map(crate::support::Archive::size).sum();
+    let total: u64 = all.iter().map(Archive::size).sum();
     assert_eq!(report.downloaded(), total);
     for (archive, line) in all.iter().zip(report.lines()) {
         sandbox.has(archive);
@@ -43,7 +43,7 @@ fn no_partial_download_is_left() {
 fn many_chunks_over_many_connections_make_one_file() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 20)]);
     let server = Server::with(&all);
-    // Each answer takes a while, so that several are under way at a time.
+    // Slow answers overlap.
     server.does(Fault::Throttle { rate: 4 << 20 });
     sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
     sandbox.has(&all[0]);
@@ -76,8 +76,7 @@ fn the_default_folder_is_the_current_one() {
 fn an_archive_name_may_contain_a_folder() {
     let (sandbox, mut all) = (Sandbox::new(), archives(1));
     "parts/first one.gz".clone_into(&mut all[0].name);
-    let server = Server::new();
-    server.serve("/parts/first%20one.gz", &all[0].bytes);
+    let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
     sandbox.has(&all[0]);
 }
@@ -132,10 +131,10 @@ fn a_dry_run_writes_nothing() {
 fn the_rate_limit_holds_for_all_connections_together() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
-    let total: u64 = all.iter().map(crate::support::Archive::size).sum();
+    let total: u64 = all.iter().map(Archive::size).sum();
     let begun = Instant::now();
     sandbox.fetch(&server, &all).args(["--limit-rate", "2M"]).report(0).all_ok();
-    // A second's worth may pass in one burst.
+    // One second of bytes may arrive in one burst.
     let least = Duration::from_secs_f64(total as f64 / f64::from(2 << 20) * 0.5);
     let took = begun.elapsed();
     assert!(took > least && least > Duration::from_millis(300), "{took:?}, at least {least:?}");
@@ -153,7 +152,7 @@ fn the_rate_limit_can_be_changed_during_the_run() {
     running.until_it_says("the limit stays 10.0 KiB/s");
     sandbox.put("rate", "10");
     running.until_it_says("the limit is now 10 B/s");
-    // All of it would last two days at this rate, and three minutes at the first.
+    // The archive would take two days at this rate, and three minutes at the first.
     sandbox.put("rate", "100M");
     let outcome = running.wait();
     outcome.exits(0).says("the limit is now 100 MiB/s").is_plain();
@@ -166,7 +165,7 @@ fn one_connection_is_one_connection_at_a_time() {
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).chunk(65_536).args(["--connections", "1"]).report(0).all_ok();
     assert_eq!(server.most_answering(), 1);
-    // Kept alive from chunk to chunk.
+    // The connection is reused from chunk to chunk.
     assert!(server.connections() <= 4, "{} connections", server.connections());
 }
 
@@ -187,7 +186,7 @@ fn one_job_takes_one_archive_after_the_other() {
     sandbox.fetch(&server, &all).args(["--jobs", "1"]).report(0).all_ok();
     let mut paths: Vec<_> = server.hits().into_iter().map(|hit| hit.path).collect();
     paths.dedup();
-    assert_eq!(paths, all.iter().map(crate::support::Archive::path).collect::<Vec<_>>());
+    assert_eq!(paths, all.iter().map(Archive::path).collect::<Vec<_>>());
 }
 
 #[test]
@@ -209,7 +208,7 @@ fn the_last_chunk_is_split_between_connections() {
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 2 << 20 });
     let begun = Instant::now();
-    // One chunk of the usual size holds all of it: only halving it brings others to help.
+    // One chunk of the usual size holds the whole archive: others can help only if it is split.
     sandbox.fetch(&server, &all).args(["-c", "8"]).report(0).all_ok();
     let alone = all[0].bytes.len() as f64 / f64::from(2 << 20);
     let took = begun.elapsed().as_secs_f64();
@@ -220,7 +219,7 @@ fn the_last_chunk_is_split_between_connections() {
 #[test]
 fn an_empty_archive_needs_no_bytes() {
     let sandbox = Sandbox::new();
-    let all = vec![crate::support::Archive::new("empty", Vec::new()), archive(1, 1)];
+    let all = vec![Archive::new("empty", Vec::new()), archive(1, 1)];
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
     sandbox.has(&all[0]);
@@ -230,7 +229,7 @@ fn an_empty_archive_needs_no_bytes() {
 fn two_names_for_the_same_bytes_are_both_fetched() {
     let sandbox = Sandbox::new();
     let first = archive(1, 1);
-    let second = crate::support::Archive { name: "copy.tar.gz".to_owned(), ..first.clone() };
+    let second = Archive { name: "copy.tar.gz".to_owned(), ..first.clone() };
     let all = vec![first, second];
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
@@ -248,8 +247,8 @@ fn symbolic_links_to_and_in_the_folder_do_not_overwrite_their_targets() {
     let mine = sandbox.put("mine", "precious");
     symlink(&mine, sandbox.path("real/images_001.tar.gz")).unwrap();
     symlink("nowhere", sandbox.path("real/images_002.tar.gz")).unwrap();
-    sandbox.fetch(&server, &all).run();
-    // What a link points to was never the program's to write.
+    sandbox.fetch(&server, &all).run().exits(3);
+    // The targets of links are not files of the program.
     sandbox.holds("mine", b"precious");
     assert!(!sandbox.path("real/nowhere").exists());
     assert!(fs::symlink_metadata(sandbox.data()).unwrap().is_symlink());

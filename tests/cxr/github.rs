@@ -1,4 +1,4 @@
-//! In a job of GitHub's: annotations, the summary of the step, and nobody else's commands.
+//! Runs in a GitHub job: annotations, the summary of the step, and no commands from other text.
 
 use std::fs;
 use std::process::Command;
@@ -9,7 +9,7 @@ use crate::support::{
     Archive, Cxr, Fault, NAMES, Outcome, Sandbox, Server, archive, archives, may_skip,
 };
 
-/// The workflow commands that GitHub's runner finds in a log, by its own rules
+/// The workflow commands that GitHub's runner finds in a log, by its rules
 /// (`ActionCommand.TryParseV2`, then `TryParse`, for the commands that it knows).
 fn commands(log: &str) -> Vec<String> {
     const KNOWN: [&str; 12] = [
@@ -46,7 +46,7 @@ fn commands(log: &str) -> Vec<String> {
     found.collect()
 }
 
-/// In a job of GitHub's, with a file for the summary of its step.
+/// Runs in a GitHub job with a file for the summary of the step.
 fn in_a_job(cxr: Cxr) -> Cxr {
     cxr.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "summary.md")
 }
@@ -153,7 +153,7 @@ fn a_summary_stays_within_the_size_limit() {
     }
 }
 
-/// A name, a page and an answer that try to command the runner and to break out of the table.
+/// Text that tries to send commands to the runner and to break out of the table.
 const COMMANDS: &str =
     "::error title=x::y ##[add-mask]z ::stop-commands::t | `a` </td> [l](www.x.org) @me";
 

@@ -1,5 +1,6 @@
-//! The support keeps its own promises.
+//! Tests of the helpers.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -7,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Fault, Refusal, Sandbox, Server, SmallDisk, WrongRange, archive, archives, files_under, stored,
+    Archive, Fault, Refusal, Sandbox, Server, SmallDisk, WrongRange, archive, archives,
+    files_under, gunzip, stored,
 };
 
-/// Asks by hand and reads until the server closes; the head and the body.
+/// Sends a request and reads until the server closes. Returns the head and the body.
 fn ask(server: &Server, request: &str) -> (String, Vec<u8>, std::io::Result<()>) {
     let mut stream = TcpStream::connect(server.base().trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
@@ -43,17 +45,20 @@ fn archives_are_gzipped_tars_of_images_and_all_differ() {
         assert_eq!(&image[..8], b"\x89PNG\r\n\x1a\n");
     }
     assert_eq!(names, ["images/00007000_000.png", "images/00007000_001.png"]);
-    let mut sums: Vec<_> = archives(4).into_iter().map(|archive| archive.md5).collect();
-    sums.dedup();
-    assert_eq!(sums.len(), 4);
+    let md5s: BTreeSet<_> = archives(4).into_iter().map(|archive| archive.md5).collect();
+    assert_eq!(md5s.len(), 4);
+}
+
+#[test]
+fn the_path_of_an_archive_is_percent_encoded() {
+    let archive = Archive::new("folder/a b+\u{fc}.gz", Vec::new());
+    assert_eq!(archive.path(), "/folder/a%20b%2B%C3%BC.gz");
 }
 
 #[test]
 fn stored_noise_is_gzip() {
     let made = stored("noise.gz", 1, 5);
-    let mut noise = Vec::new();
-    flate2::read::GzDecoder::new(&made.bytes[..]).read_to_end(&mut noise).unwrap();
-    assert_eq!(noise.len(), 1 << 20);
+    assert_eq!(gunzip(&made.bytes).unwrap().len(), 1 << 20);
 }
 
 #[test]

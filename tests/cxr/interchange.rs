@@ -1,30 +1,18 @@
-//! The table in the forms of other tools, each read by a tool that is not ours.
+//! The table in the formats of other tools, each read by such a tool.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::support::{
     Archive, Fault, Sandbox, Server, archives, is_installed, may_skip, python_with, schema_error,
     xml_schema_error,
 };
 
-/// A table with everything that it may know.
-pub fn table(sandbox: &Sandbox, archives: &[Archive]) -> PathBuf {
-    let mut lines = String::from("name\tsize\tmd5\tsha256\n");
-    for archive in archives {
-        let Archive { name, md5, bytes } = archive;
-        let sha256 = hex::encode(Sha256::digest(&**bytes));
-        writeln!(lines, "{name}\t{}\t{md5}\t{sha256}", archive.size()).unwrap();
-    }
-    sandbox.put("table.tsv", lines)
-}
-
-/// What `cxr checksums` prints of a table in a form, with these mirrors.
+/// The output of `cxr checksums` in a format, with these mirrors.
 #[track_caller]
 fn checksums(sandbox: &Sandbox, table: &Path, form: &str, from: &[&str]) -> String {
     let mut cxr = sandbox.cxr(["checksums", "--as", form, "--checksums"]).arg(table);
@@ -34,7 +22,7 @@ fn checksums(sandbox: &Sandbox, table: &Path, form: &str, from: &[&str]) -> Stri
     cxr.run().exits(0).stdout()
 }
 
-/// Archives of names that quotes, lists and markup trip over. No `&`: aria2 1.36 takes it for
+/// Archives whose names are hard to quote in lists and markup. None has `&`: aria2 1.36 reads it as
 /// `&#38;` in the attribute of a Metalink, however it is written.
 fn oddly_named() -> Vec<Archive> {
     let names = ["a, \"b\".gz", "it's $(x) <c>.gz", "folder/%41 +#?.gz", "Zürich.gz"];
@@ -42,25 +30,7 @@ fn oddly_named() -> Vec<Archive> {
     names.iter().zip(all).map(|(name, a)| Archive::new(*name, a.bytes.to_vec())).collect()
 }
 
-/// A server that has archives under addresses in which their names are escaped.
-fn serving(archives: &[Archive]) -> Server {
-    let server = Server::new();
-    for archive in archives {
-        let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-        let path = archive.name.bytes().fold(String::from("/"), |mut path, byte| {
-            if unreserved(byte) {
-                path.push(char::from(byte));
-            } else {
-                write!(path, "%{byte:02X}").unwrap();
-            }
-            path
-        });
-        server.serve(&path, &archive.bytes);
-    }
-    server
-}
-
-/// Runs a program in the data folder; `None` where it is not installed.
+/// Runs a program in the data folder. Returns `None` if it is not installed.
 fn run(sandbox: &Sandbox, program: &str, package: &str, arguments: &[&str]) -> Option<Output> {
     if !is_installed(program) && may_skip(program, package) {
         return None;
@@ -135,7 +105,7 @@ fn the_built_in_table_is_complete_in_every_format() {
 #[test]
 fn python_reads_the_same_values_from_csv_and_json() {
     let (sandbox, all) = (Sandbox::new(), oddly_named());
-    let table = table(&sandbox, &all);
+    let table = sandbox.table_with_sha256s(&all);
     let from = ["http://m.org/a b", "https://n.org/?f={name}"];
     let json = checksums(&sandbox, &table, "json", &from);
     assert_eq!(schema_error("checksums", &json), None, "{json}");
@@ -160,10 +130,10 @@ fn python_reads_the_same_values_from_csv_and_json() {
 #[test]
 fn metalink_is_valid_and_aria2_fetches_with_it() {
     let (sandbox, all) = (Sandbox::new(), oddly_named());
-    let (dead, good) = (Server::new(), serving(&all));
+    let (dead, good) = (Server::new(), Server::with(&all));
     let mirrors = [dead.base(), good.base()];
     let mirrors = mirrors.each_ref().map(String::as_str);
-    let text = checksums(&sandbox, &table(&sandbox, &all), "metalink", &mirrors);
+    let text = checksums(&sandbox, &sandbox.table_with_sha256s(&all), "metalink", &mirrors);
     let file = sandbox.put("table.meta4", &text);
     assert_eq!(xml_schema_error("metalink4.xsd", &file), None, "{text}");
     let Some(output) = aria2(&sandbox, &["--metalink-file", file.to_str().unwrap()]) else {
@@ -177,9 +147,9 @@ fn metalink_is_valid_and_aria2_fetches_with_it() {
 fn aria2_detects_a_wrong_file_with_either_format() {
     for (form, option) in [("metalink", "--metalink-file"), ("aria2", "--input-file")] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
-        let server = serving(&all);
+        let server = Server::with(&all);
         server.does(Fault::Flip { at: 100_000 });
-        let text = checksums(&sandbox, &table(&sandbox, &all), form, &[&server.base()]);
+        let text = checksums(&sandbox, &sandbox.table_with_sha256s(&all), form, &[&server.base()]);
         let file = sandbox.put("list", text);
         let Some(output) = aria2(&sandbox, &[option, file.to_str().unwrap()]) else { return };
         // 32: the checksum is wrong.
@@ -190,10 +160,11 @@ fn aria2_detects_a_wrong_file_with_either_format() {
 #[test]
 fn aria2_fetches_with_its_own_list() {
     let (sandbox, all) = (Sandbox::new(), oddly_named());
-    let (dead, good) = (Server::new(), serving(&all));
+    let (dead, good) = (Server::new(), Server::with(&all));
     let mirrors = [dead.base(), good.base()];
     let mirrors = mirrors.each_ref().map(String::as_str);
-    let list = sandbox.put("list", checksums(&sandbox, &table(&sandbox, &all), "aria2", &mirrors));
+    let list = sandbox
+        .put("list", checksums(&sandbox, &sandbox.table_with_sha256s(&all), "aria2", &mirrors));
     let Some(output) = aria2(&sandbox, &["--input-file", list.to_str().unwrap()]) else { return };
     has_all(&sandbox, &output, &all);
 }
@@ -201,8 +172,8 @@ fn aria2_fetches_with_its_own_list() {
 #[test]
 fn wget2_fetches_an_archive_with_metalink() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
-    let server = serving(&all);
-    let table = table(&sandbox, &all);
+    let server = Server::with(&all);
+    let table = sandbox.table_with_sha256s(&all);
     let cxr = sandbox.cxr(["checksums", "2", "--as", "metalink", "--from", &server.base()]);
     let text = cxr.arg("--checksums").arg(table).run().exits(0).stdout();
     let file = sandbox.put("table.meta4", text);
@@ -217,7 +188,7 @@ fn wget2_fetches_an_archive_with_metalink() {
 #[test]
 fn addresses_that_a_format_cannot_hold_are_refused() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
-    let table = table(&sandbox, &all);
+    let table = sandbox.table_with_sha256s(&all);
     let refused = |form: &str, from: &str, words: &str| {
         let cxr = sandbox.cxr(["checksums", "--as", form, "--from", from, "--checksums"]);
         let outcome = cxr.arg(&table).run();
@@ -233,7 +204,7 @@ fn addresses_that_a_format_cannot_hold_are_refused() {
     }
     let cxr = sandbox.cxr(["checksums", "--as", "metalink", "--checksums"]).arg(&table);
     cxr.run().exits(2).says("say with --from");
-    // What `fetch` takes from the variable is nothing to a table.
+    // The variable of `fetch --from` does not apply to `checksums`.
     let cxr = sandbox.cxr(["checksums", "--as", "csv"]).env("CXR_FROM", "/mnt/nih");
     cxr.run().exits(0);
 }

@@ -1,4 +1,4 @@
-//! What other runs, tables and versions have left in `.cxr/`: told of, never used, never removed.
+//! Files of other runs, tables and versions in `.cxr/`: reported, never used, never removed.
 
 use std::fs;
 use std::process::Command;
@@ -9,20 +9,24 @@ use rustix::process::Signal;
 use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive};
 
 /// A sandbox in which a fetch of other bytes under the first name was killed half way.
-fn begun() -> (Sandbox, Archive) {
+fn killed_half_way() -> (Sandbox, Archive) {
     let (sandbox, other) = (Sandbox::new(), Archive::new(NAMES[0], archive(2, 5).bytes.to_vec()));
     let server = Server::with([&other]);
     server.does(Fault::Throttle { rate: 4 << 20 });
     let fetch = sandbox.fetch(&server, std::slice::from_ref(&other)).chunk(100_000);
     let mut running = fetch.spawn();
     running.until("half of it", || server.sent() > other.size() / 2);
+    // The client may not have read all the bytes that the server has sent.
+    running.until("a journal record", || {
+        fs::read_to_string(sandbox.own_file(".journal")).unwrap().contains(" wrote ")
+    });
     running.kill();
     (sandbox, other)
 }
 
 #[test]
 fn the_list_names_leftovers_and_the_command_that_deletes_them() {
-    let (sandbox, _) = begun();
+    let (sandbox, _) = killed_half_way();
     let table = sandbox.table(&[archive(1, 1)]);
     let list = || sandbox.cxr(["list", "-d", "data", "--checksums"]).arg(&table);
     let outcome = list().run();
@@ -39,18 +43,18 @@ fn the_list_names_leftovers_and_the_command_that_deletes_them() {
         assert!(leftover["path"].as_str().unwrap().starts_with("data/.cxr/images_001"), "{json}");
         assert!(leftover["bytes"].is_u64(), "{json}");
     }
-    // The command that it names does as it says, and no more.
+    // The suggested command deletes the leftovers and nothing else.
     let said = outcome.stderr();
     let command = said[said.find(": rm ").unwrap() + 2..].trim();
     let removed = Command::new("sh").args(["-c", command]).current_dir(sandbox.root()).status();
     assert!(removed.unwrap().success(), "{command}");
     let outcome = list().run();
-    outcome.exits(0).expect(outcome.stderr.is_empty(), "nothing more to say");
+    outcome.exits(0).expect(outcome.stderr.is_empty(), "nothing on standard error");
 }
 
 #[test]
 fn partial_downloads_of_another_table_are_reported_kept_and_not_used() {
-    let (sandbox, other) = begun();
+    let (sandbox, other) = killed_half_way();
     let all = vec![archive(1, 3)];
     let before = sandbox.files("data/.cxr");
     let server = Server::with(&all);
@@ -62,7 +66,7 @@ fn partial_downloads_of_another_table_are_reported_kept_and_not_used() {
     for file in before.iter().filter(|file| file.to_string_lossy().starts_with("images_")) {
         assert!(sandbox.path("data/.cxr").join(file).exists(), "{} is gone", file.display());
     }
-    // And the other table goes on with it.
+    // The other table resumes its partial download.
     fs::remove_file(sandbox.data().join(NAMES[0])).unwrap();
     let server = Server::with([&other]);
     let report = sandbox.fetch(&server, std::slice::from_ref(&other)).report(0);
@@ -72,22 +76,18 @@ fn partial_downloads_of_another_table_are_reported_kept_and_not_used() {
 
 #[test]
 fn a_journal_of_another_version_is_not_trusted() {
-    let (sandbox, other) = begun();
-    let journal = sandbox
-        .files("data/.cxr")
-        .into_iter()
-        .find(|file| file.extension().is_some_and(|ending| ending == "journal"));
-    let path = sandbox.path("data/.cxr").join(journal.unwrap());
+    let (sandbox, other) = killed_half_way();
+    let path = sandbox.own_file(".journal");
     let text = fs::read_to_string(&path).unwrap();
     let (first, rest) = text.split_once('\n').unwrap();
     let line = first.split_once(' ').unwrap().1.replace("cxr-journal/1", "cxr-journal/9");
-    // What it says of the bytes would be wrong: all of them came, and none did.
+    // Its record is wrong: it says that all bytes are written.
     let lie = format!("wrote 1 0 {} http://elsewhere", other.size());
     let signed = |line: &str| format!("{:08x} {line}\n", crc32fast::hash(line.as_bytes()));
     fs::write(&path, format!("{}{}{rest}", signed(&line), signed(&lie))).unwrap();
     let server = Server::with([&other]);
     let outcome = sandbox.fetch(&server, std::slice::from_ref(&other)).run();
-    outcome.exits(0).expect(!outcome.stderr().contains("MD5 is"), "no wrong MD5 on the way");
+    outcome.exits(0).expect(!outcome.stderr().contains("MD5 is"), "no wrong MD5 during the run");
     sandbox.has(&other);
 }
 
@@ -95,23 +95,23 @@ fn a_journal_of_another_version_is_not_trusted() {
 fn a_complete_partial_download_of_unknown_size_is_hashed_without_a_download() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    // All bytes come, and nobody says that these were all.
+    // All bytes arrive, but nothing shows that these were all.
     server.does(Fault::NoRanges).does(Fault::NoLength);
     server.does(Fault::Stall { after: all[0].size() });
-    let comes_whole = || {
+    let arrives_whole = || {
         let mut running = sandbox.fetch(&server, &all).args(["--stall-timeout", "60"]).spawn();
         server.forget();
         running.until("all of it", || server.sent() == all[0].size());
-        // Sent is not yet received.
+        // The client may not have read all the bytes that the server has sent.
         std::thread::sleep(Duration::from_millis(300));
         running.signal(Signal::INT);
         let report = running.wait().exits(130).report();
         report.only().number("actual_size") == all[0].size()
     };
-    assert!((0..20).any(|_| comes_whole()));
+    assert!((0..20).any(|_| arrives_whole()));
     server.behaves();
     server.forget();
-    // Asked for what follows, the server says that nothing does: 416 and the size.
+    // To a request for more, the server answers 416 with the size.
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
     sandbox.has(&all[0]);

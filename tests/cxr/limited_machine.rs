@@ -1,10 +1,10 @@
-//! A machine that does not give what is needed: no threads, no open files, no answer of its file
-//! system. Every archive has its line all the same.
+//! A machine without enough resources: threads, open files, the size of its file system. Every
+//! archive is still reported.
 
 use crate::support::{Archive, Cxr, NAMES, Report, Sandbox, Server, archives};
 
-/// Three archives at a server, of which the first is here, and a wrong file is here for the second.
-fn begun() -> (Sandbox, Server, Vec<Archive>) {
+/// A server with three archives. The first is here, and a wrong file is here for the second.
+fn prepare() -> (Sandbox, Server, Vec<Archive>) {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
     sandbox.put_archive(&all[0]);
@@ -12,9 +12,9 @@ fn begun() -> (Sandbox, Server, Vec<Archive>) {
     (sandbox, server, all)
 }
 
-/// What is here is right, for the others there is a reason; in the files as well.
+/// Asserts that the first archive is `ok` and the others have a reason, also in the report files.
 #[track_caller]
-fn lists_all(sandbox: &Sandbox, fetch: Cxr, words: &str) -> Report {
+fn assert_all_reported(sandbox: &Sandbox, fetch: Cxr, words: &str) -> Report {
     let outcome = fetch.args(["--report", "r.json", "--junit", "j.xml"]).run();
     let report = outcome.exits(3).is_plain().report();
     assert_eq!(report.verdicts(), ["ok", "error", "error"], "{outcome}");
@@ -29,19 +29,23 @@ fn lists_all(sandbox: &Sandbox, fetch: Cxr, words: &str) -> Report {
 
 #[test]
 fn every_archive_is_reported_if_no_file_can_be_opened() {
-    // The program's own come first; then come those of the connections.
-    let (sandbox, server, all) = begun();
+    // The first files are those of the program, the next those of its connections.
+    let (sandbox, server, all) = prepare();
     let fetch = sandbox.fetch(&server, &all).args(["-c", "64"]);
     let Some(fetch) = fetch.refused("eventfd2", "EMFILE", 5) else { return };
-    lists_all(&sandbox, fetch, "no connection can be made from here: Too many open files");
+    assert_all_reported(
+        &sandbox,
+        fetch,
+        "no connection can be made from here: Too many open files",
+    );
     assert!(server.hits_on(&all[2].path()).is_empty());
-    // What was here stays.
+    // The file is unchanged.
     sandbox.holds(format!("data/{}", NAMES[1]), &all[1].flipped(100_000));
 }
 
 #[test]
 fn a_low_limit_of_open_files_reduces_connections() {
-    let (sandbox, server, all) = begun();
+    let (sandbox, server, all) = prepare();
     let limited = |cxr: Cxr, kind: &str| {
         let limit = format!("ulimit {kind} 64; exec \"$0\" \"$@\"");
         cxr.under(["sh", "-c", &limit]).run()
@@ -50,9 +54,10 @@ fn a_low_limit_of_open_files_reduces_connections() {
     let words = "only 64 files may be open at a time (`ulimit -n`): cxr uses 3 connections for 3 archives \
                  at a time";
     limited(verify(), "-n").says(words).report().all_ok();
-    // What may be raised is no limit.
+    // A soft limit can be raised.
     let outcome = limited(verify(), "-S -n");
-    outcome.expect(!outcome.stderr().contains("ulimit"), "no word of a limit").report().all_ok();
+    outcome.expect(!outcome.stderr().contains("ulimit"), "no message on the limit");
+    outcome.report().all_ok();
     let fetch = sandbox.fetch(&server, &all).args(["-c", "64"]);
     limited(fetch, "-n").says(words).report().all_ok();
     assert!(server.connections() > 0);
@@ -60,19 +65,23 @@ fn a_low_limit_of_open_files_reduces_connections() {
 
 #[test]
 fn too_many_open_files_are_not_reported_as_a_bad_disk() {
-    let (sandbox, _server, all) = begun();
+    let (sandbox, _server, all) = prepare();
     let verify = sandbox.verify(&all).arg("data").disk("open images_001.tar.gz EMFILE");
     verify.report(1).line(NAMES[0]).is("error").because("Too many open files").next("ulimit");
 }
 
 #[test]
 fn every_archive_is_reported_if_no_thread_can_be_started() {
-    // Those before are the program's own; then come some of the transfer's.
+    // The first threads are those of the program, the next those of the transfer.
     for from in [4, 6, 20] {
-        let (sandbox, server, all) = begun();
+        let (sandbox, server, all) = prepare();
         let fetch = sandbox.fetch(&server, &all);
         let Some(fetch) = fetch.refused("clone3", "EAGAIN", from) else { return };
-        lists_all(&sandbox, fetch, "no connection can be made from here: Resource temporarily");
+        assert_all_reported(
+            &sandbox,
+            fetch,
+            "no connection can be made from here: Resource temporarily",
+        );
         let mirrors = sandbox.verify(&all).args(["--from", &server.base(), "--from", "data"]);
         let Some(mirrors) = mirrors.refused("clone3", "EAGAIN", 3) else { return };
         let report = mirrors.report(1);
@@ -84,11 +93,14 @@ fn every_archive_is_reported_if_no_thread_can_be_started() {
 
 #[test]
 fn every_archive_is_reported_if_free_space_cannot_be_measured() {
-    let (sandbox, server, all) = begun();
+    let (sandbox, server, all) = prepare();
     let fetch = sandbox.fetch(&server, &all);
     let Some(fetch) = fetch.refused("statfs", "ESTALE", 1) else { return };
-    let report =
-        lists_all(&sandbox, fetch, "data could not be checked for free space: Stale file handle");
+    let report = assert_all_reported(
+        &sandbox,
+        fetch,
+        "data could not be checked for free space: Stale file handle",
+    );
     report.line(NAMES[2]).next("look for disk errors in the system log");
     assert!(server.hits_on(&all[2].path()).is_empty());
 }

@@ -1,4 +1,4 @@
-//! `cxr verify` says where an archive is broken: its bytes, and the image in which they are.
+//! `cxr verify` locates the damage of an archive: the bytes, and the image that contains them.
 
 use std::io::Write;
 use std::ops::Range;
@@ -8,14 +8,14 @@ use serde_json::json;
 
 use crate::support::{Archive, NAMES, Report, Sandbox, archive, archives, stored};
 
-/// What `verify` reports of one file under the first name, which is all of the table.
+/// The report of `verify` on one file, with a table of one archive without its size.
 fn verified(of: &Archive, bytes: &[u8]) -> Report {
     let sandbox = Sandbox::new();
     sandbox.put(format!("data/{}", of.name), bytes);
     sandbox.verify(std::slice::from_ref(of)).arg("data").report(1)
 }
 
-/// As [`verified`], with a table that knows sizes.
+/// As [`verified`], with the size in the table.
 fn verified_with_size(of: &Archive, bytes: &[u8]) -> Report {
     let sandbox = Sandbox::new();
     sandbox.put(format!("data/{}", of.name), bytes);
@@ -23,7 +23,7 @@ fn verified_with_size(of: &Archive, bytes: &[u8]) -> Report {
     sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table).report(1)
 }
 
-/// The ranges that the report has of its only archive.
+/// The damaged ranges in a report on one archive.
 fn damage(report: &Report) -> Vec<Range<usize>> {
     let list = report.only().value["damage"].as_array().cloned().unwrap();
     let number = |value: &serde_json::Value| usize::try_from(value.as_u64().unwrap()).unwrap();
@@ -97,7 +97,7 @@ fn a_truncated_archive_is_incomplete_or_corrupt_before_its_end() {
     let report = verified(&whole, &whole.bytes[..cut]);
     report.only().is("corrupt").because(&format!("breaks off at byte {cut} (images/"));
     assert!(damage(&report)[0].end == cut, "{:?}", damage(&report));
-    // Nothing is known of what is not a tar, and then the range begins where the file ends.
+    // In a file that is no tar, the range begins at the end of the file.
     let noise = stored(NAMES[0], 1, 7);
     let report = verified(&noise, &noise.bytes[..1000]);
     report.only().is("corrupt").because("breaks off at byte 1000;");
@@ -114,7 +114,7 @@ fn a_truncated_archive_is_incomplete_or_corrupt_before_its_end() {
     report.only().is("corrupt").because("truncated").because("PNG chunk").next("cxr fetch -d ");
     assert!(damage(&report)[0].contains(&5_000), "{:?}", damage(&report));
 
-    // What was never written.
+    // Blocks that were never written.
     let mut bytes = whole.bytes[..cut].to_vec();
     bytes[cut - 10_000..].fill(0);
     let report = verified_with_size(&whole, &bytes);
@@ -138,13 +138,13 @@ fn appended_bytes_are_damage() {
 #[test]
 fn a_change_that_affects_no_image_is_reported_as_such() {
     let whole = archive(1, 1);
-    // The time in the header of gzip.
+    // The time in the gzip header.
     let report = verified(&whole, &whole.flipped(5));
     report.only().is("corrupt").because("every image in it is whole");
     assert!(damage(&report).is_empty());
 }
 
-/// A tar in gzip with one member of this name.
+/// A gzipped tar with one member of this name.
 fn archive_with(name: &str, content: &[u8]) -> Archive {
     let gzip = GzBuilder::new().write(Vec::new(), Compression::fast());
     let mut tar = tar::Builder::new(gzip);
@@ -207,7 +207,7 @@ fn unreadable_bytes_are_reported_with_their_offsets() {
     line.is("error").because("Input/output error").because("8.00 KiB of it cannot be read");
     assert_eq!(line.value["damage"][0]["member"], "images/00001000_001.png");
     line.because("(images/00001000_001.png)").next("log");
-    // Where nothing is looked for, only the first place is known.
+    // Without locating, only the first unreadable byte is known.
     let report = sandbox.verify(&all).arg("data").arg("--no-locate").disk(rules).report(3);
     assert_eq!(damage(&report).len(), 1);
 }

@@ -5,7 +5,18 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Fault, Sandbox, Server, archive, archives};
+use crate::support::{Cxr, Fault, Outcome, Running, Sandbox, Server, archive, archives};
+
+/// Starts all runs at once. Asserts that each succeeds or is refused, and that one succeeds.
+pub fn run_together(runs: Vec<Cxr>) -> Vec<Outcome> {
+    let running: Vec<_> = runs.into_iter().map(Cxr::spawn).collect();
+    let outcomes: Vec<_> = running.into_iter().map(Running::wait).collect();
+    for outcome in &outcomes {
+        outcome.expect(matches!(outcome.status, Some(0 | 3)), "exit status 0 or 3");
+    }
+    assert!(outcomes.iter().any(|outcome| outcome.status == Some(0)), "none succeeds");
+    outcomes
+}
 
 #[test]
 fn a_second_run_is_refused_and_names_the_first_process() {
@@ -23,7 +34,7 @@ fn a_second_run_is_refused_and_names_the_first_process() {
     first.wait().exits(130);
 }
 
-/// The owner's file would keep a second one out as well.
+/// Without an owner file, which would also keep a second run out.
 #[test]
 fn the_system_lock_alone_keeps_a_second_run_out() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
@@ -129,14 +140,7 @@ fn verify_needs_no_lock() {
 fn concurrent_runs_succeed_or_are_refused() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
-    // All tables are written before the first run reads one.
-    let runs: Vec<_> = (0..6).map(|_| sandbox.fetch(&server, &all)).collect();
-    let runs: Vec<_> = runs.into_iter().map(crate::support::Cxr::spawn).collect();
-    let ends: Vec<_> = runs.into_iter().map(crate::support::Running::wait).collect();
-    for end in &ends {
-        end.expect(matches!(end.status, Some(0 | 3)), "exit status 0 or 3");
-    }
-    assert!(ends.iter().any(|end| end.status == Some(0)));
+    run_together((0..6).map(|_| sandbox.fetch(&server, &all)).collect());
     for archive in &all {
         sandbox.has(archive);
     }

@@ -1,9 +1,10 @@
-//! Where the lock of the operating system is granted to everybody, as on some network file
-//! systems: the owner's file keeps two runs apart, and one that was left behind is taken over.
+//! Locking if the operating system grants every lock, as some network file systems do: the owner
+//! file keeps two runs apart, and one that was left behind is taken over.
 
 use std::fs;
 use std::time::{Duration, Instant};
 
+use crate::lock::run_together;
 use crate::support::{Archive, Cxr, Fault, Outcome, Running, Sandbox, Server, archive, wait_until};
 
 /// A fetch into a folder in which every lock is granted.
@@ -11,29 +12,29 @@ fn fetch(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Cxr {
     sandbox.fetch(server, all).chunk(100_000).env("CXR_FAULT_LOCKS", "off")
 }
 
-/// One on another host, which gives signs of life so often.
+/// A fetch on another host with a heartbeat every `beat` milliseconds.
 fn elsewhere(sandbox: &Sandbox, server: &Server, all: &[Archive], beat: u64) -> Cxr {
     fetch(sandbox, server, all)
         .env("CXR_FAULT_HOST", "elsewhere")
         .env("CXR_FAULT_HEARTBEAT_MS", beat.to_string())
 }
 
-/// Watches others so long.
+/// Sets the time that a run watches an owner file before it takes it over.
 fn patient(cxr: Cxr, milliseconds: u64) -> Cxr {
     cxr.env("CXR_FAULT_OWNER_TIMEOUT_MS", milliseconds.to_string())
 }
 
-/// Starts it on a slow line and waits until it has fetched something.
-fn under_way(server: &Server, cxr: Cxr) -> Running {
+/// Starts a slow run and waits until it has fetched some bytes.
+fn start_slowly(server: &Server, cxr: Cxr) -> Running {
     server.does(Fault::Throttle { rate: 200_000 });
     let mut running = cxr.spawn();
     running.until("some bytes", || server.sent() > 50_000);
     running
 }
 
-/// As [`under_way`], and killed then.
-fn killed(server: &Server, cxr: Cxr) -> u32 {
-    let running = under_way(server, cxr);
+/// As [`start_slowly`], and kills the run. Returns its process number.
+fn kill_half_way(server: &Server, cxr: Cxr) -> u32 {
+    let running = start_slowly(server, cxr);
     let id = running.id();
     running.kill();
     server.behaves();
@@ -44,17 +45,17 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-/// How many said that they took the folder over.
-fn takers(outcomes: &[Outcome]) -> usize {
+/// The number of runs that report a takeover.
+fn takeovers(outcomes: &[Outcome]) -> usize {
     outcomes.iter().filter(|outcome| outcome.stderr().contains("taking data over")).count()
 }
 
-/// Lustre without `-o flock`, NFS without a lock manager.
+/// As on Lustre without `-o flock`, and NFS without a lock manager.
 #[test]
 fn without_system_locks_the_owner_file_keeps_runs_apart() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 12)]);
     let server = Server::with(&all);
-    let first = under_way(&server, fetch(&sandbox, &server, &all).args(["-c", "1"]));
+    let first = start_slowly(&server, fetch(&sandbox, &server, &all).args(["-c", "1"]));
     for error in ["ENOSYS", "ENOLCK", "EOPNOTSUPP"] {
         let second = sandbox.fetch(&server, &all).refused("flock", error, 1);
         let Some(second) = second else { return };
@@ -65,7 +66,7 @@ fn without_system_locks_the_owner_file_keeps_runs_apart() {
     }
     first.kill();
     server.behaves();
-    // That it has ended can be seen from here.
+    // The third run sees that the first process has ended.
     let Some(third) = sandbox.fetch(&server, &all).refused("flock", "ENOLCK", 1) else { return };
     third.report(0).all_ok();
 }
@@ -83,10 +84,10 @@ fn an_io_error_while_locking_ends_the_run() {
 fn a_second_run_is_refused_and_names_the_first_process_and_host() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let mut first = under_way(&server, fetch(&sandbox, &server, &all));
+    let mut first = start_slowly(&server, fetch(&sandbox, &server, &all));
     let second = fetch(&sandbox, &server, &all).run();
     second.exits(3).says(&format!("process {} on {}", first.id(), host())).says("--wait");
-    second.expect(second.elapsed < Duration::from_secs(2), "an answer at once");
+    second.expect(second.elapsed < Duration::from_secs(2), "an end at once");
     assert!(first.is_running());
     server.behaves();
 }
@@ -96,11 +97,12 @@ fn the_lock_of_a_killed_run_on_this_host_is_taken_at_once() {
     for locks in ["off", ""] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
-        let id = killed(&server, fetch(&sandbox, &server, &all).env("CXR_FAULT_LOCKS", locks));
+        let id =
+            kill_half_way(&server, fetch(&sandbox, &server, &all).env("CXR_FAULT_LOCKS", locks));
         let outcome = fetch(&sandbox, &server, &all).env("CXR_FAULT_LOCKS", locks).run();
         outcome.exits(0).says("taking data over").says(&format!("process {id} on {}", host()));
-        // To watch would take three seconds at the least.
-        outcome.expect(outcome.elapsed < Duration::from_secs(3), "no waiting");
+        // Watching would take at least three seconds.
+        outcome.expect(outcome.elapsed < Duration::from_secs(3), "no wait");
         sandbox.has(&all[0]);
     }
 }
@@ -112,20 +114,21 @@ fn no_lock_is_taken_over_after_a_run_that_ended_normally() {
     fetch(&sandbox, &server, &all).run().exits(0);
     let outcome = fetch(&sandbox, &server, &all).run();
     outcome.exits(0);
-    assert_eq!(takers(&[outcome]), 0);
-    assert!(sandbox.files("data/.cxr").iter().all(|file| !file.starts_with("owner")));
+    assert_eq!(takeovers(&[outcome]), 0);
+    let files = sandbox.files("data/.cxr");
+    assert!(files.iter().all(|file| !file.to_string_lossy().starts_with("owner")), "{files:?}");
 }
 
 #[test]
 fn the_lock_of_a_silent_host_is_taken_over_after_a_wait() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let id = killed(&server, elsewhere(&sandbox, &server, &all, 50));
+    let id = kill_half_way(&server, elsewhere(&sandbox, &server, &all, 50));
     let outcome = patient(fetch(&sandbox, &server, &all), 500).run();
     let name = format!("process {id} on elsewhere");
     outcome.exits(0).says(&format!("{name} was at work in data; watching"));
     outcome.says(&format!("taking data over from {name}"));
-    outcome.expect(outcome.elapsed >= Duration::from_millis(500), "half a second of watching");
+    outcome.expect(outcome.elapsed >= Duration::from_millis(500), "a wait of half a second");
     sandbox.has(&all[0]);
 }
 
@@ -133,10 +136,10 @@ fn the_lock_of_a_silent_host_is_taken_over_after_a_wait() {
 fn the_lock_of_a_live_host_is_not_taken_over() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let mut first = under_way(&server, elsewhere(&sandbox, &server, &all, 50));
+    let mut first = start_slowly(&server, elsewhere(&sandbox, &server, &all, 50));
     let second = patient(fetch(&sandbox, &server, &all), 20_000).run();
     second.exits(3).says(&format!("process {} on elsewhere", first.id()));
-    second.expect(second.elapsed < Duration::from_secs(10), "an answer at the first sign");
+    second.expect(second.elapsed < Duration::from_secs(10), "an end at the first heartbeat");
     assert!(first.is_running());
 }
 
@@ -148,7 +151,7 @@ fn an_unreadable_owner_file_is_taken_over_after_a_wait() {
         sandbox.put("data/.cxr/owner", left);
         let outcome = patient(fetch(&sandbox, &server, &all), 300).run();
         outcome.exits(0).says("an unknown process").is_plain();
-        outcome.expect(outcome.elapsed >= Duration::from_millis(300), "some watching");
+        outcome.expect(outcome.elapsed >= Duration::from_millis(300), "a wait");
         sandbox.has(&all[0]);
     }
 }
@@ -158,17 +161,12 @@ fn only_one_of_many_runs_takes_a_lock_over() {
     for host in ["", "elsewhere"] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
-        killed(&server, elsewhere(&sandbox, &server, &all, 50).env("CXR_FAULT_HOST", host));
+        kill_half_way(&server, elsewhere(&sandbox, &server, &all, 50).env("CXR_FAULT_HOST", host));
         server.does(Fault::Throttle { rate: 1 << 20 });
-        // All tables are written before the first run reads one.
-        let runs: Vec<_> = (0..6).map(|_| patient(fetch(&sandbox, &server, &all), 300)).collect();
-        let runs: Vec<_> = runs.into_iter().map(Cxr::spawn).collect();
-        let ends: Vec<_> = runs.into_iter().map(Running::wait).collect();
-        for end in &ends {
-            end.expect(matches!(end.status, Some(0 | 3)), "exit status 0 or 3");
-        }
-        assert!(ends.iter().any(|end| end.status == Some(0)));
-        assert_eq!(takers(&ends), 1, "{}", ends.iter().map(Outcome::to_string).collect::<String>());
+        let runs = (0..6).map(|_| patient(fetch(&sandbox, &server, &all), 300)).collect();
+        let outcomes = run_together(runs);
+        let shown: String = outcomes.iter().map(Outcome::to_string).collect();
+        assert_eq!(takeovers(&outcomes), 1, "{shown}");
         sandbox.has(&all[0]);
     }
 }
@@ -178,13 +176,7 @@ fn without_system_locks_only_one_of_many_runs_fetches() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 1 << 20 });
-    let runs: Vec<_> = (0..6).map(|_| fetch(&sandbox, &server, &all)).collect();
-    let runs: Vec<_> = runs.into_iter().map(Cxr::spawn).collect();
-    let ends: Vec<_> = runs.into_iter().map(Running::wait).collect();
-    for end in &ends {
-        end.expect(matches!(end.status, Some(0 | 3)), "exit status 0 or 3");
-    }
-    assert!(ends.iter().any(|end| end.status == Some(0)));
+    run_together((0..6).map(|_| fetch(&sandbox, &server, &all)).collect());
     assert!(server.sent() <= all[0].size(), "{} of {}", server.sent(), all[0].size());
     sandbox.has(&all[0]);
 }
@@ -193,11 +185,11 @@ fn without_system_locks_only_one_of_many_runs_fetches() {
 fn a_waiting_run_resumes_the_download_of_a_killed_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let first = under_way(&server, fetch(&sandbox, &server, &all));
+    let first = start_slowly(&server, fetch(&sandbox, &server, &all));
     let mut second = fetch(&sandbox, &server, &all).arg("--wait").spawn();
     let id = first.id();
     let waits = |running: &Running| running.stderr().contains("waiting for another cxr");
-    wait_until("a word on waiting", || waits(&second));
+    wait_until("the message on waiting", || waits(&second));
     assert!(second.is_running());
     first.kill();
     server.behaves();
@@ -210,9 +202,9 @@ fn a_waiting_run_resumes_the_download_of_a_killed_run() {
 fn a_run_that_watches_a_lock_can_be_interrupted() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
-    killed(&server, elsewhere(&sandbox, &server, &all, 50));
+    kill_half_way(&server, elsewhere(&sandbox, &server, &all, 50));
     let second = fetch(&sandbox, &server, &all).spawn();
-    wait_until("a word on watching", || second.stderr().contains("watching"));
+    wait_until("the message on watching", || second.stderr().contains("watching"));
     let begun = Instant::now();
     second.signal(rustix::process::Signal::INT);
     second.wait().exits(130);
@@ -225,8 +217,8 @@ fn a_run_that_lost_its_lock_gives_no_file_its_final_name() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let (slow, silent) = (Server::with(&all), Server::with(&all));
     silent.does(Fault::Silence);
-    // It gives its next heartbeat in a minute.
-    let mut first = under_way(&slow, elsewhere(&sandbox, &slow, &all, 60_000));
+    // Its next heartbeat is in a minute.
+    let mut first = start_slowly(&slow, elsewhere(&sandbox, &slow, &all, 60_000));
     let second = patient(fetch(&sandbox, &silent, &all), 200).args(["--stall-timeout", "30"]);
     let mut second = second.spawn();
     second.until("a request of the second", || !silent.hits().is_empty());
@@ -246,26 +238,26 @@ fn a_run_that_lost_its_lock_gives_no_file_its_final_name() {
     sandbox.has(&all[0]);
 }
 
-/// A run that is stopped just before it takes over from one that was killed.
-fn taking_over(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Running {
-    killed(server, fetch(sandbox, server, all));
-    let taker = fetch(sandbox, server, all).disk("rename owner.next stop times=1").spawn();
-    let state = format!("/proc/{}/stat", taker.id());
-    wait_until("the taker to stop", || fs::read_to_string(&state).unwrap().contains(") T "));
-    taker
+/// Returns a run that is stopped just before it takes over the lock of a killed one.
+fn stop_before_takeover(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Running {
+    kill_half_way(server, fetch(sandbox, server, all));
+    let running = fetch(sandbox, server, all).disk("rename owner.next stop times=1").spawn();
+    let state = format!("/proc/{}/stat", running.id());
+    wait_until("the run to stop", || fs::read_to_string(&state).unwrap().contains(") T "));
+    running
 }
 
 #[test]
 fn a_takeover_in_progress_is_not_disturbed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let second = taking_over(&sandbox, &server, &all);
+    let second = stop_before_takeover(&sandbox, &server, &all);
     let third = fetch(&sandbox, &server, &all).run();
     third.exits(3).says(&format!("process {} on {}", second.id(), host()));
     second.signal(rustix::process::Signal::CONT);
     let outcome = second.wait();
     outcome.exits(0);
-    assert_eq!(takers(&[third, outcome]), 1);
+    assert_eq!(takeovers(&[third, outcome]), 1);
     sandbox.has(&all[0]);
 }
 
@@ -273,15 +265,15 @@ fn a_takeover_in_progress_is_not_disturbed() {
 fn a_run_stopped_during_its_takeover_gives_way() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let second = taking_over(&sandbox, &server, &all);
-    // It was taken for dead meanwhile, and the third one did what it was about to do.
+    let second = stop_before_takeover(&sandbox, &server, &all);
+    // Meanwhile the third run takes over from it.
     fs::remove_file(sandbox.path("data/.cxr/owner.next")).unwrap();
     server.forget();
-    let third = under_way(&server, fetch(&sandbox, &server, &all));
+    let third = start_slowly(&server, fetch(&sandbox, &server, &all));
     second.signal(rustix::process::Signal::CONT);
     let outcome = second.wait();
     outcome.exits(3).says(&format!("process {} on {}", third.id(), host()));
-    assert_eq!(takers(&[outcome]), 0);
+    assert_eq!(takeovers(&[outcome]), 0);
     server.behaves();
     third.wait().exits(0);
     sandbox.has(&all[0]);
@@ -291,7 +283,7 @@ fn a_run_stopped_during_its_takeover_gives_way() {
 fn a_run_that_lost_its_lock_stops_at_its_next_heartbeat() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let first = under_way(&server, elsewhere(&sandbox, &server, &all, 50));
+    let first = start_slowly(&server, elsewhere(&sandbox, &server, &all, 50));
     let owner = sandbox.path("data/.cxr/owner");
     fs::write(&owner, "another").unwrap();
     let outcome = first.wait();

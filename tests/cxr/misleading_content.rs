@@ -7,11 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
-
-fn final_name() -> PathBuf {
-    Path::new("data").join(NAMES[0])
-}
+use crate::support::{Archive, FINAL_NAME, Fault, NAMES, Sandbox, Server, archive, archives};
 
 /// A table that says these sizes, right or not.
 fn sized(sandbox: &Sandbox, archives: &[(&Archive, u64)]) -> PathBuf {
@@ -44,7 +40,7 @@ fn a_good_archive_is_kept_if_the_size_in_the_table_is_wrong() {
 fn a_partial_download_is_resumed_after_the_size_in_the_table_is_corrected() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
     let server = Server::with([&archive]);
-    sandbox.put(final_name(), &archive.bytes[..400_000]);
+    sandbox.put(FINAL_NAME, &archive.bytes[..400_000]);
     let table = sized(&sandbox, &[(&archive, archive.size() + 1)]);
     let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
     fetch().report(3).only().is("unreachable").because("where the table says");
@@ -57,7 +53,7 @@ fn a_partial_download_is_resumed_after_the_size_in_the_table_is_corrected() {
 fn another_archive_under_the_name_is_replaced_and_no_source_is_blamed() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    sandbox.put(final_name(), &*all[1].bytes);
+    sandbox.put(FINAL_NAME, &*all[1].bytes);
     let table = sized(&sandbox, &[(&all[0], all[0].size()), (&all[1], all[1].size())]);
     let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base(), NAMES[0]]);
     fetch().arg("--dry-run").report(1).only().is("foreign").because(NAMES[1]);
@@ -111,7 +107,7 @@ fn bytes_after_an_archive_are_reported_and_kept_on_request() {
         let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
         let server = Server::with([&archive]);
         let longer = [&archive.bytes[..], &[7; 4000]].concat();
-        sandbox.put(final_name(), &longer);
+        sandbox.put(FINAL_NAME, &longer);
         let table = sized(&sandbox, &[(&archive, archive.size())]);
         let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
         let fetch = if keeps { fetch.arg("--keep-corrupt") } else { fetch };
@@ -147,14 +143,14 @@ fn a_failed_repair_is_not_reported_as_repaired() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
     let server = Server::with([&archive]);
     let mine = archive.flipped(200_000);
-    sandbox.put(final_name(), &mine);
+    sandbox.put(FINAL_NAME, &mine);
     server.does(Fault::Status(403));
     let table = sized(&sandbox, &[(&archive, archive.size())]);
     let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
     let report = fetch().report(3);
     report.only().is("unreachable").because("damaged at bytes ").because("not mended");
     assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
-    sandbox.holds(final_name(), &mine);
+    sandbox.holds(FINAL_NAME, &mine);
     // A source without ranges gives all or nothing.
     server.behaves();
     server.does(Fault::NoRanges);
@@ -173,7 +169,7 @@ fn an_archive_compressed_twice_is_not_reported_as_truncated() {
         let twice = twice.finish().unwrap();
         let size = if level == 0 { archive.size() } else { twice.len() as u64 + 1000 };
         let table = sized(&sandbox, &[(&archive, size)]);
-        sandbox.put(final_name(), &twice);
+        sandbox.put(FINAL_NAME, &twice);
         let verify = sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table);
         let report = verify.report(1);
         report.only().is(verdict).because("whole by itself");

@@ -1,9 +1,8 @@
-//! The power goes between any two operations on a file: nothing bad is under a final name, no file
-//! of the user's is lost, what the journal said to be on the disk is there, and the same command
-//! goes on from it.
+//! Power cuts between any two file operations: no wrong file gets a final name, no file of the user
+//! is lost, all bytes that the journal claims are on the disk, and the same command resumes.
 //!
-//! The program keeps a record of what it does to the disk. A simulated disk does the same, and is
-//! cut off after every step, with what was not yet safe lost, kept, or some of each.
+//! The program records its file operations. A simulated disk repeats them, and the power is cut
+//! after every operation, with the unsynced changes lost, kept, or a mix of both.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,83 +14,89 @@ use cxr::ranges::RangeSet;
 use cxr::transfer::{JournalState, look};
 
 use crate::support::{
-    Archive, Cxr, DiskOperation, Fault, FaultRule, NAMES, Sandbox, Server, SimulatedDisk, Unsynced,
+    Archive, Cxr, DiskOperation, FINAL_NAME, Fault, FaultRule, Sandbox, Server, SimulatedDisk,
+    Unsynced, archive, random,
 };
-use crate::support::{archive, random};
 
-/// Bytes of a chunk in these tests.
+/// The chunk size of these tests.
 const CHUNK: u64 = 64 << 10;
 
-/// So many states of each scene are gone on from; all are looked at.
-const GONE_ON_FROM: usize = 12;
+/// The average number of states of each scenario that are resumed. All states are checked.
+const RESUMED_STATES: usize = 12;
 
-/// A fetch under circumstances of its own.
-struct Scene {
-    /// A file of the user's under the archive's name.
-    mine: fn(&Archive) -> Option<Vec<u8>>,
+/// A fetch of one archive in a certain situation.
+struct Scenario {
+    /// The content of a file of the user under the archive's name.
+    user_file: fn(&Archive) -> Option<Vec<u8>>,
     faults: fn() -> Vec<FaultRule>,
     options: &'static [&'static str],
-    /// Whether the user's file is there until the archive takes its place, whatever happens. If
-    /// it is mended in place, it is put together from what is kept of it.
-    stays: bool,
-    /// How it ends.
+    /// True if a complete copy of the user's file always exists. A file that is repaired in place
+    /// must instead be restorable from the partial download and its undo log.
+    keeps_copy: bool,
+    /// The exit status.
     status: i32,
 }
 
-const PLAIN: Scene = Scene {
-    mine: |_| None,
+const PLAIN: Scenario = Scenario {
+    user_file: |_| None,
     faults: || vec![Fault::Throttle { rate: 3 << 20 }.into()],
     options: &[],
-    stays: false,
+    keeps_copy: false,
     status: 0,
 };
 
-/// A beginning that another tool left is continued.
-const CONTINUED: Scene = Scene { mine: |archive| Some(archive.bytes[..200_000].to_vec()), ..PLAIN };
+/// An incomplete download of another tool is adopted.
+const ADOPTED: Scenario =
+    Scenario { user_file: |archive| Some(archive.bytes[..200_000].to_vec()), ..PLAIN };
 
-/// Another file is replaced, and to be kept.
-const REPLACED: Scene = Scene {
-    mine: |_| Some(b"something else altogether".repeat(5000)),
+/// Another file is replaced and kept.
+const REPLACED: Scenario = Scenario {
+    user_file: |_| Some(b"something else altogether".repeat(5000)),
     options: &["--keep-corrupt"],
-    stays: true,
+    keeps_copy: true,
     ..PLAIN
 };
 
-/// A damaged file is mended.
-const MENDED: Scene = Scene { mine: |archive| Some(archive.flipped(200_000)), ..PLAIN };
+/// A damaged file is repaired.
+const REPAIRED: Scenario =
+    Scenario { user_file: |archive| Some(archive.flipped(200_000)), ..PLAIN };
 
-/// The same, and it is to be kept as it was.
-const MENDED_AND_KEPT: Scene = Scene { options: &["--keep-corrupt"], stays: true, ..MENDED };
+/// The same, and the damaged file is kept.
+const REPAIRED_AND_KEPT: Scenario =
+    Scenario { options: &["--keep-corrupt"], keeps_copy: true, ..REPAIRED };
 
-/// Two places are damaged. The source tells how long the file should be, mends one, and gives
-/// nothing more.
-const PUT_BACK: Scene = Scene {
-    mine: |archive| {
+/// Two bytes are damaged. The source reports the size, sends bytes for one, and then fails: the
+/// original is restored.
+const RESTORED: Scenario = Scenario {
+    user_file: |archive| {
         let mut bytes = archive.flipped(100_000);
         bytes[300_000] ^= 1;
         Some(bytes)
     },
     faults: || vec![Fault::Status(404).after(2)],
     status: 3,
-    ..MENDED
+    ..REPAIRED
 };
 
-/// A source gives a wrong bit once.
-const WRONG_ONCE: Scene = Scene { faults: || vec![Fault::Flip { at: 30_000 }.first(1)], ..PLAIN };
+/// A source sends a wrong bit once.
+const WRONG_ONCE: Scenario =
+    Scenario { faults: || vec![Fault::Flip { at: 30_000 }.first(1)], ..PLAIN };
 
-/// The same, and it gives no single ranges: all is fetched anew.
-const BEGUN_AGAIN: Scene =
-    Scene { faults: || vec![Fault::NoRanges.into(), Fault::Flip { at: 30_000 }.first(1)], ..PLAIN };
+/// The same without ranges: the whole archive is downloaded again.
+const STARTED_OVER: Scenario = Scenario {
+    faults: || vec![Fault::NoRanges.into(), Fault::Flip { at: 30_000 }.first(1)],
+    ..PLAIN
+};
 
-/// The same, and what was wrong is to be kept.
-const BEGUN_AGAIN_AND_KEPT: Scene = Scene { options: &["--keep-corrupt"], ..BEGUN_AGAIN };
+/// The same, and the wrong download is kept.
+const STARTED_OVER_AND_KEPT: Scenario = Scenario { options: &["--keep-corrupt"], ..STARTED_OVER };
 
-/// What a fetch did to the disk.
-struct Recorded<'a> {
-    scene: &'a Scene,
+/// The recording file operations of a fetch.
+struct Recording<'a> {
+    scenario: &'a Scenario,
     archive: Archive,
-    mine: Option<Vec<u8>>,
-    steps: Vec<DiskOperation>,
+    user_file: Option<Vec<u8>>,
+    operations: Vec<DiskOperation>,
 }
 
 fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
@@ -102,65 +107,65 @@ fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
         .env("CXR_FAULT_SYNC_MS", "10")
 }
 
-fn final_name() -> PathBuf {
-    Path::new("data").join(NAMES[0])
-}
-
-impl Scene {
-    fn record(&self) -> Recorded<'_> {
+impl Scenario {
+    fn record(&self) -> Recording<'_> {
         let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
         let server = Server::with([&archive]);
         for rule in (self.faults)() {
             server.does(rule);
         }
-        let mine = (self.mine)(&archive);
-        if let Some(mine) = &mine {
-            sandbox.put(final_name(), mine);
+        let user_file = (self.user_file)(&archive);
+        if let Some(user_file) = &user_file {
+            sandbox.put(FINAL_NAME, user_file);
         }
         let fetch = fetch(&sandbox, &server, &archive).args(self.options);
-        // Another host is another boot: then only what is on the disk is believed.
+        // After a reboot, which another host stands for, only synced bytes are trusted.
         let fetch = fetch.env("CXR_FAULT_HOST", "before").env("CXR_FAULT_RECORD", "record");
         fetch.run().exits(self.status);
-        let mut steps = DiskOperation::all(&sandbox.path("record"));
-        steps.retain(|step| step.name != "read" && step.name != "close");
-        Recorded { scene: self, archive, mine, steps }
+        let mut operations = DiskOperation::all(&sandbox.path("record"));
+        operations.retain(|operation| operation.name != "read" && operation.name != "close");
+        Recording { scenario: self, archive, user_file, operations }
     }
 
-    /// Cuts the power after every step. Every state is looked at; from some, the program goes on.
-    fn is_cut_everywhere(&self) {
+    /// Cuts the power after every operation. Checks every state, and resumes from some of them.
+    fn cut_power_everywhere(&self) {
         let mut random = random();
-        let recorded = self.record();
-        let mut disk = recorded.disk();
-        let mut told = RangeSet::new();
-        let server = Server::with([&recorded.archive]);
+        let recording = self.record();
+        let mut disk = recording.disk();
+        let mut promised = RangeSet::new();
+        let server = Server::with([&recording.archive]);
         let mut states = 0;
-        for (number, step) in recorded.steps.iter().enumerate() {
-            disk.apply(step);
-            let before = std::mem::take(&mut told);
-            told = recorded.told(&disk, step, before);
-            let number_mixed = if step.changes_names() { 10 } else { 2 };
+        for (number, operation) in recording.operations.iter().enumerate() {
+            disk.apply(operation);
+            let before = std::mem::take(&mut promised);
+            promised = recording.promised(&disk, operation, before);
+            let number_mixed = if operation.changes_names() { 10 } else { 2 };
             let mixed: Vec<_> = (0..number_mixed).map(|_| Unsynced::Mixed(random.fork())).collect();
-            for fate in [Unsynced::Lost, Unsynced::Kept].into_iter().chain(mixed) {
+            for unsynced in [Unsynced::Lost, Unsynced::Kept].into_iter().chain(mixed) {
                 states += 1;
-                let shown =
-                    format!("step {number}, {} {}, {fate:?}", step.name, step.path.display());
-                let sandbox = restore(&disk.after(fate));
-                recorded.is_safe(&sandbox, &told, &shown);
-                if random.usize(..recorded.steps.len() * 4) < GONE_ON_FROM {
-                    eprintln!("going on after {shown}");
-                    recorded.goes_on(&sandbox, &server);
+                let shown = format!(
+                    "operation {number}, {} {}, {unsynced:?}",
+                    operation.name,
+                    operation.path.display()
+                );
+                let sandbox = restore(&disk.after(unsynced));
+                recording.assert_safe(&sandbox, &promised, &shown);
+                if random.usize(..recording.operations.len() * 4) < RESUMED_STATES {
+                    eprintln!("resuming after {shown}");
+                    recording.assert_resumes(&sandbox, &server);
                 }
             }
         }
-        eprintln!("{} steps, {states} states", recorded.steps.len());
+        eprintln!("{} operations, {states} states", recording.operations.len());
     }
 }
 
-/// A folder as it is found after the cut.
+/// Writes the files that exist after the power cut into a sandbox.
 fn restore(files: &BTreeMap<PathBuf, Vec<u8>>) -> Sandbox {
     let sandbox = Sandbox::new();
     for (path, bytes) in files {
-        // A machine that was restarted is known at once. Here it would be another one, and watched.
+        // After a real reboot the owner is recognised at once. Here it would be another host, and
+        // the next run would wait.
         if !path.to_string_lossy().contains(".cxr/owner") {
             sandbox.put(path, bytes);
         }
@@ -168,83 +173,95 @@ fn restore(files: &BTreeMap<PathBuf, Vec<u8>>) -> Sandbox {
     sandbox
 }
 
-impl Recorded<'_> {
+impl Recording<'_> {
     fn disk(&self) -> SimulatedDisk {
-        let mine = self.mine.iter().map(|mine| (final_name(), mine.clone()));
-        SimulatedDisk::new(Path::new("data"), mine)
+        let user_file =
+            self.user_file.iter().map(|user_file| (FINAL_NAME.into(), user_file.clone()));
+        SimulatedDisk::new(Path::new("data"), user_file)
     }
 
-    /// What another boot would know of the part here.
-    fn known(&self, sandbox: &Sandbox) -> JournalState {
+    /// The state of the journal as read after a reboot.
+    fn journal_state(&self, sandbox: &Sandbox) -> JournalState {
         let table = format!("{}  {}\n", self.archive.md5, self.archive.name);
         let catalog = Catalog::from_checksums(table.as_bytes()).unwrap();
         let looked = look(&Folder::new(&sandbox.data()), &catalog.archives()[0]);
         looked.map(|looked| looked.recovered).unwrap_or_default()
     }
 
-    /// Which bytes of it it would believe.
-    fn believed(&self, sandbox: &Sandbox) -> RangeSet {
-        self.known(sandbox).written
+    /// The bytes of the partial download that are trusted after a reboot.
+    fn trusted(&self, sandbox: &Sandbox) -> RangeSet {
+        self.journal_state(sandbox).written
     }
 
-    /// What the journal has said to be on the disk, and has been put there itself.
-    fn told(&self, disk: &SimulatedDisk, step: &DiskOperation, before: RangeSet) -> RangeSet {
-        let is_told = step.is("sync", ".journal") || step.is("sync-folder", ".cxr");
-        // Under its final name an archive has all of it.
-        let is_named = step.target == final_name() && self.scene.status == 0;
-        let is_taken_back = step.is("append", ".journal") && step.says("lost")
-            || step.is("rename", ".journal.new")
-            || step.is("rename", ".part") && !is_named
-            || step.is("remove", ".part");
-        match (is_told, is_taken_back) {
-            (true, _) => self.believed(&restore(&disk.after(Unsynced::Kept))),
+    /// The bytes that synced journal records claim to be on the disk.
+    fn promised(
+        &self,
+        disk: &SimulatedDisk,
+        operation: &DiskOperation,
+        before: RangeSet,
+    ) -> RangeSet {
+        let is_promised = operation.is("sync", ".journal") || operation.is("sync-folder", ".cxr");
+        // A complete archive has its final name and no partial download.
+        let is_named = operation.target == Path::new(FINAL_NAME) && self.scenario.status == 0;
+        let is_withdrawn = operation.is("append", ".journal") && operation.says("lost")
+            || operation.is("rename", ".journal.new")
+            || operation.is("rename", ".part") && !is_named
+            || operation.is("remove", ".part");
+        match (is_promised, is_withdrawn) {
+            (true, _) => self.trusted(&restore(&disk.after(Unsynced::Kept))),
             (_, true) => RangeSet::new(),
             (false, false) => before,
         }
     }
 
-    /// Nothing but the archive or the user's file is under the final name, the user's file is
-    /// somewhere, and what was told to be on the disk is there.
+    /// Asserts that only the archive or the user's file is under the final name, that the user's
+    /// file exists or can be restored, and that all promised bytes are on the disk.
     #[track_caller]
-    fn is_safe(&self, sandbox: &Sandbox, told: &RangeSet, shown: &str) {
-        let found = fs::read(sandbox.path(final_name())).ok();
+    fn assert_safe(&self, sandbox: &Sandbox, promised: &RangeSet, shown: &str) {
+        let found = fs::read(sandbox.path(FINAL_NAME)).ok();
         let is_archive = found.as_ref() == Some(&*self.archive.bytes);
-        assert!(found.is_none() || is_archive || found == self.mine, "under the name: {shown}");
-        if let Some(mine) = self.mine.as_ref().filter(|_| self.scene.stays) {
+        assert!(
+            found.is_none() || is_archive || found == self.user_file,
+            "under the name: {shown}"
+        );
+        if let Some(user_file) = self.user_file.as_ref().filter(|_| self.scenario.keeps_copy) {
             let read = |file: PathBuf| fs::read(sandbox.path("data").join(file)).unwrap();
-            let there = sandbox.files("data").into_iter().map(read).any(|bytes| bytes == *mine);
-            assert!(there, "the user's file is lost: {shown}");
+            let exists =
+                sandbox.files("data").into_iter().map(read).any(|bytes| bytes == *user_file);
+            assert!(exists, "the user's file is lost: {shown}");
         }
         if is_archive {
             return;
         }
-        let JournalState { written: believed, original, .. } = self.known(sandbox);
-        let is_taken_over = self.mine.is_some() && found.is_none() && !self.scene.stays;
-        assert!(!is_taken_over || original.is_some(), "the part is nobody's: {shown}");
-        if let Some(mine) = self.mine.as_ref().filter(|_| is_taken_over) {
-            assert!(self.can_be_put_back(sandbox, mine), "the user's file is lost: {shown}");
+        let JournalState { written: trusted, original, .. } = self.journal_state(sandbox);
+        let is_adopted = self.user_file.is_some() && found.is_none() && !self.scenario.keeps_copy;
+        assert!(!is_adopted || original.is_some(), "the adopted file is unknown: {shown}");
+        if let Some(user_file) = self.user_file.as_ref().filter(|_| is_adopted) {
+            assert!(self.can_be_restored(sandbox, user_file), "the user's file is lost: {shown}");
         }
-        for range in told.iter() {
-            let gap = believed.gap_after(range.start, range.end);
-            assert!(gap.is_none(), "{gap:?} is forgotten of {range:?}: {shown}");
+        for range in promised.iter() {
+            let gap = trusted.gap_after(range.start, range.end);
+            assert!(gap.is_none(), "{gap:?} is missing in {range:?}: {shown}");
         }
-        let part = if believed.is_empty() {
+        let part = if trusted.is_empty() {
             Vec::new()
         } else {
             fs::read(sandbox.own_file(".part")).unwrap()
         };
-        for range in believed.iter() {
+        for range in trusted.iter() {
             let at = |byte| usize::try_from(byte).unwrap();
             let range = at(range.start)..at(range.end);
             if part.get(range.clone()) != self.archive.bytes.get(range.clone()) {
-                let alien = range.into_iter().find(|&at| !self.has_come(at, part.get(at).copied()));
-                assert!(alien.is_none(), "byte {alien:?} never came: {shown}");
+                let unexpected =
+                    range.into_iter().find(|&at| !self.is_expected(at, part.get(at).copied()));
+                assert!(unexpected.is_none(), "byte {unexpected:?} was never written: {shown}");
             }
         }
     }
 
-    /// Whether the part and what was saved of it make the user's file, or the part is the archive.
-    fn can_be_put_back(&self, sandbox: &Sandbox, mine: &[u8]) -> bool {
+    /// Returns true if the partial download and its undo log make the user's file, or if the
+    /// partial download is the archive.
+    fn can_be_restored(&self, sandbox: &Sandbox, user_file: &[u8]) -> bool {
         let mut bytes = fs::read(sandbox.own_file(".part")).unwrap();
         if bytes == **self.archive.bytes {
             return true;
@@ -252,67 +269,69 @@ impl Recorded<'_> {
         let undo = sandbox.own_file(".part").with_extension("undo");
         let saved = fs::read(undo).unwrap_or_default();
         let number = |bytes: &[u8]| usize::try_from(u64::from_le_bytes(bytes.try_into().unwrap()));
-        // Behind the name of the format: offset, length, CRC and bytes of each piece.
+        // After the name of the format: offset, length, CRC and bytes of each piece.
         let mut rest = saved.get(11..).unwrap_or_default();
         while rest.len() >= 20 {
             let (at, length) = (number(&rest[..8]).unwrap(), number(&rest[8..16]).unwrap());
             let Some(piece) = rest.get(20..20 + length) else { break };
             let crc = crc32fast::hash(&[&rest[..16], piece].concat());
             if rest[16..20] != crc.to_le_bytes() {
-                // It was not whole on the disk, and so nothing was written over.
+                // An incomplete piece: its bytes have not been overwritten yet.
                 break;
             }
             bytes.resize(bytes.len().max(at + length), 0);
             bytes[at..at + length].copy_from_slice(piece);
             rest = &rest[20 + length..];
         }
-        bytes.truncate(mine.len());
-        bytes == mine
+        bytes.truncate(user_file.len());
+        bytes == user_file
     }
 
-    /// Whether this byte is one that somebody wrote there: right, wrong as from the source, or the
-    /// user's.
-    fn has_come(&self, at: usize, byte: Option<u8>) -> bool {
-        let mine = self.mine.as_ref().and_then(|mine| mine.get(at)).copied();
+    /// Returns true if this byte is right, or the wrong one of the source, or the user's.
+    fn is_expected(&self, at: usize, byte: Option<u8>) -> bool {
+        let user_file = self.user_file.as_ref().and_then(|user_file| user_file.get(at)).copied();
         let right = self.archive.bytes.get(at).copied();
         let wrong = right.map(|byte| byte ^ 0x10);
-        byte.is_some() && (byte == right || byte == mine || byte == wrong && at == 30_000)
+        byte.is_some() && (byte == right || byte == user_file || byte == wrong && at == 30_000)
     }
 
-    /// The same command goes on: from a source that has nothing, the user's file comes back or
-    /// stays; and from one that has the archive, the archive comes.
+    /// Asserts that the same command keeps or restores the user's file if the source has nothing,
+    /// and fetches the archive if the source has it.
     #[track_caller]
-    fn goes_on(&self, sandbox: &Sandbox, server: &Server) {
-        if let Some(mine) = &self.mine {
-            self.comes_back(sandbox, server, mine);
+    fn assert_resumes(&self, sandbox: &Sandbox, server: &Server) {
+        if let Some(user_file) = &self.user_file {
+            self.assert_restored(sandbox, server, user_file);
         }
         server.behaves();
         server.forget();
-        let believed = self.believed(sandbox).total();
-        let outcome = fetch(sandbox, server, &self.archive).args(self.scene.options).run();
+        let trusted = self.trusted(sandbox).total();
+        let outcome = fetch(sandbox, server, &self.archive).args(self.scenario.options).run();
         outcome.exits(0).report().all_ok();
         sandbox.has(&self.archive);
-        let is_bounded = self.mine.is_none() && (self.scene.faults)().len() == 1;
-        let most = self.archive.size() - believed + CHUNK;
+        let is_bounded = self.user_file.is_none() && (self.scenario.faults)().len() == 1;
+        let most = self.archive.size() - trusted + CHUNK;
         let sent = server.sent();
-        outcome.expect(sent <= most || !is_bounded, format_args!("{sent} sent to be <= {most}"));
+        outcome.expect(
+            sent <= most || !is_bounded,
+            format_args!("at most {most} bytes sent, not {sent}"),
+        );
     }
 
     #[track_caller]
-    fn comes_back(&self, sandbox: &Sandbox, server: &Server, mine: &[u8]) {
+    fn assert_restored(&self, sandbox: &Sandbox, server: &Server, user_file: &[u8]) {
         server.does(Fault::Status(404));
-        let outcome = fetch(sandbox, server, &self.archive).args(self.scene.options).run();
-        let is_beginning = self.archive.bytes.starts_with(mine);
+        let outcome = fetch(sandbox, server, &self.archive).args(self.scenario.options).run();
+        let is_beginning = self.archive.bytes.starts_with(user_file);
         match outcome.status {
             Some(0) => sandbox.has(&self.archive),
-            // What was continued stays the part, and what is replaced may be kept by now.
-            _ if is_beginning || self.scene.options == REPLACED.options => {
+            // An adopted beginning stays a partial download, and a replaced file may be kept.
+            _ if is_beginning || self.scenario.options == REPLACED.options => {
                 outcome.exits(3);
-                self.is_safe(sandbox, &RangeSet::new(), "after a run that got nothing");
+                self.assert_safe(sandbox, &RangeSet::new(), "after a run that got nothing");
             }
             _ => {
                 outcome.exits(3);
-                sandbox.holds(final_name(), mine);
+                sandbox.holds(FINAL_NAME, user_file);
             }
         }
     }
@@ -320,41 +339,41 @@ impl Recorded<'_> {
 
 #[test]
 fn a_power_cut_at_any_step_of_a_fetch_loses_nothing() {
-    PLAIN.is_cut_everywhere();
+    PLAIN.cut_power_everywhere();
 }
 
 #[test]
 fn a_power_cut_at_any_step_of_adopting_a_file_loses_nothing() {
-    CONTINUED.is_cut_everywhere();
+    ADOPTED.cut_power_everywhere();
 }
 
 #[test]
 fn a_power_cut_at_any_step_of_replacing_a_file_loses_nothing() {
-    REPLACED.is_cut_everywhere();
+    REPLACED.cut_power_everywhere();
 }
 
 #[test]
 fn a_power_cut_at_any_step_of_a_repair_loses_nothing() {
-    MENDED.is_cut_everywhere();
+    REPAIRED.cut_power_everywhere();
 }
 
 #[test]
 fn a_power_cut_at_any_step_of_a_repair_that_keeps_the_file_loses_nothing() {
-    MENDED_AND_KEPT.is_cut_everywhere();
+    REPAIRED_AND_KEPT.cut_power_everywhere();
 }
 
 #[test]
 fn a_power_cut_at_any_step_of_restoring_the_original_loses_nothing() {
-    PUT_BACK.is_cut_everywhere();
+    RESTORED.cut_power_everywhere();
 }
 
 #[test]
 fn a_power_cut_at_any_step_of_repairing_a_download_loses_nothing() {
-    WRONG_ONCE.is_cut_everywhere();
+    WRONG_ONCE.cut_power_everywhere();
 }
 
 #[test]
 fn a_power_cut_at_any_step_of_starting_over_loses_nothing() {
-    BEGUN_AGAIN.is_cut_everywhere();
-    BEGUN_AGAIN_AND_KEPT.is_cut_everywhere();
+    STARTED_OVER.cut_power_everywhere();
+    STARTED_OVER_AND_KEPT.cut_power_everywhere();
 }

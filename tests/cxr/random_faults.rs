@@ -1,9 +1,8 @@
-//! Everything that can go wrong, mixed at random: servers that fail, kills at crash points, between
-//! operations and at any moment, a disk that refuses, restarts, damaged parts and journals. Whatever
-//! comes together, nothing bad is ever under a final name or called `ok`, and in the end every
-//! archive is right.
+//! Random mixes of faults: failing servers, kills at crash points, between operations and at any
+//! moment, disk errors, reboots, damaged partial downloads and journals. A wrong file never gets a
+//! final name or the verdict `ok`, and in the end every archive is right.
 //!
-//! `CXR_TESTS_SECONDS` makes it longer, `CXR_TESTS_ROUND` gives one round again.
+//! `CXR_TESTS_SECONDS` sets the duration, and `CXR_TESTS_ROUND` repeats one round.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,10 +18,10 @@ use crate::support::{
 };
 use crate::support::{archive, random};
 
-/// How long it lasts by default, at least one round.
+/// The default duration. At least one round is run.
 const SECONDS: u64 = 8;
 
-/// What a machine is called: another name is another boot.
+/// The names of the host. Another name stands for a reboot.
 const HOSTS: [&str; 3] = ["", "after-a-restart", "elsewhere"];
 
 fn number(variable: &str) -> Option<u64> {
@@ -30,17 +29,17 @@ fn number(variable: &str) -> Option<u64> {
     Some(value.parse().unwrap_or_else(|_| panic!("no number: {variable}={value}")))
 }
 
-/// One round: some archives, and what befalls them.
+/// One round: some archives, and the faults that they meet.
 struct Round {
     random: Rng,
     sandbox: Sandbox,
     server: Server,
     archives: Vec<Archive>,
-    /// By archive, a file of the user's that was under its name.
-    mine: Vec<Option<Vec<u8>>>,
+    /// For each archive, the content of a file of the user under its name.
+    user_files: Vec<Option<Vec<u8>>>,
     table: PathBuf,
     points: Vec<String>,
-    /// Something in `.cxr` was damaged: what is put back of a file of the user's may be wrong.
+    /// A working file was damaged: a restored file of the user may be wrong.
     damaged: bool,
 }
 
@@ -51,10 +50,11 @@ impl Round {
         let archives: Vec<_> =
             (1..=count).map(|number| archive(number, random.usize(1..=3))).collect();
         let (sandbox, server) = (Sandbox::new(), Server::with(&archives));
-        let mine: Vec<_> = archives.iter().map(|archive| mine(archive, &mut random)).collect();
-        for (archive, mine) in archives.iter().zip(&mine) {
-            if let Some(mine) = mine {
-                sandbox.put(Path::new("data").join(&archive.name), mine);
+        let user_files: Vec<_> =
+            archives.iter().map(|archive| random_user_file(archive, &mut random)).collect();
+        for (archive, user_file) in archives.iter().zip(&user_files) {
+            if let Some(user_file) = user_file {
+                sandbox.put(Path::new("data").join(&archive.name), user_file);
             }
         }
         let with_sizes: Vec<_> = archives.iter().map(|archive| (archive, "")).collect();
@@ -64,29 +64,29 @@ impl Round {
             sandbox.table_with_sizes(&with_sizes)
         };
         let points = crash_points().into_iter().collect();
-        Self { random, sandbox, server, archives, mine, table, points, damaged: false }
+        Self { random, sandbox, server, archives, user_files, table, points, damaged: false }
     }
 
-    fn play(&mut self) {
-        for trouble in 0..self.random.usize(1..=6) {
+    fn run_all(&mut self) {
+        for number in 0..self.random.usize(1..=6) {
             self.server.behaves();
             for _ in 0..self.random.usize(0..=2) {
-                let fault = self.fault();
-                // Not the bytes of another archive.
+                let fault = self.random_fault();
+                // Shortened, since a fault may hold the bytes of another archive.
                 let shown: String = format!("{fault:?}").chars().take(100).collect();
-                eprintln!("{trouble}: the server: {shown}");
+                eprintln!("{number}: the server: {shown}");
                 self.server.does(fault);
             }
-            let outcome = self.run(trouble);
-            // A signal may come before the program listens to any.
+            let outcome = self.run(number);
+            // A signal may arrive before the program handles any.
             let was_early = outcome.signal == Some(2) && outcome.stderr.is_empty();
             let signal_or_status = outcome.was_killed()
                 || was_early
                 || matches!(outcome.status, Some(0 | 1 | 3 | 130 | 143));
-            outcome.expect(signal_or_status, "an end that a user may see");
-            self.is_safe(&outcome);
+            outcome.expect(signal_or_status, "a documented exit status or signal");
+            self.assert_safe(&outcome);
             if self.random.u32(..3) == 0 {
-                self.damage(trouble);
+                self.damage(number);
             }
         }
         self.server.behaves();
@@ -99,7 +99,7 @@ impl Round {
             matches!(ending, Some("part" | "journal" | "undo"))
         };
         let unfinished: Vec<_> = left.iter().filter(unfinished).collect();
-        outcome.expect(unfinished.is_empty(), format_args!("nothing to be left: {unfinished:?}"));
+        outcome.expect(unfinished.is_empty(), format_args!("no leftovers: {unfinished:?}"));
     }
 
     fn fetch(&mut self) -> Cxr {
@@ -116,15 +116,15 @@ impl Round {
             .env("CXR_FAULT_HOST", HOSTS[random.usize(..HOSTS.len())])
     }
 
-    /// A run to some end.
-    fn run(&mut self, trouble: usize) -> Outcome {
+    /// Runs the program with a random fault.
+    fn run(&mut self, number: usize) -> Outcome {
         let mut cxr = self.fetch();
         let random = &mut self.random;
         let count = random.u64(..60);
         let rule = match random.u32(..6) {
             0 => {
                 let point = self.points[random.usize(..self.points.len())].clone();
-                eprintln!("{trouble}: dies at {point}");
+                eprintln!("{number}: dies at {point}");
                 cxr = cxr.dies_at(&point, random.u32(1..4));
                 String::new()
             }
@@ -139,14 +139,14 @@ impl Round {
             _ => String::new(),
         };
         if !rule.is_empty() {
-            eprintln!("{trouble}: {rule}");
+            eprintln!("{number}: {rule}");
             cxr = cxr.disk(&rule);
         }
         let mut running = cxr.spawn();
         if random.bool() {
             let signal = if random.bool() { Signal::KILL } else { Signal::INT };
             let wait = Duration::from_millis(random.u64(..200));
-            eprintln!("{trouble}: {signal:?} after {wait:?}");
+            eprintln!("{number}: {signal:?} after {wait:?}");
             thread::sleep(wait);
             if running.is_running() {
                 running.signal(signal);
@@ -155,8 +155,8 @@ impl Round {
         running.wait()
     }
 
-    /// A way for the server to misbehave, for some requests.
-    fn fault(&mut self) -> FaultRule {
+    /// A random fault of the server for some requests.
+    fn random_fault(&mut self) -> FaultRule {
         let random = &mut self.random;
         let after = random.u64(..300_000);
         let fault = match random.u32(..14) {
@@ -178,19 +178,20 @@ impl Round {
         fault.after(random.u32(..4)).first(random.u32(1..5))
     }
 
-    /// Nothing but the archive or the user's own file is under a final name, and what was called
-    /// `ok` is right.
+    /// Asserts that only the archive or the user's file is under a final name, and that an archive
+    /// with the verdict `ok` is right.
     #[track_caller]
-    fn is_safe(&self, outcome: &Outcome) {
-        for (archive, mine) in self.archives.iter().zip(&self.mine) {
+    fn assert_safe(&self, outcome: &Outcome) {
+        for (archive, user_file) in self.archives.iter().zip(&self.user_files) {
             let found = fs::read(self.sandbox.data().join(&archive.name)).ok();
             let is_archive = found.as_ref() == Some(&*archive.bytes);
-            let is_theirs = found.is_none() || found == *mine || mine.is_some() && self.damaged;
+            let is_theirs =
+                found.is_none() || found == *user_file || user_file.is_some() && self.damaged;
             let name = &archive.name;
             outcome.expect(is_archive || is_theirs, format_args!("nothing bad under {name}"));
             if !outcome.stdout.is_empty() {
                 let report = outcome.report();
-                // A run that could not begin has no line for any archive.
+                // A run that could not start reports no archive.
                 let lines = report.lines();
                 let line = lines.iter().find(|line| line.value["name"] == *name);
                 let called_ok = line.is_some_and(|line| line.verdict() == "ok");
@@ -199,20 +200,20 @@ impl Round {
         }
     }
 
-    /// Damages a file of the program's own.
-    fn damage(&mut self, trouble: usize) {
+    /// Damages a random working file.
+    fn damage(&mut self, number: usize) {
         let files = self.sandbox.files("data/.cxr");
         let Some(file) = self.random.choice(&files) else { return };
-        // A folder in its place is named to the user, who has to move it.
+        // Not by a folder in its place: the user has to move that away.
         let (name, damage) = DAMAGES[self.random.usize(..DAMAGES.len() - 1)];
-        eprintln!("{trouble}: {}: {name}", file.display());
+        eprintln!("{number}: {}: {name}", file.display());
         damage(&self.sandbox.path("data/.cxr").join(file), &mut self.random);
         self.damaged = true;
     }
 }
 
-/// What a user may have under the name of an archive: mostly nothing.
-fn mine(archive: &Archive, random: &mut Rng) -> Option<Vec<u8>> {
+/// The content of a file of the user under an archive's name: mostly none.
+fn random_user_file(archive: &Archive, random: &mut Rng) -> Option<Vec<u8>> {
     let at = random.usize(1..archive.bytes.len());
     match random.u32(..8) {
         0 => Some(archive.bytes[..at].to_vec()),
@@ -227,7 +228,7 @@ fn mine(archive: &Archive, random: &mut Rng) -> Option<Vec<u8>> {
 #[test]
 fn random_faults_never_give_a_wrong_archive() {
     if let Some(seed) = number("CXR_TESTS_ROUND") {
-        return Round::new(seed).play();
+        return Round::new(seed).run_all();
     }
     let mut random = random();
     let lasts = Duration::from_secs(number("CXR_TESTS_SECONDS").unwrap_or(SECONDS));
@@ -235,7 +236,7 @@ fn random_faults_never_give_a_wrong_archive() {
     while rounds == 0 || begun.elapsed() < lasts {
         let seed = random.u64(..);
         eprintln!("round {rounds}: CXR_TESTS_ROUND={seed}");
-        Round::new(seed).play();
+        Round::new(seed).run_all();
         rounds += 1;
     }
     eprintln!("{rounds} rounds");

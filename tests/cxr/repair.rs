@@ -1,9 +1,9 @@
-//! What came wrong, cannot be read, or was left in the middle of mending is fetched anew, and
-//! nothing else. `damage_kinds.rs` has what befalls files.
+//! Repair downloads only the bytes that arrived wrong, cannot be read, or were left by an
+//! interrupted repair. `damage_kinds.rs` tests the kinds of damage.
 
 use crate::support::{Archive, Fault, Sandbox, Server, large};
 
-/// The archive of these tests: large enough for several damages.
+/// An archive that is large enough for several damages.
 fn good() -> Archive {
     large(4)
 }
@@ -20,7 +20,6 @@ fn one_bit_that_arrived_wrong_is_repaired_with_few_bytes() {
     assert!((1..=128 << 10).contains(&more), "{more} bytes more{}", report.shown());
 }
 
-/// Several damages, and a run that is killed again and again in the middle of one.
 #[test]
 fn a_killed_repair_resumes() {
     const DAMAGES: usize = 6;
@@ -43,9 +42,9 @@ fn a_killed_repair_resumes() {
             server.hits().get(before + 1).is_some_and(|hit| hit.sent >= 5000)
         });
         running.kill();
-        // It is not under its name while bytes of it are missing.
+        // The archive has no final name while bytes are missing.
         sandbox.lacks(&good);
-        // The first range is what the run before had not got, and so it goes on by one.
+        // The first range is the one that the last run did not finish: each run repairs one more.
         assert_eq!(server.hits().len(), before + 2, "kill {kill}");
     }
     server.behaves();
@@ -66,7 +65,7 @@ fn unreadable_bytes_of_a_file_are_fetched_and_overwritten() {
     sandbox.put(format!("data/{}", good.name), &*good.bytes);
     let table = sandbox.table_with_sizes(&[(&good, "")]);
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
-    // A disk takes another block when it is written to.
+    // A disk replaces a bad block when it is overwritten.
     let rules = format!("read .tar.gz EIO at={at}; read .part EIO at={at} until=written");
     let report = fetch.disk(&rules).report(0);
     report.all_ok();

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::{Archive, Cxr, NAMES, Running, Sandbox, archive, archives, stored};
+use crate::support::{
+    Archive, Cxr, NAMES, Running, Sandbox, archive, archives, change_silently, stored,
+};
 
 /// A small archive and a large one, both right, in the data folder.
 fn filled() -> (Sandbox, Vec<Archive>) {
@@ -67,10 +69,7 @@ fn an_interrupted_pass_is_resumed_and_the_next_one_starts_over() {
 fn a_file_that_has_changed_since_is_read_again() {
     let (sandbox, all) = filled();
     under_way(&sandbox, &all, &["--resume"]).kill();
-    let path = sandbox.data().join(NAMES[0]);
-    let modified = fs::metadata(&path).unwrap().modified().unwrap();
-    fs::write(&path, all[0].flipped(200_000)).unwrap();
-    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    change_silently(&sandbox.data().join(NAMES[0]));
     let report = verify(&sandbox, &all, &["--resume"]).report(1);
     assert_eq!(report.verdicts(), ["corrupt", "ok"]);
 }
@@ -190,8 +189,9 @@ fn a_recently_verified_file_is_not_read_again() {
     outcome.exits(0).prints_line(&["ok ", NAMES[0], "ago, unchanged since"]).is_plain();
 }
 
-/// As if the disk had lost a bit: the file's times are those of the note.
-fn rot(sandbox: &Sandbox, archive: &Archive) {
+/// Damages an archive and puts the new times of the file into its note, as if the disk had lost a
+/// bit.
+fn damage_behind_note(sandbox: &Sandbox, archive: &Archive) {
     let path = sandbox.data().join(&archive.name);
     fs::write(&path, archive.flipped(200_000)).unwrap();
     let now = fs::metadata(&path).unwrap();
@@ -212,7 +212,7 @@ fn edit(note: &Path, field: &str, value: &serde_json::Value) {
 fn a_plain_verify_trusts_no_note_and_writes_none() {
     let (sandbox, all) = filled();
     verify(&sandbox, &all, &["--since", "1h"]).report(0);
-    rot(&sandbox, &all[0]);
+    damage_behind_note(&sandbox, &all[0]);
     let before = sandbox.files("data");
     verify(&sandbox, &all, &[]).report(1).line(NAMES[0]).is("corrupt");
     assert_eq!(sandbox.files("data"), before);

@@ -1,58 +1,54 @@
-//! A file of the user's that was being mended when the run ended is not lost to what befalls the
-//! folder meanwhile.
+//! A file of the user whose repair was interrupted is not lost, whatever happens to the folder
+//! before the next run.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive};
+use crate::support::{Archive, FINAL_NAME, Fault, Sandbox, Server, archive};
 
-fn final_name() -> PathBuf {
-    Path::new("data").join(NAMES[0])
-}
-
-/// A damaged file is taken over, and the run is killed before a byte of it has changed.
-fn taken_over() -> (Sandbox, Server, Archive, Vec<u8>) {
+/// A sandbox in which a damaged file was adopted, and the run was killed before it changed a byte.
+fn adopted() -> (Sandbox, Server, Archive, Vec<u8>) {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
     let server = Server::with([&archive]);
     let mine = archive.flipped(200_000);
-    sandbox.put(final_name(), &mine);
+    sandbox.put(FINAL_NAME, &mine);
     let all = std::slice::from_ref(&archive);
     let outcome = sandbox.fetch(&server, all).dies_at("file-adopted", 1).run();
-    outcome.expect(outcome.was_killed(), "an end by the crash point");
+    outcome.expect(outcome.was_killed(), "a kill at the crash point");
     sandbox.lacks(&archive);
     (sandbox, server, archive, mine)
 }
 
-/// A run that gets nothing more gives the file back as it was.
+/// Asserts that a run that can fetch nothing restores the file.
 #[track_caller]
-fn comes_back(sandbox: &Sandbox, server: &Server, archive: &Archive, mine: &[u8]) {
+fn assert_restored(sandbox: &Sandbox, server: &Server, archive: &Archive, mine: &[u8]) {
     server.does(Fault::Status(404));
     sandbox.fetch(server, std::slice::from_ref(archive)).run().exits(3);
-    sandbox.holds(final_name(), mine);
+    sandbox.holds(FINAL_NAME, mine);
 }
 
 #[test]
 fn bytes_missing_from_a_damaged_journal_are_saved_before_they_are_overwritten() {
-    let (sandbox, server, archive, mine) = taken_over();
+    let (sandbox, server, archive, mine) = adopted();
     let journal = sandbox.own_file(".journal");
     let text = fs::read_to_string(&journal).unwrap();
     let rest: Vec<_> = text.lines().filter(|line| !line.contains(" wrote ")).collect();
     assert_eq!(rest.len() + 1, text.lines().count(), "{text}");
     fs::write(&journal, rest.join("\n") + "\n").unwrap();
-    // All of it is fetched over it, until the source gives no more.
+    // The file is overwritten until the source fails.
     server.does(Fault::Status(404).after(3));
     let fetch = sandbox.fetch(&server, std::slice::from_ref(&archive)).args(["-c", "1"]);
     let report = fetch.chunk(100_000).report(3);
     assert!(report.downloaded() > 200_000, "{}", report.shown());
-    sandbox.holds(final_name(), &mine);
+    sandbox.holds(FINAL_NAME, &mine);
 }
 
 #[test]
 fn another_file_under_the_name_does_not_replace_the_adopted_one() {
-    let (sandbox, server, archive, mine) = taken_over();
+    let (sandbox, server, archive, mine) = adopted();
     let longer = [&archive.flipped(300_000)[..], b"and more"].concat();
-    sandbox.put(final_name(), &longer);
-    // It tells how long the archive should be, and gives nothing.
+    sandbox.put(FINAL_NAME, &longer);
+    // The source reports the size and sends nothing.
     server.does(Fault::Status(404).after(1));
     sandbox.fetch(&server, std::slice::from_ref(&archive)).run().exits(3);
     let read = |file: PathBuf| fs::read(sandbox.path("data").join(file)).unwrap();
@@ -63,7 +59,7 @@ fn another_file_under_the_name_does_not_replace_the_adopted_one() {
 
 #[test]
 fn the_adopted_file_is_kept_if_the_archive_arrives_from_elsewhere() {
-    let (sandbox, server, archive, mine) = taken_over();
+    let (sandbox, server, archive, mine) = adopted();
     sandbox.put_archive(&archive);
     server.forget();
     sandbox.fetch(&server, std::slice::from_ref(&archive)).report(0).all_ok();
@@ -81,16 +77,16 @@ fn a_dry_run_describes_the_repair_and_changes_nothing() {
         (damaged, "corrupt", "would look for what is damaged in it and fetch that from"),
         (beginning, "incomplete", "would fetch "),
     ] {
-        sandbox.put(final_name(), &mine);
+        sandbox.put(FINAL_NAME, &mine);
         let fetch = sandbox.fetch_with(&table).args(["--dry-run", "--from", &server.base()]);
         fetch.report(1).only().is(verdict).because(words);
-        sandbox.holds(final_name(), &mine);
+        sandbox.holds(FINAL_NAME, &mine);
         assert_eq!(sandbox.files("data").len(), 1);
     }
 }
 
 #[test]
 fn a_file_adopted_by_a_killed_run_is_restored() {
-    let (sandbox, server, archive, mine) = taken_over();
-    comes_back(&sandbox, &server, &archive, &mine);
+    let (sandbox, server, archive, mine) = adopted();
+    assert_restored(&sandbox, &server, &archive, &mine);
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::support::{Archive, NAMES, Sandbox, archive, archives};
+use crate::support::{Archive, NAMES, Sandbox, Server, archive, archives, change_silently};
 
 /// The verdict, the detail and the exit status for one file of these bytes under the first name.
 fn verdict_of(bytes: &[u8]) -> (String, String, i32) {
@@ -362,13 +362,9 @@ fn no_more_files_are_read_at_a_time_than_readers() {
 #[test]
 fn receipts_are_never_trusted() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
-    let server = crate::support::Server::with(&all);
+    let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    // The same size and the same time: only the bytes tell.
-    let path = sandbox.data().join(NAMES[0]);
-    let modified = fs::metadata(&path).unwrap().modified().unwrap();
-    fs::write(&path, all[0].flipped(200_000)).unwrap();
-    fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+    change_silently(&sandbox.data().join(NAMES[0]));
     sandbox.verify(&all).arg("data").report(1).only().is("corrupt");
 }
 

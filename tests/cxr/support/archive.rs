@@ -3,8 +3,10 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io::Read;
 use std::sync::{Arc, LazyLock, Mutex};
 
+use flate2::read::MultiGzDecoder;
 use flate2::{Compression, GzBuilder};
 use md5::{Digest, Md5};
 
@@ -19,6 +21,9 @@ const IMAGES: [&[u8]; 3] = [
 /// The names of the first four archives, which most tests use.
 pub const NAMES: [&str; 4] =
     ["images_001.tar.gz", "images_002.tar.gz", "images_003.tar.gz", "images_004.tar.gz"];
+
+/// The path of the first archive in a sandbox.
+pub const FINAL_NAME: &str = "data/images_001.tar.gz";
 
 /// An archive, with the bytes that a fetch must produce.
 #[derive(Clone)]
@@ -42,9 +47,13 @@ impl Archive {
         hex::encode(sha2::Sha256::digest(&**self.bytes))
     }
 
-    /// The path of the archive on a server: `/NAME`.
+    /// The path of the archive on a server: `/NAME`, percent-encoded.
     pub fn path(&self) -> String {
-        format!("/{}", self.name)
+        let encode = |byte: u8| {
+            let is_plain = byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+            if is_plain { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+        };
+        format!("/{}", self.name.bytes().map(encode).collect::<String>())
     }
 
     /// The bytes with one bit flipped in byte `at`.
@@ -92,6 +101,12 @@ pub fn large_of_noise(mebibytes: usize) -> Archive {
         pack_images(1, usize::MAX, Compression::default(), mebibytes << 20, image)
     };
     made.entry(mebibytes).or_insert_with(pack).clone()
+}
+
+/// The content of a gzip file. Returns `None` if the file is damaged.
+pub fn gunzip(file: &[u8]) -> Option<Vec<u8>> {
+    let mut content = Vec::new();
+    MultiGzDecoder::new(file).read_to_end(&mut content).ok().map(|_| content)
 }
 
 fn build(number: usize, images: usize) -> Archive {

@@ -1,10 +1,19 @@
 //! Damage as disks, people and other programs do to files.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// A way to damage a file.
 pub type Damage = fn(&Path, &mut fastrand::Rng);
+
+/// Changes bytes in place. Name, size, modification time and inode stay the same.
+pub fn change_silently(path: &Path) {
+    let modified = fs::metadata(path).unwrap().modified().unwrap();
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.write_all_at(b"rotten", 200_000).unwrap();
+    file.set_modified(modified).unwrap();
+}
 
 /// The kinds of damage to a file in `.cxr`, each with its name.
 pub const DAMAGES: [(&str, Damage); 8] = [

@@ -21,9 +21,11 @@ mod system_calls;
 mod terminal;
 mod unanswered_port;
 
-pub use archive::{Archive, NAMES, archive, archives, large, large_of_noise, stored};
+pub use archive::{
+    Archive, FINAL_NAME, NAMES, archive, archives, gunzip, large, large_of_noise, stored,
+};
 pub use authority::{Authority, Certificate};
-pub use file_damage::DAMAGES;
+pub use file_damage::{DAMAGES, change_silently};
 pub use name_resolution::{NameResolution, NameServer};
 pub use nginx::Nginx;
 pub use outcome::{Outcome, Report};
