@@ -41,7 +41,7 @@ pub(super) struct GlobalOptions {
     /// By default, cxr reports the first failed attempt of each archive.
     #[arg(short, long, global = true, value_parser = BoolishValueParser::new(), hide_short_help = true)]
     verbose: bool,
-    /// When to draw progress bars
+    /// Draw progress bars
     ///
     /// Without bars, cxr prints a line of progress every 30 seconds.
     #[arg(
@@ -53,7 +53,7 @@ pub(super) struct GlobalOptions {
         hide_short_help = true
     )]
     progress: Choice,
-    /// When to colour verdicts
+    /// Colour the verdicts
     #[arg(
         long,
         global = true,

@@ -10,7 +10,7 @@ use cxr::session::NetworkOptions;
 use super::headings::{LIMITS, NETWORK};
 use super::value_parsers;
 
-/// How cxr talks to servers.
+/// The options for talking to servers.
 #[derive(Debug, Args)]
 pub(super) struct NetworkArguments {
     /// CA certificates to trust in addition to the system's (PEM)

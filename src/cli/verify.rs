@@ -95,7 +95,7 @@ Examples:
                                        are these archives of a mirror right?
 ";
 
-/// What `verify` checks.
+/// A check of local files or of mirrors.
 #[derive(Debug)]
 pub(crate) enum Verification {
     /// Local folders and files.

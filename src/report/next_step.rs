@@ -1,4 +1,4 @@
-//! What to do about an archive that is not `ok`, and the commands for a whole report.
+//! The next step for an archive that is not `ok`, and the commands for a whole report.
 
 use std::fmt;
 use std::path::Path;
@@ -10,10 +10,10 @@ use crate::catalog::{Archive, Catalog, Selector};
 use crate::text::command_line::CommandLine;
 use crate::text::shell;
 
-/// Something to do by hand, a command to run, or first the one and then the other.
+/// A task to do by hand, a command to run, or both in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextStep {
-    /// What to do by hand; may hold anything.
+    /// The task to do by hand. It may contain any character.
     pub by_hand: Option<String>,
     /// The command to run.
     pub command: Option<SuggestedCommand>,
@@ -45,17 +45,17 @@ pub struct FetchCommand {
 }
 
 impl NextStep {
-    /// Something to do by hand, with no command after it.
-    pub fn by_hand(what: impl Into<String>) -> Self {
-        Self { by_hand: Some(what.into()), command: None }
+    /// A task to do by hand, with no command after it.
+    pub fn by_hand(task: impl Into<String>) -> Self {
+        Self { by_hand: Some(task.into()), command: None }
     }
 
-    /// Something to do by hand, and then the command.
-    pub(crate) fn then(what: impl Into<String>, command: SuggestedCommand) -> Self {
-        Self { by_hand: Some(what.into()), command: Some(command) }
+    /// A task to do by hand, and then the command.
+    pub(crate) fn then(task: impl Into<String>, command: SuggestedCommand) -> Self {
+        Self { by_hand: Some(task.into()), command: Some(command) }
     }
 
-    /// Puts the command line of the run in the place of every reference to it.
+    /// Replaces a reference to the command of the run by its command line.
     pub(crate) fn resolve(&mut self, run: &CommandLine) {
         let line = match self.command {
             Some(SuggestedCommand::Again) => run.to_string(),
@@ -74,7 +74,7 @@ impl From<SuggestedCommand> for NextStep {
 }
 
 impl SuggestedCommand {
-    /// The `cxr fetch` that brings the archive of the catalogue into the folder.
+    /// Builds the `cxr fetch` of the archive of the catalogue into the folder.
     pub(crate) fn fetch(catalog: &Catalog, archive: &Archive, dir: &Path) -> Self {
         let mut start = "cxr fetch".to_owned();
         if !matches!(dir.to_str(), Some("" | "." | "./")) {
@@ -109,8 +109,8 @@ impl fmt::Display for SuggestedCommand {
 impl fmt::Display for NextStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.by_hand, &self.command) {
-            (Some(what), Some(command)) => write!(f, "{what}, then run: {command}"),
-            (Some(what), None) => f.write_str(what),
+            (Some(task), Some(command)) => write!(f, "{task}, then run: {command}"),
+            (Some(task), None) => f.write_str(task),
             (None, Some(command)) => command.fmt(f),
             (None, None) => Ok(()),
         }
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_of_the_run_takes_the_place_of_a_reference_to_it() {
+    fn a_reference_to_the_run_becomes_its_command_line() {
         let run = CommandLine::new(["cxr", "fetch", "--dry-run"]);
         for (command, expected) in [
             (SuggestedCommand::Again, "free some space, then run: cxr fetch --dry-run"),
