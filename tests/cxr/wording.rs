@@ -134,7 +134,18 @@ fn put_one_of_each(sandbox: &Sandbox) -> Vec<Archive> {
 fn the_verdicts_of_fetch() {
     let sandbox = Sandbox::new();
     let (server, all) = mixed(&sandbox);
-    compare_run("fetch-verdicts", &sandbox, 1, fetch(&sandbox, &server, &all).arg("-q"));
+    sandbox.table(&all);
+    // A table without sizes: a server that offers another size is then not refused for it.
+    let words = ["fetch", "-d", "data", "--checksums", "table.md5", "-j", "1", "-c", "1", "-q"];
+    let run = sandbox.cxr(words).args(["--retries", "2", "--from", &server.base()]);
+    compare_run("fetch-verdicts", &sandbox, 1, run);
+}
+
+#[test]
+fn a_fetch_that_stops_at_the_first_failure() {
+    let (sandbox, server, all) = (Sandbox::new(), Server::new(), archives(2));
+    let run = fetch(&sandbox, &server, &all).args(["--fail-fast", "-q"]);
+    compare_run("fetch-fail-fast", &sandbox, 1, run);
 }
 
 #[test]
