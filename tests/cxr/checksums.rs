@@ -23,7 +23,7 @@ const PUBLISHED: [(&str, &str); 12] = [
 
 /// Asserts that the lines that `write` makes are read as a table: every archive is `ok`.
 #[track_caller]
-fn is_read(write: impl Fn(&Archive) -> String) {
+fn assert_read(write: impl Fn(&Archive) -> String) {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let mut table = String::new();
     for archive in &all {
@@ -37,7 +37,7 @@ fn is_read(write: impl Fn(&Archive) -> String) {
 
 /// Asserts that a table is refused, and that the message names the line.
 #[track_caller]
-fn is_refused(table: impl AsRef<[u8]>, line: Option<u32>) {
+fn assert_refused(table: impl AsRef<[u8]>, line: Option<u32>) {
     let sandbox = Sandbox::new();
     let table = sandbox.put("table", table);
     let outcome = sandbox.cxr(["verify", "data", "--checksums"]).arg(table).run();
@@ -79,18 +79,18 @@ fn md5sum_accepts_what_is_printed() {
 
 #[test]
 fn every_line_format_of_md5sum_is_read() {
-    is_read(|archive| format!("{}  {}\n", archive.md5, archive.name));
-    is_read(|archive| format!("{} *{}\n", archive.md5, archive.name));
-    is_read(|archive| format!("{} {}\n", archive.md5, archive.name));
-    is_read(|archive| format!("MD5 ({}) = {}\n", archive.name, archive.md5));
-    is_read(|archive| format!("MD5({})= {}\n", archive.name, archive.md5));
-    is_read(|archive| format!("\\{}  {}\n", archive.md5, archive.name));
+    assert_read(|archive| format!("{}  {}\n", archive.md5, archive.name));
+    assert_read(|archive| format!("{} *{}\n", archive.md5, archive.name));
+    assert_read(|archive| format!("{} {}\n", archive.md5, archive.name));
+    assert_read(|archive| format!("MD5 ({}) = {}\n", archive.name, archive.md5));
+    assert_read(|archive| format!("MD5({})= {}\n", archive.name, archive.md5));
+    assert_read(|archive| format!("\\{}  {}\n", archive.md5, archive.name));
 }
 
 #[test]
 fn line_ends_case_comments_and_blank_lines_do_not_matter() {
-    is_read(|archive| format!("{}  {}\r\n", archive.md5.to_uppercase(), archive.name));
-    is_read(|archive| format!("# a comment\n\n{}  {}\n   \n", archive.md5, archive.name));
+    assert_read(|archive| format!("{}  {}\r\n", archive.md5.to_uppercase(), archive.name));
+    assert_read(|archive| format!("# a comment\n\n{}  {}\n   \n", archive.md5, archive.name));
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     // A byte order mark, and no line end after the last line.
@@ -140,16 +140,16 @@ fn bad_lines_are_refused_with_their_number() {
         "<!DOCTYPE html>",
         "\u{1b}[2J",
     ] {
-        is_refused(format!("{good}# comment\n{bad}\n"), Some(3));
+        assert_refused(format!("{good}# comment\n{bad}\n"), Some(3));
     }
-    is_refused([good.as_bytes(), MD5.as_bytes(), b"  \xff\xfe.gz\n"].concat(), Some(2));
+    assert_refused([good.as_bytes(), MD5.as_bytes(), b"  \xff\xfe.gz\n"].concat(), Some(2));
 }
 
 #[test]
 fn an_empty_unreadable_or_missing_table_is_refused() {
-    is_refused("", None);
-    is_refused("# only a comment\n\n", None);
-    is_refused([0xff, 0xfe, b'f', 0, b'e', 0], None);
+    assert_refused("", None);
+    assert_refused("# only a comment\n\n", None);
+    assert_refused([0xff, 0xfe, b'f', 0, b'e', 0], None);
     let sandbox = Sandbox::new();
     for table in ["nowhere", "data"] {
         let outcome = sandbox.cxr(["verify", "data", "--checksums", table]).run();

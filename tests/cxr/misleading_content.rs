@@ -1,4 +1,4 @@
-//! What is amiss with a table, or with what stands in an archive's place, and is not what it seems.
+//! Tables with wrong sizes, other files in place of an archive, and sources that mislead.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use flate2::write::GzEncoder;
 
 use crate::support::{Archive, FINAL_NAME, Fault, NAMES, Sandbox, Server, archive, archives};
 
-/// A table that says these sizes, right or not.
+/// Writes a table with these sizes, right or wrong.
 fn sized(sandbox: &Sandbox, archives: &[(&Archive, u64)]) -> PathBuf {
     let mut lines = String::from("name\tsize\tmd5\n");
     for (Archive { name, md5, .. }, size) in archives {
@@ -18,7 +18,7 @@ fn sized(sandbox: &Sandbox, archives: &[(&Archive, u64)]) -> PathBuf {
     sandbox.put("table.tsv", lines)
 }
 
-/// The MD5 decides, and not the size beside it.
+/// The MD5 decides, not the size.
 #[test]
 fn a_good_archive_is_kept_if_the_size_in_the_table_is_wrong() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
@@ -63,7 +63,7 @@ fn another_archive_under_the_name_is_replaced_and_no_source_is_blamed() {
     sandbox.has(&all[0]);
 }
 
-/// What it leads to may be anybody's.
+/// The target of the link may belong to someone else.
 #[test]
 fn a_symbolic_link_under_the_name_is_an_error_and_is_kept() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
@@ -85,7 +85,7 @@ fn a_symbolic_link_under_the_name_is_an_error_and_is_kept() {
     }
 }
 
-/// A source that told another size, and then nothing more, does not decide for the others.
+/// A source that reports another size and then fails does not decide for the others.
 #[test]
 fn a_size_reported_by_only_one_source_is_corrected() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
@@ -151,7 +151,7 @@ fn a_failed_repair_is_not_reported_as_repaired() {
     report.only().is("unreachable").because("damaged at bytes ").because("not mended");
     assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
     sandbox.holds(FINAL_NAME, &mine);
-    // A source without ranges gives all or nothing.
+    // A source without ranges sends the whole file.
     server.behaves();
     server.does(Fault::NoRanges);
     let report = fetch().report(0);
@@ -159,7 +159,7 @@ fn a_failed_repair_is_not_reported_as_repaired() {
     assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
 }
 
-/// A common accident: what was packed already is packed once more.
+/// A common accident: a compressed file is compressed again.
 #[test]
 fn an_archive_compressed_twice_is_not_reported_as_truncated() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
@@ -186,7 +186,7 @@ fn a_missing_mirror_folder_is_an_error() {
     report.lines()[0].because("unmounted cannot be opened").next("mounted");
 }
 
-/// NIH's script gives its own names.
+/// The download script of NIH uses other names.
 #[test]
 fn a_mirror_folder_may_use_the_names_of_the_nih_script() {
     let (sandbox, archive) = (Sandbox::new(), archive(3, 1));
@@ -200,7 +200,7 @@ fn a_mirror_folder_may_use_the_names_of_the_nih_script() {
     sandbox.has(&archive);
 }
 
-/// Some servers, and what stands before them, answer every range with 416.
+/// Some servers and proxies answer every range with 416.
 #[test]
 fn a_server_that_refuses_every_range_is_asked_for_the_whole_file() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));

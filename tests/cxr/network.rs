@@ -1,4 +1,4 @@
-//! What lies between here and a server: names, addresses, proxies, certificates, and sleep.
+//! The network: names, addresses, proxies, certificates, and sleep.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::support::{
 fn a_name_server_that_fails_once_is_asked_again() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    // Both questions of the first attempt, for either kind of address, and some of the second.
+    // Both questions of the first attempt, one for each kind of address, and one of the second.
     let Some(service) = NameServer::of("mirror.test", 3) else { return };
     let Some(names) = NameResolution::server(&sandbox, &service) else { return };
     let source = format!("http://mirror.test:{}", server.port());
@@ -47,7 +47,7 @@ fn a_dead_address_of_a_host_does_not_delay_a_live_one() {
     let fetch = sandbox.fetch_from(&source, &all).args(["--connect-timeout", "60", "-c", "1"]);
     let outcome = names.applied_to(fetch).run();
     outcome.exits(0);
-    outcome.expect(outcome.elapsed < Duration::from_secs(20), "no wait for what is dead");
+    outcome.expect(outcome.elapsed < Duration::from_secs(20), "no wait for the dead address");
     sandbox.has(&all[0]);
 }
 
@@ -55,7 +55,7 @@ fn a_dead_address_of_a_host_does_not_delay_a_live_one() {
 fn a_fetch_resumes_after_the_machine_slept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    // While it sleeps, the flow is dropped without a word.
+    // During the sleep, the connection is dropped silently.
     server.does(Fault::Stall { after: 300_000 }.first(1));
     let mut running = sandbox.fetch(&server, &all).args(["-c", "1"]).spawn();
     running.until("some bytes", || server.sent() >= 300_000);
@@ -68,8 +68,7 @@ fn a_fetch_resumes_after_the_machine_slept() {
     assert!(report.downloaded() < all[0].size() + 70_000, "{}", report.shown());
 }
 
-/// One archive at nginx over HTTPS, with a certificate; what becomes of a fetch with the right
-/// authority.
+/// Fetches an archive from nginx over HTTPS, with this certificate and the right authority.
 fn over_tls(certificate: Certificate) -> Option<(Sandbox, Vec<Archive>, Outcome)> {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put(format!("served{}", all[0].path()), &*all[0].bytes);
@@ -146,7 +145,7 @@ fn a_proxy_that_intercepts_tls_works_with_its_certificate() {
     let Some(nginx) = Nginx::tls(&sandbox, "") else { return };
     let proxy = Proxy::to(nginx.port(), None);
     let authority = Authority::get().certificate(&sandbox);
-    // Whoever is meant, what answers is the proxy's own TLS.
+    // The proxy answers with its own TLS, whatever the host.
     let fetch = || {
         let fetch = sandbox.fetch_from("https://localhost:4433", &all);
         fetch.env("https_proxy", proxy.base().replace("http://", "http://me:geheim@"))
@@ -156,7 +155,7 @@ fn a_proxy_that_intercepts_tls_works_with_its_certificate() {
     let outcome = fetch().arg("--cacert").arg(authority).run();
     outcome.exits(0).report().all_ok();
     sandbox.has(&all[0]);
-    outcome.expect(!outcome.to_string().contains("geheim"), "no password in sight");
+    outcome.expect(!outcome.to_string().contains("geheim"), "no password in the output");
     for tunnel in proxy.tunnels() {
         assert_eq!(tunnel.to, "localhost:4433");
         assert_eq!(tunnel.authorization.as_deref(), Some("Basic bWU6Z2VoZWlt"));
@@ -202,7 +201,7 @@ fn no_proxy_excludes_hosts_domains_addresses_and_networks() {
         let fetch = sandbox.fetch_with(&table).args(["--from", &source, "-c", "1"]);
         let fetch: Cxr = fetch.env("http_proxy", proxy.base()).env("no_proxy", value);
         let status = names.applied_to(fetch).run().status;
-        // Whoever asks the proxy hears that it has nothing.
+        // The proxy has no archive, so that a request through it fails.
         assert_eq!(status == Some(0), proxy.hits().is_empty(), "{host} with {value:?}");
         status == Some(0)
     };
@@ -232,7 +231,7 @@ fn only_the_proxy_gets_the_proxy_password() {
     let fetch = sandbox.fetch_from("http://mirror.test", &all).arg("-v");
     let address = proxy.base().replace("http://", "http://me:geheim@");
     let outcome = fetch.env("http_proxy", address).run();
-    outcome.exits(0).expect(!outcome.to_string().contains("geheim"), "no password in sight");
+    outcome.exits(0).expect(!outcome.to_string().contains("geheim"), "no password in the output");
     for hit in proxy.hits() {
         assert_eq!(hit.header("proxy-authorization"), Some("Basic bWU6Z2VoZWlt"));
         assert_eq!(hit.header("authorization"), None);

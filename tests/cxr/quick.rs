@@ -1,5 +1,4 @@
-//! `cxr verify --quick`: what is there and how long it is; nothing is verified, and nobody is made
-//! to think so.
+//! `cxr verify --quick`: presence and size. Nothing is verified, and the output says so.
 
 use std::fs;
 
@@ -24,7 +23,7 @@ fn base64(digest: impl AsRef<[u8]>) -> String {
     STANDARD.encode(digest)
 }
 
-/// One archive at a mirror that sends this header.
+/// The report on one archive at a mirror that sends this header.
 fn with_header(name: &'static str, value: impl Into<String>, status: i32) -> Report {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
@@ -45,7 +44,7 @@ fn an_archive_that_exists_is_present_and_not_ok() {
         assert!(line.value["actual_md5"].is_null());
         assert_eq!(line.downloaded(), 512);
     }
-    // HEAD answers 404 at the publisher: a part is asked for.
+    // The publisher answers HEAD with 404, so that a range is requested.
     assert!(server.hits().iter().all(|hit| hit.method == "GET" && hit.status == 206));
     assert!(server.hits().iter().all(|hit| hit.header("want-repr-digest").is_some()));
     let table = sandbox.path("table.tsv");
@@ -87,7 +86,7 @@ fn a_digest_header_that_contradicts_the_table_is_corrupt() {
     }
 }
 
-/// Many servers make tags of 32 digits that are no MD5 of the content.
+/// Many servers use ETags of 32 digits that are not the MD5 of the content.
 #[test]
 fn an_etag_that_is_not_the_md5_is_reported_and_does_not_decide() {
     let report = with_header("ETag", "\"d41d8cd98f00b204e9800998ecf8427e\"", 0);
@@ -98,7 +97,7 @@ fn an_etag_that_is_not_the_md5_is_reported_and_does_not_decide() {
     }
 }
 
-/// Servers differ in what `Content-MD5` means in the answer to a range.
+/// Servers differ in the meaning of `Content-MD5` in the answer to a range.
 #[test]
 fn the_digest_of_a_range_is_not_taken_for_the_archives() {
     let all = archives(1);
@@ -162,7 +161,7 @@ fn a_failed_quick_check_is_retried() {
 #[test]
 fn a_folder_is_checked_for_presence_and_size_only() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 1), archive(3, 1)]);
-    // The right length is all that can be seen.
+    // Only its length is right.
     sandbox.put("data/images_001.tar.gz", all[0].flipped(1000));
     sandbox.put("data/images_002.tar.gz", &all[1].bytes[..1000]);
     for from in [&["data"][..], &["--from", "data"][..]] {
@@ -187,7 +186,6 @@ fn a_file_with_an_unknown_name_gets_no_verdict() {
     lines[1].is("error").because("directory");
 }
 
-/// A glance is no pass in anybody's report.
 #[test]
 fn every_report_says_that_nothing_was_verified() {
     let (sandbox, all) = (Sandbox::new(), archives(1));

@@ -1,11 +1,10 @@
-//! Mirrors that are mounted read-only, as from NFS: nothing is written there, and nothing is missed.
+//! Mirrors that are mounted read-only, as from NFS.
 
 use std::fs;
 
 use crate::support::{Sandbox, SmallDisk, archives};
 
-/// A read-only disk at `mirror` with the first so many archives on it; `None` where that is not
-/// allowed.
+/// Mounts a read-only disk with these archives at `mirror`. Returns `None` if that is not allowed.
 fn mirror(sandbox: &Sandbox, all: &[crate::support::Archive]) -> Option<SmallDisk> {
     let at = sandbox.path("mirror");
     fs::create_dir(&at).unwrap();
@@ -16,7 +15,7 @@ fn mirror(sandbox: &Sandbox, all: &[crate::support::Archive]) -> Option<SmallDis
     }
     disk.remount("ro");
     let denied = disk.command("touch").arg(at.join("x")).output().unwrap();
-    assert!(!denied.status.success(), "the disk can be written to");
+    assert!(!denied.status.success(), "the disk is writable");
     Some(disk)
 }
 

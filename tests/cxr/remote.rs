@@ -1,4 +1,4 @@
-//! `cxr verify --from`: mirrors are read to the last byte, and nothing is kept.
+//! `cxr verify --from`: mirrors are read to the last byte, and nothing is stored.
 
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ fn check_with(sandbox: &Sandbox, table: &std::path::Path, mirrors: &[&str]) -> C
     mirrors.iter().fold(cxr, |cxr, mirror| cxr.args(["--from", mirror]))
 }
 
-/// A mirror's name in the report.
-fn called(server: &Server) -> String {
+/// The name of a mirror in the report.
+fn name_of(server: &Server) -> String {
     format!("{}/", server.base())
 }
 
@@ -37,13 +37,13 @@ fn a_good_mirror_is_ok_and_nothing_is_written() {
     report.all_ok();
     for (line, archive) in report.lines().iter().zip(&all) {
         assert_eq!(line.value["name"], *archive.name);
-        assert_eq!(line.value["source"], called(&server));
+        assert_eq!(line.value["source"], name_of(&server));
         assert_eq!(line.value["actual_md5"], *archive.md5);
         assert!(line.value["path"].is_null() && line.value["detail"].is_null());
         assert_eq!(line.downloaded(), archive.size());
         assert_eq!((line.reused(), line.number("attempts")), (0, 1));
     }
-    // The table alone.
+    // Only the table is new.
     assert_eq!(sandbox.files(".").len(), before + 1);
 }
 
@@ -57,7 +57,7 @@ fn corrupt_and_missing_archives_are_found_in_spite_of_resets() {
     assert_eq!(report.verdicts(), ["ok", "corrupt", "missing"]);
     report.line(NAMES[1]).because("MD5").next("put the right archive on the mirror");
     report.line(NAMES[2]).because("404").next("put the archive on the mirror");
-    // The stream goes on where it broke: hardly a byte comes twice.
+    // The stream resumes where it broke, and few bytes are read twice.
     let good = report.line(NAMES[0]);
     assert!(good.number("attempts") > 1, "{}", report.shown());
     assert!(good.downloaded() < all[0].size() + 100_000, "{}", report.shown());
@@ -71,7 +71,7 @@ fn several_mirrors_are_compared_side_by_side() {
     let (good, bad) = (Server::with(&all), Server::with(&all[..1]));
     bad.does(Fault::Flip { at: 100_000 });
     sandbox.put_archive(&all[1]);
-    let (first, second) = (called(&good), called(&bad));
+    let (first, second) = (name_of(&good), name_of(&bad));
     let mirrors = [&*first, &*second, "data"];
     let report = check(&sandbox, &all, &mirrors).report(1);
     let expected = ["ok", "corrupt", "missing", "ok", "missing", "ok"];
@@ -106,8 +106,8 @@ fn several_mirrors_are_compared_side_by_side() {
 fn the_worst_verdict_decides_the_exit_status() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let good = Server::with(&all);
-    let nobody = "http://127.0.0.1:9";
-    let report = check(&sandbox, &all, &[&good.base(), nobody]).report(3);
+    let closed = "http://127.0.0.1:9";
+    let report = check(&sandbox, &all, &[&good.base(), closed]).report(3);
     assert_eq!(report.verdicts(), ["ok", "unreachable"]);
     report.lines()[1]
         .because("no connection")
@@ -153,19 +153,19 @@ fn a_wrong_length_is_reported_before_the_body_is_read() {
     assert_eq!(report.verdicts(), ["incomplete", "corrupt"]);
     report.line(NAMES[0]).because("offers 300000 bytes where the table says");
     assert!(report.downloaded() < 100_000, "{}", report.shown());
-    // Nor does it pass where the mirror keeps its length to itself.
+    // It is corrupt too if the mirror does not report its length.
     server.does(Fault::Http10);
     let report = check(&sandbox, &all[1..], &[&server.base()]).report(1);
     report.only().is("corrupt");
 }
 
-/// The ways in which a mirror may keep its length to itself.
-fn reticent() -> [Vec<Fault>; 5] {
+/// The ways in which a mirror can hide its length.
+fn hidden_lengths() -> [Vec<Fault>; 5] {
     let total = || Fault::ContentRange(WrongRange::UnknownTotal);
     [
         vec![total()],
         vec![total(), Fault::Chunked],
-        // In pieces.
+        // Several ranges.
         vec![Fault::ShortPart { less: 250_000 }, total()],
         vec![Fault::NoRanges, Fault::Chunked],
         vec![Fault::Http10],
@@ -174,7 +174,7 @@ fn reticent() -> [Vec<Fault>; 5] {
 
 #[test]
 fn a_mirror_that_reports_no_length_is_read_to_its_end() {
-    for faults in reticent() {
+    for faults in hidden_lengths() {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 2)]);
         let (server, longer) = (Server::with(&all), Server::new());
         let more = [&all[0].bytes[..], &all[0].bytes].concat();
@@ -199,7 +199,7 @@ fn a_mirror_that_reports_no_length_is_read_to_its_end() {
     }
 }
 
-/// It might hold more bytes than the table says, and give them in equal pieces.
+/// The file might have more bytes than the table says, and be sent in equal ranges.
 #[test]
 fn a_range_that_ends_at_the_expected_size_does_not_prove_the_end() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
@@ -225,7 +225,7 @@ fn another_document_in_place_of_the_archive_is_foreign() {
     report.line(NAMES[1]).is("foreign").because(NAMES[0]);
 }
 
-/// What was put together from two versions of a file says nothing of either.
+/// A mix of two versions of a file shows nothing about either.
 #[test]
 fn a_mirror_that_changes_while_it_is_read_is_read_again() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 2)]);
@@ -267,7 +267,7 @@ fn retry_after_is_obeyed() {
     assert!(begun.elapsed() >= Duration::from_secs(1), "{}", report.shown());
 }
 
-/// What `fetch` gets from the environment must not keep `verify` from looking at what is here.
+/// The variable of `fetch --from` must not turn a check of local files into one of mirrors.
 #[test]
 fn the_sources_of_fetch_are_no_mirrors_to_verify() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
@@ -295,7 +295,7 @@ fn an_interrupted_check_ends_cleanly_and_reports() {
     report.line(NAMES[1]).is("error").because("interrupted");
 }
 
-/// As a mirror that is mounted from a server of files, and a job without any folder of its own.
+/// As with a mirror on a read-only mount, and a job without a folder of its own.
 #[test]
 fn no_folder_needs_to_be_writable() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
@@ -321,7 +321,7 @@ fn no_folder_needs_to_be_writable() {
     }
 }
 
-/// Not a file is opened to be written, and none is made, renamed or removed.
+/// No file is opened for writing, created, renamed or removed.
 #[test]
 fn nothing_is_written_to_the_disk() {
     let (sandbox, all) = (Sandbox::new(), vec![stored("images_001.tar.gz", 4, 1)]);
@@ -349,11 +349,11 @@ fn nothing_is_written_to_the_disk() {
     let cxr = check(&sandbox, &all, &[&server.base()]);
     let Some(trace) = SystemCalls::of(&sandbox, cxr, &calls) else { return };
     trace.first("open", &["table.tsv"]);
-    let harmless = |call: &&SystemCall| {
+    let is_read = |call: &&SystemCall| {
         let is_open = call.text.starts_with("open(") || call.text.starts_with("openat(");
         is_open && !["O_WRONLY", "O_RDWR", "O_CREAT"].iter().any(|flag| call.text.contains(flag))
     };
     let calls = trace.calls().iter().filter(|call| !call.text.starts_with("+++"));
-    let writing: Vec<_> = calls.filter(|call| !harmless(call)).collect();
+    let writing: Vec<_> = calls.filter(|call| !is_read(call)).collect();
     assert!(writing.is_empty(), "{writing:#?}");
 }

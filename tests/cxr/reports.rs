@@ -1,4 +1,4 @@
-//! Reports in files: who gets one, when, and who else can read it.
+//! Report files: when they are written, which files they may replace, and their formats.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -19,7 +19,7 @@ fn fetch(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Cxr {
     sandbox.fetch(server, all).args(["--format", "text"])
 }
 
-/// Files of the sandbox's own folder, to see that nothing is left beside a report.
+/// The files in the sandbox's own folder, to see that nothing is left beside a report.
 pub fn beside(sandbox: &Sandbox) -> Vec<String> {
     let names = fs::read_dir(sandbox.root()).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
@@ -59,7 +59,7 @@ fn reports_are_written_after_a_signal() {
     let fetch = fetch(&sandbox, &server, &all).args(["--stall-timeout", "60"]);
     let mut running = fetch.args(["--report", "r.json", "--junit", "j.xml"]).spawn();
     running.until("the first archive", || sandbox.data().join(NAMES[0]).exists());
-    assert_eq!(beside(&sandbox), ["table.md5"], "nothing is there before the end");
+    assert_eq!(beside(&sandbox), ["table.md5"], "a report before the end");
     running.signal(Signal::TERM);
     let outcome = running.wait();
     let report = outcome.exits(143).report_in(&fs::read(sandbox.path("r.json")).unwrap());
@@ -101,10 +101,9 @@ fn a_report_replaces_only_another_report() {
     sandbox.holds("mine.gz", &all[0].bytes);
 }
 
-/// What a run ends with whose documents are not each a file of its own: nothing was done, and
-/// nothing written.
+/// Asserts that a run is refused because of its report files, and writes nothing.
 #[track_caller]
-fn is_refused(sandbox: &Sandbox, run: Cxr, words: &str) {
+fn assert_refused(sandbox: &Sandbox, run: Cxr, words: &str) {
     let before = sandbox.files(".");
     let outcome = run.run();
     outcome.exits(2).says(words).says("name another file");
@@ -127,12 +126,12 @@ fn two_documents_are_never_one_file() {
         for (one, other) in [("report", "junit"), ("events", "report"), ("events", "junit")] {
             let words = format!("--{other} {second} is also the file of --{one}");
             let options = [format!("--{one}={first}"), format!("--{other}={second}")];
-            is_refused(&sandbox, sandbox.fetch(&server, &all).args(&options), &words);
-            is_refused(&sandbox, sandbox.verify(&all).arg("data").args(&options), &words);
+            assert_refused(&sandbox, sandbox.fetch(&server, &all).args(&options), &words);
+            assert_refused(&sandbox, sandbox.verify(&all).arg("data").args(&options), &words);
         }
     }
     assert!(server.hits().is_empty());
-    // What is no file keeps what it gets.
+    // Two reports can share a device.
     let fetch = sandbox.fetch(&server, &all).args(["--report", "/dev/null"]);
     fetch.args(["--junit", "/dev/null", "--events", "/dev/null"]).report(0).all_ok();
 }
@@ -142,35 +141,43 @@ fn no_report_overwrites_a_file_that_the_run_needs() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     sandbox.put_archive(&all[1]);
-    // Both might be taken for documents.
+    // Both look like report files.
     sandbox.put("empty", "");
     sandbox.put("old.json", "{\"schema\":\"cxr.report/1\"}");
     symlink("data", sandbox.path("folder")).unwrap();
     let first = format!("folder/{}", NAMES[0]);
     let place = format!("{first} is reserved for {}", NAMES[0]);
     let into = |run: Cxr, path: &str| run.args(["--report", path]);
-    is_refused(&sandbox, into(sandbox.fetch(&server, &all), &first), &place);
-    is_refused(&sandbox, into(sandbox.fetch_from("data", &all).args(["-d", "x"]), &first), &place);
+    assert_refused(&sandbox, into(sandbox.fetch(&server, &all), &first), &place);
+    assert_refused(
+        &sandbox,
+        into(sandbox.fetch_from("data", &all).args(["-d", "x"]), &first),
+        &place,
+    );
     for what in [&["data"][..], &["--from", "data"]] {
-        is_refused(&sandbox, into(sandbox.verify(&all).args(what), &first), &place);
+        assert_refused(&sandbox, into(sandbox.verify(&all).args(what), &first), &place);
         let here = sandbox.verify(&all).within(&sandbox.data()).args(["--report", NAMES[0]]);
-        is_refused(&sandbox, here, &format!("{0} is reserved for {0}", NAMES[0]));
+        assert_refused(&sandbox, here, &format!("{0} is reserved for {0}", NAMES[0]));
     }
     let verify = |what: &str| sandbox.verify(&all).arg(what);
-    is_refused(&sandbox, into(verify("old.json"), "./old.json"), "./old.json is a file to verify");
+    assert_refused(
+        &sandbox,
+        into(verify("old.json"), "./old.json"),
+        "./old.json is a file to verify",
+    );
     let slow = ["--limit-rate-file", "empty"];
     let words = "./empty is also the file of --limit-rate-file";
-    is_refused(&sandbox, into(verify("data").args(slow), "./empty"), words);
-    is_refused(&sandbox, into(sandbox.fetch(&server, &all).args(slow), "./empty"), words);
+    assert_refused(&sandbox, into(verify("data").args(slow), "./empty"), words);
+    assert_refused(&sandbox, into(sandbox.fetch(&server, &all).args(slow), "./empty"), words);
     let table = sandbox.cxr(["verify", "--format", "json", "--checksums", "empty"]);
-    is_refused(&sandbox, into(table, "./empty"), "./empty is the table");
+    assert_refused(&sandbox, into(table, "./empty"), "./empty is the table");
     sandbox.put("data/.cxr/lock", "");
     let own = into(sandbox.fetch(&server, &all), "folder/.cxr/lock");
-    is_refused(&sandbox, own, "folder/.cxr/lock is in `.cxr`, where cxr keeps its own files");
+    assert_refused(&sandbox, own, "folder/.cxr/lock is in `.cxr`, where cxr keeps its own files");
     let roots = sandbox.fetch(&server, &all).args(["--cacert", "empty"]);
-    is_refused(&sandbox, into(roots, "./empty"), "./empty is also the file of --cacert");
+    assert_refused(&sandbox, into(roots, "./empty"), "./empty is also the file of --cacert");
     let job = verify("data").env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "empty");
-    is_refused(&sandbox, into(job, "./empty"), "./empty is the summary of the GitHub step");
+    assert_refused(&sandbox, into(job, "./empty"), "./empty is the summary of the GitHub step");
     assert!(server.hits().is_empty());
 }
 
@@ -192,7 +199,7 @@ fn no_report_overwrites_the_file_of_a_standard_stream() {
     }
 }
 
-/// As when another program makes it while an archive is being read.
+/// As if another program creates it during the run.
 #[test]
 fn a_file_created_at_the_reports_path_during_the_run_is_kept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
@@ -201,7 +208,7 @@ fn a_file_created_at_the_reports_path_during_the_run_is_kept() {
     let mut running = sandbox.fetch(&server, &all).args(["--report", "r.json"]).spawn();
     running.until("some bytes", || server.sent() >= 100_000);
     sandbox.put("r.json", "mine");
-    running.wait().exits(3).says("r.json exists and is not a report").report().all_ok();
+    running.wait().exits(3).says("r.json exists and is not a cxr report").report().all_ok();
     sandbox.holds("r.json", b"mine");
 }
 
@@ -228,7 +235,7 @@ fn a_report_lost_at_the_end_is_an_error() {
     outcome.report().all_ok();
 }
 
-/// Each way in which a run may come to no result, with its status and a word of the reason.
+/// Runs that cannot start, each with its exit status and a word of the reason.
 pub fn cannot_begin(sandbox: &Sandbox, all: &[Archive]) -> Vec<(Cxr, i32, &'static str)> {
     let server = Server::with(all);
     sandbox.put("broken.md5", "this is no table\n");
@@ -298,8 +305,8 @@ fn the_json_list_fits_its_schema() {
     }
 }
 
-/// A JUnit document as Python's own reader sees it; nothing where there is no Python. The schema
-/// is asked as well.
+/// Reads a JUnit file with Python, and asserts that it fits the schema. Returns `None` without
+/// Python.
 #[track_caller]
 fn junit(path: &Path) -> Option<Value> {
     const READ: &str = "
