@@ -14,7 +14,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::report::ArchiveReport;
 use crate::transfer::Transfer;
 use crate::verdict::Verdict;
-use crate::verify::{Checker, check_in_turns};
+use crate::verify::{FileChecker, check_files};
 
 impl Run<'_> {
     /// Does it. One report for each archive, in their order.
@@ -83,13 +83,13 @@ impl Run<'_> {
     /// Checks what may be right.
     fn check(&self, checks: &[(usize, PathBuf)], messages: &Sender<Message>) {
         let catalog = &self.request.catalog;
-        let checker =
-            Checker::new(catalog, self.context.engine, self.context.listener, self.context.cancel);
-        let tasks: Vec<_> = checks
+        let context = &self.context;
+        let checker = FileChecker::new(catalog, context.engine, context.listener, context.cancel);
+        let files: Vec<_> = checks
             .iter()
             .map(|(index, path)| (path.as_path(), Some(&self.archives[*index])))
             .collect();
-        check_in_turns(&checker, &tasks, None, |check, report| {
+        check_files(&checker, &files, None, |check, report| {
             let index = checks[check].0;
             let archive = &self.archives[index];
             let wrong = !matches!(report.verdict, Verdict::Ok | Verdict::Error);

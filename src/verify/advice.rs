@@ -2,37 +2,38 @@
 
 use std::path::{Path, PathBuf};
 
-use super::judge::Remedy;
 use crate::catalog::{Archive, Catalog};
 use crate::report::{NextStep, SuggestedCommand};
 use crate::text::shell;
+use crate::verdict::Verdict;
 
 /// Returns the next step for the file at `path` that should be `archive`; `None` if it is right.
+/// `content` is the archive that it is instead.
 pub(super) fn advice(
-    remedy: Remedy<'_>,
+    verdict: Verdict,
     archive: Option<&Archive>,
+    content: Option<&Archive>,
     path: &Path,
     catalog: &Catalog,
 ) -> Option<NextStep> {
-    let archive = match (remedy, archive) {
-        (Remedy::Nothing, _) => return None,
-        (Remedy::Unlisted, _) | (_, None) => {
-            let by_hand = "omit the file, or name the table that has it with --checksums";
-            return Some(NextStep::by_hand(by_hand));
-        }
-        (_, Some(archive)) => archive,
+    if matches!(verdict, Verdict::Ok | Verdict::Present) {
+        return None;
+    }
+    let Some(archive) = archive else {
+        let by_hand = "omit the file, or name the table that has it with --checksums";
+        return Some(NextStep::by_hand(by_hand));
     };
     let fetch = SuggestedCommand::fetch(catalog, archive, &folder_of(archive, path));
-    Some(match remedy {
-        Remedy::Rename(content) => {
+    Some(match content {
+        Some(content) => {
             let name = shell::quote(content.name.as_ref());
             NextStep::then(format!("rename it to {name}"), fetch)
         }
-        _ => fetch.into(),
+        None => fetch.into(),
     })
 }
 
-/// The folder of archives in which the file is.
+/// The folder that contains the file, without the folders in the name of the archive.
 pub(super) fn folder_of(archive: &Archive, path: &Path) -> PathBuf {
     let name = [Some(&archive.name), archive.alias.as_ref()]
         .into_iter()
@@ -54,49 +55,61 @@ mod tests {
         other.address = None;
         let catalog = Catalog::new(vec![listed.clone(), other.clone()]).unwrap();
         let own = catalog.clone().read_from("my table".into());
-        for (remedy, archive, path, catalog, words) in [
-            (Remedy::Repair, &listed, "images_003.tar.gz", &catalog, "cxr fetch images_003.tar.gz"),
+        for (verdict, content, archive, path, catalog, words) in [
             (
-                Remedy::Repair,
+                Verdict::Corrupt,
+                None,
+                &listed,
+                "images_003.tar.gz",
+                &catalog,
+                "cxr fetch images_003.tar.gz",
+            ),
+            (
+                Verdict::Corrupt,
+                None,
                 &listed,
                 "./images_003.tar.gz",
                 &catalog,
                 "cxr fetch images_003.tar.gz",
             ),
             (
-                Remedy::Continue,
+                Verdict::Incomplete,
+                None,
                 &listed,
                 "/d/x y/images_003.tar.gz",
                 &own,
                 "cxr fetch -d '/d/x y' --checksums 'my table' images_003.tar.gz",
             ),
             (
-                Remedy::Continue,
+                Verdict::Incomplete,
+                None,
                 &listed,
                 "/d/images_03.tar.gz",
                 &catalog,
                 "cxr fetch -d /d images_003.tar.gz",
             ),
             (
-                Remedy::Repair,
+                Verdict::Corrupt,
+                None,
                 &other,
                 "-d/sub/-a b.csv",
                 &own,
                 "cxr fetch -d ./-d --checksums 'my table' --from SOURCE 'sub/-a b.csv'",
             ),
             (
-                Remedy::Rename(&other),
+                Verdict::Foreign,
+                Some(&other),
                 &listed,
                 "d/images_003.tar.gz",
                 &catalog,
                 "rename it to 'sub/-a b.csv', then run: cxr fetch -d d images_003.tar.gz",
             ),
         ] {
-            let next = advice(remedy, Some(archive), Path::new(path), catalog);
+            let next = advice(verdict, Some(archive), content, Path::new(path), catalog);
             assert_eq!(next.map(|next| next.to_string()).as_deref(), Some(words));
         }
-        assert_eq!(advice(Remedy::Nothing, Some(&listed), Path::new("x"), &catalog), None);
-        let unlisted = advice(Remedy::Unlisted, None, Path::new("x"), &catalog).unwrap();
+        assert_eq!(advice(Verdict::Ok, Some(&listed), None, Path::new("x"), &catalog), None);
+        let unlisted = advice(Verdict::Foreign, None, None, Path::new("x"), &catalog).unwrap();
         assert!(unlisted.to_string().contains("--checksums"), "{unlisted}");
     }
 }

@@ -1,27 +1,26 @@
-//! Checks what is here against the published MD5s.
+//! Checks files and mirrors against the published MD5s.
 //!
-//! [`verify`] checks folders and files, many at once, and [`verify_mirrors`] what servers have;
-//! [`Checker`] checks one file. What was seen of a
-//! file and what that means are kept apart: one part reads, another one judges without touching
-//! anything.
+//! [`verify()`] checks folders and files, many at a time, and [`verify_mirrors`] servers and folders
+//! that serve as mirrors. Reading and judging are separate: `classify.rs` turns what was read into a
+//! verdict without touching anything.
 
 mod advice;
-mod buffers;
-mod check;
-mod glance;
-mod judge;
-mod locate;
+mod buffer_pool;
+mod classify;
+mod content;
+mod file_check;
+mod file_reader;
+mod locate_damage;
 mod names;
 mod notes;
-mod read;
+mod quick;
+mod reader_threads;
 mod remote;
 mod targets;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-mod turns;
-mod view;
 
 use std::ffi::OsStr;
 use std::num::{NonZeroU64, NonZeroUsize};
@@ -29,16 +28,18 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-pub(crate) use check::Checker;
-pub use notes::NotesRequest;
 use parking_lot::Mutex;
-pub use remote::{MirrorsRequest, verify_mirrors};
 
-use self::check::unreadable;
-use self::notes::{Before, Belief, Notes};
-use self::read::Trouble;
-use self::targets::{Target, targets};
-pub(crate) use self::turns::{Task, check_in_turns};
+pub(crate) use self::file_check::FileChecker;
+pub use self::notes::NotesRequest;
+pub(crate) use self::reader_threads::{FileToCheck, check_files};
+pub use self::remote::{MirrorsRequest, verify_mirrors};
+
+use self::file_check::unreadable;
+use self::file_reader::ReadError;
+use self::locate_damage::is_damaged;
+use self::notes::{NoteLookup, NotedFile, Notes};
+use self::targets::{VerifyTarget, targets};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
@@ -48,28 +49,27 @@ use crate::report::{ArchiveReport, Report};
 use crate::text::command_line::CommandLine;
 use crate::verdict::Verdict;
 
-/// What to check.
+/// A request to check folders and files.
 #[derive(Debug, Clone)]
 pub struct VerifyRequest {
-    /// What should exist.
+    /// The archives that should exist.
     pub catalog: Catalog,
-    /// Folders, each of which should hold the whole catalogue, and files under any name. Nothing
-    /// stands for the present folder.
+    /// Folders, each of which should hold the whole catalog, and files under any name. If empty,
+    /// the current folder.
     pub what: Vec<PathBuf>,
-    /// Files that are read at a time; `None`: as many as the disk bears.
+    /// The number of files that are read at a time; `None`: as many as suit the disk.
     pub readers: Option<NonZeroUsize>,
-    /// Look at presence and size only, and read nothing: what seems right is `present`.
+    /// Checks only presence and size and reads nothing: files that seem right are `present`.
     pub quick: bool,
-    /// Check SHA-256s as well, for which every archive of the catalogue needs one.
+    /// Checks SHA-256s as well, which every archive of the catalog must have.
     pub sha256: bool,
-    /// Find out where archives are broken, which takes another reading of those that are not
-    /// whole.
+    /// Locates the damage in files that are not right, by reading those again.
     pub locate: bool,
-    /// Bytes a second that all files together are read with.
+    /// The limit in bytes per second for all files together.
     pub limit_rate: Option<NonZeroU64>,
-    /// A file into which another rate may be written meanwhile.
+    /// A file into which another limit can be written during the run.
     pub limit_rate_file: Option<PathBuf>,
-    /// Keep notes, and believe some; `None`: read everything and write nothing.
+    /// Keeps notes and uses some; `None`: reads everything and writes nothing.
     pub notes: Option<NotesRequest>,
     /// The lanes that hash.
     pub lanes: LaneSet,
@@ -78,7 +78,7 @@ pub struct VerifyRequest {
 }
 
 impl VerifyRequest {
-    /// All of these files and folders, read to the last byte, and those that are broken once more.
+    /// A request to read all these files and folders to the last byte, and to locate damage.
     pub fn new(catalog: Catalog, what: Vec<PathBuf>) -> Self {
         let words = ["cxr", "verify"].map(OsStr::new).into_iter();
         Self {
@@ -97,57 +97,56 @@ impl VerifyRequest {
     }
 }
 
-/// Checks every file and says what each is: one report for every archive of a folder and for every
-/// file, in the order of the request. Then those that are broken are read again, to say where.
-/// Whatever could not be read to its end, and all that was not yet read when the run was
-/// cancelled, is an `error`.
+/// Checks every file. Returns one report for each archive of a folder and for each file, in the
+/// order of the request. Files that are not right are read again, to locate the damage. A file that
+/// could not be read to its end, or not before the run was cancelled, is an `error`.
 pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel) -> Report {
     let start = Instant::now();
     let mut targets = targets(request);
     let locates = request.locate && !request.quick;
     let notes = request.notes.as_ref().map(|notes| Notes::open(notes, request, &targets, listener));
-    let before = notes.as_ref().map(|notes| leave_out(&mut targets, notes, locates));
-    let bytes = targets.iter().map(Target::size).fold(0, u64::saturating_add);
+    let noted = notes.as_ref().map(|notes| use_notes(&mut targets, notes, locates));
+    let bytes = targets.iter().map(VerifyTarget::size).fold(0, u64::saturating_add);
     listener.on(Event::Planned { archives: targets.len(), bytes });
     let engine = Engine::for_this_machine(request.lanes);
     let throttle = Throttle::new(request.limit_rate, request.limit_rate_file.as_deref(), listener);
-    let checker = Checker::new(&request.catalog, &engine, listener, cancel)
-        .with_sha256(request.sha256)
-        .limited(&throttle);
+    let checker = FileChecker {
+        sha256: request.sha256,
+        throttle: Some(&throttle),
+        ..FileChecker::new(&request.catalog, &engine, listener, cancel)
+    };
     let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
     let note = |index: usize, report: &ArchiveReport, is_located: bool| {
-        if let (Some(notes), Some(before)) = (&notes, &before)
-            && let Some(before) = &before[index]
+        if let (Some(notes), Some(noted)) = (&notes, &noted)
+            && let Some(file) = &noted[index]
         {
-            notes.keep(before, report, is_located);
+            notes.keep(file, report, is_located);
         }
     };
     let settle = |index: usize, mut report: ArchiveReport| {
         report.resolve_next(&request.command_line);
-        // Of a file whose reading was interrupted nothing more is known.
-        let is_unlocated = locates && locate::is_broken(&report);
-        let is_open = report.verdict == Verdict::Error || is_unlocated;
+        // If the reading was interrupted, nothing new is known of the file.
+        let is_open = report.verdict == Verdict::Error || (locates && is_damaged(&report));
         if !is_open || !cancel.is_cancelled() {
             note(index, &report, locates);
         }
         listener.on(Event::Settled(reports[index].get_or_init(|| report)));
     };
-    let broken = Mutex::new(Vec::new());
+    let damaged = Mutex::new(Vec::new());
     check_all(&targets, &checker, request.readers, request.quick, |index, report| {
-        let is_settled = matches!(targets[index], Target::Settled(_));
-        if locates && !is_settled && locate::is_broken(&report) {
+        let is_settled = matches!(targets[index], VerifyTarget::Settled(_));
+        if locates && !is_settled && is_damaged(&report) {
             note(index, &report, false);
-            broken.lock().push((index, report));
+            damaged.lock().push((index, report));
         } else {
             settle(index, report);
         }
     });
-    let broken = broken.into_inner();
-    checker.locate_all(&broken, request.readers, settle);
+    checker.locate_all(&damaged.into_inner(), request.readers, settle);
     if let Some(notes) = notes.as_ref().filter(|_| !cancel.is_cancelled()) {
-        notes.end();
+        notes.end_pass();
     }
-    // A target whose thread ended early has no report.
+    // If a thread panicked, its target has no report.
     let reports = reports.into_iter().map(OnceLock::into_inner).zip(&targets);
     let archives = reports.map(|(report, target)| {
         report.unwrap_or_else(|| {
@@ -159,67 +158,70 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     Report::new("verify", archives.collect(), start.elapsed().as_secs_f64())
 }
 
-/// Settles those that need not be read again; of the others, what they are before they are read.
-fn leave_out<'a>(
-    targets: &mut [Target<'a>],
+/// Settles the targets that need not be read again. Returns the state of the others before they are
+/// read.
+fn use_notes<'a>(
+    targets: &mut [VerifyTarget<'a>],
     notes: &Notes<'_>,
     locates: bool,
-) -> Vec<Option<Before<'a>>> {
-    let settle = |target: &mut Target<'a>| {
-        let Target::File { path, expected: Some(archive), .. } = target else { return None };
-        match notes.believe(path, archive, locates) {
-            Belief::Settled(report) => {
-                *target = Target::Settled(report);
+) -> Vec<Option<NotedFile<'a>>> {
+    let look_up = |target: &mut VerifyTarget<'a>| {
+        let VerifyTarget::File { path, expected: Some(archive), .. } = target else { return None };
+        match notes.look_up(path, archive, locates) {
+            NoteLookup::Settled(report) => {
+                *target = VerifyTarget::Settled(report);
                 None
             }
-            Belief::Unlocated(report, before) => {
-                *target = Target::Unlocated(report);
-                Some(before)
+            NoteLookup::Unlocated(report, file) => {
+                *target = VerifyTarget::Unlocated(report);
+                Some(file)
             }
-            Belief::Unread(before) => before,
+            NoteLookup::Unread(file) => file,
         }
     };
-    targets.iter_mut().map(settle).collect()
+    targets.iter_mut().map(look_up).collect()
 }
 
-/// Checks all targets, or only glances at them. Each report goes to `settle` with the number of its
-/// target.
+/// Checks all targets, or only their size if `quick`. Passes each report to `settle`, with the index
+/// of its target.
 fn check_all<'a>(
-    targets: &'a [Target<'a>],
-    checker: &Checker<'a>,
+    targets: &'a [VerifyTarget<'a>],
+    checker: &FileChecker<'a>,
     readers: Option<NonZeroUsize>,
     quick: bool,
     settle: impl Fn(usize, ArchiveReport) + Sync,
 ) {
-    let mut files = Vec::new();
+    let (mut indices, mut files) = (Vec::new(), Vec::<FileToCheck<'_, 'a>>::new());
     for (index, target) in targets.iter().enumerate() {
         match target {
-            Target::File { path, expected, .. } if quick => {
-                settle(index, glance::glance(path, *expected, checker.catalog()));
+            VerifyTarget::File { path, expected, .. } if quick => {
+                settle(index, quick::check(path, *expected, checker.catalog));
             }
-            Target::File { path, expected, .. } => files.push((index, (path.as_path(), *expected))),
-            Target::Settled(report) | Target::Unlocated(report) => {
+            VerifyTarget::File { path, expected, .. } => {
+                indices.push(index);
+                files.push((path, *expected));
+            }
+            VerifyTarget::Settled(report) | VerifyTarget::Unlocated(report) => {
                 settle(index, (**report).clone());
             }
         }
     }
-    let (numbers, tasks): (Vec<usize>, Vec<Task<'_, 'a>>) = files.into_iter().unzip();
-    check_in_turns(checker, &tasks, readers, |file, report| settle(numbers[file], report));
+    check_files(checker, &files, readers, |file, report| settle(indices[file], report));
 }
 
-impl Target<'_> {
-    /// Bytes to read.
-    fn size(&self) -> u64 {
+impl VerifyTarget<'_> {
+    /// The bytes to read.
+    const fn size(&self) -> u64 {
         match self {
             Self::File { size, .. } => *size,
             Self::Settled(_) | Self::Unlocated(_) => 0,
         }
     }
 
-    /// What is said of a file that was not read.
+    /// The report on a target that was not read.
     fn unchecked(&self) -> ArchiveReport {
         match self {
-            Self::File { path, expected, .. } => unreadable(path, *expected, &Trouble::Cancelled),
+            Self::File { path, expected, .. } => unreadable(path, *expected, &ReadError::Cancelled),
             Self::Settled(report) | Self::Unlocated(report) => (**report).clone(),
         }
     }

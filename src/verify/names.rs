@@ -1,71 +1,69 @@
-//! Which archive a file's name means. Pure.
+//! From the name of a file to its archive. Pure.
 
 use std::path::Path;
 
 use crate::catalog::{Archive, Catalog};
 
-/// What a file's name says about its content.
+/// The archive that the name of a file stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Named<'a> {
-    /// It is the archive's name or alias: the file is that archive or wrong.
-    Exactly(&'a Archive),
-    /// It was made from that name, as `images_003 (1).tar.gz` or `images_003.tar.gz.part`.
-    Like(&'a Archive),
-    /// It says nothing.
-    Otherwise,
+pub(super) enum NameMatch<'a> {
+    /// The name or alias of the archive: the file is that archive, or it is wrong.
+    Exact(&'a Archive),
+    /// Made from that name, such as `images_003 (1).tar.gz` or `images_003.tar.gz.part`.
+    Similar(&'a Archive),
+    None,
 }
 
-impl<'a> Named<'a> {
-    /// The archive that the name says, if any.
+impl<'a> NameMatch<'a> {
     pub(super) fn archive(self) -> Option<&'a Archive> {
         match self {
-            Self::Exactly(archive) | Self::Like(archive) => Some(archive),
-            Self::Otherwise => None,
+            Self::Exact(archive) | Self::Similar(archive) => Some(archive),
+            Self::None => None,
         }
     }
 }
 
-/// Reads the name of the file at `path`.
-pub(super) fn named<'a>(path: &Path, catalog: &'a Catalog) -> Named<'a> {
+/// Finds the archive that the name of the file at `path` stands for.
+pub(super) fn match_name<'a>(path: &Path, catalog: &'a Catalog) -> NameMatch<'a> {
     let archives = catalog.archives();
     if let Some(archive) = archives.iter().find(|archive| is_named(path, archive)) {
-        return Named::Exactly(archive);
+        return NameMatch::Exact(archive);
     }
     let Some(file) = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase())
     else {
-        return Named::Otherwise;
+        return NameMatch::None;
     };
-    // The last folder of a name may not be where the file is.
+    // A name can have folders that the path does not have.
     if let Some(archive) = only(archives, |archive| names(archive).any(|name| name == file)) {
-        return Named::Exactly(archive);
+        return NameMatch::Exact(archive);
     }
     only(archives, |archive| names(archive).any(|name| continues(&file, &name)))
         .or_else(|| {
             only(archives, |archive| names(archive).any(|name| continues(&file, stem(&name))))
         })
-        .map_or(Named::Otherwise, Named::Like)
+        .map_or(NameMatch::None, NameMatch::Similar)
 }
 
-/// Whether the path ends with the archive's name or alias, folders and all.
+/// True if the path ends with the name or alias of the archive, including folders.
 fn is_named(path: &Path, archive: &Archive) -> bool {
     path.ends_with(&archive.name)
         || archive.alias.as_ref().is_some_and(|alias| path.ends_with(alias))
 }
 
-/// The archive's name and alias without folders, in lower case.
+/// The name and alias of the archive without folders, in lower case.
 fn names(archive: &Archive) -> impl Iterator<Item = String> {
     [Some(&archive.name), archive.alias.as_ref()].into_iter().flatten().map(|name| {
         name.rsplit_once('/').map_or(name.as_str(), |(_, last)| last).to_ascii_lowercase()
     })
 }
 
-/// The only archive of which something is true.
+/// The archive that passes the test, if there is exactly one.
 fn only(archives: &[Archive], test: impl Fn(&Archive) -> bool) -> Option<&Archive> {
     let mut found = archives.iter().filter(|archive| test(archive));
     found.next().filter(|_| found.next().is_none())
 }
 
-/// Whether `file` is `name` and something after it that is no part of a longer word.
+/// True if `file` is `name` and a suffix that does not make the last word longer.
 fn continues(file: &str, name: &str) -> bool {
     !name.is_empty()
         && file
@@ -73,7 +71,7 @@ fn continues(file: &str, name: &str) -> bool {
             .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
 }
 
-/// What stands before the first dot that is not the first character.
+/// The name up to the first dot, except a dot at its start.
 fn stem(name: &str) -> &str {
     let dot = name.char_indices().skip(1).find(|&(_, c)| c == '.');
     dot.map_or(name, |(index, _)| &name[..index])
@@ -85,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_mean_the_archive_that_they_were_made_from() {
+    fn a_name_matches_the_archive_that_it_was_made_from() {
         let mut archives = vec![
             archive("images_003.tar.gz", b"3"),
             archive("sub/a.csv", b"a"),
@@ -111,11 +109,11 @@ mod tests {
             ("b.csv", None),
             ("/", None),
         ] {
-            let expected = meaning.map_or(Named::Otherwise, |(exactly, index)| {
+            let expected = meaning.map_or(NameMatch::None, |(exactly, index)| {
                 let archive = &catalog.archives()[index];
-                if exactly { Named::Exactly(archive) } else { Named::Like(archive) }
+                if exactly { NameMatch::Exact(archive) } else { NameMatch::Similar(archive) }
             });
-            assert_eq!(named(Path::new(path), &catalog), expected, "{path}");
+            assert_eq!(match_name(Path::new(path), &catalog), expected, "{path}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! From what was asked for to single files, without reading any.
+//! From the requested folders and files to single files, without reading any.
 
 use std::fs;
 use std::io;
@@ -6,92 +6,95 @@ use std::path::{Path, PathBuf};
 
 use super::VerifyRequest;
 use super::advice::folder_of;
-use super::check::{blank, unreadable};
-use super::names::{Named, named};
-use super::read::Trouble;
+use super::file_check::{blank, unreadable};
+use super::file_reader::ReadError;
+use super::names::{NameMatch, match_name};
 use crate::catalog::{Archive, Catalog};
 use crate::disk::{Folder, StateFile};
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
 use crate::verdict::Verdict;
 
-/// One line of the report to come.
+/// A line of the report.
 #[derive(Debug)]
-pub(super) enum Target<'a> {
+pub(super) enum VerifyTarget<'a> {
     /// A file to read.
     File {
         path: PathBuf,
-        /// The archive that it ought to be, because a folder was asked for.
+        /// The archive that it should be, if a folder was requested.
         expected: Option<&'a Archive>,
-        /// Its size in bytes.
         size: u64,
     },
-    /// There is nothing to read.
+    /// Nothing to read.
     Settled(Box<ArchiveReport>),
-    /// It was read before, and is wrong: it is still to be found out where.
+    /// A file with damage that was read before. The damage is still to be located.
     Unlocated(Box<ArchiveReport>),
 }
 
-/// Everything to look at, in the order of the request and of the catalogue.
-pub(super) fn targets(request: &VerifyRequest) -> Vec<Target<'_>> {
+/// All targets, in the order of the request and of the catalog.
+pub(super) fn targets(request: &VerifyRequest) -> Vec<VerifyTarget<'_>> {
     let here = [PathBuf::from(".")];
     let what = if request.what.is_empty() { &here[..] } else { &request.what };
     what.iter().flat_map(|path| of_one(path, request)).collect()
 }
 
-fn of_one<'a>(path: &Path, request: &'a VerifyRequest) -> Vec<Target<'a>> {
+fn of_one<'a>(path: &Path, request: &'a VerifyRequest) -> Vec<VerifyTarget<'a>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => folder(path, &request.catalog),
         Ok(metadata) => {
-            vec![Target::File { path: path.to_owned(), expected: None, size: metadata.len() }]
+            vec![VerifyTarget::File { path: path.to_owned(), expected: None, size: metadata.len() }]
         }
-        Err(error) => vec![Target::Settled(Box::new(absent(path, request, error)))],
+        Err(error) => vec![VerifyTarget::Settled(Box::new(absent(path, request, error)))],
     }
 }
 
-/// What was asked for by its name and cannot be looked at: an archive may be missing, anything
-/// else is a mistake.
+/// The report on a requested path without a file: an archive is missing, anything else is an error.
 fn absent(path: &Path, request: &VerifyRequest, error: io::Error) -> ArchiveReport {
-    match named(path, &request.catalog) {
-        Named::Exactly(archive) if error.kind() == io::ErrorKind::NotFound => {
+    match match_name(path, &request.catalog) {
+        NameMatch::Exact(archive) if error.kind() == io::ErrorKind::NotFound => {
             let dir = folder_of(archive, path);
             missing(&dir, archive, &request.catalog)
         }
-        named => {
-            let mut report = unreadable(path, named.archive(), &Trouble::Open(error));
+        name => {
+            let mut report = unreadable(path, name.archive(), &ReadError::Open(error));
             report.name = path.to_string_lossy().into_owned();
             report
         }
     }
 }
 
-/// Every archive of the catalogue, under its name or else under its other name.
-fn folder<'a>(dir: &Path, catalog: &'a Catalog) -> Vec<Target<'a>> {
+/// Every archive of the catalog.
+fn folder<'a>(dir: &Path, catalog: &'a Catalog) -> Vec<VerifyTarget<'a>> {
     catalog.archives().iter().map(|archive| archive_in(dir, archive, catalog)).collect()
 }
 
-pub(super) fn archive_in<'a>(dir: &Path, archive: &'a Archive, catalog: &Catalog) -> Target<'a> {
+/// The archive in the folder, under its name or else under its alias.
+pub(super) fn archive_in<'a>(
+    dir: &Path,
+    archive: &'a Archive,
+    catalog: &Catalog,
+) -> VerifyTarget<'a> {
     let names = [Some(&archive.name), archive.alias.as_ref()];
     for path in names.into_iter().flatten().map(|name| join(dir, name)) {
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            // Whatever else is wrong is found out and said when it is opened.
+            // Any other error is reported when the file is opened.
             metadata => {
                 let size = metadata.map_or(0, |metadata| metadata.len());
-                return Target::File { path, expected: Some(archive), size };
+                return VerifyTarget::File { path, expected: Some(archive), size };
             }
         }
     }
-    Target::Settled(Box::new(missing(dir, archive, catalog)))
+    VerifyTarget::Settled(Box::new(missing(dir, archive, catalog)))
 }
 
 fn missing(dir: &Path, archive: &Archive, catalog: &Catalog) -> ArchiveReport {
     let path = join(dir, &archive.name);
     let fetch = SuggestedCommand::fetch(catalog, archive, dir);
-    let is_begun = Folder::new(dir).state_file(archive, StateFile::Part).is_file();
-    let (detail, next) = if is_begun {
+    let has_part = Folder::new(dir).state_file(archive, StateFile::Part).is_file();
+    let (detail, next) = if has_part {
         ("a partial download exists", fetch.into())
     } else if fs::symlink_metadata(&path).is_ok() {
-        ("its symbolic link leads to nothing", NextStep::then("remove the link", fetch))
+        ("the symbolic link has no target", NextStep::then("remove the link", fetch))
     } else {
         ("not here", fetch.into())
     };
@@ -102,7 +105,7 @@ fn missing(dir: &Path, archive: &Archive, catalog: &Catalog) -> ArchiveReport {
     }
 }
 
-/// The path of a file in the folder; that in the present folder is the name alone.
+/// The path of a file in the folder; in the current folder, the name alone.
 fn join(dir: &Path, name: &str) -> PathBuf {
     if dir == Path::new(".") { PathBuf::from(name) } else { dir.join(name) }
 }

@@ -1,4 +1,4 @@
-//! What the tests of this room share.
+//! Shared by the tests of this room.
 
 use md5::{Digest as _, Md5};
 
@@ -21,7 +21,7 @@ pub(super) fn archive(name: &str, content: &[u8]) -> Archive {
     }
 }
 
-/// Bytes that begin as gzip does, a different sequence for each seed, without a run of zeros.
+/// Bytes that begin like a gzip file, different for each seed, without a run of zeros.
 pub(super) fn gzip_like(seed: usize, size: usize) -> Vec<u8> {
     let tail = (0..size).map(|n| u8::try_from((n + seed) % 251 + 1).unwrap());
     [0x1f, 0x8b].into_iter().chain(tail).take(size).collect()

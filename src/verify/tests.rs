@@ -1,4 +1,4 @@
-//! The room as a whole, over real files.
+//! Checks of real files.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -39,11 +39,11 @@ fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
 }
 
 #[test]
-fn a_folder_has_every_archive_of_the_catalogue_in_its_order() {
+fn a_folder_has_every_archive_of_the_catalog_in_its_order() {
     let dir = folder(&[
         ("images_02.tar.gz", &content(2)),
         ("images_001.tar.gz", &content(1)),
-        ("README", b"no archive, and not looked at"),
+        ("README", b"not an archive, and not read"),
     ]);
     let reports = check(&[dir.path()]);
     assert_eq!(
@@ -59,7 +59,7 @@ fn a_folder_has_every_archive_of_the_catalogue_in_its_order() {
 }
 
 #[test]
-fn one_bad_file_does_not_keep_the_others_from_being_checked() {
+fn a_bad_file_does_not_stop_the_check_of_the_others() {
     let mut flipped = content(1);
     flipped[2999] ^= 1;
     let dir = folder(&[
@@ -101,7 +101,7 @@ fn one_bad_file_does_not_keep_the_others_from_being_checked() {
 }
 
 #[test]
-fn a_longer_file_is_told_from_a_wrong_one() {
+fn bytes_after_the_archive_are_the_only_damage() {
     let whole = [content(1), vec![b'x'; 2_000_000]].concat();
     let dir = folder(&[("images_001.tar.gz", &whole)]);
     let report = &check(&[dir.path()])[0];
@@ -111,7 +111,7 @@ fn a_longer_file_is_told_from_a_wrong_one() {
 }
 
 #[test]
-fn swapped_files_are_named_and_no_good_one_is_given_up() {
+fn swapped_files_are_named_and_are_to_be_renamed() {
     let dir = folder(&[("images_001.tar.gz", &content(2)), ("images_002.tar.gz", &content(1))]);
     let reports = check(&[dir.path()]);
     assert_eq!(detail(&reports[0]), "its content is images_002.tar.gz");
@@ -123,7 +123,7 @@ fn swapped_files_are_named_and_no_good_one_is_given_up() {
 }
 
 #[test]
-fn links_are_followed_and_directories_are_no_archives() {
+fn symbolic_links_are_followed_and_a_directory_is_an_error() {
     let dir = folder(&[("kept", &content(1))]);
     let at = |name: &str| dir.path().join(name);
     symlink("kept", at("images_001.tar.gz")).unwrap();
@@ -132,11 +132,11 @@ fn links_are_followed_and_directories_are_no_archives() {
     let reports = check(&[dir.path()]);
     assert_eq!(reports.iter().map(|r| r.verdict).collect::<Vec<_>>(), [Ok, Error, Missing]);
     assert!(detail(&reports[1]).ends_with("is a directory, not a file"));
-    assert_eq!(detail(&reports[2]), "its symbolic link leads to nothing");
+    assert_eq!(detail(&reports[2]), "the symbolic link has no target");
 }
 
 #[test]
-fn an_archive_that_is_asked_for_by_name_can_be_missing_too() {
+fn an_archive_that_is_requested_by_name_can_be_missing() {
     let dir = folder(&[]);
     let reports = check(&[&dir.path().join("images_002.tar.gz"), &dir.path().join("images_02")]);
     assert_eq!(verdicts(&reports)[0], ("images_002.tar.gz", Missing));
@@ -145,7 +145,7 @@ fn an_archive_that_is_asked_for_by_name_can_be_missing_too() {
 }
 
 #[test]
-fn an_unfinished_download_is_mentioned() {
+fn a_partial_download_is_mentioned() {
     let dir = folder(&[]);
     let place = Folder::new(dir.path());
     place.create().unwrap();
@@ -159,7 +159,7 @@ fn an_unfinished_download_is_mentioned() {
 }
 
 #[test]
-fn a_file_is_recognised_under_any_name() {
+fn a_file_is_recognized_under_any_name() {
     let dir = folder(&[("download", &content(3)), ("images_003.tar.gz.part", &content(3)[..77])]);
     let part = dir.path().join("images_003.tar.gz.part");
     let reports = check(&[&dir.path().join("download"), &part]);
@@ -169,7 +169,7 @@ fn a_file_is_recognised_under_any_name() {
 }
 
 #[test]
-fn a_cancelled_check_passes_nothing() {
+fn after_a_cancelled_check_no_file_is_ok() {
     let dir = folder(&[("images_001.tar.gz", &content(1)), ("images_002.tar.gz", &content(2))]);
     let cancel = Cancel::new();
     cancel.cancel();
@@ -179,10 +179,10 @@ fn a_cancelled_check_passes_nothing() {
     assert_eq!(words, [(Error, "interrupted"), (Error, "interrupted"), (Missing, "not here")]);
 }
 
-/// Cancels when a file is read for the second time.
-struct Impatient<'a>(&'a Cancel);
+/// Cancels when the location of damage begins.
+struct CancelAtLocate<'a>(&'a Cancel);
 
-impl Listener for Impatient<'_> {
+impl Listener for CancelAtLocate<'_> {
     fn on(&self, event: Event<'_>) {
         if matches!(event, Event::Begun { activity: Activity::Locate, .. }) {
             self.0.cancel();
@@ -191,56 +191,56 @@ impl Listener for Impatient<'_> {
 }
 
 #[test]
-fn a_cancelled_search_keeps_the_verdict() {
+fn the_verdict_stays_if_locating_the_damage_is_cancelled() {
     let mut flipped = content(1);
     flipped[2999] ^= 1;
     let dir = folder(&[("images_001.tar.gz", &flipped)]);
     let cancel = Cancel::new();
     let request = VerifyRequest::new(catalog(), vec![dir.path().join("images_001.tar.gz")]);
-    let report = verify(&request, &Impatient(&cancel), &cancel);
+    let report = verify(&request, &CancelAtLocate(&cancel), &cancel);
     assert_eq!(report.archives[0].verdict, Corrupt);
     let words = detail(&report.archives[0]);
-    assert!(words.ends_with("; interrupted before it was known where"), "{words}");
+    assert!(words.ends_with("; interrupted before the damage was located"), "{words}");
     assert!(report.archives[0].damage.is_empty());
 }
 
-/// Notes what a progress bar would show.
+/// Records what a progress bar would show.
 #[derive(Default)]
-struct Notes(Mutex<Vec<String>>);
+struct RecordedEvents(Mutex<Vec<String>>);
 
-impl Listener for Notes {
+impl Listener for RecordedEvents {
     fn on(&self, event: Event<'_>) {
-        let note = match event {
+        let text = match event {
             Event::Planned { archives, bytes } => format!("{archives} of {bytes}"),
             Event::Begun { archive, size, .. } => format!("{archive} begun, {size:?}"),
             Event::Position { archive, done, .. } => format!("{archive} at {done}"),
             Event::Settled(report) => format!("{} {}", report.name, report.verdict),
             Event::Retrying { .. } | Event::Damaged { .. } | Event::Notice { .. } => return,
         };
-        self.0.lock().push(note);
+        self.0.lock().push(text);
     }
 }
 
 #[test]
-fn the_listener_hears_of_every_file_until_its_end() {
+fn the_listener_gets_every_file_to_its_last_byte() {
     let dir = folder(&[("a", &vec![7; 2_500_000])]);
     let catalog = Catalog::new(vec![archive("b", &vec![7; 2_500_000])]).unwrap();
     let what = vec![dir.path().join("a"), dir.path().to_owned()];
-    let notes = Notes::default();
-    let report = verify(&VerifyRequest::new(catalog, what), &notes, &Cancel::new());
+    let events = RecordedEvents::default();
+    let report = verify(&VerifyRequest::new(catalog, what), &events, &Cancel::new());
     assert_eq!(report.archives.iter().map(|r| r.verdict).collect::<Vec<_>>(), [Ok, Missing]);
-    let mut notes = notes.0.into_inner();
-    assert_eq!(notes.remove(0), "2 of 2500000");
-    notes.retain(|note| note != "b missing");
-    // Called by what its size says that it is, so that the end has the name of the beginning.
+    let mut events = events.0.into_inner();
+    assert_eq!(events.remove(0), "2 of 2500000");
+    events.retain(|event| event != "b missing");
+    // The size tells the name of the archive, so all events have the same name.
     assert_eq!(
-        notes,
+        events,
         ["b begun, Some(2500000)", "b at 1048576", "b at 2097152", "b at 2500000", "b ok"]
     );
 }
 
 #[test]
-fn more_files_than_readers_come_out_in_order() {
+fn reports_are_in_order_even_with_more_files_than_readers() {
     let names: Vec<String> = (0..50).map(|n| format!("file {n}")).collect();
     let contents: Vec<Vec<u8>> = (0..names.len()).map(|n| vec![1; 99 * n]).collect();
     let archives = names.iter().zip(&contents).map(|(name, content)| archive(name, content));
@@ -254,21 +254,21 @@ fn more_files_than_readers_come_out_in_order() {
     assert_eq!(report.archives.iter().map(|r| r.name.clone()).collect::<Vec<_>>(), names);
 }
 
-/// Begun and settled, in the order in which the listener hears of them.
+/// The order in which files begin and end.
 fn order(readers: usize) -> Vec<String> {
     let dir = folder(&[("images_001.tar.gz", &content(1)), ("images_002.tar.gz", &content(2))]);
     let what = vec![dir.path().join("images_001.tar.gz"), dir.path().join("images_002.tar.gz")];
     let readers = NonZeroUsize::new(readers);
     let request = VerifyRequest { readers, ..VerifyRequest::new(catalog(), what) };
-    let notes = Notes::default();
-    assert!(verify(&request, &notes, &Cancel::new()).is_ok());
-    let mut notes = notes.0.into_inner();
-    notes.retain(|note| note.contains("begun") || note.contains("ok"));
-    notes.iter().map(|note| note.split([' ', ',']).skip(1).take(1).collect()).collect()
+    let events = RecordedEvents::default();
+    assert!(verify(&request, &events, &Cancel::new()).is_ok());
+    let mut events = events.0.into_inner();
+    events.retain(|event| event.contains("begun") || event.contains("ok"));
+    events.iter().map(|event| event.split([' ', ',']).skip(1).take(1).collect()).collect()
 }
 
 #[test]
-fn so_many_files_are_read_at_a_time_as_was_said() {
+fn no_more_files_are_read_at_a_time_than_requested() {
     assert_eq!(order(1), ["begun", "ok", "begun", "ok"]);
     let both = order(2);
     assert_eq!(both[..2], ["begun", "begun"], "{both:?}");

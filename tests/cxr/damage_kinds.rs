@@ -68,7 +68,7 @@ impl Results {
         let report = sandbox.verify(std::slice::from_ref(&self.good)).arg("data").report(1);
         let damage = &report.only().is("corrupt").value["damage"][0];
         let (Some(start), Some(end)) = (damage["start"].as_u64(), damage["end"].as_u64()) else {
-            report.only().because("every image in it is whole");
+            report.only().because("every image in it is intact");
             // Most of the gzip header has no check.
             assert!(at < 10 || gunzip(bytes) == gunzip(good), "byte {at}{}", report.shown());
             return None;

@@ -106,7 +106,7 @@ fn a_truncated_archive_is_incomplete_or_corrupt_before_its_end() {
     report
         .only()
         .is("incomplete")
-        .because("nothing is known to be wrong with what is here")
+        .because("nothing is known to be wrong with the bytes that are here")
         .next("cxr fetch -d ");
     assert!(damage(&report).is_empty());
 
@@ -140,7 +140,7 @@ fn a_change_that_affects_no_image_is_reported_as_such() {
     let whole = archive(1, 1);
     // The time in the gzip header.
     let report = verified(&whole, &whole.flipped(5));
-    report.only().is("corrupt").because("every image in it is whole");
+    report.only().is("corrupt").because("every image in it is intact");
     assert!(damage(&report).is_empty());
 }
 
@@ -204,7 +204,7 @@ fn unreadable_bytes_are_reported_with_their_offsets() {
     let page = |at: usize| at / 4096 * 4096..at / 4096 * 4096 + 4096;
     assert_eq!(damage(&report), [page(500_000), page(1_000_000)]);
     let line = report.only();
-    line.is("error").because("Input/output error").because("8.00 KiB of it cannot be read");
+    line.is("error").because("Input/output error").because("8.00 KiB cannot be read");
     assert_eq!(line.value["damage"][0]["member"], "images/00001000_001.png");
     line.because("(images/00001000_001.png)").next("log");
     // Without locating, only the first unreadable byte is known.

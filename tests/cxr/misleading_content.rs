@@ -172,7 +172,7 @@ fn an_archive_compressed_twice_is_not_reported_as_truncated() {
         sandbox.put(FINAL_NAME, &twice);
         let verify = sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table);
         let report = verify.report(1);
-        report.only().is(verdict).because("whole by itself");
+        report.only().is(verdict).because("complete in itself");
         assert!(!report.only().detail().contains("truncated"), "{}", report.shown());
     }
 }

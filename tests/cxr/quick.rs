@@ -67,7 +67,7 @@ fn a_digest_header_that_agrees_is_named_and_does_not_make_it_ok() {
         ("ETag", format!("\"{}\"", all[0].md5)),
     ] {
         let report = with_header(name, value, 0);
-        report.only().is("present").because(&format!("as the table, says {name}"));
+        report.only().is("present").because(&format!("matching digest in {name}"));
         assert_eq!(report.value["ok"], false);
     }
 }
@@ -90,10 +90,10 @@ fn a_digest_header_that_contradicts_the_table_is_corrupt() {
 #[test]
 fn an_etag_that_is_not_the_md5_is_reported_and_does_not_decide() {
     let report = with_header("ETag", "\"d41d8cd98f00b204e9800998ecf8427e\"", 0);
-    report.only().is("present").because("its ETag is not the MD5, and may be none");
+    report.only().is("present").because("its ETag is not the MD5, but it may not be an MD5");
     for tag in ["\"d41d8cd98f00b204e9800998ecf8427e-12\"", "W/\"d41d8cd98f00b204e9800998ecf8427e\""]
     {
-        with_header("ETag", tag, 0).only().because("names no digest");
+        with_header("ETag", tag, 0).only().because("does not report a digest");
     }
 }
 
@@ -102,7 +102,7 @@ fn an_etag_that_is_not_the_md5_is_reported_and_does_not_decide() {
 fn the_digest_of_a_range_is_not_taken_for_the_archives() {
     let all = archives(1);
     let report = with_header("Content-MD5", base64(Md5::digest(&all[0].bytes[..512])), 0);
-    report.only().is("present").because("names no digest");
+    report.only().is("present").because("does not report a digest");
 }
 
 #[test]
@@ -115,9 +115,9 @@ fn a_sha_256_header_is_compared_if_the_table_has_one() {
     let with = sandbox.table_with_sha256s(&all);
     let without = sandbox.put("without.tsv", format!("name\tmd5\n{name}\t{md5}\n"));
     for (table, value, verdict, words) in [
-        (&with, &right, "present", "says Repr-Digest"),
+        (&with, &right, "present", "matching digest in Repr-Digest"),
         (&with, &wrong, "corrupt", "says SHA-256"),
-        (&without, &wrong, "present", "names no digest"),
+        (&without, &wrong, "present", "does not report a digest"),
     ] {
         server.behaves();
         server.does(Fault::Header("Repr-Digest", format!("sha-256=:{value}:")));

@@ -232,7 +232,7 @@ fn a_mirror_that_changes_while_it_is_read_is_read_again() {
     let server = Server::with(&all);
     server.does(Fault::Flip { at: 10_000 }.first(1)).does(Fault::Reset { after: 300_000 }.first(1));
     let report = check(&sandbox, &all, &[&server.base()]).report(0);
-    report.only().is("ok").because("read again");
+    report.only().is("ok").because("read twice");
     assert_eq!(report.only().number("attempts"), 3);
 }
 

@@ -143,7 +143,7 @@ fn located_damage_is_reported_again_without_reading() {
     assert_eq!(activities(&sandbox, NAMES[0]), [""; 0]);
     assert_eq!(activities(&sandbox, NAMES[1]), ["locate"]);
     let (before, line) = (before.line(NAMES[0]), report.line(NAMES[0]));
-    line.is("corrupt").because(&before.detail()).because("found so").because("unchanged since");
+    line.is("corrupt").because(&before.detail()).because("; found ").because("unchanged since");
     assert!(!before.value["damage"].as_array().unwrap().is_empty());
     for field in ["next", "damage", "actual_size"] {
         assert_eq!(line.value[field], before.value[field], "{field}{}", report.shown());
@@ -289,7 +289,7 @@ fn notes_of_a_read_only_folder_are_kept_in_xdg_state_home() {
     // Where that cannot be written to either, everything is checked all the same.
     set(sandbox.path("home"), 0o555);
     let outcome = run("home/nowhere");
-    outcome.exits(0).says("no note could be kept").report().all_ok();
+    outcome.exits(0).says("cannot write a note").report().all_ok();
     assert_eq!(outcome.report().lines()[0].detail(), "");
     set(sandbox.data(), 0o755);
 }

@@ -226,7 +226,7 @@ fn names_of_the_nih_script_are_recognised() {
     let report = sandbox.cxr(["verify", "--format", "json", "data"]).report(1);
     assert_eq!(report.lines().len(), 12, "{}", report.shown());
     // Not the real archive, but not missing.
-    report.line("images_003.tar.gz").is("foreign").because("whole by itself");
+    report.line("images_003.tar.gz").is("foreign").because("complete in itself");
     report.line("images_004.tar.gz").is("missing");
     assert!(path.exists());
 }

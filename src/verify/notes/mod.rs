@@ -1,9 +1,9 @@
-//! Notes of what was verified when, for checks that go on or are made again.
+//! Notes on files that were verified, for checks that are resumed or repeated.
 //!
-//! They are kept only where they are asked for, in `.cxr/` of the folder; where that cannot be
-//! written to, in a folder of the user's own. A note is believed only while the file is the same,
-//! and only as far as the request says. Whoever can write to the folder can write its notes too:
-//! a check without notes trusts nothing but the digests.
+//! cxr writes notes only on request, into the `.cxr/` of the folder, or into a folder of the user's
+//! if that one cannot be written to. A note is used only while the file is unchanged, and only as
+//! far as the request says. Whoever can write to the folder can write its notes too: a check
+//! without notes trusts nothing but the digests.
 
 mod note;
 
@@ -12,13 +12,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use self::note::{Note, Pass, Wrong};
+use self::note::{Note, NotedFault, read_pass, remove_pass, write_pass};
 use super::VerifyRequest;
 use super::advice::folder_of;
-use super::check::blank;
-use super::locate::is_broken;
-use super::targets::Target;
-use crate::catalog::{Archive, Catalog};
+use super::file_check::blank;
+use super::locate_damage::is_damaged;
+use super::targets::VerifyTarget;
+use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Folder, Stamp};
 use crate::event::{Event, Listener};
 use crate::hash::Md5Hasher;
@@ -26,46 +26,45 @@ use crate::report::ArchiveReport;
 use crate::text::units;
 use crate::verdict::Verdict;
 
-/// Which notes are believed, and where else they may be kept.
+/// The notes to use, and where else they may be kept.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NotesRequest {
-    /// Go on with the pass that was interrupted: what it has read is not read again.
+    /// Resumes the pass that was interrupted: files that it has read are not read again.
     pub resume: bool,
-    /// What was verified no longer ago than this is not read again.
+    /// Files that were verified within this time are not read again.
     pub since: Option<Duration>,
-    /// The folder for notes of folders that cannot be written to; `None`: there is none.
+    /// The place for notes on folders that cannot be written to, if there is one.
     pub state: Option<PathBuf>,
 }
 
-/// The notes of all folders that are checked.
+/// The notes on all folders of a check.
 pub(super) struct Notes<'a> {
     request: &'a NotesRequest,
-    catalog: &'a Catalog,
-    sha256: bool,
+    check: &'a VerifyRequest,
     listener: &'a dyn Listener,
-    folders: BTreeMap<PathBuf, Places>,
+    folders: BTreeMap<PathBuf, NoteFolders>,
     now: SystemTime,
 }
 
-/// Where the notes of one folder are kept, the preferred place first.
-struct Places {
-    places: Vec<Folder>,
-    /// The number of the pass that is under way, if there is one.
+/// The folders for the notes on one folder, the preferred one first.
+struct NoteFolders {
+    folders: Vec<Folder>,
+    /// The number of the pass in progress, if there is one.
     pass: Option<u64>,
 }
 
-/// What is believed of a file.
-pub(super) enum Belief<'a> {
-    /// It is not to be read again: its report.
+/// The note on a file, if it can be used.
+pub(super) enum NoteLookup<'a> {
+    /// The file need not be read again.
     Settled(Box<ArchiveReport>),
-    /// It is wrong, and still to be found out where.
-    Unlocated(Box<ArchiveReport>, Before<'a>),
-    /// Nothing. It is to be read; as it was before, if it is a file.
-    Unread(Option<Before<'a>>),
+    /// The file is wrong, and the damage is still to be located.
+    Unlocated(Box<ArchiveReport>, NotedFile<'a>),
+    /// There is no such note, so the file must be read. `None` if there is no file.
+    Unread(Option<NotedFile<'a>>),
 }
 
-/// A file that is to be read, as it was before.
-pub(super) struct Before<'a> {
+/// A file that is to be read, in its state before that.
+pub(super) struct NotedFile<'a> {
     archive: &'a Archive,
     dir: PathBuf,
     path: PathBuf,
@@ -73,145 +72,153 @@ pub(super) struct Before<'a> {
 }
 
 impl<'a> Notes<'a> {
-    /// The notes of every folder in which a target lies.
+    /// Opens the notes on every folder that contains a target. With `resume`, finds the pass that
+    /// was interrupted there, or begins one.
     pub(super) fn open(
         request: &'a NotesRequest,
         check: &'a VerifyRequest,
-        targets: &[Target<'_>],
+        targets: &[VerifyTarget<'_>],
         listener: &'a dyn Listener,
     ) -> Self {
-        let VerifyRequest { catalog, sha256, .. } = check;
         let (folders, now) = (BTreeMap::new(), SystemTime::now());
-        let mut notes = Self { request, catalog, sha256: *sha256, listener, folders, now };
+        let mut notes = Self { request, check, listener, folders, now };
         for target in targets {
-            if let Target::File { path, expected: Some(archive), .. } = target {
+            if let VerifyTarget::File { path, expected: Some(archive), .. } = target {
                 let dir = folder_of(archive, path);
                 if !notes.folders.contains_key(&dir) {
-                    let places = notes.begin(&dir);
-                    notes.folders.insert(dir, places);
+                    let folders = notes.open_folder(&dir);
+                    notes.folders.insert(dir, folders);
                 }
             }
         }
         notes
     }
 
-    /// Finds the pass that was interrupted in the folder, or begins one.
-    fn begin(&self, dir: &Path) -> Places {
-        let mut places = Places { places: places(dir, self.request.state.as_deref()), pass: None };
+    fn open_folder(&self, dir: &Path) -> NoteFolders {
+        let folders = note_folders(dir, self.request.state.as_deref());
+        let mut folders = NoteFolders { folders, pass: None };
         if self.request.resume {
-            let interrupted = places.places.iter().find_map(Pass::read);
-            let pass = interrupted.unwrap_or_else(|| Pass::new(fastrand::u64(..)));
-            places.pass = Some(pass.number());
-            if interrupted.is_none() {
-                self.tell(places.write(|folder| pass.write(folder)), "cannot be resumed");
+            folders.pass = folders.folders.iter().find_map(read_pass);
+            if folders.pass.is_none() {
+                let pass = fastrand::u64(..);
+                folders.pass = Some(pass);
+                let written = folders.write(|folder| write_pass(folder, pass));
+                self.report_failure(written, "this check cannot be resumed");
             }
         }
-        places
+        folders
     }
 
-    /// What is believed of a file.
-    pub(super) fn believe<'t>(
+    pub(super) fn look_up<'t>(
         &self,
         path: &Path,
         archive: &'t Archive,
         locates: bool,
-    ) -> Belief<'t> {
+    ) -> NoteLookup<'t> {
         let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file);
-        let Some(metadata) = metadata else { return Belief::Unread(None) };
+        let Some(metadata) = metadata else { return NoteLookup::Unread(None) };
         let (dir, stamp) = (folder_of(archive, path), Stamp::of(&metadata));
-        let known = self.folders.get(&dir).and_then(|places| self.known(places, archive, &stamp));
-        let before = Before { archive, dir, path: path.to_owned(), stamp };
-        let Some((age, note)) = known else { return Belief::Unread(Some(before)) };
+        let note = self.folders.get(&dir).and_then(|folders| self.usable(folders, archive, &stamp));
+        let file = NotedFile { archive, dir, path: path.to_owned(), stamp };
+        let Some((age, note)) = note else { return NoteLookup::Unread(Some(file)) };
         let ago = units::duration(age);
-        let Some(wrong) = note.wrong() else {
-            return Belief::Settled(Box::new(ArchiveReport {
+        let Some(fault) = &note.wrong else {
+            return NoteLookup::Settled(Box::new(ArchiveReport {
                 actual_size: Some(stamp.size()),
                 bytes_reused: stamp.size(),
                 detail: Some(format!("verified {ago} ago, unchanged since")),
                 ..blank(path, Some(archive), Verdict::Ok)
             }));
         };
-        let mut report = Box::new(wrong.report(path, archive, self.catalog, &stamp));
-        if locates && !wrong.is_located() && is_broken(&report) {
-            return Belief::Unlocated(report, before);
+        let mut report = Box::new(fault.report(path, archive, &self.check.catalog, &stamp));
+        if locates && !fault.located && is_damaged(&report) {
+            return NoteLookup::Unlocated(report, file);
         }
         let detail = report.detail.take().map_or_else(String::new, |detail| detail + "; ");
-        report.detail = Some(format!("{detail}found so {ago} ago, unchanged since"));
-        Belief::Settled(report)
+        report.detail = Some(format!("{detail}found {ago} ago, unchanged since"));
+        NoteLookup::Settled(report)
     }
 
-    /// The note on the file, where it is believed, and how old it is.
-    fn known(&self, places: &Places, archive: &Archive, stamp: &Stamp) -> Option<(Duration, Note)> {
-        let note = places.latest(archive).filter(|note| note.holds(archive, stamp, self.sha256))?;
-        // What is yet to come was noted by a clock that was wrong.
+    /// Returns the note on the file and its age, if the request allows its use.
+    fn usable(
+        &self,
+        folders: &NoteFolders,
+        archive: &Archive,
+        stamp: &Stamp,
+    ) -> Option<(Duration, Note)> {
+        let note = folders.latest(archive)?;
+        // A note from the future has the time of a wrong clock.
         let age = self.now.duration_since(note.time()).ok();
-        let is_of_this_pass = places.pass.is_some() && note.pass() == places.pass;
+        let is_of_this_pass = folders.pass.is_some() && note.pass == folders.pass;
         let is_recent = self.request.since.is_some_and(|since| age.is_some_and(|age| age <= since));
-        let is_believed = is_of_this_pass || (is_recent && note.wrong().is_none());
-        is_believed.then(|| (age.unwrap_or_default(), note))
+        let is_usable = note.applies(archive, stamp, self.check.sha256)
+            && (is_of_this_pass || (is_recent && note.wrong.is_none()));
+        is_usable.then(|| (age.unwrap_or_default(), note))
     }
 
-    /// Notes what became of a file, and whether it is known where it is broken. One that has changed
-    /// since it was looked at is not noted.
-    pub(super) fn keep(&self, before: &Before<'_>, report: &ArchiveReport, is_located: bool) {
-        let Before { archive, dir, path, stamp } = before;
-        let Some(places) = self.folders.get(dir) else { return };
+    /// Writes a note on the file, unless it has changed since it was looked up. `is_located` is true
+    /// if the report has the damage.
+    pub(super) fn keep(&self, file: &NotedFile<'_>, report: &ArchiveReport, is_located: bool) {
+        let NotedFile { archive, dir, path, stamp } = file;
+        let Some(folders) = self.folders.get(dir) else { return };
         let is_same = fs::metadata(path).is_ok_and(|now| Stamp::of(&now) == *stamp);
         let is_ok = report.verdict == Verdict::Ok;
-        let wrong = places.pass.filter(|_| is_same).and_then(|_| Wrong::new(report, is_located));
-        // Of what is wrong the next pass wants to know nothing, unless an earlier note says otherwise.
-        let is_needed = if is_ok { is_same } else { places.latest(archive).is_some() };
-        if !is_needed && wrong.is_none() {
+        let fault = folders.pass.filter(|_| is_same);
+        let fault = fault.and_then(|_| NotedFault::new(report, is_located));
+        // A fault is of no use to the next pass, unless an earlier note says otherwise.
+        let is_needed = if is_ok { is_same } else { folders.latest(archive).is_some() };
+        if !is_needed && fault.is_none() {
             return;
         }
-        let sha256 = report.actual_sha256.filter(|_| self.sha256);
-        let note = Note::new(archive, *stamp, is_ok, wrong, sha256, places.pass);
+        let sha256 = report.actual_sha256.filter(|_| self.check.sha256);
+        let note = Note::new(archive, *stamp, is_ok, fault, sha256, folders.pass);
         // A power cut must not take the bytes and leave the note.
         let safe = if is_ok { disk::sync_file(path) } else { Ok(()) };
-        let written = safe.and_then(|()| places.write(|folder| note.write(folder, archive)));
-        self.tell(written, "will be read again");
+        let written = safe.and_then(|()| folders.write(|folder| note.write(folder, archive)));
+        self.report_failure(written, "the next check reads this file again");
     }
 
-    /// All has been checked: the next pass begins anew.
-    pub(super) fn end(&self) {
-        for places in self.folders.values().filter(|places| places.pass.is_some()) {
-            for folder in &places.places {
-                // What cannot be removed here was not written here either.
-                let _ = Pass::remove(folder);
+    /// Ends the pass after everything was checked, so that the next check begins a new one.
+    pub(super) fn end_pass(&self) {
+        for folders in self.folders.values().filter(|folders| folders.pass.is_some()) {
+            for folder in &folders.folders {
+                // A mark that cannot be removed could not be written either.
+                let _ = remove_pass(folder);
             }
         }
     }
 
-    fn tell(&self, written: Result<(), DiskError>, so: &str) {
+    fn report_failure(&self, written: Result<(), DiskError>, consequence: &str) {
         if let Err(error) = written {
-            let message = format!("no note could be kept, and what is checked {so}: {error}");
+            let message = format!("cannot write a note: {error}; {consequence}");
             self.listener.on(Event::Notice { message: &message });
         }
     }
 }
 
-impl Places {
-    /// The latest note of the archive, wherever it is.
+impl NoteFolders {
+    /// The latest note on the archive in any of the folders.
     fn latest(&self, archive: &Archive) -> Option<Note> {
-        let notes = self.places.iter().filter_map(|folder| Note::read(folder, archive));
+        let notes = self.folders.iter().filter_map(|folder| Note::read(folder, archive));
         notes.max_by_key(Note::time)
     }
 
-    /// Writes at the first place where that can be done.
+    /// Writes into the first folder that can be written to.
     fn write(&self, write: impl Fn(&Folder) -> Result<(), DiskError>) -> Result<(), DiskError> {
-        let mut first = None;
-        for folder in &self.places {
-            match disk::create_folder(folder.own()).and_then(|()| write(folder)) {
-                Ok(()) => return Ok(()),
-                Err(error) => first = first.or(Some(error)),
+        let mut first = Ok(());
+        for folder in &self.folders {
+            let written = disk::create_folder(folder.own()).and_then(|()| write(folder));
+            if written.is_ok() {
+                return Ok(());
             }
+            first = first.and(written);
         }
-        first.map_or(Ok(()), Err)
+        first
     }
 }
 
-/// The folder itself, and one for it among the user's own.
-fn places(dir: &Path, state: Option<&Path>) -> Vec<Folder> {
+/// The folder itself, and one for it in the user's place for notes.
+fn note_folders(dir: &Path, state: Option<&Path>) -> Vec<Folder> {
     let own = Folder::new(dir);
     let elsewhere = state.and_then(|state| {
         let whole = fs::canonicalize(own.dir()).ok()?;

@@ -1,4 +1,4 @@
-//! A note on one archive, and on a pass.
+//! A note on one archive, and the mark of a pass.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,54 +13,47 @@ use crate::locate::{Damage, DamageKind};
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
 use crate::verify::advice::advice;
-use crate::verify::check::blank;
-use crate::verify::judge::Remedy;
+use crate::verify::file_check::blank;
 
-/// A note is shorter than this, in bytes; a longer file is none.
+/// The most bytes of a note; a longer file is not a note.
 const LIMIT: usize = 4096;
 
-/// What was found out about a file.
+/// The result of an earlier check of a file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Note {
     md5: String,
-    /// The SHA-256, where that was verified too.
+    /// The SHA-256, if that was verified too.
     sha256: Option<String>,
     #[serde(flatten)]
     stamp: Stamp,
     ok: bool,
-    /// What is wrong, for the pass that found it.
-    wrong: Option<Wrong>,
+    /// The fault, for the pass that found it.
+    pub(super) wrong: Option<NotedFault>,
     /// Seconds since 1970.
     time: u64,
-    pass: Option<u64>,
+    pub(super) pass: Option<u64>,
 }
 
-/// What is wrong with a file, to be told again.
+/// A fault of a file, to be reported again.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Wrong {
+pub(super) struct NotedFault {
     verdict: Verdict,
-    /// The MD5 of what is there.
+    /// The MD5 of the file.
     md5: Option<String>,
     detail: Option<String>,
-    /// Where, from one byte to another, in which member of the tar.
+    /// Each damage: its first byte, the byte after it, and the member of the tar.
     damage: Vec<(u64, u64, Option<String>)>,
-    /// It was found out where, as far as that can be.
-    located: bool,
-}
-
-/// A pass that has not come to its end.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Pass {
-    pass: u64,
+    /// True if the damage was located, as far as that is possible.
+    pub(super) located: bool,
 }
 
 impl Note {
-    /// A note of this moment.
+    /// A note with the current time.
     pub(super) fn new(
         archive: &Archive,
         stamp: Stamp,
         ok: bool,
-        wrong: Option<Wrong>,
+        wrong: Option<NotedFault>,
         sha256: Option<Sha256>,
         pass: Option<u64>,
     ) -> Self {
@@ -69,7 +62,6 @@ impl Note {
         Self { md5: archive.md5.to_string(), sha256, stamp, ok, wrong, time, pass }
     }
 
-    /// The note on the archive that is kept for the folder, if there is one.
     pub(super) fn read(folder: &Folder, archive: &Archive) -> Option<Self> {
         read(&folder.state_file(archive, StateFile::Note))
     }
@@ -78,54 +70,40 @@ impl Note {
         write(&folder.state_file(archive, StateFile::Note), self)
     }
 
-    /// Whether it says of this very file that it is the archive, by its SHA-256 as well where that
-    /// is asked for; or what is wrong with it, by the same digests.
-    pub(super) fn holds(&self, archive: &Archive, stamp: &Stamp, sha256: bool) -> bool {
+    /// True if the note is about this very file, and says either that it is the archive or what is
+    /// wrong with it. With `sha256`, the note must be about the SHA-256 as well.
+    pub(super) fn applies(&self, archive: &Archive, stamp: &Stamp, sha256: bool) -> bool {
         let expected = archive.sha256.map(|sha256| sha256.to_string());
         let has_sha256 = expected.is_some() && self.sha256 == expected;
-        let says = match self.wrong {
+        let is_complete = match self.wrong {
             None => self.ok && (has_sha256 || !sha256),
             Some(_) => !self.ok && self.sha256.is_some() == sha256,
         };
-        says && self.stamp == *stamp && self.md5 == archive.md5.to_string()
-    }
-
-    /// What is wrong with the file, if that is what it says.
-    pub(super) const fn wrong(&self) -> Option<&Wrong> {
-        self.wrong.as_ref()
+        is_complete && self.stamp == *stamp && self.md5 == archive.md5.to_string()
     }
 
     pub(super) fn time(&self) -> SystemTime {
         UNIX_EPOCH.checked_add(Duration::from_secs(self.time)).unwrap_or(UNIX_EPOCH)
     }
-
-    pub(super) const fn pass(&self) -> Option<u64> {
-        self.pass
-    }
 }
 
-impl Wrong {
-    /// Of a file that was read to its end and is not right.
+impl NotedFault {
+    /// The fault of a file that was read to its end and is not right.
     pub(super) fn new(report: &ArchiveReport, located: bool) -> Option<Self> {
-        let places = report.damage.iter();
-        let place = |damage: &Damage| {
+        let noted = |damage: &Damage| {
             let Range { start, end } = damage.range;
             (start, end, damage.member.clone())
         };
-        is_of_read(report.verdict).then(|| Self {
+        can_be_noted(report.verdict).then(|| Self {
             verdict: report.verdict,
             md5: report.actual_md5.map(|md5| md5.to_string()),
             detail: report.detail.clone(),
-            damage: places.map(place).collect(),
+            damage: report.damage.iter().map(noted).collect(),
             located,
         })
     }
 
-    pub(super) const fn is_located(&self) -> bool {
-        self.located
-    }
-
-    /// The report that it was, of the file at the path, which was not read.
+    /// The report on the file at the path, as it was before.
     pub(super) fn report(
         &self,
         path: &Path,
@@ -133,12 +111,12 @@ impl Wrong {
         catalog: &Catalog,
         stamp: &Stamp,
     ) -> ArchiveReport {
-        // Whatever else stands in the note is none that was written here.
-        let verdict = if is_of_read(self.verdict) { self.verdict } else { Verdict::Corrupt };
+        // cxr writes no other verdict into a note.
+        let verdict = if can_be_noted(self.verdict) { self.verdict } else { Verdict::Corrupt };
         let md5 = self.md5.as_ref().and_then(|md5| md5.parse().ok());
         let content = md5.and_then(|md5| catalog.archives().get(catalog.by_md5(&md5)?));
-        let places = self.damage.iter().cloned();
-        let damage = places.map(|(start, end, member)| Damage {
+        let content = content.filter(|_| verdict == Verdict::Foreign);
+        let damage = self.damage.iter().cloned().map(|(start, end, member)| Damage {
             range: start..end,
             member,
             kind: DamageKind::Noted,
@@ -146,51 +124,47 @@ impl Wrong {
         ArchiveReport {
             actual_size: Some(stamp.size()),
             detail: self.detail.clone(),
-            next: advice(Remedy::of(verdict, content), Some(archive), path, catalog),
+            next: advice(verdict, Some(archive), content, path, catalog),
             damage: damage.collect(),
             ..blank(path, Some(archive), verdict)
         }
     }
 }
 
-/// The verdicts on what was read and is not right.
-const fn is_of_read(verdict: Verdict) -> bool {
+/// True for the verdicts on a file that was read to its end and is not right.
+const fn can_be_noted(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Incomplete | Verdict::Corrupt | Verdict::Foreign)
 }
 
-impl Pass {
-    pub(super) const fn new(number: u64) -> Self {
-        Self { pass: number }
-    }
-
-    pub(super) const fn number(self) -> u64 {
-        self.pass
-    }
-
-    /// The pass that was interrupted in the folder.
-    pub(super) fn read(folder: &Folder) -> Option<Self> {
-        read(&path(folder))
-    }
-
-    pub(super) fn write(self, folder: &Folder) -> Result<(), DiskError> {
-        write(&path(folder), &self)
-    }
-
-    pub(super) fn remove(folder: &Folder) -> Result<(), DiskError> {
-        disk::remove(&path(folder))
-    }
+/// The file that marks a pass as unfinished.
+#[derive(Serialize, Deserialize)]
+struct PassMark {
+    pass: u64,
 }
 
-fn path(folder: &Folder) -> PathBuf {
+/// Returns the number of the pass that was interrupted in the folder.
+pub(super) fn read_pass(folder: &Folder) -> Option<u64> {
+    read(&pass_mark(folder)).map(|PassMark { pass }| pass)
+}
+
+pub(super) fn write_pass(folder: &Folder, pass: u64) -> Result<(), DiskError> {
+    write(&pass_mark(folder), &PassMark { pass })
+}
+
+pub(super) fn remove_pass(folder: &Folder) -> Result<(), DiskError> {
+    disk::remove(&pass_mark(folder))
+}
+
+fn pass_mark(folder: &Folder) -> PathBuf {
     folder.own().join("pass")
 }
 
-fn read<T: for<'a> Deserialize<'a>>(path: &std::path::Path) -> Option<T> {
+fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Option<T> {
     let bytes = disk::read(path, LIMIT + 1).ok().filter(|bytes| bytes.len() <= LIMIT)?;
     serde_json::from_slice(&bytes).ok()
 }
 
-fn write(path: &std::path::Path, value: &impl Serialize) -> Result<(), DiskError> {
+fn write(path: &Path, value: &impl Serialize) -> Result<(), DiskError> {
     let json = serde_json::to_vec(value);
     disk::replace(path, &json.map_err(|error| DiskError::new(path, "written")(error.into()))?)
 }

@@ -1,11 +1,11 @@
-//! Checks mirrors: every archive at every mirror, streamed through the hash and kept nowhere.
+//! Checks mirrors: hashes every archive at every mirror without keeping it.
 //!
-//! Servers are read as a transfer reads them, with the same rules for trying again. A mirror that
-//! is a local folder is checked as any folder is.
+//! Servers are read as in a transfer, with the same rules for retries. A mirror that is a local
+//! folder is checked like any folder.
 
-mod detail;
-mod glance;
-mod hashing;
+mod hash_reader;
+mod mirror_report;
+mod quick_reader;
 mod stream;
 
 use std::num::NonZeroUsize;
@@ -14,11 +14,11 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Instant;
 
-use self::glance::Glance;
-use self::hashing::Hashing;
+use self::hash_reader::HashReader;
+use self::quick_reader::QuickReader;
 use self::stream::{ReadRequest, Reader};
-use super::targets::{Target, archive_in};
-use super::{Checker, check_all};
+use super::targets::{VerifyTarget, archive_in};
+use super::{FileChecker, check_all};
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
@@ -29,26 +29,27 @@ use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{ClientError, Source, SourceSpec};
 use crate::text::command_line::CommandLine;
 
-/// Which mirrors to check, and how.
+/// A request to check mirrors.
 #[derive(Debug, Clone)]
 pub struct MirrorsRequest {
-    /// All archives that are known: content is recognised among these.
+    /// All known archives, among which content is recognized.
     pub catalog: Catalog,
-    /// Which of them are to be checked: indices into the catalogue, ascending, each once.
+    /// The archives to check: indices into the catalog, ascending, each once.
     pub selected: Vec<usize>,
     /// The mirrors.
     pub mirrors: Vec<SourceSpec>,
-    /// Archives that are read at a time, all mirrors together: each over one connection.
+    /// The number of archives that are read at a time from all mirrors together, each over one
+    /// connection.
     pub jobs: NonZeroUsize,
-    /// Files of a local folder that are read at a time; `None`: as many as its disk bears.
+    /// The number of files of a local folder that are read at a time; `None`: as many as suit its
+    /// disk.
     pub readers: Option<NonZeroUsize>,
-    /// How they are asked. Where a rate is given, as many bytes a second again may be read from
-    /// local folders.
+    /// The options for servers. A limit of the rate applies to local folders as well, separately.
     pub network: NetworkOptions,
-    /// Ask for presence, size and digest headers only, and read no more than the first bytes: what
-    /// seems right is `present`.
+    /// Checks only presence, size, digest headers and the first bytes: archives that seem right are
+    /// `present`.
     pub quick: bool,
-    /// Check SHA-256s as well, for which every archive that is checked needs one.
+    /// Checks SHA-256s as well, which every archive that is checked must have.
     pub sha256: bool,
     /// The lanes that hash.
     pub lanes: LaneSet,
@@ -56,39 +57,45 @@ pub struct MirrorsRequest {
     pub command_line: CommandLine,
 }
 
-/// An archive at a mirror.
-#[derive(Debug, Clone, Copy)]
-struct Place<'a> {
+/// An archive at a mirror, and the report on it.
+struct MirrorEntry<'a> {
     archive: &'a Archive,
-    /// The mirror's number.
+    /// The number of the mirror.
     mirror: usize,
+    report: OnceLock<ArchiveReport>,
 }
 
-/// What a check of mirrors works with.
-struct Check<'a> {
+struct MirrorCheck<'a> {
     request: &'a MirrorsRequest,
-    mirrors: &'a [Source],
-    names: &'a [String],
-    engine: &'a Engine,
+    options: SessionOptions,
+    mirrors: Vec<Source>,
+    names: Vec<String>,
+    engine: Engine,
     listener: &'a dyn Listener,
     cancel: &'a Cancel,
-    places: Vec<Place<'a>>,
-    reports: Vec<OnceLock<ArchiveReport>>,
+    entries: Vec<MirrorEntry<'a>>,
 }
 
-/// Checks every archive at every mirror: one report for each, by archive and then by mirror. What
-/// is read is hashed and kept nowhere.
+/// A reader of an archive at a server.
+trait MirrorReader: Reader {
+    /// Returns the report on what was read.
+    fn report(&self) -> ArchiveReport;
+}
+
+/// Checks every archive at every mirror. Returns one report for each, by archive and then by
+/// mirror. The archives are hashed and not kept.
 ///
 /// # Errors
 ///
-/// [`ClientError`] if the request cannot be carried out. What befalls an archive is a verdict.
+/// Returns a [`ClientError`] if the request cannot be carried out. Problems with single archives are
+/// verdicts.
 pub fn verify_mirrors(
     request: &MirrorsRequest,
     listener: &dyn Listener,
     cancel: &Cancel,
 ) -> Result<Report, ClientError> {
     let start = Instant::now();
-    // One request for all that is left of an archive.
+    // One request for all missing bytes of an archive.
     let chunk = if request.quick { HEAD as u64 } else { u64::MAX };
     let options = SessionOptions::new(&request.network, request.jobs, request.jobs, chunk)?;
     let (options, fewer) = options.fit_open_files();
@@ -97,102 +104,78 @@ pub fn verify_mirrors(
     }
     let mirrors: Vec<Source> = request.mirrors.iter().cloned().map(Source::new).collect();
     let names: Vec<String> = mirrors.iter().map(Source::name).collect();
+    let archives =
+        request.selected.iter().filter_map(|&index| request.catalog.archives().get(index));
+    let at_each = |archive| {
+        let numbers = 0..mirrors.len();
+        numbers.map(move |mirror| MirrorEntry { archive, mirror, report: OnceLock::new() })
+    };
+    let entries = archives.flat_map(at_each).collect();
     let engine = Engine::for_this_machine(request.lanes);
-    let check = Check::new(request, &mirrors, &names, &engine, listener, cancel);
-    let bytes = check.places.iter().filter_map(|place| place.archive.size);
+    let check = MirrorCheck { request, options, mirrors, names, engine, listener, cancel, entries };
+    let bytes = check.entries.iter().filter_map(|entry| entry.archive.size);
     let bytes = bytes.fold(0, u64::saturating_add);
-    listener.on(Event::Planned { archives: check.places.len(), bytes });
-    check.run(&options);
-    let archives = check.reports.into_iter().filter_map(OnceLock::into_inner).collect();
-    Ok(Report::new("verify", archives, start.elapsed().as_secs_f64()))
+    listener.on(Event::Planned { archives: check.entries.len(), bytes });
+    check.run();
+    let reports = check.entries.into_iter().filter_map(|entry| entry.report.into_inner());
+    Ok(Report::new("verify", reports.collect(), start.elapsed().as_secs_f64()))
 }
 
-impl<'a> Check<'a> {
-    fn new(
-        request: &'a MirrorsRequest,
-        mirrors: &'a [Source],
-        names: &'a [String],
-        engine: &'a Engine,
-        listener: &'a dyn Listener,
-        cancel: &'a Cancel,
-    ) -> Self {
-        let all = request.catalog.archives();
-        let places: Vec<Place<'_>> = request
-            .selected
-            .iter()
-            .filter_map(|&index| all.get(index))
-            .flat_map(|archive| (0..mirrors.len()).map(move |mirror| Place { archive, mirror }))
-            .collect();
-        let reports = places.iter().map(|_| OnceLock::new()).collect();
-        Self { request, mirrors, names, engine, listener, cancel, places, reports }
-    }
-
-    /// Servers and folders side by side.
-    fn run(&self, options: &SessionOptions) {
+impl<'a> MirrorCheck<'a> {
+    /// Checks servers and folders side by side.
+    fn run(&self) {
         thread::scope(|scope| {
             let folders = thread::Builder::new().spawn_scoped(scope, || self.check_folders());
             if folders.is_err() {
-                // Without a thread of their own they come first.
+                // Without a thread of their own, they are checked first.
                 self.check_folders();
             }
-            if let Err(error) = self.read_servers(options) {
-                for (index, place) in self.at_servers() {
-                    self.settle(index, detail::unasked(place.archive, &error));
+            if let Err(error) = self.check_servers() {
+                for entry in self.at_servers() {
+                    self.settle(entry, mirror_report::not_requested(entry.archive, &error));
                 }
             }
-            // A thread that ended early leaves its places without a report.
+            // A thread that panicked leaves entries without a report.
             let _ = folders.map(thread::ScopedJoinHandle::join);
         });
-        for (index, place) in self.places.iter().enumerate() {
-            if self.reports[index].get().is_none() {
-                self.settle(index, detail::interrupted(place.archive));
-            }
+        for entry in self.entries.iter().filter(|entry| entry.report.get().is_none()) {
+            self.settle(entry, mirror_report::interrupted(entry.archive));
         }
     }
 
-    /// The places at servers, with their numbers.
-    fn at_servers(&self) -> Vec<(usize, Place<'a>)> {
-        let places = self.places.iter().copied().enumerate();
-        places.filter(|(_, place)| !self.mirrors[place.mirror].is_local()).collect()
+    fn at_servers(&self) -> Vec<&MirrorEntry<'a>> {
+        self.entries.iter().filter(|entry| !self.mirrors[entry.mirror].is_local()).collect()
     }
 
-    fn read_servers(&self, options: &SessionOptions) -> Result<(), ClientError> {
+    fn check_servers(&self) -> Result<(), ClientError> {
+        let MirrorsRequest { catalog, sha256, .. } = self.request;
         if self.request.quick {
-            return self.read_with(
-                options,
-                |_| Glance::default(),
-                |archive, glance| glance.report(archive),
-            );
+            self.read_with(QuickReader::new)
+        } else {
+            self.read_with(|archive| HashReader::new(&self.engine, archive, catalog, *sha256))
         }
-        let sha256 = self.request.sha256;
-        let hashing = |archive| Hashing::new(self.engine, archive, sha256);
-        let catalog = &self.request.catalog;
-        self.read_with(options, hashing, |archive, reader| detail::read(archive, catalog, reader))
     }
 
-    /// Reads with such readers, and has from each what is said of its archive.
-    fn read_with<R: Reader>(
+    fn read_with<R: MirrorReader>(
         &self,
-        options: &SessionOptions,
         reader: impl Fn(&'a Archive) -> R,
-        seen: impl Fn(&'a Archive, &R) -> ArchiveReport + Sync,
     ) -> Result<(), ClientError> {
-        let places = self.at_servers();
-        let request = |&(_, place): &(usize, Place<'a>)| ReadRequest {
-            archive: place.archive,
-            source: place.mirror,
-            label: self.label(place.mirror),
-            reader: reader(place.archive),
+        let entries = self.at_servers();
+        let request = |entry: &&MirrorEntry<'a>| ReadRequest {
+            archive: entry.archive,
+            source: entry.mirror,
+            label: self.label(entry.mirror),
+            reader: reader(entry.archive),
         };
-        let requests = places.iter().map(request).collect();
-        let Self { mirrors, listener, cancel, .. } = *self;
-        stream::read(requests, mirrors, options, listener, cancel, |number, done| {
-            let (index, Place { archive, .. }) = places[number];
-            self.settle(index, detail::report(archive, &done, |reader| seen(archive, reader)));
+        let requests = entries.iter().map(request).collect();
+        let Self { mirrors, options, listener, cancel, .. } = self;
+        stream::read(requests, mirrors, options, *listener, cancel, |number, result| {
+            let entry = entries[number];
+            self.settle(entry, mirror_report::of_result(entry.archive, &result));
         })
     }
 
-    /// One folder after the other: two may well lie on one disk.
+    /// Checks one folder after the other, because two may be on one disk.
     fn check_folders(&self) {
         for (mirror, spec) in self.request.mirrors.iter().enumerate() {
             if let Some(dir) = spec.folder() {
@@ -202,40 +185,42 @@ impl<'a> Check<'a> {
     }
 
     fn check_folder(&self, mirror: usize, dir: &Path) {
-        let Self { request, engine, listener, cancel, .. } = *self;
-        let places = self.places.iter().enumerate().filter(|(_, place)| place.mirror == mirror);
+        let Self { request, engine, listener, cancel, .. } = self;
+        let entries = self.entries.iter().filter(|entry| entry.mirror == mirror);
         if let Err(error) = dir.metadata() {
-            for (index, place) in places {
-                self.settle(index, detail::no_folder(place.archive, dir, &error));
+            for entry in entries {
+                self.settle(entry, mirror_report::no_folder(entry.archive, dir, &error));
             }
             return;
         }
-        let (numbers, targets): (Vec<usize>, Vec<Target<'_>>) = places
-            .map(|(index, place)| (index, archive_in(dir, place.archive, &request.catalog)))
-            .unzip();
-        let checker = Checker::new(&request.catalog, engine, listener, cancel);
-        let throttle = request.network.throttle(listener);
-        let checker = checker.at(self.label(mirror)).with_sha256(request.sha256).limited(&throttle);
+        let (entries, targets): (Vec<_>, Vec<VerifyTarget<'_>>) =
+            entries.map(|entry| (entry, archive_in(dir, entry.archive, &request.catalog))).unzip();
+        let throttle = request.network.throttle(*listener);
+        let checker = FileChecker {
+            source: self.label(mirror),
+            sha256: request.sha256,
+            throttle: Some(&throttle),
+            ..FileChecker::new(&request.catalog, engine, *listener, cancel)
+        };
         check_all(&targets, &checker, request.readers, request.quick, |index, report| {
-            self.settle(numbers[index], report);
+            self.settle(entries[index], report);
         });
     }
 
-    /// What to call a mirror, where there are several.
-    fn label(&self, mirror: usize) -> Option<&'a str> {
+    /// The name of the mirror, if there are several.
+    fn label(&self, mirror: usize) -> Option<&str> {
         self.names.get(mirror).filter(|_| self.names.len() > 1).map(String::as_str)
     }
 
-    fn settle(&self, index: usize, report: ArchiveReport) {
-        let mirror = self.places[index].mirror;
-        let detail = match (self.label(mirror), report.detail) {
+    fn settle(&self, entry: &MirrorEntry<'_>, report: ArchiveReport) {
+        let detail = match (self.label(entry.mirror), report.detail) {
             (Some(name), Some(detail)) => Some(format!("at {name}: {detail}")),
             (Some(name), None) => Some(format!("at {name}")),
             (None, detail) => detail,
         };
-        let source = self.names.get(mirror).cloned();
+        let source = self.names.get(entry.mirror).cloned();
         let mut report = ArchiveReport { source, detail, ..report };
         report.resolve_next(&self.request.command_line);
-        self.listener.on(Event::Settled(self.reports[index].get_or_init(|| report)));
+        self.listener.on(Event::Settled(entry.report.get_or_init(|| report)));
     }
 }

@@ -1,17 +1,18 @@
-//! A table of faults, and what is said of each.
+//! Faults of files, and the verdict and detail of each.
 
-use super::super::names::named;
+use super::super::advice::advice;
+use super::super::names::match_name;
 use super::super::testing::{archive, catalog, content, md5};
 use super::*;
 use crate::verdict::Verdict::{Corrupt, Foreign, Incomplete, Ok};
 
 const FIRST: &str = "d/images_001.tar.gz";
 
-/// What would be seen of a file with this content where 3001 bytes are expected.
-fn seen(content: &[u8]) -> Observation {
-    Observation {
+/// The summary of a file with this content if 3001 bytes are expected.
+fn summary(content: &[u8]) -> ContentSummary {
+    ContentSummary {
         size: content.len() as u64,
-        digest: md5(content),
+        md5: md5(content),
         sha256: None,
         prefix: content.get(..3001).filter(|part| part.len() < content.len()).map(md5),
         head: content.iter().copied().take(identify::HEAD).collect(),
@@ -19,12 +20,14 @@ fn seen(content: &[u8]) -> Observation {
     }
 }
 
-fn judged(path: &str, content: &[u8]) -> (Verdict, String) {
+fn classified(path: &str, content: &[u8]) -> (Verdict, String) {
     let catalog = catalog();
     let path = Path::new(path);
-    let judgement = judge(path, named(path, &catalog), &catalog, &seen(content));
-    assert_eq!(judgement.verdict == Verdict::Ok, judgement.remedy == Remedy::Nothing);
-    (judgement.verdict, judgement.detail.unwrap_or_default())
+    let classification = classify(path, match_name(path, &catalog), &catalog, &summary(content));
+    let Classification { verdict, archive, content, .. } = classification;
+    let next = advice(verdict, archive, content, path, &catalog);
+    assert_eq!(verdict == Verdict::Ok, next.is_none());
+    (classification.verdict, classification.detail.unwrap_or_default())
 }
 
 fn flipped(at: usize) -> Vec<u8> {
@@ -41,12 +44,12 @@ type Case = (&'static str, &'static str, Vec<u8>, Verdict, String);
 
 fn check(cases: impl IntoIterator<Item = Case>) {
     for (what, path, content, verdict, words) in cases {
-        assert_eq!(judged(path, &content), (verdict, words), "{what}");
+        assert_eq!(classified(path, &content), (verdict, words), "{what}");
     }
 }
 
-/// Why a file of the right size is wrong.
-fn digests(content: &[u8]) -> String {
+/// The detail of a file that has the right size and is wrong.
+fn both_md5s(content: &[u8]) -> String {
     format!("MD5 is {}, should be {}", md5(content), md5(&self::content(1)))
 }
 
@@ -55,7 +58,7 @@ fn page() -> Vec<u8> {
 }
 
 #[test]
-fn content_of_the_table_is_recognised() {
+fn content_of_the_table_is_recognized() {
     let swapped = "its content is images_002.tar.gz".to_owned();
     check([
         ("right", FIRST, content(1), Ok, String::new()),
@@ -95,7 +98,7 @@ fn a_short_file_is_incomplete_unless_something_is_wrong_with_it() {
             FIRST,
             flipped(0)[..300].to_vec(),
             Corrupt,
-            "300 of 3001 bytes (9.9 %), and it does not begin as gzip does".into(),
+            "300 of 3001 bytes (9.9 %), and it does not begin like a gzip file".into(),
         ),
         (
             "zeros",
@@ -110,22 +113,22 @@ fn a_short_file_is_incomplete_unless_something_is_wrong_with_it() {
 #[test]
 fn a_file_of_the_right_size_shows_both_md5s() {
     let with = |content: Vec<u8>, hint: &str| {
-        let words = digests(&content) + hint;
+        let words = both_md5s(&content) + hint;
         ("right size", FIRST, content, Corrupt, words)
     };
     let padded = joined(&page(), &vec![b' '; 3001 - page().len()]);
     check([
         with(flipped(1500), ""),
-        with(flipped(0), "; it does not begin as gzip does"),
+        with(flipped(0), "; it does not begin like a gzip file"),
         with(vec![0; 3001], "; all bytes are zeros"),
-        // So few may be right.
+        // Fewer than 4096 zeros may be right.
         with(joined(&content(1)[..100], &[0; 2901]), ""),
         with(padded, "; it is a web page: Sign in"),
     ]);
 }
 
 #[test]
-fn a_long_file_may_have_the_archive_in_it() {
+fn a_longer_file_may_contain_the_archive() {
     let whole = "the archive is whole, but 1 byte follows it".into();
     let zeros = "5000 bytes too many, and the last 5000 bytes are zeros".into();
     check([
@@ -145,9 +148,9 @@ fn another_kind_of_file_is_foreign() {
 }
 
 #[test]
-fn a_file_that_the_table_does_not_know_is_foreign() {
-    let none = |more: &str| format!("none of the 3 archives{more}");
-    let same_size = none(", but of the size of images_001.tar.gz");
+fn a_file_that_is_not_in_the_table_is_foreign() {
+    let none = |more: &str| format!("not in the table{more}");
+    let same_size = none(", but it has the size of images_001.tar.gz");
     check([
         ("strange", "x", b"\x02\x03".to_vec(), Foreign, none("")),
         ("empty", "x", vec![], Foreign, none(": empty")),
@@ -169,14 +172,15 @@ fn without_a_size_the_md5_and_the_beginning_decide() {
         (b"%PDF-1.5".to_vec(), Verdict::Foreign),
     ] {
         let path = Path::new("a.tar.gz");
-        let judgement = judge(path, named(path, &catalog), &catalog, &seen(&content));
-        assert_eq!(judgement.verdict, verdict, "{} bytes", content.len());
+        let classification =
+            classify(path, match_name(path, &catalog), &catalog, &summary(&content));
+        assert_eq!(classification.verdict, verdict, "{} bytes", content.len());
     }
 }
 
-/// What is not gzip by its name is not held against the beginning of gzip.
+/// Only files with the name of a gzip file must begin like one.
 #[test]
-fn other_files_may_begin_as_they_like() {
+fn files_that_are_not_gzip_may_begin_with_any_bytes() {
     let catalog = Catalog::new(vec![archive("a.csv", b"id,finding\n1,none\n")]).unwrap();
     let path = Path::new("a.csv");
     for (content, verdict) in [
@@ -184,20 +188,22 @@ fn other_files_may_begin_as_they_like() {
         (b"<!doctype html>", Verdict::Foreign),
         (b"id,finding\n1,None\n", Verdict::Corrupt),
     ] {
-        let judgement = judge(path, named(path, &catalog), &catalog, &seen(content));
-        assert_eq!(judgement.verdict, verdict, "{}", content.escape_ascii());
+        let classification =
+            classify(path, match_name(path, &catalog), &catalog, &summary(content));
+        assert_eq!(classification.verdict, verdict, "{}", content.escape_ascii());
     }
 }
 
-/// A table may list the same bytes twice; neither is then under the other's name.
+/// A table may list the same bytes twice. Neither file then has the name of the other.
 #[test]
-fn twins_are_both_right() {
+fn two_archives_with_the_same_content_are_both_ok() {
     let catalog = Catalog::new(vec![archive("a", b"same"), archive("b", b"same")]).unwrap();
     for name in ["a", "b", "b (1)"] {
         let path = Path::new(name);
-        let judgement = judge(path, named(path, &catalog), &catalog, &seen(b"same"));
-        assert_eq!(judgement.verdict, Verdict::Ok, "{name}");
-        let archive = judgement.archive.unwrap();
+        let classification =
+            classify(path, match_name(path, &catalog), &catalog, &summary(b"same"));
+        assert_eq!(classification.verdict, Verdict::Ok, "{name}");
+        let archive = classification.archive.unwrap();
         assert_eq!(archive.name, name[..1], "{name}");
     }
 }

@@ -1,5 +1,4 @@
-//! Reads one file from its first byte to its last, and sees to it that it is one file all the
-//! while.
+//! Reads a file from its first byte to its last, and checks that it does not change meanwhile.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -8,13 +7,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::buffers::{BLOCK, Buffers};
+use super::buffer_pool::{BLOCK, BufferPool};
 use crate::disk::{File, Stamp};
 
-/// Why a file could not be read to its end as one file.
+/// The reason that a file could not be read to its end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
-    /// It is something else, in words.
+pub(super) enum ReadError {
     #[error("is {0}, not a file")]
     NotAFile(&'static str),
     #[error("cannot be opened: {0}")]
@@ -31,90 +29,80 @@ pub(super) enum Trouble {
     Cancelled,
 }
 
-/// A file that is open, what it was at that time, and how far it has been read.
+/// An open file, its state when it was opened, and the position in it.
 #[derive(Debug)]
-pub(super) struct SourceAnswer {
+pub(super) struct FileReader {
     file: File,
-    metadata: Metadata,
+    stamp: Stamp,
     offset: u64,
 }
 
-impl SourceAnswer {
-    /// Opens a regular file. Waits for nobody: a named pipe or a device is refused unopened.
-    pub(super) fn new(path: &Path) -> Result<Self, Trouble> {
-        refuse_all_but_files(&fs::metadata(path).map_err(Trouble::Open)?)?;
-        let file = File::open(path).map_err(Trouble::Open)?;
-        // Something else may have come in its place meanwhile, hence a second look.
-        let metadata = file.metadata().map_err(Trouble::Open)?;
-        refuse_all_but_files(&metadata)?;
+impl FileReader {
+    /// Opens a regular file. A named pipe or a device is refused before it is opened, because
+    /// opening it could block.
+    pub(super) fn open(path: &Path) -> Result<Self, ReadError> {
+        check_is_file(&fs::metadata(path).map_err(ReadError::Open)?)?;
+        let file = File::open(path).map_err(ReadError::Open)?;
+        // Another file may be at the path since the first look.
+        let metadata = file.metadata().map_err(ReadError::Open)?;
+        check_is_file(&metadata)?;
         advise(&file);
-        Ok(Self { file, metadata, offset: 0 })
+        Ok(Self { file, stamp: Stamp::of(&metadata), offset: 0 })
     }
 
-    /// Its size in bytes when it was opened.
-    pub(super) fn size(&self) -> u64 {
-        self.metadata.len()
+    /// The size in bytes when the file was opened.
+    pub(super) const fn size(&self) -> u64 {
+        self.stamp.size()
     }
 
-    /// Where it can be read at any place.
-    pub(super) fn file(&self) -> &File {
+    /// The file, to be read at any offset.
+    pub(super) const fn file(&self) -> &File {
         &self.file
     }
 
-    /// The next block: a full one, except at the end; and the offset behind it. `None` when all is
-    /// read and the file at `path` is still the one that was opened.
-    pub(super) fn next(
+    /// Returns the next block, full unless it is the last one, and the offset of its end. `None`
+    /// after the last byte, if the file is unchanged.
+    pub(super) fn next_block(
         &mut self,
         path: &Path,
-        buffers: &Buffers,
-    ) -> Result<Option<(Bytes, u64)>, Trouble> {
+        pool: &BufferPool,
+    ) -> Result<Option<(Bytes, u64)>, ReadError> {
         if self.offset >= self.size() {
-            return self.see_that_nothing_changed(path).map(|()| None);
+            let has_grown = self.read(&mut [0], self.size())? > 0;
+            let is_same = !has_grown && self.is_unchanged(path);
+            return if is_same { Ok(None) } else { Err(ReadError::Changed) };
         }
-        let mut buffer = buffers.take();
+        let mut buffer = pool.take();
         let left = usize::try_from(self.size() - self.offset).unwrap_or(BLOCK);
         let length = left.min(BLOCK);
-        self.fill(self.offset, &mut buffer.as_mut()[..length])?;
+        let mut filled = 0;
+        while filled < length {
+            let block = &mut buffer.as_mut()[filled..length];
+            match self.read(block, self.offset + filled as u64)? {
+                // The file was truncated meanwhile.
+                0 => return Err(ReadError::Changed),
+                more => filled += more,
+            }
+        }
         self.offset += length as u64;
         Ok(Some((buffer.freeze(length), self.offset)))
     }
 
-    fn fill(&self, offset: u64, block: &mut [u8]) -> Result<(), Trouble> {
-        let mut filled = 0;
-        while filled < block.len() {
-            let at = offset + filled as u64;
-            match self.file.read_at(&mut block[filled..], at) {
-                // It was cut meanwhile.
-                Ok(0) => return Err(Trouble::Changed),
-                Ok(more) => filled += more,
-                Err(error) => return Err(Trouble::Read { offset: at, error }),
-            }
-        }
-        Ok(())
+    fn read(&self, block: &mut [u8], offset: u64) -> Result<usize, ReadError> {
+        self.file.read_at(block, offset).map_err(|error| ReadError::Read { offset, error })
     }
 
-    /// The file has ended where it should, was not written to, and is still the one at the path.
-    fn see_that_nothing_changed(&self, path: &Path) -> Result<(), Trouble> {
-        match self.fill(self.size(), &mut [0]) {
-            Err(Trouble::Changed) => {}
-            Ok(()) => return Err(Trouble::Changed),
-            Err(trouble) => return Err(trouble),
-        }
-        if self.is_as_it_was(path) { Ok(()) } else { Err(Trouble::Changed) }
-    }
-
-    /// Whether the file was not written to since it was opened, and is still the one at the path.
-    pub(super) fn is_as_it_was(&self, path: &Path) -> bool {
-        let is_same = |now: io::Result<Metadata>| {
-            now.is_ok_and(|now| Stamp::of(&now) == Stamp::of(&self.metadata))
-        };
+    /// True if the file was not written to since it was opened, and is still the one at the path.
+    pub(super) fn is_unchanged(&self, path: &Path) -> bool {
+        let is_same =
+            |now: io::Result<Metadata>| now.is_ok_and(|now| Stamp::of(&now) == self.stamp);
         is_same(self.file.metadata()) && is_same(fs::metadata(path))
     }
 }
 
-fn refuse_all_but_files(metadata: &Metadata) -> Result<(), Trouble> {
+fn check_is_file(metadata: &Metadata) -> Result<(), ReadError> {
     let file_type = metadata.file_type();
-    Err(Trouble::NotAFile(match () {
+    Err(ReadError::NotAFile(match () {
         () if file_type.is_file() => return Ok(()),
         () if file_type.is_dir() => "a directory",
         () if file_type.is_fifo() => "a named pipe",
@@ -123,8 +111,8 @@ fn refuse_all_but_files(metadata: &Metadata) -> Result<(), Trouble> {
     }))
 }
 
-/// Tells the kernel to read ahead generously, and that nobody will want these pages soon: where
-/// memory is short, they go before what others use (Linux 6.3 and later). It may decline both.
+/// Advises the kernel to read far ahead, and that the pages are not needed again: if memory is
+/// short, they go before those of others (Linux 6.3 and later). The kernel may ignore both.
 fn advise(file: &File) {
     #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
     for advice in [rustix::fs::Advice::Sequential, rustix::fs::Advice::NoReuse] {
@@ -135,7 +123,7 @@ fn advise(file: &File) {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "these tests change files under the reader's eyes")]
+#[expect(clippy::disallowed_methods, reason = "these tests change files while they are read")]
 mod tests {
     use std::io::Write;
     use std::time::SystemTime;
@@ -144,10 +132,10 @@ mod tests {
 
     use super::*;
 
-    fn read(path: &Path, mut during: impl FnMut(u64)) -> Result<Vec<u8>, Trouble> {
+    fn read(path: &Path, mut during: impl FnMut(u64)) -> Result<Vec<u8>, ReadError> {
         let mut content = Vec::new();
-        let mut opened = SourceAnswer::new(path)?;
-        while let Some((block, offset)) = opened.next(path, &Buffers::default())? {
+        let mut reader = FileReader::open(path)?;
+        while let Some((block, offset)) = reader.next_block(path, &BufferPool::default())? {
             content.extend_from_slice(&block);
             during(offset);
         }
@@ -161,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_comes_in_order() {
+    fn every_byte_is_read_in_order() {
         for size in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5] {
             let content: Vec<u8> = (0..=250).cycle().take(size).collect();
             let file = file(&content);
@@ -171,20 +159,19 @@ mod tests {
         }
     }
 
-    /// Whatever is done to the file between its first block and its last is noticed.
     #[test]
-    fn a_file_that_changes_is_noticed() {
-        let changes: [fn(&Path); 5] = [append, cut, overwrite, replace, take_away];
+    fn every_kind_of_change_during_the_reading_is_noticed() {
+        let changes: [fn(&Path); 5] = [append, cut, overwrite, replace, move_away];
         for (number, change) in changes.into_iter().enumerate() {
             let file = file(&vec![7; 2 * BLOCK]);
-            // Clocks of files are coarse: what is written at once might bear the same time.
+            // File times are coarse: a write right away could get the same time.
             file.as_file().set_modified(SystemTime::UNIX_EPOCH).unwrap();
             let result = read(file.path(), |offset| {
                 if offset == BLOCK as u64 {
                     change(file.path());
                 }
             });
-            assert!(matches!(result, Err(Trouble::Changed)), "change {number}");
+            assert!(matches!(result, Err(ReadError::Changed)), "change {number}");
         }
     }
 
@@ -200,7 +187,7 @@ mod tests {
         file(&vec![7; 2 * BLOCK]).persist(path).unwrap();
     }
 
-    fn take_away(path: &Path) {
+    fn move_away(path: &Path) {
         let away = tempfile::tempdir().unwrap();
         rustix::fs::rename(path, away.path().join("x")).unwrap();
     }
@@ -217,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_is_refused_without_waiting() {
+    fn directories_pipes_and_devices_are_refused_without_waiting() {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
@@ -226,7 +213,7 @@ mod tests {
             (dir.path(), "is a directory, not a file"),
             (Path::new("/dev/null"), "is a device, not a file"),
         ] {
-            assert_eq!(SourceAnswer::new(path).unwrap_err().to_string(), words);
+            assert_eq!(FileReader::open(path).unwrap_err().to_string(), words);
         }
     }
 }

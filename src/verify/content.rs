@@ -1,25 +1,40 @@
-//! What is seen of a file while it is read.
+//! The content of a file, from its blocks.
 
 use bytes::Bytes;
 
-use super::judge::Observation;
+use crate::hash::digest::{Digest, Sha256};
 use crate::hash::{Engine, Md5Stream, Sha256Stream};
 use crate::locate::identify::HEAD;
 
-/// What is gathered of a file block by block.
-pub(super) struct View {
+/// A summary of a file that was read to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ContentSummary {
+    /// The size in bytes.
+    pub(super) size: u64,
+    pub(super) md5: Digest,
+    /// The SHA-256, if requested.
+    pub(super) sha256: Option<Sha256>,
+    /// The MD5 of the first bytes, as many as the archive has, if the file is longer.
+    pub(super) prefix: Option<Digest>,
+    /// The first [`HEAD`] bytes.
+    pub(super) head: Vec<u8>,
+    /// The number of zero bytes at the end.
+    pub(super) zeros_at_end: u64,
+}
+
+/// Summarizes a file block by block.
+pub(super) struct ContentHasher {
     size: u64,
     whole: Md5Stream,
     sha256: Option<Sha256Stream>,
-    /// Where the file is too long: the hash of its right part, and how many bytes of it are to
-    /// come.
+    /// The hash of the prefix, and the bytes that it still needs.
     prefix: Option<(Md5Stream, u64)>,
     head: Vec<u8>,
     zeros_at_end: u64,
 }
 
-impl View {
-    /// The view of a file that is longer than it should be has the length of its right part.
+impl ContentHasher {
+    /// `prefix` is the size of the archive, if the file is longer.
     pub(super) fn new(engine: &Engine, prefix: Option<u64>, sha256: bool) -> Self {
         Self {
             size: 0,
@@ -31,7 +46,7 @@ impl View {
         }
     }
 
-    pub(super) fn take(&mut self, block: Bytes) {
+    pub(super) fn update(&mut self, block: Bytes) {
         self.size += block.len() as u64;
         let missing = HEAD.saturating_sub(self.head.len()).min(block.len());
         self.head.extend_from_slice(&block[..missing]);
@@ -51,11 +66,11 @@ impl View {
         self.whole.push(block);
     }
 
-    pub(super) fn finish(self) -> Observation {
-        Observation {
+    pub(super) fn finish(self) -> ContentSummary {
+        ContentSummary {
             size: self.size,
             prefix: self.prefix.map(|(stream, _)| stream.finish()),
-            digest: self.whole.finish(),
+            md5: self.whole.finish(),
             sha256: self.sha256.and_then(Sha256Stream::finish),
             head: self.head,
             zeros_at_end: self.zeros_at_end,
@@ -63,7 +78,7 @@ impl View {
     }
 }
 
-/// How many zero bytes the block ends with.
+/// Counts the zero bytes at the end of the block.
 fn zeros_at_end(block: &[u8]) -> usize {
     let is_zero = |chunk: &&[u8]| chunk.iter().fold(0, |all, byte| all | byte) == 0;
     let zeros: usize = block.rchunks(64).take_while(is_zero).map(<[u8]>::len).sum();
@@ -76,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn zeros_are_counted_from_the_end_only() {
+    fn only_zeros_at_the_end_count() {
         for (length, last) in
             [(0, None), (1, None), (700, None), (700, Some(0)), (700, Some(699)), (700, Some(300))]
         {

@@ -1,39 +1,36 @@
-//! From what a mirror gave to its report. Pure.
+//! The reports on archives at mirrors. Pure.
 
 use std::io;
 use std::path::Path;
 
-use super::hashing::Hashing;
+use super::MirrorReader;
 use super::stream::{ReadOutcome, ReadResult};
-use crate::catalog::{Archive, Catalog};
+use crate::catalog::Archive;
 use crate::report::SuggestedCommand::Again;
 use crate::report::{ArchiveReport, NextStep};
 use crate::source::{ClientError, SourceError};
 use crate::text::escape;
 use crate::verdict::Verdict;
-use crate::verify::judge::judge;
-use crate::verify::names::Named;
 
-/// What is said of an archive that was asked for; `seen` says it where its reader has seen enough.
-pub(super) fn report<R>(
+/// The report on an archive at a server.
+pub(super) fn of_result<R: MirrorReader>(
     archive: &Archive,
-    done: &ReadResult<R>,
-    seen: impl FnOnce(&R) -> ArchiveReport,
+    result: &ReadResult<R>,
 ) -> ArchiveReport {
-    let report = match &done.outcome {
-        ReadOutcome::Read => seen(&done.reader),
-        ReadOutcome::Skipped(fault, why) => given_up(archive, fault, why),
+    let report = match &result.outcome {
+        ReadOutcome::Read => result.reader.report(),
+        ReadOutcome::Skipped(error, reason) => skipped(archive, error, reason),
         ReadOutcome::Cancelled => interrupted(archive),
     };
     ArchiveReport {
-        bytes_downloaded: done.received,
-        attempts: done.attempts,
-        seconds: done.time.as_secs_f64(),
+        bytes_downloaded: result.received,
+        attempts: result.attempts,
+        seconds: result.time.as_secs_f64(),
         ..report
     }
 }
 
-/// A report that knows what is published of the archive.
+/// A report with the published values of the archive.
 pub(super) fn blank(archive: &Archive, verdict: Verdict) -> ArchiveReport {
     ArchiveReport {
         expected_md5: Some(archive.md5),
@@ -56,26 +53,9 @@ fn next(verdict: Verdict) -> Option<NextStep> {
     })
 }
 
-/// What is said of an archive that was read.
-pub(super) fn read(archive: &Archive, catalog: &Catalog, reader: &Hashing<'_>) -> ArchiveReport {
-    let Some(seen) = &reader.seen else { return interrupted(archive) };
-    let judgement = judge(Path::new(&archive.name), Named::Exactly(archive), catalog, seen);
-    let before = reader.patchwork.map(|digest| {
-        format!("read again, for a first reading with interruptions had the MD5 {digest}")
-    });
-    let detail: Vec<String> = [judgement.detail, before].into_iter().flatten().collect();
-    ArchiveReport {
-        actual_md5: Some(seen.digest),
-        actual_sha256: seen.sha256,
-        actual_size: Some(seen.size),
-        detail: Some(detail.join("; ")).filter(|detail| !detail.is_empty()),
-        ..blank(archive, judgement.verdict)
-    }
-}
-
-/// The mirror was given up for the archive.
-fn given_up(archive: &Archive, fault: &SourceError, why: &str) -> ArchiveReport {
-    let (verdict, size) = match *fault {
+/// The mirror was skipped for the archive.
+fn skipped(archive: &Archive, error: &SourceError, reason: &str) -> ArchiveReport {
+    let (verdict, size) = match *error {
         SourceError::Status { code: 404 | 410, .. } => (Verdict::Missing, None),
         SourceError::WrongSize { offered, expected } if offered < expected => {
             (Verdict::Incomplete, Some(offered))
@@ -85,11 +65,11 @@ fn given_up(archive: &Archive, fault: &SourceError, why: &str) -> ArchiveReport 
         SourceError::Foreign(_) => (Verdict::Foreign, None),
         _ => (Verdict::Unreachable, None),
     };
-    ArchiveReport { actual_size: size, detail: Some(why.to_owned()), ..blank(archive, verdict) }
+    ArchiveReport { actual_size: size, detail: Some(reason.to_owned()), ..blank(archive, verdict) }
 }
 
-/// This machine could not ask for it.
-pub(super) fn unasked(archive: &Archive, error: &ClientError) -> ArchiveReport {
+/// This machine could not make the request.
+pub(super) fn not_requested(archive: &Archive, error: &ClientError) -> ArchiveReport {
     ArchiveReport {
         detail: Some(error.to_string()),
         next: Some(NextStep::then("remove the cause, or set fewer connections with -j", Again)),
@@ -97,7 +77,7 @@ pub(super) fn unasked(archive: &Archive, error: &ClientError) -> ArchiveReport {
     }
 }
 
-/// There is no such folder, or it cannot be looked into.
+/// The folder does not exist, or cannot be opened.
 pub(super) fn no_folder(archive: &Archive, dir: &Path, error: &io::Error) -> ArchiveReport {
     ArchiveReport {
         detail: Some(format!("{} cannot be opened: {error}", escape::path(dir))),
@@ -106,7 +86,7 @@ pub(super) fn no_folder(archive: &Archive, dir: &Path, error: &io::Error) -> Arc
     }
 }
 
-/// The run ended before all of it was read.
+/// The run ended before the last byte.
 pub(super) fn interrupted(archive: &Archive) -> ArchiveReport {
     ArchiveReport { detail: Some("interrupted".to_owned()), ..blank(archive, Verdict::Error) }
 }

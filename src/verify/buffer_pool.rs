@@ -1,47 +1,46 @@
-//! Blocks of memory that are read into, hashed, and read into again.
+//! Blocks of memory that are read into, hashed, and reused.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-/// What one read asks for, in bytes: small enough that a block is still in the processor's cache
-/// when it is hashed, large enough that the call itself costs nothing.
+/// The bytes of one read: few enough that a block is still in the processor's cache when it is
+/// hashed, enough that the call itself costs nothing.
 pub(super) const BLOCK: usize = 256 * 1024;
 
-/// The kernel copies into whole pages at twice the speed.
+/// The kernel copies twice as fast into whole pages.
 const PAGE: usize = 4096;
 
-/// Blocks that nobody holds at present. There are never more in all than were held at a time.
+/// The blocks that nobody holds. In all there are never more than were held at one time.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(super) struct BufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
 
-/// A block of [`BLOCK`] bytes that begins with a page, to be filled.
+/// A block of [`BLOCK`] bytes that begins at a page.
 #[derive(Debug)]
 pub(super) struct Buffer {
     memory: Vec<u8>,
     start: usize,
     length: usize,
-    home: Buffers,
+    pool: BufferPool,
 }
 
-impl Buffers {
-    /// A block that held other bytes before, or a new one.
+impl BufferPool {
+    /// A reused block, with its old content, or a new one.
     pub(super) fn take(&self) -> Buffer {
         let memory = self.0.lock().pop();
         let memory = memory.unwrap_or_else(|| vec![0; BLOCK + PAGE]);
         let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
-        Buffer { memory, start, length: BLOCK, home: self.clone() }
+        Buffer { memory, start, length: BLOCK, pool: self.clone() }
     }
 }
 
 impl Buffer {
-    /// All of the block.
     pub(super) fn as_mut(&mut self) -> &mut [u8] {
         &mut self.memory[self.start..self.start + BLOCK]
     }
 
-    /// The first `length` bytes, at most [`BLOCK`], to be shared. The block goes home when the
+    /// Shares the first `length` bytes, at most [`BLOCK`]. The block returns to the pool when the
     /// last holder drops them.
     pub(super) fn freeze(mut self, length: usize) -> Bytes {
         self.length = length.min(BLOCK);
@@ -58,7 +57,7 @@ impl AsRef<[u8]> for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.memory);
-        self.home.0.lock().push(memory);
+        self.pool.0.lock().push(memory);
     }
 }
 
@@ -67,9 +66,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_block_is_used_again_when_all_have_dropped_it() {
-        let buffers = Buffers::default();
-        let mut first = buffers.take();
+    fn a_block_is_reused_after_its_last_holder_dropped_it() {
+        let pool = BufferPool::default();
+        let mut first = pool.take();
         assert!(first.as_mut().as_ptr().addr().is_multiple_of(PAGE));
         first.as_mut()[..3].copy_from_slice(b"abc");
         let address = first.as_mut().as_ptr();
@@ -77,8 +76,8 @@ mod tests {
         let clone = shared.clone();
         assert_eq!((&shared[..], shared.as_ptr()), (&b"abc"[..], address));
         drop(shared);
-        assert_ne!(buffers.take().as_mut().as_ptr(), address);
+        assert_ne!(pool.take().as_mut().as_ptr(), address);
         drop(clone);
-        assert_eq!(buffers.take().as_mut().as_ptr(), address);
+        assert_eq!(pool.take().as_mut().as_ptr(), address);
     }
 }

@@ -1,0 +1,175 @@
+//! From the name and the content of a file to its verdict. Pure.
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use super::content::ContentSummary;
+use super::names::NameMatch;
+use crate::catalog::{Archive, Catalog};
+use crate::locate::identify::{self, FileKind};
+use crate::text::escape;
+use crate::verdict::Verdict;
+
+/// The verdict on a file, and what led to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Classification<'a> {
+    pub(super) verdict: Verdict,
+    /// The archive that the file is or should be.
+    pub(super) archive: Option<&'a Archive>,
+    /// The reason; escaped.
+    pub(super) detail: Option<String>,
+    /// The archive that the file is, if it should be another one.
+    pub(super) content: Option<&'a Archive>,
+}
+
+impl<'a> Classification<'a> {
+    fn new(verdict: Verdict, archive: &'a Archive, detail: String) -> Self {
+        Self { verdict, archive: Some(archive), detail: Some(detail), content: None }
+    }
+}
+
+/// This number of zeros at the end of a gzip file was never written, rather than compressed data: a
+/// page of memory or a block of a disk.
+const NEVER_WRITTEN: u64 = 4096;
+
+/// Classifies the file at `path` by its name and its content.
+pub(super) fn classify<'a>(
+    path: &Path,
+    name: NameMatch<'a>,
+    catalog: &'a Catalog,
+    content: &ContentSummary,
+) -> Classification<'a> {
+    let known = catalog.by_md5(&content.md5).and_then(|index| catalog.archives().get(index));
+    match (name, known) {
+        (NameMatch::Exact(archive) | NameMatch::Similar(archive), _)
+            if archive.md5 == content.md5 =>
+        {
+            recognized(path, archive, content)
+        }
+        (NameMatch::Exact(archive), Some(other)) => {
+            let detail = format!("its content is {}", escape::text(&other.name));
+            Classification {
+                content: Some(other),
+                ..Classification::new(Verdict::Foreign, archive, detail)
+            }
+        }
+        (NameMatch::Similar(_) | NameMatch::None, Some(archive)) => {
+            recognized(path, archive, content)
+        }
+        (NameMatch::Exact(archive) | NameMatch::Similar(archive), None) => wrong(archive, content),
+        (NameMatch::None, None) => unlisted(catalog, content),
+    }
+}
+
+/// A file with the MD5 of the archive.
+fn recognized<'a>(
+    path: &Path,
+    archive: &'a Archive,
+    content: &ContentSummary,
+) -> Classification<'a> {
+    if let (Some(found), Some(expected)) = (content.sha256, archive.sha256)
+        && found != expected
+    {
+        let detail = format!(
+            "its MD5 is right, but its SHA-256 is {found}, should be {expected}; this is no accident"
+        );
+        return Classification::new(Verdict::Corrupt, archive, detail);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let detail = format!("under the name {}", escape::text(&name));
+    let mut classification = Classification::new(Verdict::Ok, archive, detail);
+    classification.detail.take_if(|_| path.ends_with(&archive.name));
+    classification
+}
+
+/// A file that should be the archive and has no MD5 of the table.
+fn wrong<'a>(archive: &'a Archive, content: &ContentSummary) -> Classification<'a> {
+    let size = content.size;
+    let (verdict, detail) = match archive.size {
+        _ if size == 0 => (Verdict::Incomplete, "empty".to_owned()),
+        Some(expected) if size == expected => (Verdict::Corrupt, wrong_md5(archive, content)),
+        expected => match (other_kind(archive, content), expected) {
+            (Some(kind), _) => (Verdict::Foreign, format!("{kind} ({size} bytes)")),
+            (None, Some(expected)) if size < expected => too_short(archive, expected, content),
+            (None, Some(expected)) => (Verdict::Corrupt, too_long(archive, expected, content)),
+            (None, None) => (Verdict::Corrupt, wrong_md5(archive, content)),
+        },
+    };
+    Classification::new(verdict, archive, detail)
+}
+
+/// Returns the kind of the file if it is certainly another one than that of the archive.
+fn other_kind(archive: &Archive, content: &ContentSummary) -> Option<FileKind> {
+    let kind = identify::kind(&content.head);
+    identify::is_out_of_place(&kind, &archive.name).then_some(kind)
+}
+
+fn too_short(archive: &Archive, expected: u64, content: &ContentSummary) -> (Verdict, String) {
+    let part = part_of(content.size, expected);
+    match visible_damage(archive, content) {
+        Some(damage) => (Verdict::Corrupt, format!("{part}, and {damage}")),
+        None => (Verdict::Incomplete, format!("{part}: truncated")),
+    }
+}
+
+fn too_long(archive: &Archive, expected: u64, content: &ContentSummary) -> String {
+    let surplus = content.size.saturating_sub(expected);
+    let follow = if surplus == 1 { "follows" } else { "follow" };
+    let bytes = count(surplus);
+    if content.prefix == Some(archive.md5) {
+        return format!("the archive is whole, but {bytes} {follow} it");
+    }
+    match visible_damage(archive, content) {
+        Some(damage) => format!("{bytes} too many, and {damage}"),
+        None => format!("{bytes} too many"),
+    }
+}
+
+fn wrong_md5(archive: &Archive, content: &ContentSummary) -> String {
+    let md5 = format!("MD5 is {}, should be {}", content.md5, archive.md5);
+    match (other_kind(archive, content), visible_damage(archive, content)) {
+        (Some(kind), _) => format!("{md5}; it is {kind}"),
+        (None, Some(damage)) => format!("{md5}; {damage}"),
+        (None, None) => md5,
+    }
+}
+
+/// Damage that shows without decompressing a file that should be gzip.
+fn visible_damage(archive: &Archive, content: &ContentSummary) -> Option<String> {
+    if !identify::expects_gzip(&archive.name) {
+        return None;
+    }
+    let zeros = content.zeros_at_end;
+    match identify::kind(&content.head) {
+        _ if zeros == content.size => Some("all bytes are zeros".to_owned()),
+        FileKind::Gzip if zeros < NEVER_WRITTEN => None,
+        FileKind::Gzip => Some(format!("the last {} are zeros", count(zeros))),
+        FileKind::Zeros => Some("it begins with zeros".to_owned()),
+        _ => Some("it does not begin like a gzip file".to_owned()),
+    }
+}
+
+/// A file with no name and no MD5 of the table.
+fn unlisted<'a>(catalog: &Catalog, content: &ContentSummary) -> Classification<'a> {
+    let has_this_size = |archive: &&Archive| archive.size == Some(content.size) && content.size > 0;
+    let same_size = catalog.archives().iter().find(has_this_size);
+    let more = match (same_size, identify::kind(&content.head)) {
+        (Some(archive), _) => format!(", but it has the size of {}", escape::text(&archive.name)),
+        (None, FileKind::Unknown) => String::new(),
+        (None, kind) => format!(": {kind}"),
+    };
+    let detail = Some(format!("not in the table{more}"));
+    Classification { verdict: Verdict::Foreign, archive: None, detail, content: None }
+}
+
+pub(super) fn count(bytes: u64) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+}
+
+/// `5 of 10 bytes (50.0 %)`; less than all is never 100 %.
+pub(super) fn part_of(done: u64, whole: u64) -> String {
+    let permille = u128::from(done) * 1000 / u128::from(whole.max(1));
+    format!("{done} of {whole} bytes ({}.{} %)", permille / 10, permille % 10)
+}

@@ -1,0 +1,191 @@
+//! Reads several files at a time on a few threads. Each thread reads a block of one file after the
+//! other, so that their streams are hashed side by side.
+//!
+//! One thread reads as fast as a processor copies, which is as fast as another one hashes twelve
+//! streams side by side. More threads help if there are more processors. A spinning disk would seek
+//! from file to file, so one file is read at a time there, until the bytes come faster than any
+//! spinning disk gives them: from memory, or from a disk that only claims to spin.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, Scope};
+
+use parking_lot::Mutex;
+
+use super::file_check::{FileCheck, FileChecker, ReadSpeed};
+use crate::catalog::Archive;
+use crate::report::ArchiveReport;
+
+/// The default number of files that are read at a time: the twelve, and no more than fill the
+/// widest lanes.
+const FILES: usize = 16;
+
+/// The most threads that read.
+const THREADS: usize = 4;
+
+/// Blocks of a file that are read from a spinning disk before those of the next file: 8 MiB, for
+/// which a seek of 10 ms takes at most a fifth of the time.
+const BLOCKS_IN_A_ROW: usize = 32;
+
+/// Bytes that are read before a disk is judged by its speed: more than the system reads ahead
+/// (8 MiB on some arrays), so that at least one read waited for the disk.
+const PROBE: u64 = 32 << 20;
+
+/// A disk that gives more bytes per second than this does not spin.
+const SPINNING_DISK_LIMIT: f64 = 1_073_741_824.0;
+
+/// A file to check, and the archive that it should be.
+pub(crate) type FileToCheck<'p, 'a> = (&'p Path, Option<&'a Archive>);
+
+/// Shared by the threads that read.
+struct Readers<'c, 'a, S> {
+    checker: &'c FileChecker<'a>,
+    files: &'c [FileToCheck<'c, 'a>],
+    settle: S,
+    next: AtomicUsize,
+    /// The most threads.
+    threads: usize,
+    /// The most open files, on each thread now, and on all together once the disk allows it.
+    per_thread: AtomicUsize,
+    most: usize,
+    /// True while the disk is treated as a spinning one.
+    spins: AtomicBool,
+    speed: Mutex<ReadSpeed>,
+}
+
+/// Checks all files, at most `readers` at a time or else as many as suit the disk. Passes each
+/// report to `settle` as soon as it is complete, with the index of its file.
+pub(crate) fn check_files<'a>(
+    checker: &FileChecker<'a>,
+    files: &[FileToCheck<'_, 'a>],
+    readers: Option<NonZeroUsize>,
+    settle: impl Fn(usize, ArchiveReport) + Sync,
+) {
+    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let most = readers.map_or(FILES, NonZeroUsize::get).min(files.len().max(1));
+    let spins = on_spinning_disk(files.iter().map(|(path, _)| *path));
+    let first = if spins && readers.is_none() { 1 } else { most };
+    let threads = (processors / 2).clamp(1, THREADS).min(most);
+    let readers = Readers {
+        checker,
+        files,
+        settle,
+        next: AtomicUsize::new(0),
+        threads,
+        per_thread: AtomicUsize::new(first.div_ceil(threads)),
+        most,
+        spins: AtomicBool::new(spins),
+        speed: Mutex::default(),
+    };
+    thread::scope(|scope| {
+        if !spins {
+            readers.add_threads(scope);
+        }
+        readers.read(scope);
+    });
+}
+
+/// True if the first of the files that exists lies on a spinning disk.
+pub(super) fn on_spinning_disk<'p>(mut paths: impl Iterator<Item = &'p Path>) -> bool {
+    let metadata = paths.find_map(|path| path.metadata().ok());
+    metadata.is_some_and(|metadata| crate::disk::is_on_spinning_disk(&metadata))
+}
+
+impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
+    /// Starts the other threads. If the system gives none, this thread reads everything.
+    fn add_threads<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        for _ in 1..self.threads {
+            let _ = thread::Builder::new().spawn_scoped(scope, || self.read(scope));
+        }
+    }
+
+    /// Reads files until none is left.
+    fn read<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+        let mut open: Vec<(usize, FileCheck<'c, 'a>)> = Vec::new();
+        loop {
+            while open.len() < self.per_thread.load(Ordering::Relaxed)
+                && let Some(next) = self.open_next()
+            {
+                open.push(next);
+            }
+            if open.is_empty() {
+                return;
+            }
+            open.retain_mut(|(index, check)| match self.advance(check, scope) {
+                Some(report) => {
+                    (self.settle)(*index, report);
+                    false
+                }
+                None => true,
+            });
+        }
+    }
+
+    /// Opens the next file, and settles those that cannot be opened.
+    fn open_next(&self) -> Option<(usize, FileCheck<'c, 'a>)> {
+        loop {
+            let index = self.next.fetch_add(1, Ordering::Relaxed);
+            let (path, expected) = self.files.get(index)?;
+            match self.checker.begin(path, *expected) {
+                Ok(check) => return Some((index, check)),
+                Err(report) => (self.settle)(index, *report),
+            }
+        }
+    }
+
+    /// Reads the next blocks of a file; returns the report at its end.
+    fn advance<'scope>(
+        &'scope self,
+        check: &mut FileCheck<'c, 'a>,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Option<ArchiveReport> {
+        let spins = self.spins.load(Ordering::Relaxed);
+        for _ in 0..if spins { BLOCKS_IN_A_ROW } else { 1 } {
+            if let Some(report) = check.step() {
+                return Some(report);
+            }
+        }
+        if spins && self.does_not_spin(check.take_speed()) {
+            self.spins.store(false, Ordering::Relaxed);
+            self.per_thread.store(self.most.div_ceil(self.threads), Ordering::Relaxed);
+            self.add_threads(scope);
+        }
+        None
+    }
+
+    /// Adds to the measured speed. Returns true once: when the disk turns out not to spin.
+    fn does_not_spin(&self, more: ReadSpeed) -> bool {
+        let mut speed = self.speed.lock();
+        speed.bytes += more.bytes;
+        speed.time += more.time;
+        if speed.bytes < PROBE {
+            return false;
+        }
+        std::mem::take(&mut *speed).exceeds_spinning_disk() && self.spins.load(Ordering::Relaxed)
+    }
+}
+
+impl ReadSpeed {
+    fn exceeds_spinning_disk(self) -> bool {
+        self.bytes as f64 > SPINNING_DISK_LIMIT * self.time.as_secs_f64()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn no_spinning_disk_reaches_the_limit() {
+        let speed =
+            |bytes, milliseconds| ReadSpeed { bytes, time: Duration::from_millis(milliseconds) };
+        assert!(!speed(PROBE, 115).exceeds_spinning_disk(), "280 MB/s");
+        assert!(!speed(PROBE, 32).exceeds_spinning_disk());
+        assert!(speed(PROBE, 30).exceeds_spinning_disk());
+        assert!(speed(PROBE, 0).exceeds_spinning_disk());
+    }
+}

@@ -1,0 +1,211 @@
+//! Checks an archive at a mirror with `--quick`: presence, size, digest headers and the first bytes.
+//! Nothing is verified.
+
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+
+use super::MirrorReader;
+use super::mirror_report::blank;
+use super::stream::Reader;
+use crate::catalog::Archive;
+use crate::hash::Md5Hasher;
+use crate::hash::digest::Digest;
+use crate::locate::identify::{self, FileKind, HEAD};
+use crate::report::ArchiveReport;
+use crate::source::{Claim, Claimed, Scope, SourceAnswer};
+use crate::verdict::Verdict;
+
+pub(super) struct QuickReader<'a> {
+    archive: &'a Archive,
+    /// The digests in the headers.
+    claims: Vec<Claim>,
+    has_ranges: bool,
+    size: Option<u64>,
+    head: Vec<u8>,
+}
+
+/// A digest in a header, compared with the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ClaimMatch {
+    Agrees,
+    Contradicts,
+    /// A tag that looks like an MD5 and is a different one: it may not be an MD5 at all.
+    Doubtful,
+    /// It is the digest of something else, or the table does not have it.
+    Nothing,
+}
+
+impl<'a> QuickReader<'a> {
+    pub(super) const fn new(archive: &'a Archive) -> Self {
+        Self { archive, claims: Vec::new(), has_ranges: false, size: None, head: Vec::new() }
+    }
+
+    fn compare(&self, claim: &Claim) -> ClaimMatch {
+        let agrees = match (claim.digest, self.archive.sha256) {
+            (Claimed::Md5(md5), _) => md5 == self.archive.md5,
+            (Claimed::Sha256(sha256), Some(expected)) => sha256 == expected,
+            (Claimed::Sha256(_), None) => return ClaimMatch::Nothing,
+        };
+        match claim.scope {
+            _ if agrees => ClaimMatch::Agrees,
+            Scope::Tag => ClaimMatch::Doubtful,
+            Scope::Perhaps if self.part_md5().map(Claimed::Md5) == Some(claim.digest) => {
+                ClaimMatch::Nothing
+            }
+            Scope::Perhaps | Scope::Whole => ClaimMatch::Contradicts,
+        }
+    }
+
+    /// The MD5 of the received bytes, if they are only a part of the archive.
+    fn part_md5(&self) -> Option<Digest> {
+        let is_part = self.has_ranges && self.size.is_none_or(|size| size > self.head.len() as u64);
+        is_part.then(|| {
+            let mut hasher = Md5Hasher::new();
+            hasher.update(&self.head);
+            hasher.finish()
+        })
+    }
+
+    /// The detail of an archive that seems right.
+    fn present(&self) -> String {
+        let size = match (self.size, self.archive.size) {
+            (Some(_), Some(_)) => "its size is right".to_owned(),
+            (Some(size), None) => format!("{size} bytes, and the table has no size"),
+            (None, _) => "the mirror does not report a size".to_owned(),
+        };
+        let headers = |wanted| {
+            let claims = self.claims.iter().filter(|claim| self.compare(claim) == wanted);
+            let mut headers: Vec<_> = claims.map(|claim| claim.header).collect();
+            headers.dedup();
+            Some(headers.join(", ")).filter(|headers| !headers.is_empty())
+        };
+        let digests = match (headers(ClaimMatch::Agrees), headers(ClaimMatch::Doubtful)) {
+            (Some(headers), _) => format!("matching digest in {headers}"),
+            (None, Some(header)) => {
+                format!("its {header} is not the MD5, but it may not be an MD5")
+            }
+            (None, None) => "the mirror does not report a digest".to_owned(),
+        };
+        let ranges = if self.has_ranges { "byte ranges" } else { "no byte ranges" };
+        format!("not verified: {size}; {digests}; {ranges}")
+    }
+
+    fn contradiction(&self, claim: &Claim) -> String {
+        let Archive { md5: expected, sha256, .. } = self.archive;
+        let digests = match (claim.digest, sha256) {
+            (Claimed::Md5(md5), _) => format!("MD5 {md5}, should be {expected}"),
+            (Claimed::Sha256(found), Some(expected)) => {
+                format!("SHA-256 {found}, should be {expected}")
+            }
+            (Claimed::Sha256(found), None) => format!("SHA-256 {found}"),
+        };
+        format!("not read, but its {} says {digests}", claim.header)
+    }
+}
+
+impl Reader for QuickReader<'_> {
+    /// A server without ranges sends more than the first bytes: each block may be enough.
+    const BATCH: u64 = 1;
+    const WANTS_DIGESTS: bool = true;
+
+    fn answered(&mut self, answer: &SourceAnswer) {
+        self.claims.clone_from(&answer.claims);
+        self.has_ranges = !answer.whole;
+        self.size = answer.total;
+    }
+
+    fn take(&mut self, block: Bytes) -> ControlFlow<()> {
+        let missing = HEAD.saturating_sub(self.head.len()).min(block.len());
+        self.head.extend_from_slice(&block[..missing]);
+        if self.head.len() < HEAD { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+}
+
+impl MirrorReader for QuickReader<'_> {
+    /// A wrong size and another document in the place of the archive are source errors, which are
+    /// reported before this.
+    fn report(&self) -> ArchiveReport {
+        let is_wrong = |claim: &&Claim| self.compare(claim) == ClaimMatch::Contradicts;
+        let name = &self.archive.name;
+        let kind = identify::kind(&self.head);
+        let (verdict, detail) = match self.claims.iter().find(is_wrong) {
+            Some(claim) => (Verdict::Corrupt, self.contradiction(claim)),
+            None if identify::is_out_of_place(&kind, name) => (Verdict::Foreign, kind.to_string()),
+            None if identify::expects_gzip(name) && kind != FileKind::Gzip => {
+                (Verdict::Corrupt, "it does not begin like a gzip file".to_owned())
+            }
+            None => (Verdict::Present, self.present()),
+        };
+        let report = blank(self.archive, verdict);
+        ArchiveReport { actual_size: self.size, detail: Some(detail), ..report }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verify::testing::{archive, gzip_like, md5};
+
+    fn report(claims: Vec<Claim>, head: &[u8]) -> ArchiveReport {
+        let archive = &archive("a.gz", &gzip_like(1, 5000));
+        let head = head.to_vec();
+        QuickReader { archive, claims, has_ranges: true, size: Some(5000), head }.report()
+    }
+
+    fn claim(header: &'static str, scope: Scope, digest: Digest) -> Claim {
+        Claim { header, scope, digest: Claimed::Md5(digest) }
+    }
+
+    fn verdict(claims: Vec<Claim>) -> (Verdict, String) {
+        let report = report(claims, &gzip_like(1, HEAD));
+        (report.verdict, report.detail.unwrap())
+    }
+
+    #[test]
+    fn a_matching_digest_is_named_and_makes_nothing_ok() {
+        let right = md5(&gzip_like(1, 5000));
+        for (header, scope) in
+            [("Repr-Digest", Scope::Whole), ("Content-MD5", Scope::Perhaps), ("ETag", Scope::Tag)]
+        {
+            let (verdict, detail) = verdict(vec![claim(header, scope, right)]);
+            assert_eq!(verdict, Verdict::Present);
+            let words = format!(
+                "not verified: its size is right; matching digest in {header}; byte ranges"
+            );
+            assert_eq!(detail, words);
+        }
+        assert!(verdict(vec![]).1.contains("the mirror does not report a digest"));
+    }
+
+    #[test]
+    fn a_wrong_digest_outweighs_matching_ones_and_a_wrong_etag_is_only_mentioned() {
+        let (right, wrong) = (md5(&gzip_like(1, 5000)), md5(b"wrong"));
+        for scope in [Scope::Whole, Scope::Perhaps] {
+            let claims = vec![claim("ETag", Scope::Tag, right), claim("Digest", scope, wrong)];
+            let (verdict, detail) = verdict(claims);
+            assert_eq!(verdict, Verdict::Corrupt);
+            assert!(detail.contains(&format!("Digest says MD5 {wrong}")), "{detail}");
+        }
+        let (verdict, detail) = verdict(vec![claim("ETag", Scope::Tag, wrong)]);
+        assert_eq!(verdict, Verdict::Present);
+        assert!(detail.contains("its ETag is not the MD5, but it may not be an MD5"), "{detail}");
+    }
+
+    #[test]
+    fn a_digest_of_the_received_part_is_ignored() {
+        let part = md5(&gzip_like(1, HEAD));
+        let (verdict, detail) = verdict(vec![claim("Content-MD5", Scope::Perhaps, part)]);
+        assert_eq!(verdict, Verdict::Present);
+        assert!(detail.contains("does not report a digest"), "{detail}");
+    }
+
+    #[test]
+    fn the_first_bytes_are_checked() {
+        for (head, verdict) in
+            [(&b"<html>"[..], Verdict::Foreign), (&[0; HEAD][..], Verdict::Corrupt)]
+        {
+            assert_eq!(report(vec![], head).verdict, verdict);
+        }
+    }
+}
