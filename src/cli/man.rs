@@ -81,7 +81,9 @@ fn section(command: &clap::Command, page: &mut Vec<u8>) -> io::Result<()> {
 fn more(command: &clap::Command, section: &str) -> String {
     let text = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let mut page = String::new();
-    for paragraph in text.trim_end().split("\n\n") {
+    // The section on the environment has more than the paragraph on variables.
+    let paragraphs = text.trim_end().split("\n\n").filter(|text| !text.starts_with("Variables:"));
+    for paragraph in paragraphs {
         let (title, lines) = paragraph.split_once(":\n").unwrap_or_default();
         let _ = write!(page, ".{section} {}\n.nf\n", title.to_uppercase());
         for line in lines.lines() {
@@ -125,5 +127,6 @@ mod tests {
         }
         let global = page.matches("\\fB\\-\\-checksums\\fR \\fI<FILE>").count();
         assert_eq!(global, 1, "global options are listed once");
+        assert!(!page.contains(".SH VARIABLES"), "the environment has its section");
     }
 }
