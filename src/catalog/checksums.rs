@@ -1,153 +1,91 @@
-//! Checksum files in every form that `md5sum -c` reads, and tables with more than checksums.
+//! Reads and writes checksum files in all forms that `md5sum -c` reads, and reads tables with more
+//! columns.
 //!
-//! A table is told by its first line, which names the columns. The other forms are told apart
-//! line by line, so that a file put together from several tools is read. A name that begins with
-//! a space or `*` is therefore not recognised in the form with one space.
+//! The first line of a table names the columns. The other forms are recognised line by line, so
+//! that a file that combines the output of several tools is read. A name that begins with a space
+//! or `*` is therefore not recognised in the form with one space.
 
-mod line;
-mod table;
-mod write;
+use std::borrow::Cow;
 
-use line::Entry;
-use table::Columns;
+use super::table::{self, Columns};
+use super::{Archive, Catalog, CatalogError, LineError, checksum_line, nih};
 
-use super::name::plain;
-use super::{Archive, Catalog, CatalogError};
-
-pub use line::LineError;
-pub use table::RowError;
-
-/// The largest checksum file that is read, in bytes: some 300,000 lines.
+/// The largest checksum file that is read, in bytes: about 300,000 lines.
 pub const MAX_CHECKSUMS_BYTES: usize = 16 << 20;
 
-/// Why a checksum file cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ChecksumsError {
-    /// It is larger than [`MAX_CHECKSUMS_BYTES`].
-    #[error("it is larger than 16 MiB, which no list of checksums is")]
-    TooLarge,
-    /// It begins with a byte order mark of UTF-16, as the `>` of some shells writes.
-    #[error("it is written in UTF-16; save it as UTF-8")]
-    Utf16,
-    /// It holds no checksum.
-    #[error("there is no checksum in it")]
-    Empty,
-    /// A line is no checksum.
-    #[error("line {line}: {error}")]
-    Line {
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        error: LineError,
-    },
-    /// A line of a table cannot be read.
-    #[error("line {line}: {error}")]
-    Row {
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        error: RowError,
-    },
-    /// The name on a line cannot be an archive's, or not beside the others.
-    #[error("line {line}: {error}")]
-    Name {
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        error: CatalogError,
-    },
-    /// A name stands on two lines.
-    #[error("line {line}: `{}` is there already, on line {earlier}", crate::text::escape::brief(.name))]
-    Repeated {
-        /// The later line, counted from 1.
-        line: usize,
-        /// The earlier.
-        earlier: usize,
-        /// The name.
-        name: String,
-    },
-}
-
 impl Catalog {
-    /// Reads a checksum file, which knows no sizes and no addresses, or a table, which may.
+    /// Reads a checksum file, which has no sizes and no addresses, or a table, which may have them.
     ///
-    /// Read are GNU's form with two spaces, one space or ` *`, also with a `\` before it and an
-    /// escaped name; BSD's `MD5 (name) = hex`; OpenSSL's `MD5(name)= hex`; with line ends of
-    /// either kind, a byte order mark, hexadecimal digits of either case, blank lines, and
-    /// comments behind a `#` at the start of a line.
+    /// The forms are GNU's with two spaces, one space or ` *`, also with a `\` before it and an
+    /// escaped name; BSD's `MD5 (name) = hex`; and OpenSSL's `MD5(name)= hex`. Both kinds of line
+    /// ends, a byte order mark, hexadecimal digits in upper or lower case, blank lines, and comments
+    /// that begin a line with `#` are accepted.
     ///
     /// A table has tabs between its cells. Its first line names the columns, in any order: `name`
-    /// and `md5`, and if known `size` in bytes, `sha256`, `address`, and `script_name` for another
-    /// name under which people have the archive. An empty cell is unknown.
+    /// and `md5`, and optionally `size` in bytes, `sha256`, `address`, and `script_name` for another
+    /// name of the archive. An empty cell is unknown.
     ///
     /// # Errors
     ///
-    /// [`ChecksumsError`] with the number of the first line that cannot be read, or whose name is
-    /// not fit to be a file in the folder of the archives.
-    pub fn from_checksums(bytes: &[u8]) -> Result<Self, ChecksumsError> {
+    /// [`CatalogError`] with the number of the first line that cannot be read, or whose name is not
+    /// fit to be a file in the folder of the archives.
+    pub fn from_checksums(bytes: &[u8]) -> Result<Self, CatalogError> {
         if bytes.len() > MAX_CHECKSUMS_BYTES {
-            return Err(ChecksumsError::TooLarge);
+            return Err(CatalogError::TooLarge);
         }
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-            return Err(ChecksumsError::Utf16);
+            return Err(CatalogError::Utf16);
         }
-        let archives = archives(bytes)?;
-        let (lines, archives): (Vec<usize>, _) = archives.into_iter().unzip();
-        Self::new(archives).map_err(|error| at_line(error, &lines))
+        Self::from_lines(archives(bytes)?)
+    }
+
+    /// The table as `md5sum -c` reads it. The built-in table is, byte for byte, that of NIH; others
+    /// have the two spaces and the escapes of GNU's `md5sum`.
+    pub fn md5sums(&self) -> String {
+        if *self == Self::nih() {
+            return nih::MD5SUMS.to_owned();
+        }
+        let line = |archive: &Archive| {
+            let (mark, name) = escaped(&archive.name);
+            format!("{mark}{}  {name}\n", archive.md5)
+        };
+        self.archives().iter().map(line).collect()
+    }
+
+    /// The table in the form of BSD, which GNU's `md5sum --tag` writes and `md5sum -c` reads.
+    pub fn bsd_md5sums(&self) -> String {
+        let line = |archive: &Archive| {
+            let (mark, name) = escaped(&archive.name);
+            format!("{mark}MD5 ({name}) = {}\n", archive.md5)
+        };
+        self.archives().iter().map(line).collect()
     }
 }
 
-/// The archives, each with the line it stands on.
-fn archives(bytes: &[u8]) -> Result<Vec<(usize, Archive)>, ChecksumsError> {
-    let mut rest = contents(bytes);
-    let Some((line, header)) = rest.next().filter(|(_, text)| is_table(text)) else {
-        return entries(bytes).map(|entry| entry.map(archive)).collect();
+/// The archives, each with its line.
+fn archives(bytes: &[u8]) -> Result<Vec<(usize, Archive)>, CatalogError> {
+    let wrong = |line| move |error| CatalogError::Line { line, error };
+    let mut rest = checksum_line::lines(bytes);
+    let Some((line, header)) = rest.next().filter(|(_, text)| is_header(text)) else {
+        let read = |(line, text)| Ok((line, checksum_line::read(text).map_err(wrong(line))?));
+        return checksum_line::lines(bytes).map(read).collect();
     };
-    let at = |line| move |error| ChecksumsError::Row { line, error };
-    let columns = Columns::read(header).map_err(at(line))?;
-    rest.map(|(line, text)| Ok((line, columns.archive(text).map_err(at(line))?))).collect()
+    let columns = Columns::read(header).map_err(wrong(line))?;
+    rest.map(|(line, text)| Ok((line, columns.archive(text).map_err(wrong(line))?))).collect()
 }
 
-/// Whether a file that begins with this line is a table. A file may well be called `name`.
-fn is_table(first: &[u8]) -> bool {
-    table::is_header(first) && matches!(line::read(1, first), Err(LineError::Form(_)))
+/// Returns true if the first line of a file is that of a table. A file may be called `name`.
+fn is_header(first: &[u8]) -> bool {
+    table::is_header(first) && matches!(checksum_line::read(first), Err(LineError::Form(_)))
 }
 
-/// The lines that hold a checksum, in order.
-pub(super) fn entries(bytes: &[u8]) -> impl Iterator<Item = Result<Entry, ChecksumsError>> {
-    contents(bytes).map(|(number, text)| {
-        line::read(number, text).map_err(|error| ChecksumsError::Line { line: number, error })
-    })
-}
-
-/// The lines that say something, counted from 1, without their ends.
-fn contents(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
-    let lines = lines.map(|(number, text)| (number, text.strip_suffix(b"\r").unwrap_or(text)));
-    lines.filter(|(_, text)| !text.starts_with(b"#") && !text.trim_ascii().is_empty())
-}
-
-fn archive(entry: Entry) -> (usize, Archive) {
-    let Entry { line, name, md5 } = entry;
-    (
-        line,
-        Archive { name: plain(&name), md5, sha256: None, size: None, address: None, alias: None },
-    )
-}
-
-/// The same error with line numbers in place of positions.
-fn at_line(error: CatalogError, lines: &[usize]) -> ChecksumsError {
-    let line = |position: usize| lines.get(position).copied().unwrap_or_default();
-    match error {
-        CatalogError::Empty => ChecksumsError::Empty,
-        CatalogError::Repeated { position, earlier, name } => {
-            ChecksumsError::Repeated { line: line(position), earlier: line(earlier), name }
-        }
-        CatalogError::Name { position, .. } | CatalogError::Folder { position, .. } => {
-            ChecksumsError::Name { line: line(position), error }
-        }
+/// The mark at the beginning of a line whose name has escapes, and the escaped name.
+fn escaped(name: &str) -> (&'static str, Cow<'_, str>) {
+    if !name.contains(['\\', '\n', '\r']) {
+        return ("", Cow::Borrowed(name));
     }
+    let name = name.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+    ("\\", Cow::Owned(name))
 }
 
 #[cfg(test)]
@@ -167,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_put_together_from_every_tool_is_read() {
+    fn a_file_with_the_output_of_all_tools_is_read() {
         let upper = HEX.to_uppercase();
         let text = format!(
             "\u{feff}# a comment\r\n{HEX}  gnu\r\n{HEX} *binary\r\n\r\n{HEX} one\n  \t\n\
@@ -178,16 +116,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_line_is_named_by_its_number() {
+    fn a_wrong_line_is_reported_with_its_number() {
         let bad = format!("# one\n\n{HEX}  a\nnonsense\n");
         assert!(refused(bad.as_bytes()).starts_with("line 4: "));
         let bad = format!("{HEX}  a\r\n\r\n{HEX}  b\r\nMD5 (./a) = {HEX}\r\n");
-        assert_eq!(refused(bad.as_bytes()), "line 4: `a` is there already, on line 1");
+        assert_eq!(refused(bad.as_bytes()), "line 4: `a` is already on line 1");
         let bad = format!("{HEX}  a/b\n# two\n{HEX}  a\n");
-        assert_eq!(
-            refused(bad.as_bytes()),
-            "line 1: `a` would be a file, and a folder for `a/b` too"
-        );
+        assert_eq!(refused(bad.as_bytes()), "line 1: `a` cannot be a file and the folder of `a/b`");
     }
 
     #[test]
@@ -210,23 +145,23 @@ mod tests {
     #[test]
     fn a_file_without_a_checksum_is_refused() {
         for text in ["", "\n", "# only a comment\n\n", "\u{feff}"] {
-            assert_eq!(Catalog::from_checksums(text.as_bytes()), Err(ChecksumsError::Empty));
+            assert_eq!(Catalog::from_checksums(text.as_bytes()), Err(CatalogError::Empty));
         }
     }
 
     #[test]
-    fn a_file_without_end_is_refused() {
+    fn a_file_over_the_limit_is_refused() {
         let bytes = vec![b'\n'; MAX_CHECKSUMS_BYTES + 1];
-        assert_eq!(Catalog::from_checksums(&bytes), Err(ChecksumsError::TooLarge));
+        assert_eq!(Catalog::from_checksums(&bytes), Err(CatalogError::TooLarge));
     }
 
     #[test]
-    fn utf_16_is_called_by_its_name() {
-        assert_eq!(Catalog::from_checksums(b"\xff\xfef\0e\0"), Err(ChecksumsError::Utf16));
+    fn utf_16_is_recognised() {
+        assert_eq!(Catalog::from_checksums(b"\xff\xfef\0e\0"), Err(CatalogError::Utf16));
     }
 
     #[test]
-    fn no_bytes_make_it_panic() {
+    fn random_bytes_never_panic() {
         let pieces: [&[u8]; 14] = [
             b"name\tmd5\n",
             b"\t",
@@ -253,5 +188,28 @@ mod tests {
                 assert_eq!(again.as_ref(), Ok(&catalog), "{bytes:?}");
             }
         }
+    }
+
+    #[test]
+    fn the_built_in_table_is_written_as_nih_prints_it() {
+        let text = Catalog::nih().md5sums();
+        assert_eq!(text.as_bytes(), include_bytes!("../../checksums/MD5SUMS"));
+        assert!(text.starts_with("fe8ed0a6961412fddcbb3603c11b3698 images_001.tar.gz\n"));
+    }
+
+    #[test]
+    fn another_table_is_written_as_by_gnu_and_can_be_read_again() {
+        let text = format!(
+            "{HEX}  a b\n{HEX}   leading\n{HEX}  *star\n\\{HEX}  back\\\\slash\\nline\\rend\n"
+        );
+        let catalog = Catalog::from_checksums(text.as_bytes()).unwrap();
+        assert_eq!(catalog.archives()[3].name, "back\\slash\nline\rend");
+        assert_eq!(catalog.md5sums(), text);
+        let tagged = catalog.bsd_md5sums();
+        assert!(
+            tagged.ends_with(&format!("\n\\MD5 (back\\\\slash\\nline\\rend) = {HEX}\n")),
+            "{tagged}"
+        );
+        assert_eq!(Catalog::from_checksums(tagged.as_bytes()).unwrap(), catalog);
     }
 }

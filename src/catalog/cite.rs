@@ -1,6 +1,6 @@
-//! What NIH asks of whoever uses the data set: a link, an acknowledgement, a citation.
+//! The link, the acknowledgement and the citation that NIH asks users of the data set for.
 
-/// All three, and the citation as BibTeX too.
+/// All three, and the citation as BibTeX.
 pub const CITATION: &str = r"Link to the data set:
   https://nihcc.app.box.com/v/ChestXray-NIHCC
 

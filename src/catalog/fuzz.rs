@@ -1,4 +1,4 @@
-//! What holds of every table and of every word on the command line.
+//! Fuzz targets: promises about every table and every word on the command line.
 
 use std::path::{Component, Path};
 use std::sync::LazyLock;
@@ -6,19 +6,19 @@ use std::sync::LazyLock;
 use super::{Archive, Catalog};
 use crate::fuzzing::assert_message;
 
-/// A table is refused in a short message, or its names stay in the folder of the archives, and as
-/// a checksum file it reads the same.
+/// A table is refused with a short message, or its names stay in the folder of the archives and it
+/// can be written as a checksum file and read again.
 pub(crate) fn checksums(bytes: &[u8]) {
     let catalog = match Catalog::from_checksums(bytes) {
         Ok(catalog) => catalog,
         Err(error) => return assert_message(&error.to_string()),
     };
-    let what = |catalog: &Catalog| -> Vec<_> {
+    let content = |catalog: &Catalog| -> Vec<_> {
         catalog.archives().iter().map(|archive| (archive.name.clone(), archive.md5)).collect()
     };
     catalog.archives().iter().for_each(assert_inside);
     let again = Catalog::from_checksums(catalog.md5sums().as_bytes());
-    assert_eq!(again.as_ref().map(what), Ok(what(&catalog)));
+    assert_eq!(again.as_ref().map(content), Ok(content(&catalog)));
 }
 
 fn assert_inside(archive: &Archive) {
@@ -30,11 +30,11 @@ fn assert_inside(archive: &Archive) {
     }
 }
 
-/// Made once: a fuzzer asks very often.
+/// Made once: a fuzzer uses them very often.
 static CATALOGS: LazyLock<[Catalog; 2]> = LazyLock::new(|| [Catalog::nih(), odd()]);
 
-/// Words select what they select one by one, in order and each once; or the first of them that
-/// selects nothing is named in a short message.
+/// Several words select the archives that each of them selects, in order and without repetition; or
+/// a short message names the first word that selects nothing.
 pub(crate) fn selectors(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let words: Vec<&str> = text.split('\n').collect();
@@ -56,7 +56,7 @@ pub(crate) fn selectors(bytes: &[u8]) {
     }
 }
 
-/// Names with all that words are made of.
+/// A table whose names contain the special characters of words.
 fn odd() -> Catalog {
     let names = ["1", "2-3", "a,b", "a-b", "a-b.gz", "c.tar.gz", "c.gz", "d/3.gz", " e ", "-"];
     let md5 = crate::hash::digest::Digest::EMPTY;

@@ -1,25 +1,26 @@
-//! The table that the program carries. `checksums/README.md` says where each number comes from.
+//! The built-in table. `checksums/README.md` gives the source of each number.
 
-use super::{Archive, Catalog, checksums};
+use super::{Archive, Catalog, checksum_line};
 
-/// The MD5s exactly as NIH prints them.
+/// The MD5s, exactly as NIH prints them.
 pub(super) const MD5SUMS: &str = include_str!("../../checksums/MD5SUMS");
 
-/// Names, the names that NIH's own script writes, sizes, SHA-256s and addresses, in the same order.
+/// Names, the names in NIH's own script, sizes, SHA-256s and addresses, in the same order.
 const ARCHIVES: &str = include_str!("../../checksums/archives.tsv");
 
 impl Catalog {
     /// The twelve archives of NIH ChestX-ray14.
     pub fn nih() -> Self {
-        // A line that could not be read would be left out here; the tests see that none is.
-        let md5s = checksums::entries(MD5SUMS.as_bytes()).filter_map(Result::ok);
+        // The tests check that no line is left out.
+        let lines = checksum_line::lines(MD5SUMS.as_bytes());
+        let md5s = lines.filter_map(|(_, line)| checksum_line::read(line).ok());
         let rows = ARCHIVES.lines().skip(1).filter_map(row);
-        let archives = md5s.zip(rows).map(|(entry, row)| Archive { md5: entry.md5, ..row });
+        let archives = md5s.zip(rows).map(|(line, row)| Archive { md5: line.md5, ..row });
         Self::indexed(archives.collect())
     }
 }
 
-/// One line of the table; its MD5 stands elsewhere.
+/// Reads a line, which has no MD5.
 fn row(line: &str) -> Option<Archive> {
     let mut columns = line.split('\t').map(str::to_owned);
     Some(Archive {
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_twelve_are_there_and_both_files_agree() {
+    fn both_files_have_the_same_twelve_archives() {
         let catalog = Catalog::nih();
         let published = Catalog::from_checksums(MD5SUMS.as_bytes()).unwrap();
         assert_eq!(catalog.archives().len(), 12);

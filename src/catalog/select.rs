@@ -1,4 +1,4 @@
-//! How archives are called on the command line: `images_003.tar.gz`, `images_003`, `003`, `3`,
+//! Selects archives by the words of the command line: `images_003.tar.gz`, `images_003`, `003`, `3`,
 //! lists and ranges such as `1,3,7-9`.
 
 use std::ffi::OsStr;
@@ -6,50 +6,50 @@ use std::ffi::OsStr;
 use super::{Archive, Catalog};
 use crate::text::{escape, shell};
 
-/// Why a word calls no archive.
+/// A word that selects no archive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
-    /// There is a comma with nothing before or behind it, or an empty argument.
-    #[error("an archive has no name in `{}`", escape::brief(.0))]
+    /// The argument is empty, or nothing is before or after a comma.
+    #[error("`{}` contains an empty name", escape::brief(.0))]
     Empty(String),
-    /// Nothing is called so.
-    #[error("`{}` is no archive of the table, which has {known}", escape::brief(.word))]
+    /// No archive has this name.
+    #[error("`{}` is not in the table, which has {known}", escape::brief(.word))]
     Unknown {
-        /// What was typed.
+        /// The word.
         word: String,
-        /// What there is, in words; already escaped.
+        /// A description of the table, escaped.
         known: String,
     },
-    /// Two archives could be meant.
-    #[error("`{}` could be `{}` or `{}`; give the whole name", escape::brief(.word), escape::brief(.first), escape::brief(.second))]
+    /// Two archives match.
+    #[error("`{}` matches `{}` and `{}`; give the full name", escape::brief(.word), escape::brief(.first), escape::brief(.second))]
     Ambiguous {
-        /// What was typed.
+        /// The word.
         word: String,
-        /// One that it could mean.
+        /// The first match.
         first: String,
-        /// Another one.
+        /// The second match.
         second: String,
     },
     /// The end of a range comes before its start.
-    #[error("the range `{}` runs backwards", escape::brief(.0))]
+    #[error("the range `{}` ends before it starts", escape::brief(.0))]
     Backwards(String),
 }
 
 impl Catalog {
-    /// The indices of the archives that the words call, ascending, each once; of all, where there
-    /// is no word. A word is a name, a name without `.tar.gz` or `.gz`, an alias, a position
+    /// The indices of the selected archives, ascending and without repetition; of all archives if
+    /// there is no word. A word is a name, a name without `.tar.gz` or `.gz`, an alias, a position
     /// counted from 1, a range of positions, or several of these with commas between them.
     ///
     /// # Errors
     ///
-    /// [`SelectError`] for the first word that calls no archive, or more than one by accident.
+    /// [`SelectError`] for the first word that selects no archive, or is ambiguous.
     pub fn select<W: AsRef<str>>(&self, words: &[W]) -> Result<Vec<usize>, SelectError> {
         if words.is_empty() {
             return Ok((0..self.archives.len()).collect());
         }
         let mut selected = Vec::new();
         for word in words.iter().map(AsRef::as_ref) {
-            // A name may have a comma or a hyphen in it.
+            // A name may contain a comma or a hyphen.
             match self.by_name(word) {
                 Some(index) => selected.push(index),
                 None => self.select_list(word, &mut selected)?,
@@ -65,7 +65,7 @@ impl Catalog {
             if word.is_empty() {
                 return Err(SelectError::Empty(list.to_owned()));
             }
-            match (self.called(word)?, range(word)) {
+            match (self.by_full_or_short_name(word)?, range(word)) {
                 (Some(index), _) => selected.push(index),
                 (None, Some((first, last))) => {
                     let (first, last) = (self.position(first, word)?, self.position(last, word)?);
@@ -80,8 +80,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// The archive that has this name, in full or without its ending.
-    fn called(&self, word: &str) -> Result<Option<usize>, SelectError> {
+    /// The archive with this name, in full or without its ending.
+    fn by_full_or_short_name(&self, word: &str) -> Result<Option<usize>, SelectError> {
         if let Some(index) = self.by_name(word).or_else(|| self.by_alias(word)) {
             return Ok(Some(index));
         }
@@ -97,7 +97,7 @@ impl Catalog {
         }
     }
 
-    /// The index that a position stands for; `word` is what was typed around it.
+    /// The index for a position; `word` is the word that contains it.
     fn position(&self, digits: &str, word: &str) -> Result<usize, SelectError> {
         let position = if is_number(digits) { digits.parse::<usize>().ok() } else { None };
         position
@@ -106,7 +106,7 @@ impl Catalog {
             .ok_or_else(|| SelectError::Unknown { word: word.to_owned(), known: self.known() })
     }
 
-    /// What there is, in words.
+    /// Describes the table.
     fn known(&self) -> String {
         let name = |archive: &Archive| format!("`{}`", escape::brief(&archive.name));
         match self.archives.as_slice() {
@@ -192,14 +192,14 @@ fn has_stem(archive: &Archive, word: &str) -> bool {
     })
 }
 
-/// `a-b` where both are numbers.
+/// The ends of `a-b`, if both are numbers.
 fn range(word: &str) -> Option<(&str, &str)> {
     let (first, last) = word.split_once('-')?;
     let (first, last) = (first.trim(), last.trim());
     (is_number(first) && is_number(last)).then_some((first, last))
 }
 
-/// `parse` would take a sign as well.
+/// `parse` alone accepts a sign.
 fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_call_one_of_the_twelve() {
+    fn every_name_of_a_built_in_archive_selects_it() {
         let nih = Catalog::nih();
         for word in
             ["images_003.tar.gz", "images_003", "003", "3", "0003", "images_03.tar.gz", "images_03"]
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_ranges_come_out_in_order_and_once() {
+    fn lists_and_ranges_select_in_order_and_without_repetition() {
         let nih = Catalog::nih();
         for (words, expected) in [
             (vec![], (0..12).collect::<Vec<_>>()),
@@ -246,26 +246,26 @@ mod tests {
     }
 
     #[test]
-    fn what_calls_nothing_is_named_with_what_there_is() {
+    fn a_word_that_selects_nothing_is_reported_with_the_table() {
         let known = "which has `images_001.tar.gz` (1) to `images_012.tar.gz` (12)";
         for word in ["0", "13", "images_013", "x", "1-13", "0-2", "-1", "+1", "1-", "1--2", "１"] {
-            assert_eq!(refused(&[word]), format!("`{word}` is no archive of the table, {known}"));
+            assert_eq!(refused(&[word]), format!("`{word}` is not in the table, {known}"));
         }
         let huge = "99999999999999999999999999";
         assert!(refused(&["1", huge]).starts_with(&format!("`{huge}`")));
-        assert_eq!(refused(&["4-1"]), "the range `4-1` runs backwards");
+        assert_eq!(refused(&["4-1"]), "the range `4-1` ends before it starts");
         for list in ["", ",", "1,", "1,,3"] {
-            assert_eq!(refused(&[list]), format!("an archive has no name in `{list}`"));
+            assert_eq!(refused(&[list]), format!("`{list}` contains an empty name"));
         }
     }
 
     #[test]
-    fn what_was_typed_is_shown_escaped() {
+    fn a_word_is_shown_escaped() {
         assert!(!refused(&["\u{1b}[2J"]).contains('\u{1b}'));
     }
 
     #[test]
-    fn names_of_another_table_come_before_what_they_look_like() {
+    fn names_take_precedence_over_positions_ranges_and_lists() {
         let table = table(&["1-2", "a,b", "2", "c.gz", "d.tar.gz"]);
         for (word, index) in [
             ("1-2", 0),
@@ -283,9 +283,9 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_could_mean_two_is_refused() {
+    fn an_ambiguous_word_is_refused() {
         let error = table(&["a.gz", "a.tar.gz"]).select(&["a"]).unwrap_err();
-        assert_eq!(error.to_string(), "`a` could be `a.gz` or `a.tar.gz`; give the whole name");
+        assert_eq!(error.to_string(), "`a` matches `a.gz` and `a.tar.gz`; give the full name");
     }
 
     #[test]

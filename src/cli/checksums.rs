@@ -3,7 +3,7 @@
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use cxr::catalog::{Catalog, SelectError};
-use cxr::interchange;
+use cxr::interchange::TableFormat;
 use cxr::source::SourceSpec;
 
 use super::global_options::Format;
@@ -63,15 +63,15 @@ impl Checksums {
         self,
         catalog: &Catalog,
         format: Format,
-    ) -> Result<(Catalog, interchange::Form, Vec<SourceSpec>), SelectError> {
+    ) -> Result<(Catalog, TableFormat, Vec<SourceSpec>), SelectError> {
         let selected = catalog.only(&catalog.select(&self.archives)?);
         let form = match (self.form, format) {
-            (Some(Form::Md5sum), _) | (None, Format::Text) => interchange::Form::Md5sum,
-            (Some(Form::Json), _) | (None, Format::Json) => interchange::Form::Json,
-            (Some(Form::Bsd), _) => interchange::Form::Bsd,
-            (Some(Form::Csv), _) => interchange::Form::Csv,
-            (Some(Form::Metalink), _) => interchange::Form::Metalink,
-            (Some(Form::Aria2), _) => interchange::Form::Aria2,
+            (Some(Form::Md5sum), _) | (None, Format::Text) => TableFormat::Md5sum,
+            (Some(Form::Json), _) | (None, Format::Json) => TableFormat::Json,
+            (Some(Form::Bsd), _) => TableFormat::Bsd,
+            (Some(Form::Csv), _) => TableFormat::Csv,
+            (Some(Form::Metalink), _) => TableFormat::Metalink,
+            (Some(Form::Aria2), _) => TableFormat::Aria2,
         };
         Ok((selected, form, value_parsers::or_publisher(self.from)))
     }

@@ -28,7 +28,7 @@ impl Run<'_> {
         let mut needs = Vec::new();
         let published = Catalog::nih();
         for (index, archive) in self.archives.iter().enumerate() {
-            let certain = published.has_as_it_is(archive);
+            let certain = published.has_same_content(archive);
             let misfit =
                 match survey::look(self.context.folder, archive, certain, !self.request.recheck) {
                     Here::Verified { path, size } => {

@@ -1,23 +1,22 @@
-//! The input file of aria2 (`aria2c --input-file`): a line of addresses, then options, indented.
+//! The input file of aria2 (`aria2c --input-file`): a line of addresses, then indented options.
 
 use std::io::Write;
 
-use super::{Entry, InterchangeError, Writer};
+use super::{AddressedArchive, InterchangeError};
 
-pub(super) struct Aria2;
-
-impl Writer for Aria2 {
-    fn write(&self, entries: &[Entry<'_>], out: &mut dyn Write) -> Result<(), InterchangeError> {
-        for entry in entries {
-            let name = &entry.archive.name;
-            // Lines end where lines end, and blanks around a value are taken away.
-            if name.contains(['\n', '\r']) || name.trim() != name {
-                return Err(entry.unfit());
-            }
-            let addresses = entry.needed_addresses()?.join("\t");
-            let md5 = entry.archive.md5;
-            writeln!(out, "{addresses}\n  out={name}\n  checksum=md5={md5}")?;
+pub(super) fn write(
+    archives: &[AddressedArchive<'_>],
+    out: &mut dyn Write,
+) -> Result<(), InterchangeError> {
+    for entry in archives {
+        let name = &entry.archive.name;
+        // A value ends with its line, and aria2 removes spaces around it.
+        if name.contains(['\n', '\r']) || name.trim() != name {
+            return Err(entry.unfit_name());
         }
-        Ok(())
+        let addresses = entry.needed_addresses()?.join("\t");
+        let md5 = entry.archive.md5;
+        writeln!(out, "{addresses}\n  out={name}\n  checksum=md5={md5}")?;
     }
+    Ok(())
 }

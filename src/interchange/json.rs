@@ -4,21 +4,21 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::{Entry, InterchangeError, Writer};
+use super::{AddressedArchive, InterchangeError};
 use crate::hash::digest::{Digest, Sha256};
 use crate::report::write_json;
 
-/// The first member of the document. Members may be added to it; none changes its meaning.
+/// The version of the document. Members may be added; none changes its meaning.
 const SCHEMA: &str = "cxr.checksums/1";
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct ChecksumsDocument<'a> {
     schema: &'static str,
-    archives: Vec<Row<'a>>,
+    archives: Vec<ArchiveRow<'a>>,
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct ArchiveRow<'a> {
     name: &'a str,
     size: Option<u64>,
     md5: Digest,
@@ -26,24 +26,17 @@ struct Row<'a> {
     addresses: &'a [String],
 }
 
-impl<'a> Row<'a> {
-    fn new(entry: &'a Entry<'_>) -> Self {
-        let Entry { archive, addresses } = entry;
-        Self {
-            name: &archive.name,
-            size: archive.size,
-            md5: archive.md5,
-            sha256: archive.sha256,
-            addresses,
-        }
-    }
-}
-
-pub(super) struct Json;
-
-impl Writer for Json {
-    fn write(&self, entries: &[Entry<'_>], out: &mut dyn Write) -> Result<(), InterchangeError> {
-        let archives = entries.iter().map(Row::new).collect();
-        Ok(write_json(&Document { schema: SCHEMA, archives }, out)?)
-    }
+pub(super) fn write<'a>(
+    archives: &'a [AddressedArchive<'_>],
+    out: &mut dyn Write,
+) -> Result<(), InterchangeError> {
+    let row = |entry: &'a AddressedArchive<'_>| ArchiveRow {
+        name: &entry.archive.name,
+        size: entry.archive.size,
+        md5: entry.archive.md5,
+        sha256: entry.archive.sha256,
+        addresses: &entry.addresses,
+    };
+    let archives = archives.iter().map(row).collect();
+    Ok(write_json(&ChecksumsDocument { schema: SCHEMA, archives }, out)?)
 }

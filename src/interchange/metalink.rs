@@ -1,50 +1,52 @@
-//! Metalink 4, which names every mirror of a file, its size and its digests.
+//! Metalink 4: all mirrors of each file, its size and its digests.
 
 use std::io::{self, Write};
 
-use quick_xml::Writer as Xml;
+use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::{Entry, InterchangeError, Writer};
+use super::{AddressedArchive, InterchangeError};
 
 /// RFC 5854, section 1.2.
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:metalink";
 
-pub(super) struct Metalink;
-
-impl Writer for Metalink {
-    fn write(&self, entries: &[Entry<'_>], out: &mut dyn Write) -> Result<(), InterchangeError> {
-        for entry in entries {
-            entry.needed_addresses()?;
-            if !entry.archive.name.chars().all(is_fit) {
-                return Err(entry.unfit());
-            }
+pub(super) fn write(
+    archives: &[AddressedArchive<'_>],
+    out: &mut dyn Write,
+) -> Result<(), InterchangeError> {
+    for entry in archives {
+        entry.needed_addresses()?;
+        if !entry.archive.name.chars().all(is_kept) {
+            return Err(entry.unfit_name());
         }
-        let mut xml = Xml::new_with_indent(Vec::new(), b' ', 2);
-        xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-        let root = xml.create_element("metalink").with_attribute(("xmlns", NAMESPACE));
-        root.write_inner_content(|xml| {
-            element(xml, "generator", None, concat!("cxr/", env!("CARGO_PKG_VERSION")))?;
-            entries.iter().try_for_each(|entry| file(xml, entry))
-        })?;
-        out.write_all(&xml.into_inner())?;
-        Ok(writeln!(out)?)
     }
+    let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
+    xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
+    let root = xml.create_element("metalink").with_attribute(("xmlns", NAMESPACE));
+    root.write_inner_content(|xml| {
+        element(xml, "generator", None, concat!("cxr/", env!("CARGO_PKG_VERSION")))?;
+        archives.iter().try_for_each(|entry| file(xml, entry))
+    })?;
+    out.write_all(&xml.into_inner())?;
+    Ok(writeln!(out)?)
 }
 
-fn file(xml: &mut Xml<Vec<u8>>, Entry { archive, addresses }: &Entry<'_>) -> io::Result<()> {
+fn file(
+    xml: &mut Writer<Vec<u8>>,
+    AddressedArchive { archive, addresses }: &AddressedArchive<'_>,
+) -> io::Result<()> {
     let file = xml.create_element("file").with_attribute(("name", archive.name.as_str()));
     file.write_inner_content(|xml| {
         if let Some(size) = archive.size {
             element(xml, "size", None, &size.to_string())?;
         }
-        // Names from IANA's registry of hash functions (RFC 5854, section 4.2.4).
+        // The names are from IANA's registry of hash functions (RFC 5854, section 4.2.4).
         if let Some(sha256) = archive.sha256 {
             element(xml, "hash", Some(("type", "sha-256")), &sha256.to_string())?;
         }
         element(xml, "hash", Some(("type", "md5")), &archive.md5.to_string())?;
         (1..).zip(addresses).try_for_each(|(priority, address)| {
-            // A lower number is preferred, up to 999999 (section 4.2.16.1).
+            // The lowest number is preferred, and 999999 is the highest (section 4.2.16.1).
             let priority = u32::min(priority, 999_999).to_string();
             element(xml, "url", Some(("priority", &priority)), address)
         })
@@ -53,7 +55,7 @@ fn file(xml: &mut Xml<Vec<u8>>, Entry { archive, addresses }: &Entry<'_>) -> io:
 }
 
 fn element(
-    xml: &mut Xml<Vec<u8>>,
+    xml: &mut Writer<Vec<u8>>,
     name: &str,
     attribute: Option<(&str, &str)>,
     text: &str,
@@ -62,8 +64,8 @@ fn element(
     element.write_text_content(BytesText::new(text)).map(|_| ())
 }
 
-/// Whether a character can stand in an attribute and come out of it as it was: it must be one of
-/// XML's (XML 1.0, production 2), and none of those that readers turn into spaces.
-fn is_fit(c: char) -> bool {
+/// Returns true if a reader gets a character in an attribute unchanged: XML must have it (XML 1.0,
+/// production 2), and readers must not turn it into a space.
+fn is_kept(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}')
 }

@@ -1,7 +1,7 @@
-//! The table in the forms that other tools read.
+//! Writes the table in the formats of other tools.
 //!
-//! Each form is a small file: archives and their addresses in, bytes out. What a form cannot
-//! express is refused, not bent.
+//! Each format is a small file with a function: archives and their addresses in, bytes out. A table
+//! that a format cannot express is refused.
 
 mod aria2;
 mod csv;
@@ -14,9 +14,9 @@ use crate::catalog::{Archive, Catalog};
 use crate::source::{Place, SourceSpec};
 use crate::text::escape;
 
-/// The forms.
+/// A format for a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum TableFormat {
     /// As `md5sum` writes it.
     Md5sum,
     /// As `md5sum --tag` and BSD's `md5` write it.
@@ -31,76 +31,71 @@ pub enum Form {
     Aria2,
 }
 
-/// Why the table cannot be written in a form.
+/// A table that cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum InterchangeError {
-    /// A folder is no address.
-    #[error("{0} is a folder: only addresses can be written into a table for other tools")]
+    /// A source is a folder, which has no address.
+    #[error("{0} is a folder; a table for other tools needs addresses")]
     Folder(String),
-    /// A table is handed on, and a password should not be.
-    #[error("{0} has a password in it, which everybody who reads the table would see")]
+    /// An address contains a password, which a table must not publish.
+    #[error("{0} contains a password, which every reader of the table would see")]
     Password(String),
-    /// The form needs an address.
+    /// The format needs an address.
     #[error("there is no address for {}: say with --from where the archives are", escape::text(.0))]
     NoAddress(String),
-    /// The form has no way to write such a name.
-    #[error("the name `{}` cannot be written in this form", escape::text(.0))]
+    /// The format cannot express the name.
+    #[error("the name `{}` cannot be written in this format", escape::text(.0))]
     Name(String),
     /// The bytes could not be written.
     #[error(transparent)]
     Output(#[from] io::Error),
 }
 
-/// An archive and every address at which it is, in order of preference.
-struct Entry<'a> {
+/// An archive and all its addresses, the preferred one first.
+struct AddressedArchive<'a> {
     archive: &'a Archive,
     addresses: Vec<String>,
 }
 
-/// One of the forms: entries in, bytes out.
-trait Writer {
-    fn write(&self, entries: &[Entry<'_>], out: &mut dyn Write) -> Result<(), InterchangeError>;
-}
-
-/// Writes the table. The addresses are those that the sources have for each archive, in their
-/// order; `md5sum` and BSD's form have no room for any.
+/// Writes the table, with the addresses that the sources have for each archive, in their order. The
+/// formats of `md5sum` and BSD have no addresses.
 ///
 /// # Errors
 ///
-/// What the form cannot express, and the errors of `out`. Nothing is written if the form cannot
-/// express all of the table.
+/// Returns an error if the format cannot express the whole table, and then writes nothing; and the
+/// errors of `out`.
 pub fn write(
     catalog: &Catalog,
     sources: &[SourceSpec],
-    form: Form,
+    format: TableFormat,
     out: &mut dyn Write,
 ) -> Result<(), InterchangeError> {
-    let writer: &dyn Writer = match form {
-        Form::Md5sum => return Ok(out.write_all(catalog.md5sums().as_bytes())?),
-        Form::Bsd => return Ok(out.write_all(catalog.bsd_md5sums().as_bytes())?),
-        Form::Csv => &csv::Csv,
-        Form::Json => &json::Json,
-        Form::Metalink => &metalink::Metalink,
-        Form::Aria2 => &aria2::Aria2,
+    let write = match format {
+        TableFormat::Md5sum => return Ok(out.write_all(catalog.md5sums().as_bytes())?),
+        TableFormat::Bsd => return Ok(out.write_all(catalog.bsd_md5sums().as_bytes())?),
+        TableFormat::Csv => csv::write,
+        TableFormat::Json => json::write,
+        TableFormat::Metalink => metalink::write,
+        TableFormat::Aria2 => aria2::write,
     };
-    let entries = catalog.archives().iter().map(|archive| entry(archive, sources));
+    let archives = catalog.archives().iter().map(|archive| AddressedArchive::new(archive, sources));
     let mut table = Vec::new();
-    writer.write(&entries.collect::<Result<Vec<_>, _>>()?, &mut table)?;
+    write(&archives.collect::<Result<Vec<_>, _>>()?, &mut table)?;
     Ok(out.write_all(&table)?)
 }
 
-fn entry<'a>(archive: &'a Archive, sources: &[SourceSpec]) -> Result<Entry<'a>, InterchangeError> {
-    let places = sources.iter().filter_map(|source| Some((source, source.place(archive)?)));
-    let addresses = places.map(|(source, place)| match place {
-        Place::Address(url) if url.password().is_none() => Ok(url.to_string()),
-        Place::Address(_) => Err(InterchangeError::Password(source.to_string())),
-        Place::File(_) => Err(InterchangeError::Folder(source.to_string())),
-    });
-    Ok(Entry { archive, addresses: addresses.collect::<Result<_, _>>()? })
-}
+impl<'a> AddressedArchive<'a> {
+    fn new(archive: &'a Archive, sources: &[SourceSpec]) -> Result<Self, InterchangeError> {
+        let places = sources.iter().filter_map(|source| Some((source, source.place(archive)?)));
+        let addresses = places.map(|(source, place)| match place {
+            Place::Address(url) if url.password().is_none() => Ok(url.to_string()),
+            Place::Address(_) => Err(InterchangeError::Password(source.to_string())),
+            Place::File(_) => Err(InterchangeError::Folder(source.to_string())),
+        });
+        Ok(Self { archive, addresses: addresses.collect::<Result<_, _>>()? })
+    }
 
-impl Entry<'_> {
-    /// The addresses, of which there must be one.
+    /// The addresses, or an error if there is none.
     fn needed_addresses(&self) -> Result<&[String], InterchangeError> {
         match self.addresses.as_slice() {
             [] => Err(InterchangeError::NoAddress(self.archive.name.clone())),
@@ -108,7 +103,7 @@ impl Entry<'_> {
         }
     }
 
-    fn unfit(&self) -> InterchangeError {
+    fn unfit_name(&self) -> InterchangeError {
         InterchangeError::Name(self.archive.name.clone())
     }
 }
@@ -119,17 +114,27 @@ mod tests {
 
     use super::*;
 
-    const FORMS: [Form; 6] =
-        [Form::Md5sum, Form::Bsd, Form::Csv, Form::Json, Form::Metalink, Form::Aria2];
+    const FORMATS: [TableFormat; 6] = [
+        TableFormat::Md5sum,
+        TableFormat::Bsd,
+        TableFormat::Csv,
+        TableFormat::Json,
+        TableFormat::Metalink,
+        TableFormat::Aria2,
+    ];
 
-    fn written(table: &str, from: &[&str], form: Form) -> Result<String, InterchangeError> {
+    fn written(
+        table: &str,
+        from: &[&str],
+        format: TableFormat,
+    ) -> Result<String, InterchangeError> {
         let catalog = Catalog::from_checksums(table.as_bytes()).unwrap();
         let sources: Vec<_> =
             from.iter().map(|from| SourceSpec::parse(OsStr::new(from)).unwrap()).collect();
         let sources = if sources.is_empty() { vec![SourceSpec::Publisher] } else { sources };
         let mut out = Vec::new();
-        let result = write(&catalog, &sources, form, &mut out);
-        assert!(result.is_ok() || out.is_empty(), "nothing of a table that is refused");
+        let result = write(&catalog, &sources, format, &mut out);
+        assert!(result.is_ok() || out.is_empty(), "a refused table was partly written");
         result.map(|()| String::from_utf8(out).unwrap())
     }
 
@@ -145,18 +150,18 @@ mod tests {
     }
 
     #[test]
-    fn every_form_has_what_it_has_room_for() {
+    fn every_format_contains_all_that_it_can() {
         let from = ["http://m.org/<&>", "https://n.org/{name}?k='"];
         let bsd = format!("MD5 (a.gz) = {MD5}\nMD5 (d/\"b\", c) = {MD5}\n");
-        assert_eq!(written(&table(), &[], Form::Bsd).unwrap(), bsd);
-        let csv = written(&table(), &[], Form::Csv).unwrap();
+        assert_eq!(written(&table(), &[], TableFormat::Bsd).unwrap(), bsd);
+        let csv = written(&table(), &[], TableFormat::Csv).unwrap();
         assert!(csv.ends_with(&format!("\n\"d/\"\"b\"\", c\",,{MD5},,\n")), "{csv}");
-        let aria2 = written(&table(), &from, Form::Aria2).unwrap();
+        let aria2 = written(&table(), &from, TableFormat::Aria2).unwrap();
         let expected = format!(
             "http://m.org/%3C&%3E/a.gz\thttps://n.org/a.gz?k=%27\n  out=a.gz\n  checksum=md5={MD5}\n"
         );
         assert!(aria2.starts_with(&expected), "{aria2}");
-        let metalink = written(&table(), &from, Form::Metalink).unwrap();
+        let metalink = written(&table(), &from, TableFormat::Metalink).unwrap();
         for part in [
             "<file name=\"d/&quot;b&quot;, c\">",
             "<size>7</size>",
@@ -171,9 +176,12 @@ mod tests {
     #[test]
     fn a_folder_and_a_password_are_refused_where_addresses_are_written() {
         for (from, word) in [("/mnt/nih", "folder"), ("https://me:secret@m.org", "password")] {
-            for form in FORMS {
-                match written(&table(), &[from], form) {
-                    Ok(_) => assert!(matches!(form, Form::Md5sum | Form::Bsd), "{form:?}"),
+            for format in FORMATS {
+                match written(&table(), &[from], format) {
+                    Ok(_) => assert!(
+                        matches!(format, TableFormat::Md5sum | TableFormat::Bsd),
+                        "{format:?}"
+                    ),
                     Err(error) => {
                         let text = error.to_string();
                         assert!(text.contains(word) && !text.contains("secret"), "{text}");
@@ -184,15 +192,15 @@ mod tests {
     }
 
     #[test]
-    fn who_needs_an_address_says_so() {
-        for form in FORMS {
-            let needs = matches!(form, Form::Metalink | Form::Aria2);
-            assert_eq!(written(&table(), &[], form).is_err(), needs, "{form:?}");
+    fn formats_that_need_addresses_refuse_a_table_without() {
+        for format in FORMATS {
+            let needs = matches!(format, TableFormat::Metalink | TableFormat::Aria2);
+            assert_eq!(written(&table(), &[], format).is_err(), needs, "{format:?}");
         }
     }
 
     #[test]
-    fn names_that_a_form_cannot_bear_are_refused() {
+    fn names_that_a_format_cannot_express_are_refused() {
         let line = |name: &str| format!("\\{MD5}  {name}\n");
         for (name, metalink, aria2) in [
             ("a b", true, true),
@@ -203,9 +211,11 @@ mod tests {
             (" a", true, false),
             ("a ", true, false),
         ] {
-            for (form, bears) in [(Form::Metalink, metalink), (Form::Aria2, aria2)] {
-                let found = written(&line(name), &["http://m.org"], form);
-                assert_eq!(found.is_ok(), bears, "{form:?} {name:?} {found:?}");
+            for (format, is_possible) in
+                [(TableFormat::Metalink, metalink), (TableFormat::Aria2, aria2)]
+            {
+                let found = written(&line(name), &["http://m.org"], format);
+                assert_eq!(found.is_ok(), is_possible, "{format:?} {name:?} {found:?}");
             }
         }
     }

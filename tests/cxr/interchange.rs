@@ -200,7 +200,7 @@ fn addresses_that_a_format_cannot_hold_are_refused() {
     };
     for form in ["csv", "json", "metalink", "aria2"] {
         refused(form, "/mnt/nih", "/mnt/nih is a folder");
-        refused(form, "https://me:secret@m.org", "has a password in it");
+        refused(form, "https://me:secret@m.org", "contains a password");
     }
     let cxr = sandbox.cxr(["checksums", "--as", "metalink", "--checksums"]).arg(&table);
     cxr.run().exits(2).says("say with --from");
@@ -216,7 +216,7 @@ fn a_name_with_a_line_break_cannot_inject_options() {
     let table = sandbox.put("table.md5", format!("\\{md5}  a\\n  dir=..\n"));
     for form in ["aria2", "metalink"] {
         let cxr = sandbox.cxr(["checksums", "--as", form, "--from", "http://m.org", "--checksums"]);
-        cxr.arg(&table).run().exits(2).says("cannot be written in this form").is_plain();
+        cxr.arg(&table).run().exits(2).says("cannot be written in this format").is_plain();
     }
     let csv = checksums(&sandbox, &table, "csv", &[]);
     assert!(fs::read(&table).is_ok() && csv.contains("\"a\n  dir=..\""), "{csv}");

@@ -244,7 +244,7 @@ fn verify_from_takes_the_selectors_of_fetch() {
     assert_eq!(report.lines().len(), 2);
     assert!(server.hits_on(&all[1].path()).is_empty());
     let outcome = check(&sandbox, &all, &[&server.base()]).arg("data").run();
-    outcome.exits(2).says("`data` is no archive of the table");
+    outcome.exits(2).says("`data` is not in the table");
 }
 
 #[test]

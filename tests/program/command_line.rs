@@ -41,12 +41,12 @@ fn a_usage_error_exits_with_2_and_a_message_on_standard_error() {
     for (arguments, part) in [
         (&[][..], "expected a command"),
         (&["nonsense"], "nonsense"),
-        (&["fetch", "13"], "`13` is no archive of the table"),
+        (&["fetch", "13"], "`13` is not in the table"),
         (&["fetch", "--jobs", "0"], "from 1 to 64"),
         (&["fetch", "--from", "ftp://m.org"], "only http://"),
         (&["verify", "-q", "-v"], "--quiet"),
         (&["list", "--checksums", "/nonexistent"], "/nonexistent: No such file"),
-        (&["checksums", "--checksums", "/dev/null"], "/dev/null: there is no checksum in it"),
+        (&["checksums", "--checksums", "/dev/null"], "/dev/null: it contains no checksum"),
         (&["checksums", "--checksums", "/dev/zero"], "/dev/zero: it is larger than 16 MiB"),
     ] {
         let ended = run(arguments);
@@ -63,7 +63,7 @@ fn an_error_in_a_table_has_the_file_and_the_line() {
     fs::write(&table, "# table\nd41d8cd98f00b204e9800998ecf8427e  ../../etc/passwd\n").unwrap();
     let ended = run(&["fetch", "--checksums", table.to_str().unwrap()]);
     assert_eq!(ended.code, Some(2));
-    let start = format!("cxr: {}: line 2: `../../etc/passwd` has `..`", table.display());
+    let start = format!("cxr: {}: line 2: `../../etc/passwd` contains `..`", table.display());
     assert!(ended.err.starts_with(&start), "{}", ended.err);
 }
 

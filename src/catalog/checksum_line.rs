@@ -1,64 +1,33 @@
-//! One line of a checksum file.
+//! The lines of a checksum file.
 
+use super::archive_name::plain;
+use super::{Archive, LineError};
 use crate::hash::digest::Digest;
-use crate::text::escape;
 
-/// What a line says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::catalog) struct Entry {
-    /// The line, counted from 1.
-    pub(in crate::catalog) line: usize,
-    /// The name as written, escapes undone.
-    pub(in crate::catalog) name: String,
-    /// The digest.
-    pub(in crate::catalog) md5: Digest,
+/// The lines that are neither blank nor comments, counted from 1, without their ends.
+pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines = (1..).zip(bytes.split(|byte| *byte == b'\n'));
+    let lines = lines.map(|(number, text)| (number, text.strip_suffix(b"\r").unwrap_or(text)));
+    lines.filter(|(_, text)| !text.starts_with(b"#") && !text.trim_ascii().is_empty())
 }
 
-/// Why a line is no checksum.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LineError {
-    /// It has none of the forms.
-    #[error(
-        "`{}` is neither `MD5  name` with the MD5 in 32 hexadecimal digits nor `MD5 (name) = …`",
-        shown(.0)
-    )]
-    Form(Vec<u8>),
-    /// It is a checksum of another kind.
-    #[error("this is a checksum of the kind {}; only MD5 can be checked", escape::brief(.0))]
-    Algorithm(String),
-    /// Names are text.
-    #[error("the name `{}` is not UTF-8", shown(.0))]
-    NotUtf8(Vec<u8>),
-    /// The line begins with `\`, but what follows a `\` in the name means nothing.
-    #[error("the name `{}` has a `\\` that stands for nothing; `\\\\`, `\\n` and `\\r` are known", shown(.0))]
-    Escape(Vec<u8>),
-}
-
-/// How much of a bad line is shown.
-const SHOWN: usize = 80;
-
-fn shown(text: &[u8]) -> String {
-    match text.get(..SHOWN) {
-        Some(start) if text.len() > SHOWN => format!("{}…", escape::bytes(start)),
-        _ => escape::bytes(text),
-    }
-}
-
-/// What the line says, which is neither blank nor a comment.
-pub(super) fn read(line: usize, text: &[u8]) -> Result<Entry, LineError> {
+/// Reads a line that is neither blank nor a comment.
+pub(super) fn read(text: &[u8]) -> Result<Archive, LineError> {
     let content = text.trim_ascii_start();
-    let (escaped, content) = match content.strip_prefix(b"\\") {
+    let (is_escaped, content) = match content.strip_prefix(b"\\") {
         Some(rest) => (true, rest),
         None => (false, content),
     };
     let found = tagged(content).or_else(|| untagged(content));
     let (md5, name) = found.unwrap_or_else(|| Err(LineError::Form(text.to_vec())))?;
-    let name = if escaped { unescape(name)? } else { name.to_vec() };
+    let name = if is_escaped { unescape(name)? } else { name.to_vec() };
     let name = String::from_utf8(name).map_err(|error| LineError::NotUtf8(error.into_bytes()))?;
-    Ok(Entry { line, name, md5 })
+    let name = plain(&name);
+    Ok(Archive { name, md5, sha256: None, size: None, address: None, alias: None })
 }
 
-/// `MD5 (name) = hex` and `MD5(name)= hex`; `None` where the line has not this form.
+/// `MD5 (name) = hex` and `MD5(name)= hex`; `None` if the line has another form.
 fn tagged(content: &[u8]) -> Option<Result<(Digest, &[u8]), LineError>> {
     let open = content.iter().position(|byte| *byte == b'(')?;
     let algorithm = std::str::from_utf8(content.get(..open)?).ok()?;
@@ -76,7 +45,7 @@ fn tagged(content: &[u8]) -> Option<Result<(Digest, &[u8]), LineError>> {
     Some(Ok((hexadecimal(digest)?, rest.get(..close)?)))
 }
 
-/// `hex  name`, `hex *name` and `hex name`; `None` where the line has not this form.
+/// `hex  name`, `hex *name` and `hex name`; `None` if the line has another form.
 fn untagged(content: &[u8]) -> Option<Result<(Digest, &[u8]), LineError>> {
     let end = content.iter().position(|byte| matches!(byte, b' ' | b'\t'))?;
     let (digest, rest) = content.split_at_checked(end)?;
@@ -91,7 +60,7 @@ fn untagged(content: &[u8]) -> Option<Result<(Digest, &[u8]), LineError>> {
     Some(Ok((hexadecimal(digest)?, name)))
 }
 
-/// What a digest in so many hexadecimal digits is likely to be, if not an MD5.
+/// The likely algorithm of a digest with this number of hexadecimal digits, if it is not MD5.
 fn algorithm_of_length(digest: &[u8]) -> Option<&'static str> {
     let algorithm = match digest.len() {
         40 => "SHA-1",
@@ -104,7 +73,7 @@ fn algorithm_of_length(digest: &[u8]) -> Option<&'static str> {
     digest.iter().all(u8::is_ascii_hexdigit).then_some(algorithm)
 }
 
-/// A name in brackets behind a digest is no algorithm's.
+/// True for a digest: the parentheses after it belong to a name, as in `hex (a) = b`.
 fn is_digest(word: &str) -> bool {
     word.parse::<Digest>().is_ok()
 }
@@ -113,7 +82,7 @@ fn hexadecimal(text: &[u8]) -> Option<Digest> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// GNU's escapes: `\\`, `\n`, `\r`.
+/// Undoes the escapes of GNU: `\\`, `\n`, `\r`.
 fn unescape(name: &[u8]) -> Result<Vec<u8>, LineError> {
     let mut plain = Vec::with_capacity(name.len());
     let mut bytes = name.iter();
@@ -138,15 +107,15 @@ mod tests {
     const HEX: &str = "fe8ed0a6961412fddcbb3603c11b3698";
 
     fn name(text: &str) -> String {
-        read(1, text.replace("HEX", HEX).as_bytes()).unwrap().name
+        read(text.replace("HEX", HEX).as_bytes()).unwrap().name
     }
 
     fn refused(text: &[u8]) -> LineError {
-        read(1, text).unwrap_err()
+        read(text).unwrap_err()
     }
 
     #[test]
-    fn every_form_gives_its_name() {
+    fn every_form_is_read() {
         for (text, expected) in [
             ("HEX  a b", "a b"),
             ("HEX *a", "a"),
@@ -173,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_none_of_the_forms_is_refused() {
+    fn a_line_of_another_form_is_refused() {
         for text in
             ["a", "HEX", "HEXa", "HEX0  a", "MD5 (a) HEX", "MD5 (a = HEX", "MD5 (a) = ", "x HEX"]
         {
@@ -183,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn other_algorithms_are_called_by_their_names() {
+    fn other_algorithms_are_named() {
         let kind = |text: String| match refused(text.as_bytes()) {
             LineError::Algorithm(kind) => kind,
             other => panic!("{text}: {other:?}"),
@@ -195,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_must_be_text() {
+    fn a_name_that_is_not_utf_8_is_refused() {
         let text = [HEX.as_bytes(), b"  a\xff"].concat();
         assert_eq!(refused(&text), LineError::NotUtf8(b"a\xff".to_vec()));
     }
 
     #[test]
-    fn an_escape_must_mean_something() {
+    fn an_unknown_escape_is_refused() {
         for end in ["\\", "\\t", "\\0"] {
             let text = format!("\\{HEX}  a{end}");
             assert!(matches!(refused(text.as_bytes()), LineError::Escape(_)), "{text}");
@@ -209,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_bad_line_is_shown_in_part() {
+    fn only_the_beginning_of_a_long_line_is_shown() {
         let message = refused(&b"x".repeat(1_000_000)).to_string();
         assert!(message.len() < 300, "{}", message.len());
         assert!(message.contains("xxx…"), "{message}");

@@ -1,0 +1,108 @@
+//! Errors in tables.
+
+use crate::text::escape;
+
+/// A table that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatalogError {
+    /// The file is larger than [`MAX_CHECKSUMS_BYTES`](super::MAX_CHECKSUMS_BYTES).
+    #[error("it is larger than 16 MiB, which no list of checksums is")]
+    TooLarge,
+    /// The file begins with a byte order mark of UTF-16, as the `>` of some shells writes.
+    #[error("it is written in UTF-16; save it as UTF-8")]
+    Utf16,
+    /// The table has no archive.
+    #[error("it contains no checksum")]
+    Empty,
+    /// A line is wrong.
+    #[error("line {line}: {error}")]
+    Line {
+        /// The line, or the archive if there are no lines, counted from 1.
+        line: usize,
+        /// The error in it.
+        error: LineError,
+    },
+}
+
+/// An error in a line of a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LineError {
+    /// The line has none of the known forms.
+    #[error(
+        "expected `MD5  name`, with the MD5 in 32 hexadecimal digits, or `MD5 (name) = …`, found \
+         `{}`",
+        shown(.0)
+    )]
+    Form(Vec<u8>),
+    /// The checksum has another algorithm.
+    #[error("the checksum is {}; cxr checks MD5 only", escape::brief(.0))]
+    Algorithm(String),
+    /// The name or the row is not text.
+    #[error("`{}` is not UTF-8", shown(.0))]
+    NotUtf8(Vec<u8>),
+    /// The line begins with `\`, but the name has an unknown escape.
+    #[error("the name `{}` has an unknown escape; known are `\\\\`, `\\n` and `\\r`", shown(.0))]
+    Escape(Vec<u8>),
+    /// The first line names an unknown column.
+    #[error(
+        "unknown column `{}`; known are name, script_name, size, md5, sha256 and address",
+        escape::brief(.0)
+    )]
+    Column(String),
+    /// The first line names a column twice.
+    #[error("the column {0} appears twice")]
+    RepeatedColumn(&'static str),
+    /// The first line does not name a necessary column.
+    #[error("the column {0} is missing; a table needs name and md5")]
+    MissingColumn(&'static str),
+    /// A row has too many or too few cells.
+    #[error("expected {expected} cells, found {found}")]
+    CellCount {
+        /// The number of columns.
+        expected: usize,
+        /// The number of cells.
+        found: usize,
+    },
+    /// A cell has a wrong value.
+    #[error("expected {expected}, found `{}`", escape::brief(.found))]
+    Cell {
+        /// A description of right values.
+        expected: &'static str,
+        /// The wrong value.
+        found: String,
+    },
+    /// The name cannot be a file in the folder of the archives.
+    #[error("`{}` {reason}", escape::brief(.name))]
+    Name {
+        /// The name.
+        name: String,
+        /// The reason, which follows the name.
+        reason: &'static str,
+    },
+    /// The name or the alias appears twice.
+    #[error("`{}` is already on line {earlier}", escape::brief(.name))]
+    Repeated {
+        /// The name.
+        name: String,
+        /// Its first line.
+        earlier: usize,
+    },
+    /// The name is in a folder with the name of another archive.
+    #[error("`{}` cannot be a file and the folder of `{}`", escape::brief(.folder), escape::brief(.name))]
+    Folder {
+        /// The name.
+        name: String,
+        /// The name of the folder.
+        folder: String,
+    },
+}
+
+/// Bytes of a wrong line that are shown.
+const SHOWN: usize = 80;
+
+fn shown(text: &[u8]) -> String {
+    match text.get(..SHOWN) {
+        Some(start) if text.len() > SHOWN => format!("{}…", escape::bytes(start)),
+        _ => escape::bytes(text),
+    }
+}
