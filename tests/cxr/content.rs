@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::support::{Archive, Fault, NAMES, Sandbox, Server, WrongRange, archive, archives};
+use crate::support::{
+    Archive, Fault, FaultRule, NAMES, Sandbox, Server, WrongRange, archive, archives,
+};
 
 /// Asserts that one archive is fetched in spite of these faults.
 #[track_caller]
-fn survives(faults: impl IntoIterator<Item = crate::support::FaultRule>) {
+fn survives(faults: impl IntoIterator<Item = FaultRule>) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     for fault in faults {
@@ -19,7 +21,7 @@ fn survives(faults: impl IntoIterator<Item = crate::support::FaultRule>) {
 /// The verdict, the detail and the exit status of a fetch with a permanent fault. Asserts that the
 /// archive does not exist.
 #[track_caller]
-fn fails(fault: impl Into<crate::support::FaultRule>) -> (String, String, i32) {
+fn fails(fault: impl Into<FaultRule>) -> (String, String, i32) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.does(fault);
@@ -318,7 +320,7 @@ fn a_changing_etag_does_not_restart_the_download() {
     let report = sandbox.fetch(&server, &all).chunk(100_000).report(0);
     report.all_ok();
     sandbox.has(&all[0]);
-    assert_eq!(report.downloaded(), all[0].size(), "nothing was fetched twice");
+    assert_eq!(report.downloaded(), all[0].size(), "bytes were fetched twice");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The log of events.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
 
@@ -7,8 +8,10 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::output::mixed;
+use crate::reports::cannot_begin;
 use crate::support::{
     Cxr, Fault, NAMES, Outcome, Sandbox, Server, archive, archives, schema_error, wait_until,
+    xml_schema_error,
 };
 
 /// The bytes that a pipe of Linux holds, pipe(7).
@@ -155,7 +158,7 @@ fn the_summary_is_written_after_a_signal() {
 #[test]
 fn the_summary_is_written_if_the_run_cannot_start() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
-    for (run, status, word) in crate::reports::cannot_begin(&sandbox, &all) {
+    for (run, status, word) in cannot_begin(&sandbox, &all) {
         let lines = streamed(text(run).args(["--events", "-"]).run().exits(status));
         assert_eq!(lines.len(), 2, "{lines:#?}");
         assert!(lines[1]["error"].as_str().unwrap().contains(word), "{}", lines[1]);
@@ -205,13 +208,13 @@ fn checked_mirrors_are_distinguished_in_every_report() {
     let lines = streamed(outcome.exits(1));
     let verdicts = of(&lines, "verdict");
     assert_eq!(verdicts.len(), 4, "{outcome}");
-    let sources: std::collections::HashSet<_> =
+    let sources: HashSet<_> =
         of(&lines, "begun").iter().map(|begun| begun["source"].to_string()).collect();
     assert_eq!(sources.len(), 2, "{outcome}");
     let junit = fs::read_to_string(sandbox.path("junit.xml")).unwrap();
     let name = format!("name=\"{} ({}/)\"", NAMES[1], two.base());
     assert!(junit.contains(&name), "{junit}");
-    let invalid = crate::support::xml_schema_error("junit.xsd", &sandbox.path("junit.xml"));
+    let invalid = xml_schema_error("junit.xsd", &sandbox.path("junit.xml"));
     assert!(invalid.is_none(), "{invalid:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -92,12 +92,9 @@ fn the_server_breaks_connections_as_told() {
         (body.len(), end.map_err(|error| error.kind()))
     };
     assert_eq!(broken(Fault::Close { after: 1000 }), (1000, Ok(())));
-    assert_eq!(
-        broken(Fault::Reset { after: 1000 }),
-        (1000, Err(std::io::ErrorKind::ConnectionReset))
-    );
-    assert_eq!(broken(Fault::Stall { after: 1000 }), (1000, Err(std::io::ErrorKind::WouldBlock)));
-    assert_eq!(broken(Fault::Silence), (0, Err(std::io::ErrorKind::WouldBlock)));
+    assert_eq!(broken(Fault::Reset { after: 1000 }), (1000, Err(ErrorKind::ConnectionReset)));
+    assert_eq!(broken(Fault::Stall { after: 1000 }), (1000, Err(ErrorKind::WouldBlock)));
+    assert_eq!(broken(Fault::Silence), (0, Err(ErrorKind::WouldBlock)));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::fs;
 
-use crate::support::{Sandbox, SmallDisk, archives};
+use crate::support::{Archive, Sandbox, SmallDisk, archives};
 
 /// Mounts a read-only disk with these archives at `mirror`. Returns `None` if that is not allowed.
-fn mirror(sandbox: &Sandbox, all: &[crate::support::Archive]) -> Option<SmallDisk> {
+fn mirror(sandbox: &Sandbox, all: &[Archive]) -> Option<SmallDisk> {
     let at = sandbox.path("mirror");
     fs::create_dir(&at).unwrap();
     let disk = SmallDisk::mount(&at, 8192)?;

@@ -1,4 +1,5 @@
-//! Stopped at any instant, damaged in any way: the same command goes on, and the result is right.
+//! Runs that are killed at any moment, and damaged working files: the same command resumes, and the
+//! result is right.
 
 use std::collections::HashSet;
 use std::fs;
@@ -9,10 +10,10 @@ use rustix::process::Signal;
 
 use crate::support::{Archive, DAMAGES, Fault, NAMES, Sandbox, Server, archive, archives, random};
 
-/// Bytes of a chunk in these tests.
+/// The chunk size of these tests.
 const CHUNK: u64 = 128 << 10;
 
-/// A fetch of one archive, killed when about half of it has been sent.
+/// A fetch that was killed when about half of the first archive had been sent.
 fn half_done(all: &[Archive]) -> (Sandbox, Server) {
     let sandbox = Sandbox::new();
     let server = Server::with(all);
@@ -25,7 +26,7 @@ fn half_done(all: &[Archive]) -> (Sandbox, Server) {
     (sandbox, server)
 }
 
-/// Everything under `.cxr` with its bytes, to begin from the same state many times.
+/// The working files with their bytes, so that many tests can start from the same state.
 fn state(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>)> {
     let read = |file: PathBuf| {
         let bytes = fs::read(sandbox.path("data/.cxr").join(&file)).unwrap();
@@ -51,7 +52,7 @@ fn a_killed_run_is_resumed() {
     report.all_ok();
     sandbox.has(&all[0]);
     let (downloaded, size) = (report.downloaded(), all[0].size());
-    // What was in flight on two connections, and what the journal had not yet.
+    // The chunks in flight on two connections, and bytes that the journal did not have yet.
     assert!(downloaded < size / 2 + 5 * CHUNK, "{downloaded} of {size}{}", report.shown());
     assert!(report.only().reused() >= size - downloaded, "{}", report.shown());
 }
@@ -106,7 +107,7 @@ fn archives_are_right_after_kills_at_many_moments() {
     fetch().report(0).all_ok();
     sandbox.has(&all[0]);
     sandbox.has(&all[1]);
-    // For each kill: what two connections had in flight, once sent and once journalled late.
+    // For each kill: the chunks in flight on two connections, and bytes that were not journalled.
     let allowed = size + kills * 5 * (64 << 10);
     assert!(server.sent() <= allowed, "{} sent, {allowed} allowed, {kills} kills", server.sent());
 }
@@ -143,7 +144,7 @@ fn an_interrupted_run_keeps_incomplete_chunks() {
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
     sandbox.has(&all[0]);
-    // Neither chunk was whole: each is kept as far as it came.
+    // Neither chunk was complete. The bytes of both are kept.
     assert!(report.only().reused() > all[0].size() / 3, "{}", report.shown());
 }
 
@@ -161,7 +162,7 @@ fn any_damage_to_one_working_file_still_ends_in_a_right_archive() {
             let outcome = sandbox.fetch(&server, &all).chunk(CHUNK).run();
             let shown = format!("{}: {name}", file.display());
             if name == "a folder in its place" && outcome.status == Some(3) {
-                // To name it and to leave it alone is right too.
+                // An error that names the folder is right too.
                 outcome.says(".cxr/").says("directory");
                 continue;
             }
@@ -223,7 +224,7 @@ fn a_journal_cut_anywhere_costs_at_most_time() {
     }
 }
 
-/// The journal of the one archive under way.
+/// The only journal.
 fn journal(state: &[(PathBuf, Vec<u8>)]) -> (&PathBuf, &Vec<u8>) {
     let is_journal = |file: &Path| file.to_string_lossy().contains("journal");
     let (file, bytes) = state.iter().find(|(file, _)| is_journal(file)).unwrap();

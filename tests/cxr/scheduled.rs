@@ -1,5 +1,4 @@
-//! Checks that go on, checks that are made again, and checks that give way: `--resume`, `--since`,
-//! `--limit-rate`, `--background`.
+//! Scheduled checks: `--resume`, `--since`, `--limit-rate`, `--background`.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -13,7 +12,7 @@ use crate::support::{
     Archive, Cxr, NAMES, Running, Sandbox, archive, archives, change_silently, stored,
 };
 
-/// A small archive and a large one, both right, in the data folder.
+/// A sandbox with a small and a large archive, both right.
 fn filled() -> (Sandbox, Vec<Archive>) {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), stored(NAMES[1], 6, 2)]);
     for archive in &all {
@@ -33,7 +32,7 @@ fn notes(folder: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.extension().is_some_and(|ending| ending == "note")).collect()
 }
 
-/// A slow pass that has found the small archive right and is at the large one.
+/// A slow pass that has verified the small archive and is reading the large one.
 fn under_way(sandbox: &Sandbox, all: &[Archive], words: &[&str]) -> Running {
     let mut running = verify(sandbox, all, words).args(["--limit-rate", "1M"]).spawn();
     running.until("a note", || notes(&sandbox.data().join(".cxr")).len() == 1);
@@ -54,10 +53,10 @@ fn an_interrupted_pass_is_resumed_and_the_next_one_starts_over() {
         let report = verify(&sandbox, &all, &["--resume"]).report(0);
         report.all_ok();
         report.line(NAMES[0]).because("verified").because("ago, unchanged since");
-        // It was not read in this run.
+        // The archive was not read in this run.
         assert!(report.line(NAMES[0]).value["actual_md5"].is_null(), "{}", report.shown());
         assert_eq!(report.line(NAMES[1]).detail(), "");
-        // That pass has come to its end: everything is read again.
+        // That pass is complete: everything is read again.
         let report = verify(&sandbox, &all, &["--resume"]).report(0);
         for line in report.lines() {
             assert_eq!(line.detail(), "", "{}", report.shown());
@@ -74,8 +73,8 @@ fn a_file_that_has_changed_since_is_read_again() {
     assert_eq!(report.verdicts(), ["corrupt", "ok"]);
 }
 
-/// Both archives with a wrong bit in them.
-fn spoilt() -> (Sandbox, Vec<Archive>) {
+/// As [`filled`], with a wrong bit in each archive.
+fn damaged() -> (Sandbox, Vec<Archive>) {
     let (sandbox, all) = filled();
     for archive in &all {
         sandbox.put(Path::new("data").join(&archive.name), archive.flipped(200_000));
@@ -95,7 +94,7 @@ fn resume(sandbox: &Sandbox, words: &[&str]) -> Cxr {
     checked(sandbox, &["--resume", "--events", "events"]).args(words)
 }
 
-/// What an archive has been put through, as the events say.
+/// The activities for an archive, from the event log.
 fn activities(sandbox: &Sandbox, name: &str) -> Vec<String> {
     let events = fs::read_to_string(sandbox.path("events")).unwrap();
     let events =
@@ -104,7 +103,7 @@ fn activities(sandbox: &Sandbox, name: &str) -> Vec<String> {
     begun.map(|event| event["activity"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Ends a slow pass when its notes say this of the first archive.
+/// Kills a slow pass when the note of the first archive contains `says`.
 fn interrupt(sandbox: &Sandbox, says: &str) {
     let mut running = resume(sandbox, &["--limit-rate", "4M"]).spawn();
     running.until(says, || {
@@ -119,7 +118,7 @@ fn interrupt(sandbox: &Sandbox, says: &str) {
 
 #[test]
 fn a_file_found_corrupt_is_located_without_hashing_it_again() {
-    let (sandbox, _) = spoilt();
+    let (sandbox, _) = damaged();
     let before = checked(&sandbox, &[]).report(1);
     interrupt(&sandbox, "\"located\":false");
     let report = resume(&sandbox, &[]).report(1);
@@ -129,14 +128,14 @@ fn a_file_found_corrupt_is_located_without_hashing_it_again() {
     for field in ["verdict", "detail", "next", "damage", "actual_size"] {
         assert_eq!(line.value[field], before.value[field], "{field}{}", report.shown());
     }
-    // That pass has come to its end.
+    // That pass is complete.
     resume(&sandbox, &[]).run().exits(1);
     assert_eq!(activities(&sandbox, NAMES[0]), ["verify", "locate"]);
 }
 
 #[test]
 fn located_damage_is_reported_again_without_reading() {
-    let (sandbox, _) = spoilt();
+    let (sandbox, _) = damaged();
     let before = checked(&sandbox, &[]).report(1);
     interrupt(&sandbox, "\"located\":true");
     let report = resume(&sandbox, &[]).report(1);
@@ -153,18 +152,18 @@ fn located_damage_is_reported_again_without_reading() {
 
 #[test]
 fn a_file_found_corrupt_is_read_again_if_it_changed_or_sha_256_is_wanted() {
-    for (words, mends, status) in [(&["--sha256"][..], false, 1), (&[], true, 1)] {
-        let (sandbox, all) = spoilt();
+    for (words, is_repaired, status) in [(&["--sha256"][..], false, 1), (&[], true, 1)] {
+        let (sandbox, all) = damaged();
         interrupt(&sandbox, "\"located\":true");
-        if mends {
+        if is_repaired {
             sandbox.put_archive(&all[0]);
         }
         let report = resume(&sandbox, words).report(status);
-        report.line(NAMES[0]).is(if mends { "ok" } else { "corrupt" });
+        report.line(NAMES[0]).is(if is_repaired { "ok" } else { "corrupt" });
         assert_eq!(activities(&sandbox, NAMES[0])[0], "verify");
     }
-    // Lately is not enough: what is wrong was not verified.
-    let (sandbox, _) = spoilt();
+    // A recent note of a corrupt file is not a verification.
+    let (sandbox, _) = damaged();
     interrupt(&sandbox, "\"located\":true");
     fs::remove_file(sandbox.path("data/.cxr/pass")).unwrap();
     resume(&sandbox, &["--since", "1h"]).run().exits(1);
@@ -175,12 +174,12 @@ fn a_file_found_corrupt_is_read_again_if_it_changed_or_sha_256_is_wanted() {
 fn a_recently_verified_file_is_not_read_again() {
     let (sandbox, all) = filled();
     let first = verify(&sandbox, &all, &["--since", "1h"]).report(0);
-    assert_eq!(first.lines()[0].detail(), "", "nothing was noted before");
+    assert_eq!(first.lines()[0].detail(), "", "there was no note");
     let second = verify(&sandbox, &all, &["--since", "1h"]).report(0);
     for line in second.lines() {
         line.is("ok").because("verified").because("ago, unchanged since");
     }
-    // Longer ago than that.
+    // The notes are older than that.
     std::thread::sleep(Duration::from_millis(1100));
     let third = verify(&sandbox, &all, &["--since", "0s"]).report(0);
     assert_eq!(third.lines()[0].detail(), "", "{}", third.shown());
@@ -216,9 +215,9 @@ fn a_plain_verify_trusts_no_note_and_writes_none() {
     let before = sandbox.files("data");
     verify(&sandbox, &all, &[]).report(1).line(NAMES[0]).is("corrupt");
     assert_eq!(sandbox.files("data"), before);
-    // A note is no more than that: it believes what it was told of the file.
+    // The note hides the damage, since the times match.
     verify(&sandbox, &all, &["--since", "1h"]).report(0);
-    // But once the file was found wrong, its note says so.
+    // Once the file is read and found corrupt, its note says so.
     verify(&sandbox, &all, &["--since", "0s", "--resume"]).report(1).line(NAMES[0]).is("corrupt");
     let report = verify(&sandbox, &all, &["--since", "1h"]).report(1);
     assert_eq!(report.verdicts(), ["corrupt", "ok"]);
@@ -230,7 +229,7 @@ fn impossible_notes_are_not_trusted() {
     let (sandbox, all) = filled();
     verify(&sandbox, &all, &["--since", "1h"]).report(0);
     for (field, value) in [
-        // By a clock that was wrong.
+        // Times of a wrong clock.
         ("time", json!(u64::MAX)),
         ("time", json!(9_999_999_999_u64)),
         ("md5", json!("0")),
@@ -285,8 +284,8 @@ fn notes_of_a_read_only_folder_are_kept_in_xdg_state_home() {
     assert_eq!(folders.len(), 1);
     assert_eq!(notes(&folders[0]).len(), 2);
     run("state").exits(0).report().lines()[1].because("unchanged since");
-    assert_eq!(sandbox.files("data").len(), 2, "nothing was written to the folder");
-    // Where that cannot be written to either, everything is checked all the same.
+    assert_eq!(sandbox.files("data").len(), 2, "files in the read-only folder");
+    // If no notes can be written at all, everything is still checked.
     set(sandbox.path("home"), 0o555);
     let outcome = run("home/nowhere");
     outcome.exits(0).says("cannot write a note").report().all_ok();
@@ -314,8 +313,8 @@ fn files_are_read_no_faster_than_allowed() {
     assert!(begun.elapsed().as_secs_f64() > least, "{:?}", begun.elapsed());
 }
 
-/// The scheduling policy of a process's first thread: field 41 of `stat`, as proc(5) counts. Those
-/// that it starts have the same.
+/// The scheduling policy of a process's first thread: field 41 of `stat`, as proc(5) counts. New
+/// threads inherit it.
 fn policy(process: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     stat.rsplit_once(')')?.1.split_whitespace().nth(38).map(str::to_owned)
@@ -326,13 +325,13 @@ fn a_background_check_runs_with_idle_priority() {
     const SCHED_IDLE: &str = "5";
     let (sandbox, all) = filled();
     let slow = |words: &[&str]| verify(&sandbox, &all, words).args(["--limit-rate", "10K"]).spawn();
-    // How fast it then is depends on everybody else.
+    // Its speed depends on the other processes, so that only the policy can be tested.
     let mut running = slow(&["--background"]);
     let id = running.id();
     running.until("the policy", || policy(id).is_some_and(|policy| policy == SCHED_IDLE));
     running.kill();
     let mut running = slow(&["--resume"]);
     let (id, pass) = (running.id(), sandbox.path("data/.cxr/pass"));
-    running.until("the beginning", || pass.exists());
+    running.until("the start", || pass.exists());
     assert_ne!(policy(id).as_deref(), Some(SCHED_IDLE));
 }

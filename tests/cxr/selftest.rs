@@ -1,5 +1,4 @@
-//! The program's test of itself: that it passes, that each of its checks can fail and says why, and
-//! that it leaves nothing behind.
+//! `cxr selftest`: it passes, each of its checks can fail with a reason, and it leaves no files.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +15,7 @@ const CHECKS: [&str; 12] = [
     "repair", "removal",
 ];
 
-/// What each check that is made to fail says, and what that makes the exit status.
+/// For each check that can be made to fail: its verdict, parts of its detail, and the exit status.
 const SABOTAGE: [(&str, &str, &[&str], i32); 9] = [
     ("md5", "corrupt", &["computes a wrong MD5", "expected cabe45dcc9ae5b66ba86600cca6b8ba8"], 1),
     ("fetch", "corrupt", &["sample_1.tar.gz: ", "twice"], 1),
@@ -35,14 +34,14 @@ fn selftest(sandbox: &Sandbox) -> Cxr {
     sandbox.cxr(["selftest", "--dir", "data"])
 }
 
-/// Nothing is left in a folder.
+/// Asserts that a folder is empty.
 #[track_caller]
-fn is_empty(folder: &Path) {
+fn assert_empty(folder: &Path) {
     let left: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(left.is_empty(), "left behind: {left:?}");
 }
 
-/// The checks of the document, each by its name, verdict, detail and next step.
+/// The name, verdict, detail and next step of each check in a JSON document.
 fn checks(document: &Value) -> Vec<[String; 4]> {
     let word = |check: &Value, field: &str| check[field].as_str().unwrap_or_default().to_owned();
     let checks = document["checks"].as_array().unwrap().iter();
@@ -61,12 +60,12 @@ fn the_self_test_passes_with_a_line_for_every_check() {
         .collect();
     assert_eq!(names, CHECKS.map(|name| format!("ok {name}")), "{outcome}");
     outcome.prints_line(&["md5", "lanes in use: "]).prints_line(&["kill", "KiB that were here"]);
-    is_empty(&sandbox.data());
+    assert_empty(&sandbox.data());
 }
 
 #[test]
 fn the_self_test_takes_less_than_ten_seconds() {
-    // On a busy machine too, but not on one that stands still for a while.
+    // One of three attempts may be slow on a busy machine.
     let sandbox = Sandbox::new();
     let quick = (0..3).any(|_| selftest(&sandbox).run().elapsed < Duration::from_secs(10));
     assert!(quick, "none of three self-tests took less than ten seconds");
@@ -76,7 +75,7 @@ fn the_self_test_takes_less_than_ten_seconds() {
 fn the_self_test_prints_one_json_document_on_request() {
     let sandbox = Sandbox::new();
     let outcome = selftest(&sandbox).args(["--format", "json", "--quiet"]).run();
-    outcome.exits(0).expect(outcome.stderr.is_empty(), "silence on standard error");
+    outcome.exits(0).expect(outcome.stderr.is_empty(), "nothing on standard error");
     let document: Value = serde_json::from_slice(&outcome.stdout).unwrap();
     assert_eq!(document["schema"], "cxr.selftest/1");
     assert_eq!(document["command"], "selftest");
@@ -106,7 +105,7 @@ fn every_check_can_fail_and_gives_a_reason() {
         if name == "removal" {
             continue;
         }
-        is_empty(&sandbox.data());
+        assert_empty(&sandbox.data());
     }
 }
 
@@ -132,7 +131,7 @@ fn the_default_folder_is_the_temporary_one() {
     fs::create_dir(sandbox.path("tmp")).unwrap();
     let outcome = sandbox.cxr(["selftest"]).env("TMPDIR", sandbox.path("tmp")).run();
     outcome.exits(0).prints_line(&["folder", &sandbox.path("tmp").display().to_string()]);
-    is_empty(&sandbox.path("tmp"));
+    assert_empty(&sandbox.path("tmp"));
 }
 
 #[test]
@@ -151,7 +150,7 @@ fn a_folder_without_write_permission_is_an_error() {
         .unwrap();
     let outcome = outcome.run();
     outcome.exits(3).prints_line(&["error", "folder", "could not be created: Permission denied"]);
-    is_empty(&sandbox.data());
+    assert_empty(&sandbox.data());
 }
 
 #[test]
@@ -169,7 +168,7 @@ fn a_machine_without_loopback_is_an_error() {
     let hidden = selftest(&sandbox).under(["unshare", "--user", "--map-root-user", "--net"]).run();
     hidden.exits(3).prints_line(&["error", "loopback", "127.0.0.1 cannot be connected to"]);
     hidden.prints_line(&["error", "fetch", "not tried without loopback"]);
-    is_empty(&sandbox.data());
+    assert_empty(&sandbox.data());
 }
 
 #[test]
@@ -184,7 +183,7 @@ fn a_proxy_for_loopback_addresses_is_reported_and_not_asked() {
         outcome.exits(3).prints_line(&["unreachable", "proxy", "127.0.0.1", &format!(":{port}")]);
         outcome.prints_line(&["unreachable", "proxy", "next: add 127.0.0.1,localhost to no_proxy"]);
         outcome.prints_line(&["error", "fetch", "not tried without proxy"]);
-        outcome.expect(!outcome.stdout().contains("geheim"), "no password in sight");
+        outcome.expect(!outcome.stdout().contains("geheim"), "no password in the output");
     }
     let around = selftest(&sandbox).env("http_proxy", &proxy).env("no_proxy", "127.0.0.1").run();
     around.exits(0).prints_line(&["ok", "proxy", "none is used"]);
@@ -213,17 +212,17 @@ fn an_interrupted_self_test_leaves_nothing_behind() {
         for check in ["loopback", "stall", "corrupt"] {
             let sandbox = Sandbox::new();
             let mut running = selftest(&sandbox).args(["--sabotage", "stall"]).spawn();
-            running.until("the line of a check", || running_has(&sandbox, check));
+            running.until("the check", || has_reached(&sandbox, check));
             running.signal(signal);
             let outcome = running.wait();
             outcome.exits(status).says("interrupted; to start again, run: cxr selftest").is_plain();
-            is_empty(&sandbox.data());
+            assert_empty(&sandbox.data());
         }
     }
 }
 
-/// Whether a self-test has come so far: to making the folder of a check, or its server.
-fn running_has(sandbox: &Sandbox, check: &str) -> bool {
+/// Returns true if a self-test has reached this check: its folder exists.
+fn has_reached(sandbox: &Sandbox, check: &str) -> bool {
     let scratch = fs::read_dir(sandbox.data()).unwrap().next();
     let scratch = scratch.map(|entry| entry.unwrap().path());
     scratch.is_some_and(|scratch| match check {
@@ -244,10 +243,10 @@ fn the_child_of_an_interrupted_self_test_ends_with_it() {
     for child in born {
         assert!(!Path::new("/proc").join(child.to_string()).exists(), "{child} still runs");
     }
-    is_empty(&sandbox.data());
+    assert_empty(&sandbox.data());
 }
 
-/// The processes whose parent this is.
+/// The child processes of a process.
 fn children(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());

@@ -1,10 +1,10 @@
-//! The servers that people use, from Debian's packages.
+//! Common servers, from the packages of Debian.
 
 use std::fs;
 
 use crate::support::{Archive, Authority, NAMES, Nginx, PythonServer, Sandbox, archive, stored};
 
-/// Four archives in the folder that the servers serve.
+/// Writes four archives into the folder that the servers serve.
 fn served(sandbox: &Sandbox) -> Vec<Archive> {
     let all: Vec<_> = (1..=4).map(|number| archive(number, 5)).collect();
     for archive in &all {
@@ -48,8 +48,8 @@ fn a_certificate_of_an_unknown_authority_is_refused_at_once() {
     let fetch = sandbox.fetch_from(&nginx.base(), &all[..1]).args(["--retries", "1000"]);
     let outcome = fetch.run();
     outcome.exits(3).report().only().is("unreachable").because("certificate");
-    // Told once that it will not do, it does not come back.
-    outcome.expect(outcome.elapsed.as_secs() < 10, "an end in short time");
+    // A refused certificate is not retried.
+    outcome.expect(outcome.elapsed.as_secs() < 10, "an end within ten seconds");
     sandbox.lacks(&all[0]);
 }
 

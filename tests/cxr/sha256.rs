@@ -1,4 +1,4 @@
-//! `cxr verify --sha256`: MD5 tells accident, SHA-256 malice as well.
+//! `cxr verify --sha256`: MD5 detects accidents, SHA-256 also forgery.
 
 use crate::support::{Archive, Cxr, NAMES, Sandbox, Server, archive, archives};
 
@@ -12,12 +12,12 @@ const COLLISION: [&str; 2] = [
      e99f33420f577ee8ce54b67080280d1ec69821bcb6a8839396f965ab6ff72a70",
 ];
 
-/// The right archive, and a wrong one of the same size with the same MD5.
-fn twins() -> [Archive; 2] {
-    let twins = COLLISION.map(|digits| Archive::new("a.bin", hex::decode(digits).unwrap()));
-    assert_eq!(twins[0].md5, twins[1].md5);
-    assert_ne!(twins[0].bytes, twins[1].bytes);
-    twins
+/// A right archive, and a wrong one with the same size and MD5.
+fn colliding_archives() -> [Archive; 2] {
+    let archives = COLLISION.map(|digits| Archive::new("a.bin", hex::decode(digits).unwrap()));
+    assert_eq!(archives[0].md5, archives[1].md5);
+    assert_ne!(archives[0].bytes, archives[1].bytes);
+    archives
 }
 
 fn verify(sandbox: &Sandbox, all: &[Archive], words: &[&str]) -> Cxr {
@@ -43,14 +43,14 @@ fn both_digests_are_checked_here_and_at_mirrors() {
             assert_eq!(line.value["actual_md5"], *archive.md5);
         }
     }
-    // Nobody has asked for it.
+    // Without the option, no SHA-256 is computed.
     let report = sandbox.verify(&all).arg("data").report(0);
     assert!(report.lines()[0].value["actual_sha256"].is_null());
 }
 
 #[test]
 fn a_forgery_with_the_right_md5_is_found_by_its_sha_256_alone() {
-    let (sandbox, [right, forged]) = (Sandbox::new(), twins());
+    let (sandbox, [right, forged]) = (Sandbox::new(), colliding_archives());
     sandbox.put_archive(&forged);
     let server = Server::with([&forged]);
     let all = [right.clone()];
@@ -82,7 +82,7 @@ fn a_table_without_sha_256s_is_no_silent_pass() {
     }
     let outcome = sandbox.verify(&all).args(["data", "--sha256"]).run();
     outcome.exits(2).says(&format!("the table has no SHA-256 for {}", NAMES[0]));
-    // One that lacks a single one does not serve either, but for the others it does.
+    // A table that lacks one serves only for the other archives.
     let Archive { name, md5, .. } = &all[0];
     let rows = format!(
         "name\tmd5\tsha256\n{name}\t{md5}\t{}\n{}\t{}\t\n",

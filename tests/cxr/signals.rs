@@ -1,4 +1,4 @@
-//! Interrupted, terminated, or cut off from whoever reads the output.
+//! Signals, and closed or full output streams.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use crate::support::{Fault, NAMES, Running, Sandbox, Server, archive, archives};
+use crate::support::{Archive, Fault, NAMES, Running, Sandbox, Server, archive, archives};
 
-/// A fetch that is under way and would take long.
-fn under_way(sandbox: &Sandbox, server: &Server, all: &[crate::support::Archive]) -> Running {
+/// Starts a slow fetch and waits until it has fetched some bytes.
+fn start_slowly(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Running {
     server.does(Fault::Throttle { rate: 200_000 });
     let mut running = sandbox.fetch(server, all).args(["-c", "2"]).spawn();
     running.until("some bytes", || server.sent() > 100_000);
@@ -21,8 +21,8 @@ fn an_ignored_sighup_does_not_end_the_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.does(Fault::Throttle { rate: 200_000 });
-    let deaf = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""];
-    let mut running = sandbox.fetch(&server, &all).args(["-c", "1"]).under(deaf).spawn();
+    let ignoring_hup = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""];
+    let mut running = sandbox.fetch(&server, &all).args(["-c", "1"]).under(ignoring_hup).spawn();
     running.until("some bytes", || server.sent() > 50_000);
     running.signal(Signal::HUP);
     std::thread::sleep(Duration::from_millis(300));
@@ -36,7 +36,7 @@ fn an_interrupted_fetch_ends_cleanly_and_says_how_to_resume() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
         let server = Server::with(&all);
-        let running = under_way(&sandbox, &server, &all);
+        let running = start_slowly(&sandbox, &server, &all);
         let begun = Instant::now();
         running.signal(signal);
         let outcome = running.wait();
@@ -96,7 +96,7 @@ fn a_waiting_fetch_is_interrupted_at_once() {
 fn a_second_signal_ends_the_run_at_once() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    let mut running = under_way(&sandbox, &server, &all);
+    let mut running = start_slowly(&sandbox, &server, &all);
     running.signal(Signal::INT);
     if running.is_running() {
         running.signal(Signal::INT);
@@ -135,7 +135,7 @@ fn the_report_of_an_interrupted_fetch_is_complete() {
 fn an_interrupted_verify_ends_within_two_seconds() {
     let sandbox = Sandbox::new();
     let all = vec![archive(1, 1)];
-    // Larger than can be hashed before the signal comes: holes cost no disk.
+    // Too large to be hashed before the signal. A sparse file takes no space.
     let file = std::fs::File::create(sandbox.data().join(NAMES[0])).unwrap();
     file.set_len(200 << 30).unwrap();
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
@@ -171,7 +171,7 @@ fn a_closed_standard_output_is_no_error() {
         let status = child.wait().unwrap();
         assert!(!stderr.contains("panic") && !stderr.contains("roken pipe"), "{status}\n{stderr}");
     }
-    // The work is done all the same.
+    // The archives are still fetched.
     for archive in &all {
         sandbox.has(archive);
     }
@@ -197,7 +197,7 @@ fn a_report_to_a_full_device_is_an_error() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
     let mut command = sandbox.verify(&all).arg("data").command();
     let output = command.stdout(Stdio::from(full)).output().unwrap();
-    assert!(!output.status.success(), "a report that was lost is no success");
+    assert!(!output.status.success(), "the report was lost");
     assert!(!String::from_utf8_lossy(&output.stderr).contains("panic"));
 }
 
@@ -205,13 +205,13 @@ fn a_report_to_a_full_device_is_an_error() {
 fn a_check_that_ends_after_the_signal_does_not_block_the_run() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    // One is on its way. The other is wrong, and how long it should be is asked for in vain.
+    // One archive is downloading. The other is wrong, and the request for its size hangs.
     server.does(Fault::Throttle { rate: 50_000 }.on(&all[0].path()));
     server.does(Fault::Silence.on(&all[1].path()));
     sandbox.put(format!("data/{}", all[1].name), all[1].flipped(1000));
     let mut running = sandbox.fetch(&server, &all).args(["--connect-timeout", "20"]).spawn();
-    let asked = |archive: &crate::support::Archive| !server.hits_on(&archive.path()).is_empty();
-    running.until("both to be asked for", || all.iter().all(asked));
+    let asked = |archive: &Archive| !server.hits_on(&archive.path()).is_empty();
+    running.until("requests for both", || all.iter().all(asked));
     running.signal(Signal::INT);
     let outcome = running.wait_for(Duration::from_secs(10));
     let report = outcome.exits(130).report();

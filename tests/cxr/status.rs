@@ -1,10 +1,10 @@
-//! What servers answer: status codes, Retry-After, redirects, signed addresses.
+//! Answers of servers: status codes, `Retry-After`, redirects, signed addresses.
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Fault, NAMES, Nginx, Sandbox, Server, archive, archives};
+use crate::support::{Authority, Fault, NAMES, Nginx, Sandbox, Server, archive, archives};
 
-/// The verdict and detail when every answer has this status, and how often it was asked.
+/// The verdict, the detail and the number of requests if every answer has this status.
 fn verdict_of(status: u16) -> (String, String, usize) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
@@ -46,7 +46,7 @@ fn temporary_errors_are_overcome() {
     }
 }
 
-/// How long a fetch takes whose first answer says when to come back, and with what status.
+/// The duration of a fetch whose first answer has this status and `Retry-After`.
 fn delay(status: u16, when: &'static str) -> Duration {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
@@ -68,7 +68,7 @@ fn retry_after_in_seconds_is_obeyed() {
 fn retry_after_as_a_date_is_obeyed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    // Dates have whole seconds: two from now are more than one.
+    // Dates have whole seconds, so that two seconds from now are at least one.
     let date = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(2));
     server.does(Fault::RetryAfter(503, date.leak()).first(1));
     let begun = Instant::now();
@@ -94,10 +94,10 @@ fn retry_after_holds_for_all_connections_to_the_source() {
     fetch.chunk(100_000).run().exits(0).says("trying again in 1.0 s").report().all_ok();
     let hits = server.hits();
     let told = hits.iter().find(|hit| hit.status == 429).unwrap().at;
-    // The other three have their chunks after 0.4 s, and would ask for the next ones then.
-    let peace = told + Duration::from_millis(200)..told + Duration::from_millis(950);
-    let disturbed = hits.iter().filter(|hit| peace.contains(&hit.at)).count();
-    assert_eq!(disturbed, 0, "requests in the second of peace");
+    // The other three connections finish their chunks after 0.4 s, and would request the next ones.
+    let wait = told + Duration::from_millis(200)..told + Duration::from_millis(950);
+    let disturbing = hits.iter().filter(|hit| wait.contains(&hit.at)).count();
+    assert_eq!(disturbing, 0, "requests during the wait");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_retry_after_of_a_day_can_be_interrupted() {
     let fetch = sandbox.fetch(&server, &all).args(["--from", "/nonexistent"]);
     let mut running = fetch.spawn();
     running.until("the first answer", || !server.hits().is_empty());
-    // Whether it waits or gives up, it says so and can be stopped.
+    // It may wait or stop by itself; in both cases a signal ends it.
     running.signal(rustix::process::Signal::INT);
     let outcome = running.wait_for(Duration::from_secs(5));
     outcome.expect(matches!(outcome.status, Some(3 | 130)), "exit status 3 or 130");
@@ -188,7 +188,7 @@ fn a_redirect_from_https_to_http_is_refused() {
     let plain = Server::with(&all);
     let directives = format!("return 302 {}$uri;", plain.base());
     let Some(nginx) = Nginx::tls(&sandbox, &directives) else { return };
-    let authority = crate::support::Authority::get().certificate(&sandbox);
+    let authority = Authority::get().certificate(&sandbox);
     let fetch = sandbox.fetch_from(&nginx.base(), &all).arg("--cacert").arg(authority);
     fetch.report(3).only().is("unreachable").because("https");
     assert_eq!(plain.hits().len(), 0);
@@ -219,7 +219,7 @@ fn an_expired_signed_address_is_requested_anew() {
     let report = sandbox.fetch_with(&table).args(["-c", "2"]).chunk(100_000).report(0);
     report.all_ok();
     sandbox.has(&all[0]);
-    assert_eq!(report.downloaded(), all[0].size(), "nothing was fetched twice");
+    assert_eq!(report.downloaded(), all[0].size(), "bytes were fetched twice");
 }
 
 #[test]
@@ -242,9 +242,9 @@ fn a_table_without_addresses_needs_a_source() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let table = sandbox.table(&all);
     let outcome = sandbox.fetch_with(&table).run();
-    outcome.expect(matches!(outcome.status, Some(2 | 3)), "exit status 2 or 3");
+    outcome.exits(2);
     let all_words = format!("{}{}", outcome.stdout(), outcome.stderr());
-    outcome.expect(all_words.contains("--from"), "a word on --from");
-    outcome.expect(!all_words.contains("nihcc"), "no word of another's addresses");
+    outcome.expect(all_words.contains("--from"), "a message about --from");
+    outcome.expect(!all_words.contains("nihcc"), "no address of the built-in table");
     assert!(!sandbox.data().join(NAMES[0]).exists());
 }

@@ -1,11 +1,11 @@
-//! The order in which things reach the disk, as the kernel sees it: nothing is said of bytes or
-//! names that a power cut could still take.
+//! The order of writes and syncs, as the kernel sees it: no record claims bytes or names that a
+//! power cut could still take away.
 
 use std::path::Path;
 
 use crate::support::{Fault, NAMES, Sandbox, Server, SystemCall, SystemCalls, archive};
 
-/// The calls that change something or put it on the disk.
+/// The system calls that change or sync files.
 const CALLS: [&str; 14] = [
     "write",
     "pwrite64",
@@ -23,7 +23,7 @@ const CALLS: [&str; 14] = [
     "mkdirat",
 ];
 
-/// Each has ended before the next begins.
+/// Asserts that each call ends before the next begins.
 #[track_caller]
 fn in_order(calls: &[&SystemCall]) {
     assert!(calls.is_sorted_by(|one, next| one.ends < next.begins), "{calls:#?}");
@@ -39,15 +39,15 @@ fn a_fetch_syncs_bytes_before_names_and_names_before_the_receipt() {
     let folder = |name: &str| format!("<{root}{name}>)");
     let to_name = format!(", \"new/data/{}\"", NAMES[0]);
     in_order(&[
-        // New folders are in those above them.
+        // New folders are synced in their parents.
         trace.first("mkdir", &["\"new/data/.cxr\""]),
         trace.first("fsync(", &[&folder("/new/data")]),
-        // The journal and the part have their names on the disk before the first byte.
+        // The names of the journal and the partial download are synced before the first byte.
         trace.first("fdatasync(", &[".journal.new>"]),
         trace.first("rename", &[".journal.new"]),
         trace.first("fsync(", &[&folder("/new/data/.cxr")]),
         trace.first("pwrite", &[".part>"]),
-        // All bytes are on the disk before they have the name, and the name before it is told.
+        // All bytes are synced before the final name, and the final name before the receipt.
         trace.last("pwrite", &[".part>"]),
         trace.last("fsync(", &[".part>"]),
         trace.last("rename", &[".part\"", &to_name]),
@@ -109,14 +109,14 @@ fn an_adopted_file_is_synced_and_saved_before_it_is_overwritten() {
         trace.first("rename", &[".journal.new"]),
         trace.last_before(taken_over.begins, "fsync(", &[&own]),
         taken_over,
-        // What is written over is saved before it is lost, and lost before it is written over.
+        // Old bytes are saved, then journalled as lost, then overwritten.
         trace.first("fdatasync(", &[".undo>"]),
         trace.first("fdatasync(", &[".journal>"]),
         trace.first("pwrite", &[".part>"]),
     ]);
 }
 
-/// Whoever copied the files did not sync them.
+/// The program that copied the files may not have synced them.
 #[test]
 fn an_existing_file_is_synced_before_its_receipt_or_note() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
