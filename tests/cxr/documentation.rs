@@ -1,5 +1,4 @@
-//! The README and the pages of `docs/`: their commands run, their links lead somewhere, their JSON
-//! is valid.
+//! The README and the pages of `docs/`: their commands run, their links work, their JSON is valid.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -79,7 +78,7 @@ impl Page {
         lines.filter(|line| starts_cxr(line)).chain(quoted).collect()
     }
 
-    /// Where the links lead, as they are written.
+    /// The targets of the links, as written.
     fn links(&self) -> Vec<String> {
         let (_, prose) = self.parts();
         let prose: String = prose.iter().map(|line| without_code(line) + "\n").collect();
@@ -143,8 +142,8 @@ fn all() -> Vec<Page> {
     manual().into_iter().chain(others.map(Page::read)).collect()
 }
 
-/// A sandbox in which `cxr` is on the path and writes down every status with its arguments, and the
-/// files that the commands name are there.
+/// A sandbox with the files that the commands name, and with a `cxr` on the path that logs its exit
+/// status and arguments.
 fn machine() -> Sandbox {
     let sandbox = Sandbox::new();
     let script = format!(
@@ -161,13 +160,12 @@ fn machine() -> Sandbox {
     sandbox
 }
 
-/// Runs a line as a shell does. No server answers: what is proven is that the command line is
-/// right.
+/// Runs a line in a shell. No server answers: only the command line is tested.
 fn run(line: &str, sandbox: &Sandbox) {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut folders = vec![sandbox.path("bin")];
     folders.extend(std::env::split_paths(&path));
-    let nobody = "http://127.0.0.1:9";
+    let closed = "http://127.0.0.1:9";
     let mut shell = Command::new("bash");
     shell
         .args(["-c", line])
@@ -176,7 +174,7 @@ fn run(line: &str, sandbox: &Sandbox) {
         .env("HOME", sandbox.path("home"))
         .env("CXR_RETRIES", "1")
         .env("CXR_BACKOFF_MS", "1")
-        .envs([("http_proxy", nobody), ("https_proxy", nobody), ("no_proxy", "127.0.0.1")])
+        .envs([("http_proxy", closed), ("https_proxy", closed), ("no_proxy", "127.0.0.1")])
         .current_dir(sandbox.root())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -184,7 +182,7 @@ fn run(line: &str, sandbox: &Sandbox) {
     shell.status().unwrap();
 }
 
-/// The commands of a page that cxr refuses, or that never reach it, with their status.
+/// The commands of a page that cxr refuses or that do not reach it, with their exit status.
 fn refused(page: &Page) -> Vec<String> {
     let sandbox = machine();
     let log = sandbox.path("statuses");

@@ -1,5 +1,5 @@
-//! The variables that the program reads, as the C library hears of them, and those that
-//! `docs/environment.md` and the manual page name.
+//! The environment variables that the program reads, as seen by the C library, and those in
+//! `docs/environment.md` and the manual page.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,8 +7,8 @@ use std::process::Command;
 
 use crate::support::{Archive, Cxr, Sandbox, Server, archives};
 
-/// Writes down each variable that a program asks for.
-const SPY: &str = r#"
+/// A library that logs each variable that a program reads.
+const GETENV_LOGGER: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
@@ -24,8 +24,7 @@ char *getenv(const char *name) {
 }
 "#;
 
-/// What is no part of the program's own behaviour: switches of its tests, and what the libraries
-/// that it is made of ask for their own sake.
+/// Variables that need no documentation: switches for tests, and those of libraries.
 const OTHERS: [&str; 9] = [
     "CXR_BACKOFF_MS",
     "CXR_CHUNK",
@@ -34,24 +33,24 @@ const OTHERS: [&str; 9] = [
     // Rust and tokio.
     "RUST_MIN_STACK",
     "TOKIO_UNSTABLE_SHARDED_BLOCKING_QUEUE",
-    // The cryptography, for processors that are not what they say.
+    // The cryptography, to override the features of the processor.
     "OPENSSL_ia32cap",
     "OPENSSL_armcap",
-    // The HTTP client, which believes no `HTTP_PROXY` where it may be a header of a web server.
+    // The HTTP client: in a CGI script, `HTTP_PROXY` may be a request header.
     "REQUEST_METHOD",
 ];
 
-/// The spy, ready to be loaded; it writes to the file `asked`.
-fn spy(sandbox: &Sandbox) {
-    let source = sandbox.put("spy.c", SPY);
+/// Compiles the library, which writes to the file `asked`.
+fn compile_getenv_logger(sandbox: &Sandbox) {
+    let source = sandbox.put("getenv_logger.c", GETENV_LOGGER);
     let log = format!("-DLOG=\"{}\"", sandbox.path("asked").display());
     let mut cc = Command::new("cc");
-    cc.args(["-shared", "-fPIC", &log, "-o"]).arg(sandbox.path("spy.so")).arg(source);
+    cc.args(["-shared", "-fPIC", &log, "-o"]).arg(sandbox.path("getenv_logger.so")).arg(source);
     let output = cc.arg("-ldl").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs that together come by everything: a job of GitHub, notes, servers of both kinds, a
+/// Runs that together read every variable: a GitHub job, notes, HTTP and HTTPS servers, and a
 /// self-test in the folder for temporary files.
 fn runs(sandbox: &Sandbox, all: &[Archive]) -> Vec<Cxr> {
     let job = sandbox.verify(all).args(["data", "--resume", "--format", "text"]);
@@ -61,7 +60,7 @@ fn runs(sandbox: &Sandbox, all: &[Archive]) -> Vec<Cxr> {
     vec![job, fetch(&empty.base()), fetch("https://localhost:9"), sandbox.cxr(["selftest"])]
 }
 
-/// The variables of all options, which are named after them.
+/// The variables of all options, derived from the names of the options.
 fn of_options(sandbox: &Sandbox) -> BTreeSet<String> {
     let commands = ["fetch", "verify", "list", "checksums", "selftest", "cite", "man"];
     let mut names = BTreeSet::new();
@@ -96,16 +95,16 @@ fn documented(section: &str) -> BTreeSet<String> {
 fn the_variables_that_are_read_are_those_that_are_documented() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
-    spy(&sandbox);
+    compile_getenv_logger(&sandbox);
     for run in runs(&sandbox, &all) {
-        run.env("LD_PRELOAD", sandbox.path("spy.so")).run();
+        run.env("LD_PRELOAD", sandbox.path("getenv_logger.so")).run();
     }
     let asked = fs::read_to_string(sandbox.path("asked")).unwrap();
     let options = of_options(&sandbox);
     let is_own = |name: &&str| {
         !options.contains(*name) && !OTHERS.contains(name) && !name.starts_with("CXR_FAULT_")
     };
-    // Of proxies, the form in capitals is heard as well.
+    // The variables of proxies are also read in capitals.
     let small = |name: &str| match name.strip_suffix("_PROXY") {
         Some(_) => name.to_lowercase(),
         None => name.to_owned(),

@@ -1,5 +1,5 @@
-//! The examples of `docs/examples/`: what is a command in them is run, what is a file of somebody's
-//! is read by them, as far as a machine without them allows.
+//! The examples of `docs/examples/`: their commands run, and the tools that read them, if installed,
+//! accept them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -22,7 +22,7 @@ fn example(name: &str) -> String {
     fs::read_to_string(path(name)).unwrap()
 }
 
-/// A YAML file, read by a reader that is not ours; `None` where there is none.
+/// A YAML file, read by Python. Returns `None` without its YAML module.
 fn yaml(name: &str) -> Option<Value> {
     let read = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
     let output = Command::new(python_with("yaml")?).args(["-c", read]).arg(path(name)).output();
@@ -35,8 +35,7 @@ fn words(value: &Value) -> Vec<String> {
     value.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
-/// A machine on which `cxr` is installed and knows a small table; other programs stand in for
-/// what a cluster has.
+/// A machine with `cxr`, a small table, and replacements for the programs of a cluster.
 struct Machine<'a> {
     sandbox: &'a Sandbox,
     table: PathBuf,
@@ -54,7 +53,7 @@ impl<'a> Machine<'a> {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// A script, ready to be run by a shell, as CI systems do: the first failure ends it.
+    /// A script in a shell that ends at the first failure, as in CI systems.
     fn shell(&self, script: &str) -> Command {
         let mut path = self.sandbox.path("bin").into_os_string();
         path.push(":");
@@ -79,7 +78,7 @@ fn said(output: &Output) -> String {
     format!("{}\n{}", output.status, streams.concat())
 }
 
-/// A mirror with the archives, one of which is wrong if that is asked for.
+/// A mirror with the archives. The second is wrong unless `is_right`.
 fn mirror(all: &[Archive], is_right: bool) -> Server {
     let server = Server::with(all);
     if !is_right {
@@ -177,13 +176,13 @@ fn setting<'a>(unit: &'a str, name: &str) -> &'a str {
     value.unwrap_or_else(|| panic!("{name}= in the unit"))
 }
 
-/// As the service is started, with the folder of the archives mounted read-only: status and report.
+/// Starts the service with a read-only folder of archives. Returns its exit status and report.
 fn serve(machine: &Machine<'_>, unit: &str) -> (Option<i32>, Value) {
     let sandbox = machine.sandbox;
     let command = setting(unit, "ExecStart").replace("/usr/local/bin/", "");
-    // Root could write all the same.
-    let nobody = if rustix::process::geteuid().is_root() { "unshare --user " } else { "" };
-    let script = format!("{nobody}{}", command.replace("/srv/nih", "data"));
+    // Root could write in spite of the permissions.
+    let prefix = if rustix::process::geteuid().is_root() { "unshare --user " } else { "" };
+    let script = format!("{prefix}{}", command.replace("/srv/nih", "data"));
     let states = sandbox.path("state");
     let state = states.join(setting(unit, "StateDirectory"));
     let environment = setting(unit, "Environment").replace("%S", states.to_str().unwrap());
@@ -218,7 +217,7 @@ fn the_service_checks_what_is_due_and_writes_its_report_and_notes() {
     assert!(noted.iter().any(|file| file.extension().is_some_and(|e| e == "note")), "{noted:?}");
 }
 
-/// Runs a script three times at once, and sees that together they fetched each archive once.
+/// Runs a script three times at once, and asserts that together they fetch each archive once.
 fn one_fetches_for_all(script: &str, machine: &Machine<'_>, server: &Server, all: &[Archive]) {
     server.does(Fault::Throttle { rate: 2 << 20 });
     let begin = || {

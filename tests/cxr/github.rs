@@ -148,7 +148,7 @@ fn a_summary_stays_within_the_size_limit() {
         assert_eq!((after > before, after <= LIMIT), (grows, true), "{before} {after}");
         outcome.expect(
             grows != outcome.stderr().contains("the summary is full"),
-            "a word where it is full",
+            "a message if it is full",
         );
     }
 }

@@ -89,7 +89,7 @@ fn checked(sandbox: &Sandbox, words: &[&str]) -> Cxr {
     verify.args(words)
 }
 
-/// A check that resumes, and leaves its events in a file.
+/// A check that resumes and logs its events.
 fn resume(sandbox: &Sandbox, words: &[&str]) -> Cxr {
     checked(sandbox, &["--resume", "--events", "events"]).args(words)
 }

@@ -19,7 +19,7 @@ const SCREEN: usize = 25;
 const COMMANDS: [&str; 8] =
     ["fetch", "verify", "list", "checksums", "selftest", "cite", "completions", "man"];
 
-/// What differs from run to run or from machine to machine, and what stands for it.
+/// Patterns of text that differs between runs or machines, and their replacements.
 const REDACTED: [(&str, &str); 12] = [
     (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:[PORT]"),
     (r"process [0-9]+", "process [ID]"),

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Fetches through bad lines, between two network name spaces of its own.
+"""Fetches through bad connections, between two network name spaces.
 
     tests/network/bad_line.py [--cxr target/debug/cxr] [CONDITION]...
 
-The conditions are `loss` (a round trip of 200 ms, and 2 % of the packets of either way lost),
-`cut` (the client's link goes down for 20 s) and `move` (the client gets another address). After
-each, every file must be there byte for byte; printed is what the server sent beyond the data. All
-of it takes two minutes at the most. Nothing leaves the name spaces, which end with this process
-however that ends. Where they may not be made, it says so and skips.
+The conditions are `loss` (a round trip of 200 ms, and 2 % of the packets lost each way), `cut`
+(the client's link goes down for 20 s) and `move` (the client gets another address). After each,
+every file must be complete, byte for byte; the bytes that the server sent beyond the data are
+printed. It takes at most two minutes. Nothing leaves the name spaces, which end with this process.
+Where they are not allowed, it says so and skips.
 """
 
 import argparse
@@ -33,16 +33,16 @@ FILES, SIZE = 3, 6 << 20
 MIB = 1 << 20
 DEADLINE = 150  # Seconds for everything.
 CUT = 20  # Seconds without a link.
-BEARABLE = 20  # One part of the data in so many may be sent for nothing.
+MOST_WASTE = 20  # At most one byte in this many may be sent in vain.
 INSIDE = "CXR_BAD_LINE_INSIDE"
 
 
 class Failed(Exception):
-    """A condition was not survived."""
+    """The fetch failed under a condition."""
 
 
 def why_not(command):
-    """What a command that does not go well says last; None if it does."""
+    """Returns the last line of a failed command's standard error, or None if it succeeds."""
     try:
         run = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -51,8 +51,8 @@ def why_not(command):
 
 
 def enter_name_spaces():
-    """Becomes root of a user name space with a network of its own, in this same process; without
-    the rights, says so and ends."""
+    """Makes this process root of a user name space with its own network; ends if that is not
+    allowed."""
     if os.environ.get(INSIDE):
         return
     needed = ["unshare", "--user", "--map-root-user", "--net"]
@@ -60,18 +60,18 @@ def enter_name_spaces():
     probe = f"import sys; sys.path.insert(0, {folder!r}); import line; line.open_tun('probe')"
     why = why_not([*needed, sys.executable, "-c", probe]) or why_not(["ip", "-Version"])
     if why:
-        print(f"skipped: no network of our own can be had here: {why}")
+        print(f"skipped: this machine allows no network name space: {why}")
         sys.exit(0)
     os.environ[INSIDE] = "1"
     os.execvp(needed[0], [*needed, sys.executable, *sys.argv])
 
 
-# A child must not outlive this process, however that ends.
+# Ends a child with this process.
 DIES_TOO = ["setpriv", "--pdeathsig", "KILL"]
 
 
 class Stage:
-    """The two ends, the line between them, and the files."""
+    """The two ends, the connection between them, and the files."""
 
     def __init__(self, folder, cxr, seed):
         self.folder, self.cxr = folder, cxr
@@ -110,7 +110,7 @@ class Stage:
         return self.answers.readline().strip()
 
     def lose(self, delay, loss):
-        """Delays and drops, each way, by the kernel where it can; says by which."""
+        """Delays and drops packets each way, with netem if the kernel has it. Returns the means."""
         if line.netem(DEVICE, delay, loss) and self.ask(f"netem {delay} {loss}") == "True":
             self.relay.shape()
             return "netem"
@@ -166,7 +166,7 @@ CONDITIONS = {"loss": loss, "cut": cut, "move": move}
 
 
 class Fetch:
-    """A fetch under way, and what it costs."""
+    """A running fetch, and its costs."""
 
     def __init__(self, stage, dir, options):
         self.stage, self.dir, self.begun = stage, dir, time.monotonic()
@@ -186,7 +186,7 @@ class Fetch:
     def costs(self):
         data = sum(map(len, self.stage.files.values()))
         counted = self.report["summary"]["bytes_downloaded"] - data
-        # Last bytes may still be on their way to a connection that nobody listens to.
+        # The last bytes may still be in transit to a closed connection.
         time.sleep(1)
         waste = int(self.stage.ask("count")) - self.sent - data
         wire = self.stage.relay.carried[1] - self.carried
@@ -208,10 +208,10 @@ def fetching(stage, dir, *options):
 
 
 def wait_for_some(stage, fetch):
-    """Waits until a third of the data has come."""
+    """Waits until a third of the data has arrived."""
     third = sum(map(len, stage.files.values())) // 3
     while stage.relay.carried[1] - fetch.carried < third:
-        must_run(fetch, "when a third had come")
+        must_run(fetch, "before a third had arrived")
         time.sleep(0.02)
 
 
@@ -233,8 +233,8 @@ def survive(name, stage):
         f"on the wire {100 * (wire - data) / data:.1f} % beyond it, headers and lost packets too",
         flush=True,
     )
-    if waste > data // BEARABLE:
-        raise Failed(f"{waste} bytes were sent for nothing")
+    if waste > data // MOST_WASTE:
+        raise Failed(f"{waste} bytes were sent in vain")
 
 
 def main():

@@ -1,7 +1,7 @@
-"""A line between two network name spaces: a TUN device in each, and a relay that delays, drops and
-holds back packets between them, so that the kernel's own TCP goes through a bad line.
+"""A bad connection between two network name spaces: a TUN device in each, and a relay that delays
+and drops packets and limits the rate. The TCP of the kernel runs through it.
 
-Where the kernel has netem, that delays and drops, and the relay only passes packets on.
+If the kernel has netem, netem delays and drops, and the relay only forwards.
 """
 
 import fcntl
@@ -17,11 +17,11 @@ import time
 TUNSETIFF = 0x400454CA  # linux/if_tun.h
 IFF_TUN, IFF_NO_PI = 0x0001, 0x1000
 PACKET = 2048  # More than the MTU of 1500.
-QUEUE = 0.5  # Seconds of packets that wait for a line that is busy; more are dropped.
+QUEUE = 0.5  # Seconds of packets that may wait for a busy connection; more are dropped.
 
 
 def open_tun(name):
-    """Makes a TUN device in this process's name space, and gives the file of its other end."""
+    """Creates a TUN device in the name space of this process. Returns the file of its other end."""
     tun = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     request = struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI)
     fcntl.ioctl(tun, TUNSETIFF, request)
@@ -39,7 +39,7 @@ def set_up(name, address):
 
 
 def netem(name, delay, loss):
-    """Lets the kernel delay and drop what leaves by the device, if it can."""
+    """Lets the kernel delay and drop packets that leave by the device. Returns True if it can."""
     shape = ["delay", f"{delay * 1000:.0f}ms", "loss", f"{loss * 100:.1f}%", "limit", "10000"]
     command = ["tc", "qdisc", "replace", "dev", name, "root", "netem", *shape]
     try:
@@ -49,7 +49,7 @@ def netem(name, delay, loss):
 
 
 class Relay(threading.Thread):
-    """Carries packets between two TUN devices, each way the same."""
+    """Forwards packets between two TUN devices, in both directions alike."""
 
     def __init__(self, here, there, seed):
         super().__init__(daemon=True)
@@ -85,7 +85,7 @@ class Relay(threading.Thread):
                 self.write(end, packet)
 
     def read(self, end):
-        """Some of the packets that wait; a device that is down has none."""
+        """Returns waiting packets; a device that is down has none."""
         packets = []
         try:
             while len(packets) < 64:
@@ -95,7 +95,7 @@ class Relay(threading.Thread):
         return packets
 
     def departure(self, way, length, free):
-        """When a packet has left by the line; None if it is lost."""
+        """Returns the time at which a packet has left, or None if it is lost."""
         if self.random.random() < self.loss:
             return None
         self.carried[way] += length
@@ -112,5 +112,5 @@ class Relay(threading.Thread):
         try:
             os.write(end, packet)
         except OSError:
-            # A device that is down takes none.
+            # The device is down.
             self.dropped += 1

@@ -1,9 +1,9 @@
-"""An HTTP server with byte ranges, in a network name space of its own. It counts what its clients
-have taken: all bytes that their side has acknowledged, those of headers too.
+"""An HTTP server with byte ranges, in its own network name space. It counts the bytes that its
+clients have acknowledged, including headers.
 
-It hands its end of the line to whoever started it, over the socket whose number it is given. Each
-line on that socket is a command: `count` gives the bytes acknowledged so far, `netem DELAY LOSS` says
-whether the kernel makes the line bad, and the end of the commands is that of the server.
+It sends the file of its TUN device to its parent over the socket with the given number. Each line
+on that socket is a command: `count` returns the bytes acknowledged so far, and `netem DELAY LOSS`
+returns whether the kernel delays and drops packets. The server ends with the commands.
 """
 
 import contextlib
@@ -51,7 +51,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             super().handle()
         except OSError:
-            # A client that is gone.
+            # The client has closed the connection.
             pass
 
     def do_GET(self):
@@ -77,9 +77,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
-    # One of those that take a lost packet for a sign of crowding, as most servers have it.
+    # Takes a lost packet for a sign of congestion, as on most servers.
     congestion = b"cubic"
-    # Half of the connections of a client may come at once.
+    # Many connections of a client may arrive at once.
     request_queue_size = 64
 
     def server_bind(self):

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// The program, without the variables of the test run that it reads.
+/// The program, without the `CXR_` variables of the test run.
 fn cxr(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cxr"));
     for (name, _) in std::env::vars_os() {
@@ -131,7 +131,7 @@ fn md5sum_and_cxr_read_the_printed_table() {
     }
 }
 
-/// Runs `md5sum -c` on the table; `None` where it is not installed.
+/// Runs `md5sum -c` on the table. Returns `None` if it is not installed.
 fn md5sum_check(dir: &Path, table: &str) -> Option<Output> {
     let mut child = Command::new("md5sum")
         .args(["--strict", "-c", "-"])

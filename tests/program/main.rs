@@ -1,6 +1,6 @@
-//! The program as a process: what it prints where, and how it ends.
+//! The program as a process: its output and its exit status.
 
-#![expect(clippy::disallowed_methods, reason = "tests make files as they like")]
+#![expect(clippy::disallowed_methods, reason = "tests create files directly")]
 
 #[cfg(test)]
 mod command_line;
