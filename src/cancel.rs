@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-/// How often a sleep checks the flag.
+/// The time between two checks of the flag during a sleep.
 const POLL: Duration = Duration::from_millis(50);
 
 /// A request to stop, shared by all clones. It cannot be taken back.

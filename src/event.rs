@@ -18,8 +18,7 @@ pub enum Activity {
     Fetch,
     /// Reads a damaged file again, to locate the damage.
     Locate,
-    /// Locates the damage and downloads the damaged bytes again. The event log calls it `mend`.
-    #[serde(rename = "mend")]
+    /// Locates the damage and downloads the damaged bytes again.
     Repair,
 }
 

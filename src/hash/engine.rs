@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_millis(2);
 
 /// A pool of threads that hash the blocks of many streams.
 ///
-/// When it is dropped, its threads end as soon as no stream is open.
+/// Its threads end after it is dropped, as soon as no stream is open.
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<EngineShared>,

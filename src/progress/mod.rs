@@ -110,7 +110,7 @@ impl Progress {
             let (sender, receiver) = mpsc::channel();
             let copy = Arc::clone(&state);
             let show = move || show(renderer, &copy, &receiver, interval);
-            // The run goes on without progress if the system gives no thread.
+            // The run continues without progress if the system gives no thread.
             thread = thread::Builder::new().name("progress".to_owned()).spawn(show).ok();
             lines = Some(sender);
         }

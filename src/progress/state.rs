@@ -27,7 +27,7 @@ struct ArchiveStates {
     settled: u64,
     /// The archives in progress, by label.
     active: HashMap<String, Arc<Counters>>,
-    /// How many archives ever began.
+    /// The number of archives that have begun.
     begun: u64,
 }
 
@@ -45,7 +45,7 @@ struct Counters {
 /// The state at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Snapshot {
-    /// How many archives the run has to do, if known.
+    /// The number of archives of the run, if known.
     pub(super) archives: usize,
     /// Bytes done.
     pub(super) done: u64,

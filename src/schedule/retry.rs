@@ -17,7 +17,7 @@ pub(crate) struct RetryPolicy {
     pub base: Duration,
 }
 
-/// What an error means for the next attempt.
+/// The meaning of an error for the next attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryClass {
     /// The next attempt may succeed.

@@ -138,7 +138,7 @@ impl ConnectionGate {
 pub(crate) enum Opening {
     Now,
     At(Instant),
-    /// When something else has changed.
+    /// Not before something else changes.
     Later,
 }
 

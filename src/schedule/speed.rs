@@ -182,7 +182,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
     const MIB: u64 = 1 << 20;
 
-    /// Leases 0, 1, … of these sources, which have each received so many bytes in twenty seconds.
+    /// Leases 0, 1, … of these sources, each with the bytes received in twenty seconds.
     fn speeds(received: &[(usize, u64)]) -> (Speeds, Instant) {
         measured(received, Some(10 * SECOND))
     }

@@ -78,7 +78,7 @@ impl Outcome {
     }
 }
 
-/// How the transfer of an archive ended.
+/// The end of the transfer of an archive.
 #[derive(Debug)]
 pub(crate) enum Ending {
     /// It has its final name, and its MD5 is the right one: this.

@@ -1,4 +1,4 @@
-//! What to do about a file that is not its archive. Pure.
+//! Advice about a file that is not its archive. Pure.
 
 use std::path::{Path, PathBuf};
 

@@ -23,7 +23,7 @@ pub(super) struct Heartbeat {
 
 struct HeartbeatState {
     is_stopped: bool,
-    /// When this process last was the owner.
+    /// The last time this process was known to be the owner.
     confirmed: Duration,
     wakers: Vec<Box<dyn Fn() + Send>>,
 }

@@ -25,7 +25,7 @@ use heartbeat::Heartbeat;
 pub(crate) use identity::boot;
 use owner_file::{ClaimOutcome, OwnerFile};
 
-/// How often a waiting run tries again.
+/// The time between two tries of a waiting run.
 const RETRY: Duration = Duration::from_millis(200);
 
 /// The right to work in a folder. It ends when this is dropped or the process ends in any way.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::identity::{Identity, Liveness};
 use crate::disk::{DiskError, File, Interval, crash_point, interval, remove, rename};
 
-/// How often an owner touches its file.
+/// The time between two touches of the owner's file.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(3);
 
 /// The time without a heartbeat, as watched from here, after which an owner counts as ended: ten

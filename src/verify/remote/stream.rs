@@ -68,7 +68,7 @@ pub(crate) struct ReadResult<R> {
     pub time: Duration,
 }
 
-/// How the reading of an archive ended.
+/// The end of the reading of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ReadOutcome {
     /// The reader has everything it wanted.
@@ -332,7 +332,7 @@ impl<R: Reader, F: Fn(usize, ReadResult<R>) + Sync> Sink for ReaderSink<'_, '_, 
         self.job.received += bytes;
     }
 
-    /// Where no source reports the size, only a longer response shows that an archive is too long.
+    /// If no source reports the size, only a longer response shows that an archive is too long.
     fn check_end(&self, reached: u64) -> Result<(), SourceError> {
         match self.job.request.archive.size {
             Some(expected) if reached > expected => Err(SourceError::TooLong { expected }),
