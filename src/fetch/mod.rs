@@ -195,7 +195,7 @@ fn selected(request: &FetchRequest) -> Result<Vec<Archive>, FetchError> {
         request.selected.iter().filter_map(|&index| all.get(index)).cloned().collect();
     let nowhere = archives
         .iter()
-        .find(|archive| request.sources.iter().all(|source| source.place(archive).is_none()));
+        .find(|archive| request.sources.iter().all(|source| source.location(archive).is_none()));
     match nowhere {
         Some(archive) => Err(FetchError::Request(format!(
             "the table has no address for {}: say with --from where the archives are",

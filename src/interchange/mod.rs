@@ -11,7 +11,7 @@ mod metalink;
 use std::io::{self, Write};
 
 use crate::catalog::{Archive, Catalog};
-use crate::source::{Place, SourceSpec};
+use crate::source::{Location, SourceSpec};
 use crate::text::escape;
 
 /// A format for a table.
@@ -86,11 +86,11 @@ pub fn write(
 
 impl<'a> AddressedArchive<'a> {
     fn new(archive: &'a Archive, sources: &[SourceSpec]) -> Result<Self, InterchangeError> {
-        let places = sources.iter().filter_map(|source| Some((source, source.place(archive)?)));
+        let places = sources.iter().filter_map(|source| Some((source, source.location(archive)?)));
         let addresses = places.map(|(source, place)| match place {
-            Place::Address(url) if url.password().is_none() => Ok(url.to_string()),
-            Place::Address(_) => Err(InterchangeError::Password(source.to_string())),
-            Place::File(_) => Err(InterchangeError::Folder(source.to_string())),
+            Location::Address(url) if url.password().is_none() => Ok(url.to_string()),
+            Location::Address(_) => Err(InterchangeError::Password(source.to_string())),
+            Location::File(_) => Err(InterchangeError::Folder(source.to_string())),
         });
         Ok(Self { archive, addresses: addresses.collect::<Result<_, _>>()? })
     }

@@ -1,4 +1,4 @@
-//! What can go wrong at a source, in words, and what each means for the next attempt.
+//! Errors of sources, and the retries that they allow.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,109 +6,68 @@ use std::time::Duration;
 use crate::schedule::{Failure, RetryClass};
 use crate::text::escape;
 
-/// Why a source did not give the bytes that were asked of it. The texts are safe to show.
+/// A failed request to a source. A message says "SOURCE: " before it. The texts are escaped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SourceError {
-    /// The source has no place for this archive, as a table without addresses.
+pub(crate) enum SourceError {
+    /// The source has no address for this archive, as the publisher of a table without addresses.
     #[error("has no address for it")]
-    NoPlace,
-    /// There is no such host, says the name service.
+    NoAddress,
+    /// The name service says that there is no such host.
     #[error("name not found: {0}")]
     NameNotFound(String),
-    /// No connection came about: refused, unreachable, timed out, a name that did not resolve
-    /// this time.
+    /// Refused, unreachable, timed out, or a name that did not resolve this time.
     #[error("no connection: {0}")]
     NoConnection(String),
-    /// The certificate is not one to trust: why, and who can put it right.
+    /// The text says why, and who can correct it.
     #[error("the certificate is not trusted: {0}")]
     Certificate(String),
-    /// The connection stood, and broke before the answer.
     #[error("the connection broke before an answer: {0}")]
     Unanswered(String),
-    /// The connection stood, but no answer came.
+    /// There is a connection, but no answer.
     #[error("no answer within {} s", .0.as_secs_f32())]
     NoAnswer(Duration),
-    /// No byte, or hardly one, came for too long.
-    #[error("stalled: hardly a byte in {} s", .0.as_secs_f32())]
+    /// Nothing arrived for too long, or almost nothing.
+    #[error("stalled: almost no data in {} s", .0.as_secs_f32())]
     Stalled(Duration),
-    /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
-    /// The answer ended before all of it had come.
-    #[error("truncated: the answer ended at byte {at}{}", of(*.end))]
-    Truncated {
-        /// The offset in the archive up to which bytes came.
-        at: u64,
-        /// The offset up to which they had been promised, if that is known.
-        end: Option<u64>,
-    },
-    /// A status that is no content.
+    /// The offsets in the archive at which the answer ended and should have ended.
+    #[error("truncated: the answer ended at byte {at}{}", expected_end(*.end))]
+    Truncated { at: u64, end: Option<u64> },
+    /// A status code without content (RFC 9110, section 15).
     #[error("answered {}", status_words(*.code))]
-    Status {
-        /// The status code (RFC 9110, section 15).
-        code: u16,
-        /// How long the server asks to be left alone.
-        retry_after: Option<Duration>,
-    },
-    /// Another document came in the archive's place: a web page, most often.
+    Status { code: u16, retry_after: Option<Duration> },
+    /// Another document came, most often a web page.
     #[error("sent {0} in place of the archive")]
     Foreign(String),
-    /// The archive there has another size.
     #[error("offers {offered} bytes where the table says {expected}")]
-    WrongSize {
-        /// Bytes that the source has.
-        offered: u64,
-        /// Bytes that the archive has.
-        expected: u64,
-    },
-    /// The archive there has another size than an earlier answer told, and the table tells none.
-    #[error("offers {offered} bytes where an earlier answer said {told}")]
-    OtherSize {
-        /// Bytes that the source has.
-        offered: u64,
-        /// Bytes that the archive was said to have.
-        told: u64,
-    },
-    /// It is compressed on its way: so many bytes come of it.
+    WrongSize { offered: u64, expected: u64 },
+    /// The size differs from an earlier answer, and the table has none.
+    #[error("offers {offered} bytes where an earlier answer said {earlier}")]
+    OtherSize { offered: u64, earlier: u64 },
     #[error(
-        "sends it compressed once more ({encoding}), {offered} bytes for {expected}: that is a \
-             setting of the server, or of what stands before it"
+        "sends the archive compressed once more ({encoding}), {offered} bytes instead of \
+         {expected}; this is a setting of the server, or of a proxy in front of it"
     )]
-    Encoded {
-        /// Bytes that come.
-        offered: u64,
-        /// Bytes that the archive has.
-        expected: u64,
-        /// How, as the server calls it, escaped.
-        encoding: String,
-    },
-    /// The archive there goes on behind its end, and nobody knows how far.
+    Encoded { offered: u64, expected: u64, encoding: String },
+    /// The source does not say how long its file is, but it is too long.
     #[error("has more than the {expected} bytes that the table says")]
-    TooLong {
-        /// Bytes that the archive has.
-        expected: u64,
-    },
-    /// The answer does not fit the question.
+    TooLong { expected: u64 },
     #[error("protocol error: {0}")]
     Protocol(String),
-    /// The server sends whole files only, and this was not a question for a whole file.
+    /// The source ignores ranges, and the request was not for the whole archive.
     #[error("sends whole files only")]
     NoRanges,
-    /// More redirects than a sane server needs.
-    #[error("redirects in circles: more than {0}")]
+    #[error("too many redirects: more than {0}")]
     RedirectLoop(usize),
-    /// A redirect would have led from https to http.
-    #[error("would lead from https to http, to {0}")]
+    #[error("redirects from https to http, to {0}; cxr does not follow")]
     Downgrade(String),
     /// A local file could not be read.
     #[error("{0}")]
     File(String),
-    /// The whole archive came from it, and its MD5 was wrong.
-    #[error("gave an archive with MD5 {0}")]
-    WrongDigest(String),
 }
 
-/// Why there can be no client.
+/// The reason why this machine has no HTTP client.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// The file of `--cacert` cannot be used.
@@ -116,14 +75,14 @@ pub enum ClientError {
     Roots {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The problem.
         cause: String,
     },
     /// The platform has no usable TLS.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
-    /// The system does not give what connections need.
-    #[error("no connection can be made from here: {0}")]
+    /// The system refuses a resource that connections need.
+    #[error("this machine cannot open connections: {0}")]
     System(#[from] std::io::Error),
 }
 
@@ -139,7 +98,7 @@ impl Failure for SourceError {
             | Self::Protocol(_) => RetryClass::Transient,
             Self::Status { code, .. } => status_class(*code, delivered),
             Self::NoRanges => RetryClass::Again,
-            Self::NoPlace
+            Self::NoAddress
             | Self::NameNotFound(_)
             | Self::Certificate(_)
             | Self::WrongSize { .. }
@@ -148,8 +107,7 @@ impl Failure for SourceError {
             | Self::TooLong { .. }
             | Self::RedirectLoop(_)
             | Self::Downgrade(_)
-            | Self::File(_)
-            | Self::WrongDigest(_) => RetryClass::Permanent,
+            | Self::File(_) => RetryClass::Permanent,
         }
     }
 
@@ -170,40 +128,35 @@ impl Failure for SourceError {
 }
 
 impl SourceError {
-    /// The error for a size that contradicts the table, or else an earlier response.
-    pub const fn size(offered: u64, expected: u64, table: Option<u64>) -> Self {
+    /// Returns the error for a size that contradicts the table, or else an earlier answer.
+    pub(crate) const fn size(offered: u64, expected: u64, table: Option<u64>) -> Self {
         match table {
             Some(_) => Self::WrongSize { offered, expected },
-            None => Self::OtherSize { offered, told: expected },
+            None => Self::OtherSize { offered, earlier: expected },
         }
-    }
-
-    /// A broken connection.
-    pub fn broken(reason: &dyn std::fmt::Display) -> Self {
-        Self::Broken(escape::text(&reason.to_string()).into_owned())
     }
 }
 
-/// Codes of RFC 9110 section 15, RFC 6585 (429), and 520 to 524, 530 of a well-known content
-/// network, whose own servers could not reach the origin.
+/// Classifies the codes of RFC 9110 section 15, RFC 6585 (429), and 520 to 524 and 530 of a
+/// well-known content network, whose servers could not reach the origin.
 fn status_class(code: u16, delivered: bool) -> RetryClass {
     match code {
         429 | 503 => RetryClass::Busy,
         408 | 425 | 500 | 502 | 504 | 509 | 520..=524 | 530 => RetryClass::Transient,
-        // A signed address expires, and a server on its way down answers anything.
+        // A signed address expires, and a server that shuts down answers anything.
         401 | 403 | 404 | 410 if delivered => RetryClass::Transient,
         _ => RetryClass::Permanent,
     }
 }
 
-fn of(end: Option<u64>) -> String {
-    end.map_or_else(|| ", and not as it should".to_owned(), |end| format!(" of {end}"))
+fn expected_end(end: Option<u64>) -> String {
+    end.map_or_else(|| ", which is too early".to_owned(), |end| format!(" of {end}"))
 }
 
-/// The code, and its standard words where it has any.
+/// Returns the code and its standard name.
 fn status_words(code: u16) -> String {
-    let words = reqwest::StatusCode::from_u16(code).ok().and_then(|code| code.canonical_reason());
-    words.map_or_else(|| code.to_string(), |words| format!("{code} {words}"))
+    let name = reqwest::StatusCode::from_u16(code).ok().and_then(|code| code.canonical_reason());
+    name.map_or_else(|| code.to_string(), |name| format!("{code} {name}"))
 }
 
 #[cfg(test)]
@@ -215,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn every_status_has_its_meaning() {
+    fn every_status_code_has_a_retry_class() {
         assert_eq!(codes(RetryClass::Busy, false), [429, 503]);
         assert_eq!(
             codes(RetryClass::Transient, false),
@@ -229,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn words_say_what_happened() {
+    fn messages_name_the_status_and_the_time() {
         let status = SourceError::Status { code: 503, retry_after: None };
         assert_eq!(status.to_string(), "answered 503 Service Unavailable");
         assert_eq!(
@@ -238,7 +191,7 @@ mod tests {
         );
         assert_eq!(
             SourceError::Stalled(Duration::from_millis(1500)).to_string(),
-            "stalled: hardly a byte in 1.5 s"
+            "stalled: almost no data in 1.5 s"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What holds of every address that is typed and of every header that a server sends.
+//! Properties of all typed addresses and all headers of servers.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -7,17 +7,17 @@ use std::time::{Duration, SystemTime};
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use super::client::may_follow;
+use super::client::check_redirect;
 use super::headers::{self, ContentRange};
-use super::{Place, SourceError, SourceSpec};
+use super::{Location, SourceSpec};
 use crate::catalog::Catalog;
 use crate::fuzzing::{assert_message, assert_visible};
 
-/// A password that is in no message, whatever stands around it.
+/// A password that no message may contain.
 const SECRET: &str = "s3cr3t";
 
-/// The first line is a value of `--from`, the other ones are a table: every archive lies where
-/// the value says, under its own name, and no message has the password of the address.
+/// The first line is a value of `--from`, and the others are a table: the location of every archive
+/// follows from the value and its own name, and no message contains the password of the address.
 pub(crate) fn addresses(bytes: &[u8]) {
     let (typed, table) = bytes.split_at(bytes.iter().position(|b| *b == b'\n').unwrap_or(0));
     let spec = SourceSpec::parse(OsStr::from_bytes(typed));
@@ -28,12 +28,12 @@ pub(crate) fn addresses(bytes: &[u8]) {
     let Ok(spec) = spec else { return };
     let catalog = Catalog::from_checksums(table);
     for archive in catalog.iter().flat_map(Catalog::archives) {
-        assert_place(&spec, spec.place(archive).as_ref(), &archive.name);
+        assert_location(&spec, spec.location(archive).as_ref(), &archive.name);
     }
 }
 
-/// Whether an address has the password, and nothing else is the same word. `http:/a://b` has its
-/// first `://` in no address: the colon is that of a port.
+/// Returns true if an address has the password, and the same word is nowhere else. In `http:/a://b`
+/// the first `://` is not part of an address: the colon is that of a port.
 fn has_secret(typed: &str) -> bool {
     let (scheme, rest) = typed.split_once("://").unwrap_or_default();
     if scheme.contains([':', '/']) {
@@ -43,26 +43,28 @@ fn has_secret(typed: &str) -> bool {
     authority.contains(&format!(":{SECRET}@")) && typed.matches(SECRET).count() == 1
 }
 
-fn assert_place(spec: &SourceSpec, place: Option<&Place>, name: &str) {
-    match (spec, place) {
-        (SourceSpec::Folder(folder), Some(Place::File(path))) => {
+fn assert_location(spec: &SourceSpec, location: Option<&Location>, name: &str) {
+    match (spec, location) {
+        (SourceSpec::Folder(folder), Some(Location::File(path))) => {
             assert_eq!(path.strip_prefix(folder).ok(), Some(name.as_ref()));
         }
-        (SourceSpec::Base(base), Some(Place::Address(address))) => {
+        (SourceSpec::Base(base), Some(Location::Address(address))) => {
             assert_eq!(address.origin(), base.origin());
             let path = address.path().strip_prefix(base.path().trim_end_matches('/'));
-            let path = path.and_then(|path| path.strip_prefix('/')).expect("a path in the base");
+            let path = path
+                .and_then(|path| path.strip_prefix('/'))
+                .expect("the path should be under the base");
             assert_eq!(percent_decode_str(path).decode_utf8().as_deref(), Ok(name));
         }
-        (SourceSpec::Template(_), Some(Place::Address(address))) => {
+        (SourceSpec::Template(_), Some(Location::Address(address))) => {
             assert!(matches!(address.scheme(), "http" | "https"), "{address}");
         }
         (SourceSpec::Template(_), None) => {}
-        _ => panic!("{spec:?} has {name:?} at {place:?}"),
+        _ => panic!("{spec:?} has {name:?} at {location:?}"),
     }
 }
 
-/// What is read of a `Content-Range` is possible, and written anew it reads the same.
+/// A parsed `Content-Range` is possible, and survives a round trip.
 pub(crate) fn content_range(bytes: &[u8]) {
     let Some(range) = ContentRange::parse(&String::from_utf8_lossy(bytes)) else { return };
     let total = range.total.map_or_else(|| "*".to_owned(), |total| total.to_string());
@@ -76,8 +78,8 @@ pub(crate) fn content_range(bytes: &[u8]) {
     assert_eq!(ContentRange::parse(&format!("bytes {span}/{total}")), Some(range));
 }
 
-/// The first four bytes are the time, the others a `Retry-After`: a wait ends at the date that
-/// was given, or lasts as long as was asked.
+/// The first four bytes are the time, and the others a `Retry-After`: a wait ends at the given date
+/// or lasts the given number of seconds.
 pub(crate) fn retry_after(bytes: &[u8]) {
     let Some((now, value)) = bytes.split_first_chunk() else { return };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(u32::from_le_bytes(*now).into());
@@ -87,13 +89,13 @@ pub(crate) fn retry_after(bytes: &[u8]) {
     if value.bytes().all(|byte| byte.is_ascii_digit()) {
         assert_eq!(wait, Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     } else {
-        let date = httpdate::parse_http_date(value).expect("a date, since no number");
+        let date = httpdate::parse_http_date(value).expect("neither a number nor a date");
         assert_eq!(now + wait, date.max(now));
     }
 }
 
-/// A wait that `RateLimit` asks for stands in it, and so does what asks for it; and it is the
-/// same behind a quota that is not used up, whatever that is called.
+/// A `RateLimit` contains the number of seconds of its wait and the parameters that ask for it, and
+/// a quota before it that is not used up changes nothing, whatever its name.
 pub(crate) fn rate_limit(bytes: &[u8]) {
     let value = String::from_utf8_lossy(bytes);
     let Some(wait) = headers::rate_limit(&value) else { return };
@@ -105,8 +107,8 @@ pub(crate) fn rate_limit(bytes: &[u8]) {
     assert_eq!(headers::rate_limit(&behind), Some(wait));
 }
 
-/// The first line is an address, every other one a `Location`, each seen from where the last one
-/// led: never from `https` to anything else, never on and on, and told of in a short message.
+/// The first line is an address, and every other one a `Location` relative to the one before: cxr
+/// never leaves `https`, does not follow without end, and refuses with a short message.
 pub(crate) fn redirects(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.split('\n');
@@ -114,8 +116,8 @@ pub(crate) fn redirects(bytes: &[u8]) {
     let mut trail = vec![start];
     for location in lines {
         let Some(Ok(next)) = trail.last().map(|here| here.join(location)) else { continue };
-        if let Err(refused) = may_follow(&trail, &next) {
-            return assert_message(&SourceError::from(&refused).to_string());
+        if let Err(refused) = check_redirect(&trail, &next) {
+            return assert_message(&refused.to_string());
         }
         trail.push(next);
         let schemes: Vec<&str> = trail.iter().map(Url::scheme).collect();

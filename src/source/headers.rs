@@ -1,19 +1,19 @@
-//! The headers whose exact reading matters: `Content-Range`, `Retry-After`, `RateLimit`. Pure.
+//! Strict parsers for `Content-Range`, `Retry-After` and `RateLimit`.
 
 use std::time::{Duration, SystemTime};
 
-/// What a 206 or 416 says of itself (RFC 9110, section 14.4).
+/// The `Content-Range` of a 206 or 416 (RFC 9110, section 14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ContentRange {
-    /// First and last offset of the body; `None` in a 416, which has none.
+    /// The first and the last offset of the body; `None` in a 416.
     pub span: Option<(u64, u64)>,
-    /// Length of the whole; `None` for `*`.
+    /// The total length; `None` for `*`.
     pub total: Option<u64>,
 }
 
 impl ContentRange {
-    /// Reads `bytes first-last/total`, `bytes first-last/*` or `bytes */total`. Anything else,
-    /// impossible numbers included, is `None`.
+    /// Parses `bytes first-last/total`, `bytes first-last/*` or `bytes */total`. Returns `None` for
+    /// anything else, including impossible numbers.
     pub(super) fn parse(value: &str) -> Option<Self> {
         let (unit, rest) = value.trim().split_once(' ')?;
         if !unit.eq_ignore_ascii_case("bytes") {
@@ -40,8 +40,8 @@ impl ContentRange {
     }
 }
 
-/// How long `Retry-After` asks to wait (RFC 9110, section 10.2.3): seconds, or a date, which is
-/// held against `now`. A date in the past is no wait; what is neither is `None`.
+/// Returns the wait of a `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date, which is
+/// compared with `now`. A date in the past means no wait.
 pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if let Some(seconds) = seconds(value) {
@@ -51,14 +51,14 @@ pub(super) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// How long `RateLimit` asks to wait (draft-ietf-httpapi-ratelimit-headers, section 4), as in
-/// `"day";r=90;t=3600, "burst";r=0;t=55`: until the last of the quotas that are used up is
-/// renewed. Where none is, or it cannot be read, it asks for nothing.
+/// Returns the wait of a `RateLimit` (draft-ietf-httpapi-ratelimit-headers, section 4), such as
+/// `"day";r=90;t=3600, "burst";r=0;t=55`: until all quotas that are used up are renewed. Returns
+/// `None` if no quota is used up, or the header is invalid.
 pub(super) fn rate_limit(value: &str) -> Option<Duration> {
     without_names(value).split(',').filter_map(used_up_for).max()
 }
 
-/// The seconds for which one quota is used up, if it is.
+/// Returns the time until one quota is renewed, if it is used up.
 fn used_up_for(quota: &str) -> Option<Duration> {
     let parameter = |wanted| {
         let mut pairs = quota.split(';').filter_map(|pair| pair.split_once('='));
@@ -68,8 +68,8 @@ fn used_up_for(quota: &str) -> Option<Duration> {
     parameter("t").map(Duration::from_secs)
 }
 
-/// With one quotation mark for all that stands between two of them, where commas and semicolons
-/// mean nothing.
+/// Removes quoted strings, in which commas and semicolons have no meaning, except one quotation mark
+/// for each.
 fn without_names(value: &str) -> String {
     let (mut inside, mut escaped) = (false, false);
     let outside = |c: &char| {
@@ -84,12 +84,12 @@ fn without_names(value: &str) -> String {
     value.chars().filter(outside).collect()
 }
 
-/// Digits only: `u64::from_str` would take a sign.
+/// Parses digits only, while `u64::from_str` accepts a sign.
 fn number(digits: &str) -> Option<u64> {
     is_number(digits).then(|| digits.parse().ok())?
 }
 
-/// Seconds; more than can be told apart are the most that can.
+/// Parses seconds, at most `u64::MAX`.
 fn seconds(digits: &str) -> Option<u64> {
     is_number(digits).then(|| digits.parse().unwrap_or(u64::MAX))
 }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn content_range_is_read_or_refused() {
+    fn content_ranges_are_parsed_or_refused() {
         let read = |text| ContentRange::parse(text).map(|range| (range.span, range.total));
         for (text, expected) in [
             ("bytes 0-9/10", Some((Some((0, 9)), Some(10)))),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_limit_that_is_used_up_says_when_it_is_renewed() {
+    fn a_used_up_quota_tells_the_time_until_its_renewal() {
         for (text, expected) in [
             (r#""default";r=0;t=55"#, Some(55)),
             (r#""day";r=90;t=3600, "burst"; r=0; t=5 ,"other";t=7;r=0"#, Some(7)),

@@ -1,4 +1,4 @@
-//! An archive at an HTTP server: a ranged GET, and an answer that is believed only where it fits.
+//! An archive at an HTTP server: a GET with a range, and the checks of the answer.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,218 +12,188 @@ use reqwest::header::{
 };
 use reqwest::{Response, StatusCode, Url};
 
-use super::claims::{WANTED, claims};
 use super::classify_error::{not_received, not_sent};
 use super::client::Client;
 use super::headers::{ContentRange, rate_limit, retry_after};
+use super::server_digests::{WANTED, server_digests};
 use super::{Body, SourceAnswer, SourceError, SourceRequest};
 use crate::hash::digest::Digest;
 use crate::locate::identify::{self, HEAD};
 use crate::text::escape;
 
-/// What is left of a quota (draft-ietf-httpapi-ratelimit-headers, section 4).
+/// The rest of a quota (draft-ietf-httpapi-ratelimit-headers, section 4).
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// Which digests are wanted (RFC 9530, section 4).
+/// The digests that the client wants (RFC 9530, section 4).
 const WANT_REPR_DIGEST: HeaderName = HeaderName::from_static("want-repr-digest");
 
-/// Where redirects led, for each original address, while it works. A signed address expires; the
-/// original is then asked again.
-#[derive(Debug, Default)]
-pub(super) struct Targets(Mutex<HashMap<Url, Url>>);
+/// The target of the redirects of each original address, while it works. A signed address expires;
+/// then the original is asked again.
+pub(super) type RedirectTargets = Mutex<HashMap<Url, Url>>;
 
-/// A response as it comes.
+/// The body of an HTTP response.
 #[derive(Debug)]
-pub struct HttpBody {
+pub(crate) struct HttpBody {
     response: Response,
-    /// What was read of the body to see what it is.
+    /// The first bytes, if they were read to identify the document.
     head: Option<Bytes>,
     /// The offset in the archive of the next byte.
     at: u64,
-    /// Where the body should end, if that is known.
+    /// The end of the body, if known.
     end: Option<u64>,
 }
 
-impl Targets {
-    fn of(&self, address: &Url) -> Option<Url> {
-        self.0.lock().get(address).cloned()
-    }
-
-    fn remember(&self, address: &Url, target: &Url) {
-        if target != address {
-            let mut targets = self.0.lock();
-            targets.insert(address.clone(), target.clone());
-        }
-    }
-
-    fn forget(&self, address: &Url) {
-        self.0.lock().remove(address);
-    }
-}
-
-/// Asks for a range; first at the remembered target of a redirect, if there is one.
+/// Requests a range, first at the remembered target of a redirect.
 pub(super) async fn open(
     client: &Client,
-    targets: &Targets,
+    targets: &RedirectTargets,
     address: &Url,
-    question: &SourceRequest<'_>,
+    request: &SourceRequest<'_>,
 ) -> Result<SourceAnswer, SourceError> {
-    if let Some(target) = targets.of(address) {
-        match ask(client, &target, question).await {
-            Ok((_, opened)) => return Ok(opened),
+    let target = targets.lock().get(address).cloned();
+    if let Some(target) = target {
+        match send(client, &target, request).await {
+            Ok((_, answer)) => return Ok(answer),
             Err(busy @ SourceError::Status { code: 429 | 503, .. }) => return Err(busy),
-            Err(_) => targets.forget(address),
-        }
+            Err(_) => targets.lock().remove(address),
+        };
     }
-    match ask(client, address, question).await {
-        Ok((target, opened)) => {
-            targets.remember(address, &target);
-            Ok(opened)
+    match send(client, address, request).await {
+        Ok((target, answer)) => {
+            if target != *address {
+                targets.lock().insert(address.clone(), target);
+            }
+            Ok(answer)
         }
         Err(size @ (SourceError::WrongSize { .. } | SourceError::OtherSize { .. }))
-            if question.range.start > 0 =>
+            if request.range.start > 0 =>
         {
-            Err(other_document(client, address, question).await.unwrap_or(size))
+            Err(other_document(client, address, request).await.unwrap_or(size))
         }
-        Err(fault) => Err(fault),
+        Err(error) => Err(error),
     }
 }
 
-/// What has another size than the archive is often another document, which its beginning shows.
+/// Identifies a document of a wrong size by its beginning: often it is not the archive at all.
 async fn other_document(
     client: &Client,
     address: &Url,
-    question: &SourceRequest<'_>,
+    request: &SourceRequest<'_>,
 ) -> Option<SourceError> {
-    let beginning = SourceRequest { range: 0..HEAD as u64, ..question.clone() };
-    let fault = ask(client, address, &beginning).await.err()?;
-    matches!(fault, SourceError::Foreign(_)).then_some(fault)
+    let beginning = SourceRequest { range: 0..HEAD as u64, ..request.clone() };
+    let error = send(client, address, &beginning).await.err()?;
+    matches!(error, SourceError::Foreign(_)).then_some(error)
 }
 
-/// The range as a request has it (RFC 9110, section 14.1.2); one without an end that is known is
-/// open.
+/// Returns the value of a Range header (RFC 9110, section 14.1.2), open if the end is unknown.
 fn range(range: &Range<u64>) -> String {
     let Range { start, end } = range;
     if *end == u64::MAX { format!("bytes={start}-") } else { format!("bytes={start}-{}", end - 1) }
 }
 
-async fn ask(
+async fn send(
     client: &Client,
     address: &Url,
-    question: &SourceRequest<'_>,
+    request: &SourceRequest<'_>,
 ) -> Result<(Url, SourceAnswer), SourceError> {
-    let mut request = client.get(address.clone());
-    if !question.plain {
-        request = request.header(RANGE, range(&question.range));
+    let mut builder = client.get(address.clone());
+    if !request.plain {
+        builder = builder.header(RANGE, range(&request.range));
     }
-    if question.fresh {
-        // RFC 9111, section 5.2.1: neither out of a store nor unpacked on the way. And the
-        // connection is not used again: something on it may mix answers up.
-        request =
-            request.header(CACHE_CONTROL, "no-cache, no-transform").header(CONNECTION, "close");
+    if request.fresh {
+        // RFC 9111, section 5.2.1: neither stored nor unpacked on the way. And a new connection
+        // next time, because something on this one may mix up answers.
+        builder =
+            builder.header(CACHE_CONTROL, "no-cache, no-transform").header(CONNECTION, "close");
     }
-    if question.wants_digests {
-        request = request.header(WANT_REPR_DIGEST, WANTED);
+    if request.wants_digests {
+        builder = builder.header(WANT_REPR_DIGEST, WANTED);
     }
-    let response = request.send().await.map_err(|error| not_sent(&error))?;
+    let response = builder.send().await.map_err(|error| not_sent(&error))?;
     let target = response.url().clone();
-    let opened = match response.status() {
-        StatusCode::OK => whole(response, question).await,
-        StatusCode::PARTIAL_CONTENT => part(response, question).await,
-        StatusCode::RANGE_NOT_SATISFIABLE => no_such_range(&response, question),
-        status => Err(refused(&response, status)),
+    let answer = match response.status() {
+        StatusCode::OK => {
+            let total = response.content_length();
+            accept(response, request, 0, total, total).await
+        }
+        StatusCode::PARTIAL_CONTENT => partial(response, request).await,
+        StatusCode::RANGE_NOT_SATISFIABLE => no_such_range(&response, request),
+        status => Err(refusal(&response, status)),
     };
-    Ok((target, opened?))
+    Ok((target, answer?))
 }
 
-/// 200: the whole archive, from its start.
-async fn whole(
+/// 206: the requested range, or its beginning.
+async fn partial(
     response: Response,
-    question: &SourceRequest<'_>,
+    request: &SourceRequest<'_>,
 ) -> Result<SourceAnswer, SourceError> {
-    let total = response.content_length();
-    let mut body = HttpBody { response, head: None, at: 0, end: total };
-    let (tag, claims) = (body.tag(), claims(body.response.headers()));
-    body.see_that_it_fits(total, question).await?;
-    let body = Body::Http(Box::new(body));
-    Ok(SourceAnswer { start: 0, total, end: total, whole: true, tag, claims, body })
-}
-
-/// 206: the range that was asked for, or its beginning.
-async fn part(
-    response: Response,
-    question: &SourceRequest<'_>,
-) -> Result<SourceAnswer, SourceError> {
+    let start = request.range.start;
     let value = header(&response, &CONTENT_RANGE).unwrap_or_default();
     let wrong = || {
-        let asked = question.range.start;
-        let found =
-            if value.is_empty() { "none".to_owned() } else { escape::bytes(value.as_bytes()) };
-        SourceError::Protocol(format!("206 to a range from {asked} with the Content-Range {found}"))
+        let found = if value.is_empty() { "none".into() } else { escape::text(&value) };
+        SourceError::Protocol(format!("206 to a range from {start} with the Content-Range {found}"))
     };
     let range = ContentRange::parse(&value).ok_or_else(wrong)?;
-    let Some((first, last)) = range.span.filter(|(first, _)| *first == question.range.start) else {
-        return Err(wrong());
-    };
-    let end = Some(last + 1);
-    if let Some(expected) = question.size.filter(|&size| range.total.is_none() && last >= size) {
+    let (_, last) = range.span.filter(|(first, _)| *first == start).ok_or_else(wrong)?;
+    if let Some(expected) = request.size.filter(|&size| range.total.is_none() && last >= size) {
         return Err(SourceError::TooLong { expected });
     }
-    let mut body = HttpBody { response, head: None, at: first, end };
-    let (tag, claims) = (body.tag(), claims(body.response.headers()));
-    body.see_that_it_fits(range.total, question).await?;
-    let body = Body::Http(Box::new(body));
-    let (start, total) = (first, range.total);
-    Ok(SourceAnswer { start, total, end, whole: false, tag, claims, body })
+    accept(response, request, start, range.total, Some(last + 1)).await
 }
 
-/// 416: what is there ends where the range begins, or before. A server that tells no total is
-/// believed only where the end is expected or nobody knows of one.
+/// Checks the size and the beginning of a 200 or 206.
+async fn accept(
+    response: Response,
+    request: &SourceRequest<'_>,
+    start: u64,
+    total: Option<u64>,
+    end: Option<u64>,
+) -> Result<SourceAnswer, SourceError> {
+    let whole = response.status() == StatusCode::OK;
+    let (tag, digests) = (header(&response, &ETAG), server_digests(response.headers()));
+    let mut body = HttpBody { response, head: None, at: start, end };
+    body.check(total, request).await?;
+    let body = Body::Http(Box::new(body));
+    Ok(SourceAnswer { start, total, end, whole, tag, digests, body })
+}
+
+/// 416: the document ends where the range begins, or before. Without a total, this is trusted only
+/// if the archive is expected to end there or its size is unknown.
 fn no_such_range(
     response: &Response,
-    question: &SourceRequest<'_>,
+    request: &SourceRequest<'_>,
 ) -> Result<SourceAnswer, SourceError> {
-    let start = question.range.start;
+    let start = request.range.start;
     let total = header(response, &CONTENT_RANGE)
         .and_then(|value| ContentRange::parse(&value))
         .and_then(|range| range.total);
-    match (total, question.size) {
-        (Some(offered), Some(expected)) if offered != expected => {
-            Err(SourceError::size(offered, expected, question.archive.size))
-        }
-        // All of it is here already, or it is empty.
+    let wrong_size =
+        |offered, expected| Err(SourceError::size(offered, expected, request.archive.size));
+    match (total, request.size) {
+        (Some(offered), Some(expected)) if offered != expected => wrong_size(offered, expected),
+        // All bytes are already here, or the archive is empty.
         (Some(total), _) if total == start => Ok(ends_at(start)),
         (None, size) if start > 0 && size.is_none_or(|size| size == start) => Ok(ends_at(start)),
-        (Some(total), None) if total < start => {
-            Err(SourceError::size(total, start, question.archive.size))
-        }
+        (Some(total), None) if total < start => wrong_size(total, start),
         _ => Err(SourceError::Protocol(format!(
-            "416 to a range from {start}, which lies in the archive"
+            "416 to a range from {start}, which is inside the archive"
         ))),
     }
 }
 
-/// Nothing is left to be read.
 const fn ends_at(size: u64) -> SourceAnswer {
-    SourceAnswer {
-        start: size,
-        total: Some(size),
-        end: Some(size),
-        whole: false,
-        tag: None,
-        claims: Vec::new(),
-        body: Body::Nothing,
-    }
+    SourceAnswer::bare(size..size, size, Body::Empty)
 }
 
-fn refused(response: &Response, status: StatusCode) -> SourceError {
+fn refusal(response: &Response, status: StatusCode) -> SourceError {
     let wait = header(response, &RETRY_AFTER)
         .and_then(|value| retry_after(&value, SystemTime::now()))
         .or_else(|| header(response, &RATE_LIMIT).and_then(|value| rate_limit(&value)));
     SourceError::Status { code: status.as_u16(), retry_after: wait }
 }
 
-/// A header as text; what is not UTF-8 is replaced.
+/// Returns a header as text, with U+FFFD for invalid UTF-8.
 fn header(response: &Response, name: &HeaderName) -> Option<String> {
     let value = response.headers().get(name)?;
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -231,10 +201,10 @@ fn header(response: &Response, name: &HeaderName) -> Option<String> {
 
 impl HttpBody {
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
-        if let Some(head) = self.head.take() {
-            return Ok(Some(head));
+        match self.head.take() {
+            Some(head) => Ok(Some(head)),
+            None => self.chunk().await,
         }
-        self.chunk().await
     }
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
@@ -244,59 +214,52 @@ impl HttpBody {
         Ok(chunk)
     }
 
-    /// What the server calls this state of the document, where it says so.
-    fn tag(&self) -> Option<String> {
-        header(&self.response, &ETAG)
-    }
-
-    /// Refuses another size than the known one; and another document in the archive's place,
-    /// where the beginning is at hand and no right size speaks for it.
-    async fn see_that_it_fits(
+    /// Refuses a wrong size, and another document unless its size is right.
+    async fn check(
         &mut self,
         total: Option<u64>,
-        question: &SourceRequest<'_>,
+        request: &SourceRequest<'_>,
     ) -> Result<(), SourceError> {
-        if total == Some(0) && question.archive.md5 != Digest::EMPTY {
+        if total == Some(0) && request.archive.md5 != Digest::EMPTY {
             return Err(SourceError::Foreign("nothing at all".to_owned()));
         }
-        let fits = total.is_some() && total == question.size;
+        let fits = total.is_some() && total == request.size;
         if self.at == 0 && !fits {
-            self.look(total, question).await?;
+            self.identify(total, request).await?;
         }
-        match (total, question.size) {
+        match (total, request.size) {
             (Some(offered), Some(expected)) if offered != expected => Err(match self.encoding() {
                 Some(encoding) => SourceError::Encoded { offered, expected, encoding },
-                None => SourceError::size(offered, expected, question.archive.size),
+                None => SourceError::size(offered, expected, request.archive.size),
             }),
             _ => Ok(()),
         }
     }
 
-    /// How the server says that it has packed the bytes, though nobody asked for that. Some say so
-    /// of an archive as it is stored.
+    /// Returns the content encoding, which cxr never asks for. Some servers declare one for an
+    /// archive as it is stored.
     fn encoding(&self) -> Option<String> {
         let encoding = header(&self.response, &CONTENT_ENCODING)?;
-        let shown: String = encoding.chars().take(60).collect();
         (!encoding.eq_ignore_ascii_case("identity"))
-            .then(|| format!("Content-Encoding: {}", escape::text(&shown)))
+            .then(|| format!("Content-Encoding: {}", escape::brief(&encoding)))
     }
 
-    /// Looks at the first bytes and refuses another document in the archive's place.
-    async fn look(
+    /// Reads the first bytes, and refuses another document in place of the archive.
+    async fn identify(
         &mut self,
         total: Option<u64>,
-        question: &SourceRequest<'_>,
+        request: &SourceRequest<'_>,
     ) -> Result<(), SourceError> {
         self.head = self.chunk().await?;
         let kind = identify::kind(self.head.as_deref().unwrap_or_default());
-        if !identify::is_out_of_place(&kind, &question.archive.name) {
+        if !identify::is_out_of_place(&kind, &request.archive.name) {
             return Ok(());
         }
-        let sort = header(&self.response, &CONTENT_TYPE)
-            .map(|sort| escape::text(&sort.chars().take(60).collect::<String>()).into_owned());
+        let media_type = header(&self.response, &CONTENT_TYPE).map(|text| escape::brief(&text));
         let length = total.map(|total| format!("{total} bytes"));
-        let more: Vec<String> = [sort, length].into_iter().flatten().collect();
-        let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join(", ")) };
-        Err(SourceError::Foreign(format!("{kind}{more}")))
+        let facts: Vec<String> = [media_type, length].into_iter().flatten().collect();
+        let facts =
+            if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
+        Err(SourceError::Foreign(format!("{kind}{facts}")))
     }
 }

@@ -1,18 +1,18 @@
-//! Where bytes come from: the publisher's addresses, a mirror, a local folder.
+//! Sources of archives: the publisher, mirrors, and local folders.
 //!
-//! A [`Source`] opens an archive at a range and gives a [`Body`]; what it does not give is a
-//! [`SourceError`], with its `RetryClass` for the next attempt. Nothing here waits or tries again, but
-//! for one thing: a remembered redirect that no longer works is asked for anew at once.
+//! A [`Source`] opens an archive at a range and returns a [`Body`], or a [`SourceError`] with its
+//! `RetryClass`. Nothing here waits or retries, with one exception: if a remembered redirect no
+//! longer works, the original address is asked at once.
 
-mod claims;
 mod classify_error;
 mod client;
 mod error;
-mod folder;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod headers;
 mod http;
+mod local_folder;
+mod server_digests;
 mod spec;
 mod tls;
 
@@ -20,111 +20,115 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-pub use claims::{Claim, Claimed, Scope};
-pub use client::{Client, ClientOptions};
-pub use error::{ClientError, SourceError};
-pub use spec::{Place, SourceSpec, SpecError, without_password};
-pub use tls::Tls;
+pub(crate) use client::{Client, ClientOptions};
+pub use error::ClientError;
+pub(crate) use error::SourceError;
+pub(crate) use server_digests::{DigestScope, DigestValue, ServerDigest};
+pub(crate) use spec::Location;
+pub use spec::{SourceSpec, SpecError, without_password};
 
 use crate::catalog::Archive;
 
-/// One place that has the archives, and what was learnt of it in this run.
+/// A source, and the redirects that it gave in this run.
 #[derive(Debug)]
-pub struct Source {
+pub(crate) struct Source {
     spec: SourceSpec,
-    targets: http::Targets,
+    targets: http::RedirectTargets,
 }
 
-/// A question to a source.
+/// A request to a source.
 #[derive(Debug, Clone)]
-pub struct SourceRequest<'a> {
-    /// Which archive.
-    pub archive: &'a Archive,
-    /// Which bytes of it; not empty. The end may lie past the end of an archive of unknown size;
-    /// `u64::MAX` asks for all there is.
-    pub range: Range<u64>,
-    /// The size of the whole, if known.
-    pub size: Option<u64>,
-    /// Ask caches on the way not to answer from their store.
-    pub fresh: bool,
-    /// Ask for the whole and take what is wanted of it: ranges are not understood there.
-    pub plain: bool,
-    /// Ask for the digests that the source knows.
-    pub wants_digests: bool,
+pub(crate) struct SourceRequest<'a> {
+    pub(crate) archive: &'a Archive,
+    /// The bytes, not an empty range. It may end after the end of an archive of unknown size;
+    /// `u64::MAX` asks for everything.
+    pub(crate) range: Range<u64>,
+    /// The size of the archive, if known.
+    pub(crate) size: Option<u64>,
+    /// Tells caches not to answer from their store.
+    pub(crate) fresh: bool,
+    /// Asks for the whole archive, because this source ignores or breaks ranges.
+    pub(crate) plain: bool,
+    /// Asks for the digests that the source knows.
+    pub(crate) wants_digests: bool,
 }
 
-/// An archive, open at a source.
+/// The answer of a source.
 #[derive(Debug)]
-pub struct SourceAnswer {
-    /// Where the body begins: at the range's start, or at 0 where the source has no ranges.
-    pub start: u64,
-    /// The size of the whole, where the source says.
-    pub total: Option<u64>,
-    /// Where the body ends, where the source says.
-    pub end: Option<u64>,
-    /// The source sends whole files only: this is all of it, whatever was asked for.
-    pub whole: bool,
-    /// What the source calls this state of the archive (RFC 9110, section 8.8.3).
-    pub tag: Option<String>,
-    /// The digests that it names.
-    pub claims: Vec<Claim>,
-    /// The bytes.
-    pub body: Body,
+pub(crate) struct SourceAnswer {
+    /// The offset of the body: the start of the range, or 0 if the source has no ranges.
+    pub(crate) start: u64,
+    /// The size of the archive, if the source reports it.
+    pub(crate) total: Option<u64>,
+    /// The end of the body, if the source reports it.
+    pub(crate) end: Option<u64>,
+    /// The source ignored the range and sends the whole archive.
+    pub(crate) whole: bool,
+    /// The ETag (RFC 9110, section 8.8.3).
+    pub(crate) tag: Option<String>,
+    pub(crate) digests: Vec<ServerDigest>,
+    pub(crate) body: Body,
 }
 
-/// Bytes as they come.
+/// The bytes of an answer.
 #[derive(Debug)]
-pub enum Body {
-    /// None are left.
-    Nothing,
-    /// From a server.
+pub(crate) enum Body {
+    Empty,
     Http(Box<http::HttpBody>),
-    /// From a file.
-    File(folder::FileBody),
+    File(local_folder::FileBody),
 }
 
 impl Source {
-    /// The source of which `--from` speaks.
-    pub fn new(spec: SourceSpec) -> Self {
-        Self { spec, targets: http::Targets::default() }
+    pub(crate) fn new(spec: SourceSpec) -> Self {
+        Self { spec, targets: http::RedirectTargets::default() }
     }
 
-    /// As a person would call it.
-    pub fn name(&self) -> String {
+    /// Returns the name for messages.
+    pub(crate) fn name(&self) -> String {
         self.spec.to_string()
     }
 
-    /// Whether it is on this machine, where no client is needed and nothing is throttled.
-    pub fn is_local(&self) -> bool {
+    /// Returns true for a local folder, which needs no client and has no rate limit.
+    pub(crate) fn is_local(&self) -> bool {
         matches!(self.spec, SourceSpec::Folder(_))
     }
 
-    /// Opens the archive for the range, or from the start where the source has no ranges.
-    ///
-    /// # Errors
-    ///
-    /// Any [`SourceError`]; a total size that is not the known one is refused before the body.
-    pub async fn open(
+    /// Opens the archive at the range, or at 0 if the source has no ranges. Fails before the body
+    /// if the source reports a wrong size.
+    pub(crate) async fn open(
         &self,
         client: &Client,
-        question: &SourceRequest<'_>,
+        request: &SourceRequest<'_>,
     ) -> Result<SourceAnswer, SourceError> {
-        match self.spec.place(question.archive).ok_or(SourceError::NoPlace)? {
-            Place::Address(address) => http::open(client, &self.targets, &address, question).await,
-            Place::File(path) => folder::open(&folder::found(&path, question.archive), question),
+        match self.spec.location(request.archive).ok_or(SourceError::NoAddress)? {
+            Location::Address(address) => {
+                http::open(client, &self.targets, &address, request).await
+            }
+            Location::File(path) => local_folder::open(&path, request),
+        }
+    }
+}
+
+impl SourceAnswer {
+    /// Returns an answer without headers.
+    const fn bare(range: Range<u64>, total: u64, body: Body) -> Self {
+        Self {
+            start: range.start,
+            total: Some(total),
+            end: Some(range.end),
+            whole: false,
+            tag: None,
+            digests: Vec::new(),
+            body,
         }
     }
 }
 
 impl Body {
-    /// The next bytes; `None` at the end.
-    ///
-    /// # Errors
-    ///
-    /// A broken connection or an unreadable file.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
+    /// Returns the next bytes, and `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
         match self {
-            Self::Nothing => Ok(None),
+            Self::Empty => Ok(None),
             Self::Http(body) => body.next().await,
             Self::File(body) => body.next(),
         }

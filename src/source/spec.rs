@@ -1,4 +1,4 @@
-//! What `--from` says, and where it puts each archive.
+//! The values of `--from`, and the location of each archive there.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -10,53 +10,51 @@ use reqwest::Url;
 use crate::catalog::Archive;
 use crate::text::escape;
 
-/// What a name keeps as it is in an address: the unreserved characters of RFC 3986, section 2.3,
-/// and the `/` between folders.
-const NAME: &AsciiSet =
+/// The characters of a name that are escaped in an address: all but the unreserved ones of RFC 3986,
+/// section 2.3, and the `/` between folders.
+const ESCAPED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// One place that has the archives.
+/// A source of archives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceSpec {
-    /// The address that the catalogue has for each archive.
+    /// The addresses in the catalogue.
     Publisher,
-    /// An `http(s)://` address under which every archive lies by its name.
+    /// An `http(s)://` address to which the name of each archive is added.
     Base(Url),
-    /// An `http(s)://` address with `{name}` where the name goes.
+    /// An `http(s)://` address with `{name}` in place of the name.
     Template(String),
     /// A local folder.
     Folder(PathBuf),
 }
 
-/// Where a source has one archive.
+/// The location of an archive at a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// An address to GET.
+pub(crate) enum Location {
     Address(Url),
-    /// A file to read.
     File(PathBuf),
 }
 
-/// Why the value of `--from` is no source.
+/// An invalid value of `--from`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    /// Nothing was given.
-    #[error("a source is an http:// or https:// address or a local folder, not nothing")]
+    /// The value is empty.
+    #[error("it is empty, and should be an http:// or https:// address or a local folder")]
     Empty,
-    /// It looks like an address, but is none.
-    #[error("`{0}` is not an address: {1}")]
+    /// The value contains `://` and is not a valid address.
+    #[error("`{0}` is not a valid address: {1}")]
     Address(String, String),
-    /// An address of a kind that is not spoken.
-    #[error("`{0}`: only http:// and https:// addresses and local folders can be sources")]
+    /// The address has another scheme.
+    #[error("`{0}` is neither an http:// or https:// address nor a local folder")]
     Scheme(String),
 }
 
 impl SourceSpec {
-    /// Reads what was typed. What has `://` in it is an address, everything else a folder.
+    /// Parses a value. One with `://` in it is an address, any other a folder.
     ///
     /// # Errors
     ///
-    /// An address must be `http://` or `https://` and have a host.
+    /// Fails if an address is not `http://` or `https://`, or has no host.
     pub fn parse(typed: &OsStr) -> Result<Self, SpecError> {
         if typed.is_empty() {
             return Err(SpecError::Empty);
@@ -76,7 +74,7 @@ impl SourceSpec {
         Ok(Self::Base(url))
     }
 
-    /// The folder, if it is one.
+    /// Returns the folder of a local source.
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::Folder(folder) => Some(folder),
@@ -84,27 +82,25 @@ impl SourceSpec {
         }
     }
 
-    /// Where this source has the archive; `None` if it cannot say, as the publisher of a table
-    /// without addresses.
-    pub fn place(&self, archive: &Archive) -> Option<Place> {
-        let name = || utf8_percent_encode(&archive.name, NAME).to_string();
+    /// Returns the location of the archive, and `None` if the catalogue has no address for it.
+    pub(crate) fn location(&self, archive: &Archive) -> Option<Location> {
+        let name = || utf8_percent_encode(&archive.name, ESCAPED).to_string();
         match self {
-            Self::Publisher => Url::parse(archive.address.as_deref()?).ok().map(Place::Address),
+            Self::Publisher => Url::parse(archive.address.as_deref()?).ok().map(Location::Address),
             Self::Base(base) => {
                 let mut url = base.clone();
-                let path = format!("{}/{}", base.path().trim_end_matches('/'), name());
-                url.set_path(&path);
-                Some(Place::Address(url))
+                url.set_path(&format!("{}/{}", base.path().trim_end_matches('/'), name()));
+                Some(Location::Address(url))
             }
             Self::Template(template) => {
-                Url::parse(&template.replace("{name}", &name())).ok().map(Place::Address)
+                Url::parse(&template.replace("{name}", &name())).ok().map(Location::Address)
             }
-            Self::Folder(folder) => Some(Place::File(folder.join(&archive.name))),
+            Self::Folder(folder) => Some(Location::File(folder.join(&archive.name))),
         }
     }
 }
 
-/// As a person would call it; passwords left out, already escaped.
+/// Writes the name for messages: escaped, without a password.
 impl fmt::Display for SourceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -116,9 +112,8 @@ impl fmt::Display for SourceSpec {
     }
 }
 
-/// What was typed with `***` in place of the password of each address in it: there may be one on
-/// every line, and one within another. Where an address cannot be read, more is hidden rather than
-/// less.
+/// Replaces the password of each address in a text by `***`. There may be an address on every line,
+/// and one within another. If an address is invalid, more is hidden rather than less.
 pub fn without_password(typed: &str) -> String {
     let mut shown = String::with_capacity(typed.len());
     for mut line in typed.split_inclusive('\n') {
@@ -132,14 +127,14 @@ pub fn without_password(typed: &str) -> String {
     shown
 }
 
-/// The user in an address, and the colon and the password behind it; `None` where there is none.
-/// The address is what follows a scheme at the end of `before`, and `://`.
+/// Returns the user in an address, and the colon with the password after it. The address has its
+/// scheme at the end of `before`, then `://` and `rest`.
 fn credentials<'a>(before: &str, rest: &'a str) -> Option<(&'a str, &'a str)> {
     let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
     let scheme = &before[before.trim_end_matches(is_scheme).len()..];
     let authority = match Url::parse(&format!("{scheme}://{rest}").replace("{name}", "name")) {
         Ok(_) => rest.split(['/', '\\', '?', '#']).next()?,
-        // As where a password has a `/` in it, which should be `%2F`.
+        // For example, the password contains a `/`, which should be `%2F`.
         Err(_) => rest,
     };
     let (login, _) = authority.rsplit_once('@')?;
@@ -161,31 +156,34 @@ mod tests {
         }
     }
 
-    fn place(typed: &str, name: &str) -> String {
-        match SourceSpec::parse(OsStr::new(typed)).unwrap().place(&archive(name)).unwrap() {
-            Place::Address(url) => url.to_string(),
-            Place::File(path) => path.display().to_string(),
+    fn location(typed: &str, name: &str) -> String {
+        match SourceSpec::parse(OsStr::new(typed)).unwrap().location(&archive(name)).unwrap() {
+            Location::Address(url) => url.to_string(),
+            Location::File(path) => path.display().to_string(),
         }
     }
 
     #[test]
-    fn every_form_puts_the_name_where_it_belongs() {
-        assert_eq!(place("http://m.org/nih", "a.gz"), "http://m.org/nih/a.gz");
-        assert_eq!(place("http://m.org/nih/", "a b?.gz"), "http://m.org/nih/a%20b%3F.gz");
-        assert_eq!(place("https://m.org/d?f={name}&x=1", "s/a&b"), "https://m.org/d?f=s/a%26b&x=1");
-        assert_eq!(place("/mnt/nih", "a.gz"), "/mnt/nih/a.gz");
-        assert_eq!(place("{name}", "a.gz"), "{name}/a.gz");
+    fn every_kind_of_source_locates_an_archive_by_its_name() {
+        assert_eq!(location("http://m.org/nih", "a.gz"), "http://m.org/nih/a.gz");
+        assert_eq!(location("http://m.org/nih/", "a b?.gz"), "http://m.org/nih/a%20b%3F.gz");
+        assert_eq!(
+            location("https://m.org/d?f={name}&x=1", "s/a&b"),
+            "https://m.org/d?f=s/a%26b&x=1"
+        );
+        assert_eq!(location("/mnt/nih", "a.gz"), "/mnt/nih/a.gz");
+        assert_eq!(location("{name}", "a.gz"), "{name}/a.gz");
     }
 
     #[test]
-    fn other_schemes_and_broken_addresses_are_refused() {
+    fn other_schemes_and_invalid_addresses_are_refused() {
         for typed in ["", "ftp://m.org/", "file:///mnt", "http://", "https://[::1/"] {
             assert!(SourceSpec::parse(OsStr::new(typed)).is_err(), "{typed:?}");
         }
     }
 
     #[test]
-    fn of_what_was_typed_only_the_password_is_hidden() {
+    fn only_the_password_is_hidden() {
         for (typed, shown) in [
             ("--from=http://me:p@ss@m.org", "--from=http://me:***@m.org"),
             ("--from=https://m.org/x:y@z", "--from=https://m.org/x:y@z"),
@@ -206,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_is_not_shown() {
+    fn the_name_of_a_source_has_no_password() {
         for typed in ["https://me:secret@m.org/nih", "https://me:secret@m.org/{name}"] {
             let shown = SourceSpec::parse(OsStr::new(typed)).unwrap().to_string();
             assert!(!shown.contains("secret"), "{shown}");

@@ -85,7 +85,7 @@ fn a_trickle_of_bytes_is_reported_as_a_stall() {
     // A byte every 20 ms resets an idle timer each time, and the archive would take two hours.
     let trickle = Fault::Drip { bytes: 1, every: Duration::from_millis(20) };
     let (_, _, shown) = fetch_with_faults(&all, [trickle.first(1)], 0);
-    says(&shown, &["stalled: hardly a byte in 1 s", "trying again"]);
+    says(&shown, &["stalled: almost no data in 1 s", "trying again"]);
 }
 
 #[test]

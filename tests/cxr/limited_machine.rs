@@ -36,7 +36,7 @@ fn every_archive_is_reported_if_no_file_can_be_opened() {
     assert_all_reported(
         &sandbox,
         fetch,
-        "no connection can be made from here: Too many open files",
+        "this machine cannot open connections: Too many open files",
     );
     assert!(server.hits_on(&all[2].path()).is_empty());
     // The file is unchanged.
@@ -80,14 +80,14 @@ fn every_archive_is_reported_if_no_thread_can_be_started() {
         assert_all_reported(
             &sandbox,
             fetch,
-            "no connection can be made from here: Resource temporarily",
+            "this machine cannot open connections: Resource temporarily",
         );
         let mirrors = sandbox.verify(&all).args(["--from", &server.base(), "--from", "data"]);
         let Some(mirrors) = mirrors.refused("clone3", "EAGAIN", 3) else { return };
         let report = mirrors.report(1);
         let words = ["error", "ok", "error", "corrupt", "error", "missing"];
         assert_eq!(report.verdicts(), words, "{}", report.shown());
-        report.lines()[0].because("no connection can be made from here").next("-j");
+        report.lines()[0].because("this machine cannot open connections").next("-j");
     }
 }
 

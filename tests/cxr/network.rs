@@ -105,7 +105,8 @@ fn a_self_signed_certificate_is_explained_and_accepted_with_cacert() {
         let Some(nginx) = Nginx::tls_with(&sandbox, certificate, "") else { return };
         let fetch = || sandbox.fetch_from(&nginx.base(), &all);
         let alone = fetch().report(3);
-        let words = ["nobody who is trusted here", "it is that of an authority"];
+        let words =
+            ["no authority that this machine trusts", "it is the certificate of an authority"];
         alone.only().because(words[usize::from(!is_trusted)]).because("--cacert");
         let own = sandbox.path("nginx-tls/server.pem");
         let outcome = fetch().arg("--cacert").arg(own).run();
@@ -151,7 +152,7 @@ fn a_proxy_that_intercepts_tls_works_with_its_certificate() {
         fetch.env("https_proxy", proxy.base().replace("http://", "http://me:geheim@"))
     };
     let outcome = fetch().run();
-    outcome.exits(3).report().only().because("a proxy that opens TLS").because("--cacert");
+    outcome.exits(3).report().only().because("a proxy intercepts TLS").because("--cacert");
     let outcome = fetch().arg("--cacert").arg(authority).run();
     outcome.exits(0).report().all_ok();
     sandbox.has(&all[0]);

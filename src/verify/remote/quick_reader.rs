@@ -13,13 +13,13 @@ use crate::hash::Md5Hasher;
 use crate::hash::digest::Digest;
 use crate::locate::identify::{self, FileKind, HEAD};
 use crate::report::ArchiveReport;
-use crate::source::{Claim, Claimed, Scope, SourceAnswer};
+use crate::source::{DigestScope, DigestValue, ServerDigest, SourceAnswer};
 use crate::verdict::Verdict;
 
 pub(super) struct QuickReader<'a> {
     archive: &'a Archive,
     /// The digests in the headers.
-    claims: Vec<Claim>,
+    claims: Vec<ServerDigest>,
     has_ranges: bool,
     size: Option<u64>,
     head: Vec<u8>,
@@ -41,19 +41,21 @@ impl<'a> QuickReader<'a> {
         Self { archive, claims: Vec::new(), has_ranges: false, size: None, head: Vec::new() }
     }
 
-    fn compare(&self, claim: &Claim) -> ClaimMatch {
+    fn compare(&self, claim: &ServerDigest) -> ClaimMatch {
         let agrees = match (claim.digest, self.archive.sha256) {
-            (Claimed::Md5(md5), _) => md5 == self.archive.md5,
-            (Claimed::Sha256(sha256), Some(expected)) => sha256 == expected,
-            (Claimed::Sha256(_), None) => return ClaimMatch::Nothing,
+            (DigestValue::Md5(md5), _) => md5 == self.archive.md5,
+            (DigestValue::Sha256(sha256), Some(expected)) => sha256 == expected,
+            (DigestValue::Sha256(_), None) => return ClaimMatch::Nothing,
         };
         match claim.scope {
             _ if agrees => ClaimMatch::Agrees,
-            Scope::Tag => ClaimMatch::Doubtful,
-            Scope::Perhaps if self.part_md5().map(Claimed::Md5) == Some(claim.digest) => {
+            DigestScope::ETag => ClaimMatch::Doubtful,
+            DigestScope::MaybePart
+                if self.part_md5().map(DigestValue::Md5) == Some(claim.digest) =>
+            {
                 ClaimMatch::Nothing
             }
-            Scope::Perhaps | Scope::Whole => ClaimMatch::Contradicts,
+            DigestScope::MaybePart | DigestScope::Whole => ClaimMatch::Contradicts,
         }
     }
 
@@ -91,14 +93,14 @@ impl<'a> QuickReader<'a> {
         format!("not verified: {size}; {digests}; {ranges}")
     }
 
-    fn contradiction(&self, claim: &Claim) -> String {
+    fn contradiction(&self, claim: &ServerDigest) -> String {
         let Archive { md5: expected, sha256, .. } = self.archive;
         let digests = match (claim.digest, sha256) {
-            (Claimed::Md5(md5), _) => format!("MD5 {md5}, should be {expected}"),
-            (Claimed::Sha256(found), Some(expected)) => {
+            (DigestValue::Md5(md5), _) => format!("MD5 {md5}, should be {expected}"),
+            (DigestValue::Sha256(found), Some(expected)) => {
                 format!("SHA-256 {found}, should be {expected}")
             }
-            (Claimed::Sha256(found), None) => format!("SHA-256 {found}"),
+            (DigestValue::Sha256(found), None) => format!("SHA-256 {found}"),
         };
         format!("not read, but its {} says {digests}", claim.header)
     }
@@ -110,7 +112,7 @@ impl Reader for QuickReader<'_> {
     const WANTS_DIGESTS: bool = true;
 
     fn answered(&mut self, answer: &SourceAnswer) {
-        self.claims.clone_from(&answer.claims);
+        self.claims.clone_from(&answer.digests);
         self.has_ranges = !answer.whole;
         self.size = answer.total;
     }
@@ -126,7 +128,7 @@ impl MirrorReader for QuickReader<'_> {
     /// A wrong size and another document in the place of the archive are source errors, which are
     /// reported before this.
     fn report(&self) -> ArchiveReport {
-        let is_wrong = |claim: &&Claim| self.compare(claim) == ClaimMatch::Contradicts;
+        let is_wrong = |claim: &&ServerDigest| self.compare(claim) == ClaimMatch::Contradicts;
         let name = &self.archive.name;
         let kind = identify::kind(&self.head);
         let (verdict, detail) = match self.claims.iter().find(is_wrong) {
@@ -147,17 +149,17 @@ mod tests {
     use super::*;
     use crate::verify::testing::{archive, gzip_like, md5};
 
-    fn report(claims: Vec<Claim>, head: &[u8]) -> ArchiveReport {
+    fn report(claims: Vec<ServerDigest>, head: &[u8]) -> ArchiveReport {
         let archive = &archive("a.gz", &gzip_like(1, 5000));
         let head = head.to_vec();
         QuickReader { archive, claims, has_ranges: true, size: Some(5000), head }.report()
     }
 
-    fn claim(header: &'static str, scope: Scope, digest: Digest) -> Claim {
-        Claim { header, scope, digest: Claimed::Md5(digest) }
+    fn claim(header: &'static str, scope: DigestScope, digest: Digest) -> ServerDigest {
+        ServerDigest { header, scope, digest: DigestValue::Md5(digest) }
     }
 
-    fn verdict(claims: Vec<Claim>) -> (Verdict, String) {
+    fn verdict(claims: Vec<ServerDigest>) -> (Verdict, String) {
         let report = report(claims, &gzip_like(1, HEAD));
         (report.verdict, report.detail.unwrap())
     }
@@ -165,9 +167,11 @@ mod tests {
     #[test]
     fn a_matching_digest_is_named_and_makes_nothing_ok() {
         let right = md5(&gzip_like(1, 5000));
-        for (header, scope) in
-            [("Repr-Digest", Scope::Whole), ("Content-MD5", Scope::Perhaps), ("ETag", Scope::Tag)]
-        {
+        for (header, scope) in [
+            ("Repr-Digest", DigestScope::Whole),
+            ("Content-MD5", DigestScope::MaybePart),
+            ("ETag", DigestScope::ETag),
+        ] {
             let (verdict, detail) = verdict(vec![claim(header, scope, right)]);
             assert_eq!(verdict, Verdict::Present);
             let words = format!(
@@ -181,13 +185,14 @@ mod tests {
     #[test]
     fn a_wrong_digest_outweighs_matching_ones_and_a_wrong_etag_is_only_mentioned() {
         let (right, wrong) = (md5(&gzip_like(1, 5000)), md5(b"wrong"));
-        for scope in [Scope::Whole, Scope::Perhaps] {
-            let claims = vec![claim("ETag", Scope::Tag, right), claim("Digest", scope, wrong)];
+        for scope in [DigestScope::Whole, DigestScope::MaybePart] {
+            let claims =
+                vec![claim("ETag", DigestScope::ETag, right), claim("Digest", scope, wrong)];
             let (verdict, detail) = verdict(claims);
             assert_eq!(verdict, Verdict::Corrupt);
             assert!(detail.contains(&format!("Digest says MD5 {wrong}")), "{detail}");
         }
-        let (verdict, detail) = verdict(vec![claim("ETag", Scope::Tag, wrong)]);
+        let (verdict, detail) = verdict(vec![claim("ETag", DigestScope::ETag, wrong)]);
         assert_eq!(verdict, Verdict::Present);
         assert!(detail.contains("its ETag is not the MD5, but it may not be an MD5"), "{detail}");
     }
@@ -195,7 +200,7 @@ mod tests {
     #[test]
     fn a_digest_of_the_received_part_is_ignored() {
         let part = md5(&gzip_like(1, HEAD));
-        let (verdict, detail) = verdict(vec![claim("Content-MD5", Scope::Perhaps, part)]);
+        let (verdict, detail) = verdict(vec![claim("Content-MD5", DigestScope::MaybePart, part)]);
         assert_eq!(verdict, Verdict::Present);
         assert!(detail.contains("does not report a digest"), "{detail}");
     }

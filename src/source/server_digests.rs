@@ -1,7 +1,7 @@
-//! What a server says of an archive's digests, in the headers that are used for it. Pure.
+//! The digests of an archive that a server states in its headers.
 //!
-//! Only what speaks of the whole archive counts, also in an answer that holds a part of it. Nothing
-//! here is believed: a server can say what it likes.
+//! Only digests of the whole archive count, also in an answer with a part of it. None of them is
+//! trusted, because a server can state anything.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,101 +9,96 @@ use reqwest::header::HeaderMap;
 
 use crate::hash::digest::{Digest, DigestOf, Sha256};
 
-/// Asks for the digests that we compare, the preferred one first (RFC 9530, section 4).
+/// The digests that cxr compares, the preferred one first (RFC 9530, section 4).
 pub(super) const WANTED: &str = "md5=10, sha-256=5";
 
-/// Members of one header that are read; nobody has so many.
-const MOST: usize = 64;
+/// The most members of one header that are read. No server sends more.
+const MEMBERS: usize = 64;
 
-/// One digest that a server names.
+/// A digest that a server states.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub(crate) struct ServerDigest {
     /// The header, as its standard writes it.
-    pub header: &'static str,
-    /// What it says.
-    pub digest: Claimed,
-    /// How far it goes.
-    pub scope: Scope,
+    pub(crate) header: &'static str,
+    pub(crate) digest: DigestValue,
+    pub(crate) scope: DigestScope,
 }
 
 /// A digest of a kind that the table may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claimed {
-    /// An MD5.
+pub(crate) enum DigestValue {
     Md5(Digest),
-    /// A SHA-256.
     Sha256(Sha256),
 }
 
-/// What a claim is about.
+/// The bytes that a digest covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
+pub(crate) enum DigestScope {
     /// The whole archive.
     Whole,
-    /// The whole archive, or, in the answer to a range, that part of it: servers differ, which is
-    /// why HTTP has given the header up (RFC 7231, appendix B).
-    Perhaps,
-    /// The state of the file, of which some servers make a name that is its MD5, and others one that
-    /// only looks so.
-    Tag,
+    /// The whole archive, or in the answer to a range only that part: servers differ, and so HTTP
+    /// has abandoned the header (RFC 7231, appendix B).
+    MaybePart,
+    /// An ETag. Some servers use the MD5 as the ETag, and others one that only looks like an MD5.
+    ETag,
 }
 
-/// Everything that the headers of an answer claim, in the order of trust.
-pub(super) fn claims(headers: &HeaderMap) -> Vec<Claim> {
+/// Returns all digests in the headers of an answer, the most trusted first.
+pub(super) fn server_digests(headers: &HeaderMap) -> Vec<ServerDigest> {
     let mut all = Vec::new();
-    let mut add = |header, scope, read: &dyn Fn(&str) -> Vec<Claimed>| {
-        let claim = |digest| Claim { header, digest, scope };
-        all.extend(read(&value(headers, header)).into_iter().map(claim));
+    let mut add = |header, scope, read: &dyn Fn(&str) -> Vec<DigestValue>| {
+        let stated = |digest| ServerDigest { header, digest, scope };
+        all.extend(read(&value(headers, header)).into_iter().map(stated));
     };
-    add("Repr-Digest", Scope::Whole, &|value| members(value, byte_sequence));
-    // The bare base64 (RFC 3230, section 4.3.2).
-    add("Digest", Scope::Whole, &|value| members(value, |bare| Some(bare)));
-    add("x-goog-hash", Scope::Whole, &|value| members(value, |bare| Some(bare)));
-    add("Content-MD5", Scope::Perhaps, &|value| md5(value).into_iter().collect());
-    add("ETag", Scope::Tag, &|value| tag(value).into_iter().collect());
+    add("Repr-Digest", DigestScope::Whole, &|value| members(value, byte_sequence));
+    // Bare base64 (RFC 3230, section 4.3.2).
+    add("Digest", DigestScope::Whole, &|value| members(value, |bare| Some(bare)));
+    add("x-goog-hash", DigestScope::Whole, &|value| members(value, |bare| Some(bare)));
+    add("Content-MD5", DigestScope::MaybePart, &|value| md5(value).into_iter().collect());
+    add("ETag", DigestScope::ETag, &|value| tag(value).into_iter().collect());
     all
 }
 
-/// All lines of a header as one (RFC 9110, section 5.3); what is not UTF-8 is replaced.
+/// Returns all lines of a header as one (RFC 9110, section 5.3), with U+FFFD for invalid UTF-8.
 fn value(headers: &HeaderMap, name: &str) -> String {
     let lines = headers.get_all(name).iter();
     let lines: Vec<_> = lines.map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
     lines.join(",")
 }
 
-/// The members of a list of `name=digest` whose names are those of our two digests.
-fn members(value: &str, read: fn(&str) -> Option<&str>) -> Vec<Claimed> {
+/// Returns the MD5 and SHA-256 members of a list of `name=digest`.
+fn members(value: &str, read: fn(&str) -> Option<&str>) -> Vec<DigestValue> {
     let member = |member: &str| {
         let (name, digest) = member.trim().split_once('=')?;
         let digest = read(digest)?;
         match name.trim().to_ascii_lowercase().as_str() {
             "md5" => md5(digest),
-            "sha-256" => decoded(digest).map(Claimed::Sha256),
+            "sha-256" => decoded(digest).map(DigestValue::Sha256),
             _ => None,
         }
     };
-    value.split(',').take(MOST).filter_map(member).collect()
+    value.split(',').take(MEMBERS).filter_map(member).collect()
 }
 
-/// A byte sequence (RFC 9651, section 3.3.5) without its parameters.
+/// Returns the base64 of a byte sequence (RFC 9651, section 3.3.5), without its parameters.
 fn byte_sequence(value: &str) -> Option<&str> {
     let (base64, parameters) = value.trim().strip_prefix(':')?.split_once(':')?;
     (parameters.is_empty() || parameters.trim_start().starts_with(';')).then_some(base64)
 }
 
-fn md5(base64: &str) -> Option<Claimed> {
-    decoded(base64).map(Claimed::Md5)
+fn md5(base64: &str) -> Option<DigestValue> {
+    decoded(base64).map(DigestValue::Md5)
 }
 
-/// The bytes of a digest, if they are as many as it has.
+/// Decodes a digest of the right length.
 fn decoded<const N: usize>(base64: &str) -> Option<DigestOf<N>> {
     let bytes = STANDARD.decode(base64.trim()).ok()?;
     bytes.try_into().ok().map(DigestOf::new)
 }
 
-/// A strong tag (RFC 9110, section 8.8.3) of 32 hexadecimal digits.
-fn tag(value: &str) -> Option<Claimed> {
-    value.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok().map(Claimed::Md5)
+/// Parses a strong ETag (RFC 9110, section 8.8.3) of 32 hexadecimal digits.
+fn tag(value: &str) -> Option<DigestValue> {
+    value.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok().map(DigestValue::Md5)
 }
 
 #[cfg(test)]
@@ -112,7 +107,7 @@ mod tests {
 
     use super::*;
 
-    /// Of the nine digits, as `openssl md5 -binary | base64` and the like print them.
+    /// Digests of the nine digits, as `openssl md5 -binary | base64` and the like print them.
     const MD5: &str = "JfnnlDI7RTiF9RgfG2JNCw==";
     const MD5_HEX: &str = "25f9e794323b453885f5181f1b624d0b";
     const SHA: &str = "FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=";
@@ -123,15 +118,15 @@ mod tests {
             let value = HeaderValue::from_bytes(line.as_bytes()).unwrap();
             headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
         }
-        let word = |claim: Claim| match claim.digest {
-            Claimed::Md5(md5) => format!("{} {md5}", claim.header),
-            Claimed::Sha256(sha) => format!("{} {}", claim.header, &sha.to_string()[..8]),
+        let word = |stated: ServerDigest| match stated.digest {
+            DigestValue::Md5(md5) => format!("{} {md5}", stated.header),
+            DigestValue::Sha256(sha) => format!("{} {}", stated.header, &sha.to_string()[..8]),
         };
-        claims(&headers).into_iter().map(word).collect()
+        server_digests(&headers).into_iter().map(word).collect()
     }
 
     #[test]
-    fn every_header_is_read_in_its_own_form() {
+    fn every_header_is_parsed_in_its_own_syntax() {
         let goog = format!("crc32c=n03x6A==,md5={MD5}");
         let lines = format!("crc32c=n03x6A==\nmd5={MD5}");
         let both = format!("sha-512=:AAAA:, sha-256=:{SHA}: , md5=:{MD5}:;x=1");
@@ -154,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_digest_of_ours_claims_nothing() {
+    fn invalid_and_other_digests_are_ignored() {
         for (name, value) in [
             ("repr-digest", format!("md5={MD5}")),
             ("repr-digest", format!("md5=:{MD5}")),
