@@ -30,14 +30,6 @@ pub(crate) struct Checksums {
     form: Option<Form>,
 }
 
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  cxr checksums | (cd nih && md5sum -c)     check ./nih with md5sum
-  cxr checksums --as csv                    names, sizes, digests and addresses
-  cxr checksums --as metalink --from https://mirror.example.org/nih >nih.meta4
-                                            a download list for aria2c
-";
-
 /// The forms of the table.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Form {

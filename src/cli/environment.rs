@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cxr::hash::{LaneSet, Platform};
-use cxr::progress::{HEARTBEAT, When};
-use cxr::report::ColorChoice;
+use cxr::progress::HEARTBEAT;
+use cxr::text::When;
 
 use clap::ArgAction;
 
@@ -85,12 +85,12 @@ pub(super) fn temporary() -> PathBuf {
 
 /// True if bars are wanted on standard error.
 pub(super) fn wants_bars(progress: When) -> bool {
-    progress.wanted(io::stderr().is_terminal(), env::var_os("TERM"))
+    progress.wants_bars(io::stderr().is_terminal(), env::var_os("TERM"))
 }
 
 /// True if colours are wanted on standard output.
-pub(super) fn wants_color(color: ColorChoice) -> bool {
-    color.wanted(io::stdout().is_terminal(), |name| env::var_os(name))
+pub(super) fn wants_color(color: When) -> bool {
+    color.wants_color(io::stdout().is_terminal(), |name| env::var_os(name))
 }
 
 /// The value of a variable that injects faults.

@@ -76,18 +76,6 @@ pub(crate) struct Fetch {
     pub(crate) reports: ReportOptions,
 }
 
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  cxr fetch -d nih                   all twelve archives (45 GB) into ./nih
-  cxr fetch -d nih 1-4 images_009    five of them
-  cxr fetch -d nih --dry-run         what would be fetched
-  cxr fetch -d nih --wait            several jobs that share a folder
-  cxr fetch -d nih --from https://mirror.example.org/nih --from /mnt/nih
-                                     a mirror, then a folder if the mirror fails
-  cxr fetch -d data --checksums MD5SUMS --from https://mirror.example.org/data
-                                     other files, with your own table of MD5s
-";
-
 impl Fetch {
     /// Builds the request over this catalogue.
     pub(crate) fn request(

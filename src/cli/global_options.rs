@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
-use cxr::progress::{Progress, Verbosity, When};
-use cxr::report::ColorChoice;
+use cxr::progress::{Progress, Verbosity};
+use cxr::text::When;
 
 use super::environment;
 use super::headings::GLOBAL;
@@ -72,7 +72,7 @@ pub(crate) struct Settings {
     pub(crate) format: Format,
     pub(crate) verbosity: Verbosity,
     pub(crate) progress: When,
-    pub(crate) color: ColorChoice,
+    pub(crate) color: When,
 }
 
 /// The format of results.
@@ -142,16 +142,6 @@ fn verbosity(global: &GlobalOptions, matches: &ArgMatches) -> Result<Verbosity, 
 }
 
 impl From<Choice> for When {
-    fn from(choice: Choice) -> Self {
-        match choice {
-            Choice::Auto => Self::Auto,
-            Choice::Always => Self::Always,
-            Choice::Never => Self::Never,
-        }
-    }
-}
-
-impl From<Choice> for ColorChoice {
     fn from(choice: Choice) -> Self {
         match choice {
             Choice::Auto => Self::Auto,

@@ -6,30 +6,7 @@ use std::io::{self, Write};
 use clap_mangen::Man;
 
 /// Files, variables and the exit status, in roff.
-const MORE: &str = r"
-.SH FILES
-.TP
-\fIDIR\fR/\fINAME\fR
-A verified archive, or a file that you put there.
-.TP
-\fIDIR\fR/.cxr/
-Partial downloads, and receipts of verified archives.
-You can delete it while no cxr uses the folder.
-You then lose the partial downloads, and a file of yours that cxr was repairing.
-.TP
-\fI$XDG_STATE_HOME\fR/cxr/
-Notes of \fBverify\fR on folders that it cannot write to.
-.SH ENVIRONMENT
-Each long option can be set by a variable: \fB\-\-limit\-rate\fR by \fBCXR_LIMIT_RATE\fR.
-The command line overrides variables, and an empty variable counts as unset.
-\fBCXR_FROM\fR can hold several sources for \fBfetch\fR, one per line.
-\fBNO_COLOR\fR, \fBCLICOLOR_FORCE\fR, \fBCLICOLOR\fR and \fBTERM\fR set the colours, as in other programs.
-\fBCXR_HEARTBEAT\fR sets the seconds between two lines of progress where there are no bars.
-\fBhttp_proxy\fR, \fBhttps_proxy\fR, \fBall_proxy\fR and \fBno_proxy\fR set the proxies.
-\fBSSL_CERT_FILE\fR and \fBSSL_CERT_DIR\fR replace the system's certificates.
-\fBXDG_STATE_HOME\fR and \fBHOME\fR set the folder for notes on folders that cannot be written to, \fBTMPDIR\fR the folder for \fBselftest\fR.
-With \fBGITHUB_ACTIONS=true\fR, cxr annotates the GitHub job and adds a table to the file in \fBGITHUB_STEP_SUMMARY\fR.
-";
+const MORE: &str = include_str!("help/manual.roff");
 
 /// Writes the page in roff.
 pub(crate) fn manual(out: &mut dyn Write) -> io::Result<()> {
@@ -45,7 +22,7 @@ pub(crate) fn manual(out: &mut dyn Write) -> io::Result<()> {
     for subcommand in command.get_subcommands().filter(|command| command.get_name() != "help") {
         section(subcommand, &mut page)?;
     }
-    page.extend_from_slice(MORE.trim_start().as_bytes());
+    page.extend_from_slice(MORE.as_bytes());
     page.extend(more(&command, "SH").into_bytes());
     out.write_all(&page)
 }

@@ -1,5 +1,5 @@
-use cxr::progress::{Verbosity, When};
-use cxr::report::ColorChoice;
+use cxr::progress::Verbosity;
+use cxr::text::When;
 use cxr::text::command_line::CommandLine;
 
 use super::*;
@@ -101,7 +101,7 @@ fn global_options_can_be_before_or_after_the_command() {
     ] {
         let settings = parse_words(&words).unwrap().settings;
         assert_eq!(settings.format, Format::Json);
-        assert_eq!(settings.color, ColorChoice::Never);
+        assert_eq!(settings.color, When::Never);
         assert_eq!(settings.progress, When::Always);
         assert_eq!(settings.verbosity, Verbosity::Verbose);
     }

@@ -83,18 +83,6 @@ pub(crate) struct Verify {
     pub(crate) reports: ReportOptions,
 }
 
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  cxr verify nih                       is every archive in ./nih right?
-  cxr verify download.bin              which archive is this, and is it right?
-  cxr verify nih --quick               presence and size only
-  cxr verify nih --since 7d --resume --background
-                                       a nightly check of what is due
-  cxr verify nih --format json         a report for programs
-  cxr verify --from https://mirror.example.org/nih 1-4
-                                       are these archives of a mirror right?
-";
-
 /// A check of local files or of mirrors.
 #[derive(Debug)]
 pub(crate) enum Verification {

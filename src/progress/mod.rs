@@ -12,7 +12,6 @@ mod messages;
 mod state;
 
 use std::collections::HashSet;
-use std::ffi::OsString;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,18 +45,6 @@ pub enum Verbosity {
     Normal,
     /// Every start of work on an archive and every failed attempt as well.
     Verbose,
-}
-
-/// A choice that may depend on the terminal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum When {
-    /// On a terminal.
-    #[default]
-    Auto,
-    /// Everywhere.
-    Always,
-    /// Nowhere.
-    Never,
 }
 
 /// A way to show a run.
@@ -177,17 +164,6 @@ impl Listener for Progress {
                     self.line(report.line(false));
                 }
             }
-        }
-    }
-}
-
-impl When {
-    /// True if bars are wanted, given whether standard error is a terminal and the value of `TERM`.
-    pub fn wanted(self, is_terminal: bool, term: Option<OsString>) -> bool {
-        match self {
-            Self::Always => true,
-            Self::Never => false,
-            Self::Auto => is_terminal && term.is_none_or(|term| term != "dumb"),
         }
     }
 }

@@ -2,7 +2,6 @@
 //! one way to standard output.
 
 mod annotations;
-mod color;
 mod json;
 mod junit;
 mod line;
@@ -24,7 +23,6 @@ use crate::text::command_line::CommandLine;
 use crate::verdict::{ExitStatus, Verdict};
 
 pub use annotations::Annotations;
-pub use color::ColorChoice;
 pub(crate) use json::Summary;
 pub use json::{Json, write_json};
 pub use junit::Junit;

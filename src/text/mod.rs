@@ -5,3 +5,6 @@ pub mod error_chain;
 pub mod escape;
 pub mod shell;
 pub mod units;
+mod when;
+
+pub use when::When;

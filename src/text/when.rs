@@ -1,10 +1,10 @@
-//! When a verdict has a colour.
+//! Choices that may depend on the terminal: colours and progress bars.
 
 use std::ffi::OsString;
 
-/// What was asked for.
+/// A choice that may depend on the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ColorChoice {
+pub enum When {
     /// On a terminal, unless the environment says otherwise.
     #[default]
     Auto,
@@ -14,12 +14,24 @@ pub enum ColorChoice {
     Never,
 }
 
-impl ColorChoice {
-    /// Whether there shall be colour. The environment is asked through `variable`: a `NO_COLOR`
-    /// that is not empty (<https://no-color.org>) outweighs a `CLICOLOR_FORCE` other than `0`,
-    /// which outweighs `CLICOLOR=0` (<https://bixense.com/clicolors/>), `TERM=dumb` and the
-    /// terminal.
-    pub fn wanted(self, is_terminal: bool, variable: impl Fn(&str) -> Option<OsString>) -> bool {
+impl When {
+    /// Returns true if bars are wanted on a stream, given the value of `TERM`.
+    pub fn wants_bars(self, is_terminal: bool, term: Option<OsString>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => is_terminal && term.is_none_or(|term| term != "dumb"),
+        }
+    }
+
+    /// Returns true if colours are wanted on a stream. `variable` reads the environment: a `NO_COLOR`
+    /// that is not empty (<https://no-color.org>) overrides a `CLICOLOR_FORCE` other than `0`, which
+    /// overrides `CLICOLOR=0` (<https://bixense.com/clicolors/>), `TERM=dumb` and the terminal.
+    pub fn wants_color(
+        self,
+        is_terminal: bool,
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> bool {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         match self {
             Self::Always => true,
@@ -38,8 +50,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_is_heard_in_its_order() {
-        use ColorChoice::{Always, Auto, Never};
+    fn variables_override_each_other_in_order() {
+        use When::{Always, Auto, Never};
         for (choice, terminal, variables, expected) in [
             (Auto, true, vec![], true),
             (Auto, false, vec![], false),
@@ -55,7 +67,7 @@ mod tests {
             (Always, false, vec![("NO_COLOR", "1"), ("TERM", "dumb")], true),
             (Never, true, vec![("CLICOLOR_FORCE", "1")], false),
         ] {
-            let found = choice.wanted(terminal, |name| {
+            let found = choice.wants_color(terminal, |name| {
                 let value = variables.iter().find(|(variable, _)| *variable == name);
                 value.map(|(_, value)| OsString::from(value))
             });

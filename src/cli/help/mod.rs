@@ -3,52 +3,12 @@
 use clap::{Arg, ArgAction, Command};
 
 use super::headings::{GLOBAL, OUTPUT, WHAT};
-use super::{checksums, fetch, verify};
 
-const EXAMPLES: &str = "\
-Examples:
-  cxr selftest               does cxr work on this machine?
-  cxr fetch -d nih           download all twelve archives (45 GB) into ./nih
-  cxr verify nih             is every archive in ./nih right?
-  cxr list -d nih            which archives are in ./nih?
-  cxr verify --from https://mirror.example.org/nih
-                             is every archive of this mirror right?
-";
-
-const VARIABLES: &str = "\
-Variables:
-  Each long option can be set by a variable: --limit-rate by CXR_LIMIT_RATE.
-  The command line overrides variables. An empty variable counts as unset. A
-  switch takes 1, 0, true, false, yes or no. `cxr man` and docs/environment.md
-  list the other variables.
-";
-
-const VERDICT_STATUS: &str = "\
-Exit status:
-  0    every archive is ok (with --quick: present)
-  1    an archive is missing, incomplete, corrupt or foreign
-  2    the command line or the table is wrong
-  3    an archive is unreachable, this machine failed, or the folder is in use
-  129, 130, 143
-       ended by SIGHUP, SIGINT, SIGTERM
-";
-
-const SELFTEST_STATUS: &str = "\
-Exit status:
-  0    every check is ok
-  1    cxr does not work correctly on this machine
-  2    the command line is wrong
-  3    a check could not run
-  129, 130, 143
-       ended by SIGHUP, SIGINT, SIGTERM
-";
-
-const PRINT_STATUS: &str = "\
-Exit status:
-  0    everything is printed
-  2    the command line or the table is wrong
-  3    standard output could not be written
-";
+const EXAMPLES: &str = include_str!("program.txt");
+const VARIABLES: &str = include_str!("variables.txt");
+const VERDICT_STATUS: &str = include_str!("verdict_status.txt");
+const SELFTEST_STATUS: &str = include_str!("selftest_status.txt");
+const PRINT_STATUS: &str = include_str!("print_status.txt");
 
 /// Arranges the help of the program and of its commands.
 pub(super) fn arrange(command: Command) -> Command {
@@ -88,41 +48,13 @@ fn applies(argument: &str, command: &str) -> bool {
 /// Returns the examples and the exit status of a command.
 fn more(command: &str) -> (&'static str, &'static str) {
     match command {
-        "fetch" => (fetch::EXAMPLES, VERDICT_STATUS),
-        "verify" => (verify::EXAMPLES, VERDICT_STATUS),
-        "checksums" => (checksums::EXAMPLES, PRINT_STATUS),
-        "list" => (
-            "\
-Examples:
-  cxr list -d nih                  names, sizes, MD5s, and what exists in ./nih
-  cxr list -d nih --format json    the same for programs
-",
-            PRINT_STATUS,
-        ),
-        "selftest" => (
-            "\
-Examples:
-  cxr selftest           test in the folder for temporary files
-  cxr selftest -d nih    test on the file system of ./nih
-",
-            SELFTEST_STATUS,
-        ),
-        "completions" => (
-            "\
-Examples:
-  cxr completions bash >/etc/bash_completion.d/cxr
-  cxr completions fish >~/.config/fish/completions/cxr.fish
-",
-            PRINT_STATUS,
-        ),
-        "man" => (
-            "\
-Examples:
-  cxr man >cxr.1
-  man ./cxr.1
-",
-            PRINT_STATUS,
-        ),
+        "fetch" => (include_str!("fetch.txt"), VERDICT_STATUS),
+        "verify" => (include_str!("verify.txt"), VERDICT_STATUS),
+        "checksums" => (include_str!("checksums.txt"), PRINT_STATUS),
+        "list" => (include_str!("list.txt"), PRINT_STATUS),
+        "selftest" => (include_str!("selftest.txt"), SELFTEST_STATUS),
+        "completions" => (include_str!("completions.txt"), PRINT_STATUS),
+        "man" => (include_str!("man.txt"), PRINT_STATUS),
         _ => ("Examples:\n  cxr cite\n", PRINT_STATUS),
     }
 }
