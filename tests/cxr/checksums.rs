@@ -228,7 +228,7 @@ fn the_list_prints_names_and_md5s_of_any_table() {
     sandbox.put_archive(&all[0]);
     let table = sandbox.table(&all);
     let here = sandbox.data();
-    let outcome = sandbox.cxr(["list", "--checksums"]).arg(table).within(&here).run();
+    let outcome = sandbox.cxr(["list", "--checksums"]).arg(table).in_folder(&here).run();
     outcome.exits(0).is_plain();
     outcome.prints_line(&[NAMES[0], &all[0].md5]).prints_line(&[NAMES[1], &all[1].md5]);
     let built_in = sandbox.cxr(["list"]).run();

@@ -12,10 +12,10 @@ fn survives(faults: impl IntoIterator<Item = FaultRule>) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     for fault in faults {
-        server.does(fault);
+        server.inject(fault);
     }
     sandbox.fetch(&server, &all).chunk(150_000).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 /// The verdict, the detail and the exit status of a fetch with a permanent fault. Asserts that the
@@ -24,9 +24,9 @@ fn survives(faults: impl IntoIterator<Item = FaultRule>) {
 fn fails(fault: impl Into<FaultRule>) -> (String, String, i32) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(fault);
+    server.inject(fault);
     let outcome = sandbox.fetch(&server, &all).chunk(150_000).run();
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
     let report = outcome.report();
     let line = report.only();
     line.next("");
@@ -40,10 +40,10 @@ fn an_archive_corrupted_once_is_fetched_again() {
         let server = Server::with(&all);
         // The chunk with this byte arrives wrong the first time.
         let part = at / 150_000 * 150_000;
-        server.does(Fault::Flip { at }.from(part).first(1));
+        server.inject(Fault::Flip { at }.from(part).first(1));
         let report = sandbox.fetch(&server, &all).chunk(150_000).args(["-c", "1"]).report(0);
         report.all_ok();
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
         assert!(report.downloaded() > all[0].size(), "nothing was corrupted{}", report.shown());
     }
 }
@@ -52,16 +52,16 @@ fn an_archive_corrupted_once_is_fetched_again() {
 fn an_archive_that_always_arrives_corrupt_is_reported_with_both_md5s() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    server.does(Fault::Flip { at: 200_000 }.on(&all[0].path()));
+    server.inject(Fault::Flip { at: 200_000 }.on(&all[0].path()));
     let report = sandbox.fetch(&server, &all).report(1);
     let line = report.line(NAMES[0]);
     line.is("corrupt").because("127.0.0.1");
     assert_eq!(line.value["expected_md5"], *all[0].md5);
     let wrong = Archive::new("", all[0].flipped(200_000)).md5;
     assert_eq!(line.value["actual_md5"], *wrong);
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
     report.line(NAMES[1]).is("ok");
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[1]);
     // The number of retries is limited if the bytes stay wrong.
     assert!(
         server.hits_on(&all[0].path()).iter().map(|hit| hit.sent).sum::<u64>() <= 5 * all[0].size()
@@ -72,29 +72,30 @@ fn an_archive_that_always_arrives_corrupt_is_reported_with_both_md5s() {
 fn corrupt_bytes_of_one_run_do_not_spoil_the_next() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Flip { at: 200_000 });
+    server.inject(Fault::Flip { at: 200_000 });
     sandbox.fetch(&server, &all).run().exits(1);
-    server.behaves();
+    server.clear_faults();
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn corrupt_bytes_are_kept_if_asked_for() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Flip { at: 200_000 });
+    server.inject(Fault::Flip { at: 200_000 });
     sandbox.fetch(&server, &all).arg("--keep-corrupt").run().exits(1);
     let kept = sandbox.files("data/.cxr/corrupt");
     assert!(!kept.is_empty());
-    sandbox.holds(sandbox.path("data/.cxr/corrupt").join(&kept[0]), &all[0].flipped(200_000));
+    sandbox
+        .assert_content(sandbox.path("data/.cxr/corrupt").join(&kept[0]), &all[0].flipped(200_000));
 }
 
 #[test]
 fn corrupt_bytes_are_not_kept_otherwise() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Flip { at: 200_000 });
+    server.inject(Fault::Flip { at: 200_000 });
     sandbox.fetch(&server, &all).run().exits(1);
     assert!(sandbox.files("data/.cxr/corrupt").is_empty());
 }
@@ -107,16 +108,16 @@ fn another_archive_in_place_of_the_right_one_is_foreign() {
     let report = sandbox.fetch(&server, &all).report(1);
     report.line(NAMES[0]).is("foreign").because(NAMES[1]);
     report.line(NAMES[1]).is("ok");
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
 }
 
 #[test]
 fn a_web_page_in_place_of_the_file_is_retried() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Page("<!DOCTYPE html><title>Busy</title>").first(1));
+    server.inject(Fault::Page("<!DOCTYPE html><title>Busy</title>").first(1));
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -132,14 +133,14 @@ fn a_web_page_at_every_request_is_never_taken_for_the_archive() {
 fn a_web_page_does_not_damage_a_partial_file() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Page("<html>captive portal</html>"));
+    server.inject(Fault::Page("<html>captive portal</html>"));
     let half = &all[0].bytes[..200_000];
     sandbox.put("data/images_001.tar.gz", half);
     sandbox.fetch(&server, &all).run().exits(3);
-    server.behaves();
+    server.clear_faults();
     let report = sandbox.fetch(&server, &all).report(0);
     assert!(report.downloaded() <= all[0].size() - 200_000 + 4096, "{}", report.shown());
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -156,10 +157,10 @@ fn wrong_size(bytes: Vec<u8>) -> (u64, String, String) {
     let server = Server::new();
     server.serve(&all[0].path(), &Arc::new(bytes));
     // Slow enough that a client that stops at once saves most of the bytes.
-    server.does(Fault::Throttle { rate: 1 << 20 });
+    server.inject(Fault::Throttle { rate: 1 << 20 });
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let report = sandbox.fetch_with(&table).args(["--from", &server.base()]).run().report();
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
     let line = report.only();
     (server.sent(), line.verdict(), line.detail())
 }
@@ -185,35 +186,38 @@ fn a_size_that_changes_between_answers_gives_no_wrong_file() {
     let server = Server::with(&all);
     let mut longer = all[0].bytes.to_vec();
     longer.extend([7; 1000]);
-    server.does(Fault::Other(Arc::new(longer)).first(1));
+    server.inject(Fault::OtherFile(Arc::new(longer)).first(1));
     let outcome = sandbox.fetch(&server, &all).chunk(100_000).run();
     // The run may succeed or fail, but never accepts a wrong file.
     if outcome.status == Some(0) {
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     } else {
-        sandbox.lacks(&all[0]);
+        sandbox.assert_absent(&all[0]);
     }
     sandbox.fetch(&server, &all).report(0).all_ok();
 }
 
 #[test]
 fn more_bytes_than_announced_are_not_stored() {
-    survives([Fault::Extra { bytes: 5000 }.into()]);
-    survives([Fault::Extra { bytes: 5000 }.into(), Fault::NoLength.into()]);
-    survives([Fault::Extra { bytes: 5000 }.into(), Fault::Chunked.into()]);
+    survives([Fault::ExtraBytes { bytes: 5000 }.into()]);
+    survives([Fault::ExtraBytes { bytes: 5000 }.into(), Fault::NoLength.into()]);
+    survives([Fault::ExtraBytes { bytes: 5000 }.into(), Fault::Chunked.into()]);
 }
 
 #[test]
 fn an_endless_body_does_not_fill_the_disk() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Extra { bytes: 32 << 20 }).does(Fault::NoLength).does(Fault::NoRanges);
+    server
+        .inject(Fault::ExtraBytes { bytes: 32 << 20 })
+        .inject(Fault::NoLength)
+        .inject(Fault::NoRanges);
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let outcome = sandbox.fetch_with(&table).args(["--from", &server.base()]).run();
     if outcome.status == Some(0) {
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     } else {
-        sandbox.lacks(&all[0]);
+        sandbox.assert_absent(&all[0]);
     }
     let kept: u64 = sandbox
         .files("data")
@@ -242,11 +246,11 @@ fn a_wrong_content_range_is_not_trusted() {
 fn an_unknown_total_is_enough_where_the_size_is_known() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::ContentRange(WrongRange::UnknownTotal));
+    server.inject(Fault::ContentRange(WrongRange::UnknownTotal));
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
     fetch.chunk(100_000).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 /// Fetches from a server that does not report its size, with a table that has sizes or not. Returns
@@ -257,7 +261,7 @@ fn fetch_unsized(
     all: &[Archive],
     has_size: bool,
 ) -> (String, u64) {
-    server.does(Fault::ContentRange(WrongRange::UnknownTotal));
+    server.inject(Fault::ContentRange(WrongRange::UnknownTotal));
     let sized = [(&all[0], "")];
     let table = if has_size { sandbox.table_with_sizes(&sized) } else { sandbox.table(all) };
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]).chunk(100_000);
@@ -273,11 +277,11 @@ fn an_archive_of_unknown_size_is_read_until_no_more_bytes_arrive() {
             let (sandbox, all) = (Sandbox::new(), archives(1));
             let server = Server::with(&all);
             for fault in &faults {
-                server.does(fault.clone());
+                server.inject(fault.clone());
             }
             let (verdict, sent) = fetch_unsized(&sandbox, &server, &all, has_size);
             assert_eq!(verdict, "ok", "{faults:?}");
-            sandbox.has(&all[0]);
+            sandbox.assert_archive(&all[0]);
             assert!(sent < all[0].size() + 1000, "{sent} of {}", all[0].size());
         }
     }
@@ -293,10 +297,10 @@ fn a_longer_file_of_unannounced_size_never_becomes_a_wrong_archive() {
         server.serve(&all[0].path(), &Arc::new(longer));
         let (verdict, _) = fetch_unsized(&sandbox, &server, &all, has_size);
         if has_size {
-            sandbox.has(&all[0]);
+            sandbox.assert_archive(&all[0]);
             assert_eq!(verdict, "ok");
         } else {
-            sandbox.lacks(&all[0]);
+            sandbox.assert_absent(&all[0]);
             assert_eq!(verdict, "corrupt");
         }
     }
@@ -304,22 +308,22 @@ fn a_longer_file_of_unannounced_size_never_becomes_a_wrong_archive() {
 
 #[test]
 fn a_shorter_range_than_requested_is_kept_and_the_rest_requested() {
-    survives([Fault::ShortPart { less: 60_000 }.into()]);
+    survives([Fault::ShortRange { less: 60_000 }.into()]);
 }
 
 #[test]
 fn an_unrequested_206_is_handled() {
-    survives([Fault::Unasked206.into()]);
+    survives([Fault::Unrequested206.into()]);
 }
 
 #[test]
 fn a_changing_etag_does_not_restart_the_download() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::ChangingTag);
+    server.inject(Fault::ChangingEtag);
     let report = sandbox.fetch(&server, &all).chunk(100_000).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert_eq!(report.downloaded(), all[0].size(), "bytes were fetched twice");
 }
 
@@ -328,9 +332,9 @@ fn a_file_replaced_in_mid_download_is_noticed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     // The same size with other bytes: only the MD5 shows it.
-    server.does(Fault::Other(Arc::new(all[0].flipped(50_000))).first(3));
+    server.inject(Fault::OtherFile(Arc::new(all[0].flipped(50_000))).first(3));
     sandbox.fetch(&server, &all).chunk(100_000).args(["-c", "1"]).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -353,15 +357,15 @@ fn a_file_longer_than_what_the_server_has_is_replaced() {
     longer.extend([0; 5000]);
     sandbox.put("data/images_001.tar.gz", longer);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn one_bad_archive_does_not_stop_the_eleven_others() {
     let (sandbox, all) = (Sandbox::new(), archives(12));
     let server = Server::with(&all);
-    server.does(Fault::Flip { at: 100 }.on(&all[4].path()));
-    server.does(Fault::Status(404).on(&all[7].path()));
+    server.inject(Fault::Flip { at: 100 }.on(&all[4].path()));
+    server.inject(Fault::Status(404).on(&all[7].path()));
     let report = sandbox.fetch(&server, &all).report(1);
     for (index, line) in report.lines().iter().enumerate() {
         line.is(match index {

@@ -130,7 +130,7 @@ const TOO_LONG: Scenario = Scenario {
     prepare: |sandbox, server, archive| {
         let killed = fetch(sandbox, server, archive).dies_at("journal-appended", 4).run();
         killed.expect(killed.was_killed(), "a kill at the crash point");
-        let part = sandbox.own_file(".part");
+        let part = sandbox.working_file(".part");
         let file = fs::File::options().write(true).open(part).unwrap();
         file.set_len(archive.size() + 3_000_000).unwrap();
     },
@@ -224,7 +224,7 @@ impl Scenario {
         let server = Server::with([&archive]);
         (self.prepare)(&sandbox, &server, &archive);
         for fault in (self.faults)() {
-            server.does(fault);
+            server.inject(fault);
         }
         let fetch = || {
             let fetch = fetch(&sandbox, &server, &archive).args(self.options);
@@ -237,10 +237,10 @@ impl Scenario {
             None => assert_safe(&sandbox, &archive, &(self.user_file)(&archive)),
             Some(damaged) => assert_restored(&sandbox, &server, &archive, &damaged(&archive)),
         }
-        server.behaves();
+        server.clear_faults();
         let outcome = fetch().run();
         outcome.exits(0).report().all_ok();
-        sandbox.has(&archive);
+        sandbox.assert_archive(&archive);
         let allowed = archive.size() + CONNECTIONS * CHUNK;
         let sent = server.sent();
         let within = !self.bounded || sent <= allowed;
@@ -251,7 +251,7 @@ impl Scenario {
     /// Runs the scenario with a crash at the first file operation, at the second, and so on.
     fn crash_at_every(&self, operation: &str, effect: &str) {
         let mut crashes = 0;
-        while self.run(|cxr| cxr.disk(&format!("{operation} * {effect} after={crashes}"))) {
+        while self.run(|cxr| cxr.disk_faults(&format!("{operation} * {effect} after={crashes}"))) {
             crashes += 1;
             assert!(crashes < 1000, "more than 1000 operations");
         }
@@ -291,11 +291,11 @@ fn assert_safe(sandbox: &Sandbox, archive: &Archive, user_file: &[u8]) {
 /// already complete.
 #[track_caller]
 fn assert_restored(sandbox: &Sandbox, server: &Server, archive: &Archive, damaged: &[u8]) {
-    server.does(Fault::Status(404));
+    server.inject(Fault::Status(404));
     let outcome = fetch(sandbox, server, archive).run();
     if outcome.status != Some(0) {
         outcome.exits(3);
-        sandbox.holds(Path::new("data").join(&archive.name), damaged);
+        sandbox.assert_content(Path::new("data").join(&archive.name), damaged);
     }
 }
 

@@ -6,7 +6,9 @@
 
 use std::ops::Range;
 
-use crate::support::{Archive, Report, Sandbox, Server, gunzip, large, large_of_noise, random};
+use crate::support::{
+    Archive, Report, Sandbox, Server, gunzip, large_archive, large_compressible, random,
+};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -128,7 +130,7 @@ fn fetched_over(sandbox: &Sandbox, good: &Archive) -> Report {
     let fetch = sandbox.fetch_with(&table).args(["--connections", "1"]);
     let report = fetch.args(["--from", &server.base()]).report(0);
     report.all_ok();
-    sandbox.has(good);
+    sandbox.assert_archive(good);
     let is_known = |name: &str| name == "lock" || name.ends_with(".receipt");
     let files = sandbox.files("data/.cxr");
     assert!(files.iter().all(|file| is_known(&file.to_string_lossy())), "{files:?}");
@@ -156,20 +158,20 @@ fn one_bit_each(good: Archive, what: &str) {
 
 #[test]
 fn one_flipped_bit_is_located_and_repaired() {
-    one_bit_each(large(mebibytes()), "a flipped bit");
+    one_bit_each(large_archive(mebibytes()), "a flipped bit");
 }
 
 /// The original images cannot be compressed further, so that gzip stores them. These are coded.
 #[test]
 fn one_flipped_bit_of_compressed_images_is_located_and_repaired() {
-    one_bit_each(large_of_noise(mebibytes()), "a flipped bit, compressed");
+    one_bit_each(large_compressible(mebibytes()), "a flipped bit, compressed");
 }
 
 /// Repairs one kind of damage several times. `damage` returns the damaged bytes and the most that
 /// the repair may download.
 fn each_time(what: &str, mut damage: impl FnMut(&[u8], &mut fastrand::Rng) -> (Vec<u8>, usize)) {
     let mut random = random();
-    let mut results = Results::new(large(mebibytes()));
+    let mut results = Results::new(large_archive(mebibytes()));
     for _ in 0..rounds() {
         let (bytes, most) = damage(&results.good.bytes.clone(), &mut random);
         let fetched = results.repair(&bytes);
@@ -272,7 +274,7 @@ fn appended_bytes_are_located_and_cut_off() {
 /// Flips a bit in each of these bytes.
 fn flip_each(what: &str, bytes: impl Fn(&[u8]) -> Range<usize>) {
     let mut random = random();
-    let mut results = Results::new(large(mebibytes()));
+    let mut results = Results::new(large_archive(mebibytes()));
     for at in bytes(&results.good.bytes).step_by(if flips() < 30 { 4 } else { 1 }) {
         let mut bytes = results.good.bytes.to_vec();
         bytes[at] ^= 1 << random.u32(0..8);
@@ -291,7 +293,7 @@ fn damage_to_the_gzip_header_and_trailer_is_repaired() {
 /// A transfer in text mode changes every line end: one in 256 bytes.
 #[test]
 fn converted_line_ends_are_located_and_repaired() {
-    let mut results = Results::new(large(mebibytes()));
+    let mut results = Results::new(large_archive(mebibytes()));
     let good = results.good.bytes.clone();
     let line_end = |&byte: &u8| if byte == b'\n' { vec![b'\r', b'\n'] } else { vec![byte] };
     let longer: Vec<u8> = good.iter().flat_map(line_end).collect();

@@ -12,7 +12,7 @@ fn too_little_space_is_reported_before_the_download() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 10)]);
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
     let outcome = disk.visible_to(fetch).run();
@@ -43,7 +43,7 @@ fn a_fetch_that_fills_the_disk_stops_cleanly_and_resumes() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 8 << 10) else { return };
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 1 << 20 });
+    server.inject(Fault::Throttle { rate: 1 << 20 });
     let fetch = || sandbox.fetch(&server, &all).chunk(128 << 10).args(["-c", "2"]);
     let mut running = disk.visible_to(fetch()).spawn();
     running.until("some of the archive", || server.sent() > 500_000);
@@ -54,7 +54,7 @@ fn a_fetch_that_fills_the_disk_stops_cleanly_and_resumes() {
     outcome.exits(3).is_plain();
     outcome.report().only().is("error").because("space");
     disk.command("rm").arg(sandbox.data().join("ballast")).status().unwrap();
-    server.behaves();
+    server.clear_faults();
     let report = disk.visible_to(fetch()).report(0);
     report.all_ok();
     assert!(report.downloaded() < all[0].size(), "{}", report.shown());
@@ -66,7 +66,7 @@ fn a_full_disk_ends_the_run_although_a_connection_hangs() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 1)]);
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };
     let server = Server::with(&all);
-    server.does(Fault::Stall { after: 1000 }.on(&all[1].path()));
+    server.inject(Fault::Stall { after: 1000 }.on(&all[1].path()));
     let fetch = sandbox.fetch(&server, &all).args(["--stall-timeout", "60", "-c", "2"]);
     let outcome = disk.visible_to(fetch).run();
     outcome.exits(3).expect(outcome.elapsed.as_secs() < 10, "an end within ten seconds");
@@ -101,10 +101,10 @@ fn a_name_on_another_file_system_is_an_error_and_no_byte_is_lost() {
     line.is("error").because("could not be renamed").because("cross-device");
     line.because("kept in .cxr/").next("on the file system that .cxr is on");
     // Without the mount, the same command only renames the file.
-    server.forget();
+    server.clear_log();
     let report = sandbox.fetch(&server, &all).report(0);
     assert_eq!(report.downloaded(), 0, "{}", report.shown());
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_file_where_the_folder_should_be_is_an_error() {
     sandbox.put("data", "a file");
     let outcome = sandbox.fetch(&server, &all).run();
     outcome.exits(3);
-    sandbox.holds("data", b"a file");
+    sandbox.assert_content("data", b"a file");
 }
 
 #[test]
@@ -165,8 +165,8 @@ fn a_folder_under_the_final_name_is_an_error_and_other_archives_continue() {
     let report = sandbox.fetch(&server, &all).report(3);
     report.line(NAMES[0]).is("error").because(NAMES[0]);
     report.line(NAMES[1]).is("ok");
-    sandbox.holds("data/images_001.tar.gz/mine.txt", b"precious");
-    sandbox.has(&all[1]);
+    sandbox.assert_content("data/images_001.tar.gz/mine.txt", b"precious");
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn a_file_where_the_working_folder_should_be_is_an_error_and_stays() {
     let server = Server::with(&all);
     sandbox.put("data/.cxr", "mine");
     sandbox.fetch(&server, &all).run().exits(3);
-    sandbox.holds("data/.cxr", b"mine");
+    sandbox.assert_content("data/.cxr", b"mine");
 }
 
 #[test]
@@ -198,20 +198,20 @@ fn a_working_folder_that_is_a_symbolic_link_harms_no_file() {
     symlink(sandbox.path("elsewhere"), sandbox.path("data/.cxr")).unwrap();
     let outcome = sandbox.fetch(&server, &all).run();
     outcome.exits(0);
-    sandbox.holds("elsewhere/mine", b"precious");
+    sandbox.assert_content("elsewhere/mine", b"precious");
 }
 
 #[test]
 fn a_symbolic_link_in_place_of_a_partial_download_is_not_followed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let mut running = sandbox.fetch(&server, &all).chunk(100_000).spawn();
     running.until("some of the archive", || server.sent() > 500_000);
     running.kill();
-    server.behaves();
+    server.clear_faults();
     sandbox.put("mine", "precious");
-    sandbox.own_file(".part");
+    sandbox.working_file(".part");
     for file in sandbox.files("data/.cxr") {
         let path = sandbox.path("data/.cxr").join(file);
         fs::remove_file(&path).unwrap();
@@ -219,7 +219,7 @@ fn a_symbolic_link_in_place_of_a_partial_download_is_not_followed() {
     }
     let outcome = sandbox.fetch(&server, &all).run();
     outcome.exits(0);
-    sandbox.holds("mine", b"precious");
+    sandbox.assert_content("mine", b"precious");
 }
 
 #[test]
@@ -227,6 +227,6 @@ fn a_fetch_of_twelve_archives_needs_few_open_files() {
     let (sandbox, all) = (Sandbox::new(), archives(12));
     let server = Server::with(&all);
     let fetch =
-        sandbox.fetch(&server, &all).under(["sh", "-c", "ulimit -n 128; exec \"$0\" \"$@\""]);
+        sandbox.fetch(&server, &all).started_by(["sh", "-c", "ulimit -n 128; exec \"$0\" \"$@\""]);
     fetch.report(0).all_ok();
 }

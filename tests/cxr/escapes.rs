@@ -72,7 +72,7 @@ fn fetch_escaped(words: &str, faults: &[Fault]) {
         let (sandbox, all) = (Sandbox::new(), vec![archive(2, 1), evil()]);
         let server = Server::with(&all[..1]);
         for fault in faults {
-            server.does(fault.clone());
+            server.inject(fault.clone());
         }
         let table = sandbox.table(&all);
         let fetch = sandbox.fetch_with(&table).args(["--from", &server.base(), "-v"]);
@@ -153,7 +153,7 @@ fn names_of_local_files_and_folders_are_escaped() {
 fn the_command_to_resume_is_escaped() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 100_000 });
+    server.inject(Fault::Throttle { rate: 100_000 });
     let fetch = sandbox.fetch(&server, &all).arg("-d").arg(sandbox.path(EVIL));
     let mut running = fetch.spawn();
     running.until("some bytes", || server.sent() > 20_000);
@@ -204,7 +204,7 @@ fn wrong_lines_of_a_table_are_escaped() {
 fn files_in_the_working_folder_are_escaped() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), evil()]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let table = sandbox.table(&all);
     let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base(), "-v"]);
     let mut running = fetch().spawn();
@@ -239,7 +239,7 @@ fn files_in_the_working_folder_are_escaped() {
         fs::write(&path, text).unwrap();
     }
     fs::remove_file(owner).unwrap();
-    server.behaves();
+    server.clear_faults();
     run_escaped(&sandbox, fetch()).exits(0).report().all_ok();
 }
 
@@ -247,10 +247,10 @@ fn files_in_the_working_folder_are_escaped() {
 fn progress_bars_on_a_terminal_are_escaped() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(2, 1), evil()]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 300_000 });
+    server.inject(Fault::Throttle { rate: 300_000 });
     let page = format!("<!DOCTYPE html><title>{EVIL}</title>").leak();
-    server.does(Fault::Page(page).first(2));
-    server.does(Fault::Header("Content-Type", "text/\u{202e}lmth\u{9b}31m".to_owned()).first(4));
+    server.inject(Fault::Page(page).first(2));
+    server.inject(Fault::Header("Content-Type", "text/\u{202e}lmth\u{9b}31m".to_owned()).first(4));
     sandbox.table(&all);
     let command = format!(
         "stty cols 200; CXR_BACKOFF_MS=20 \"$CXR\" fetch -v --progress always --color always \
@@ -264,7 +264,7 @@ fn progress_bars_on_a_terminal_are_escaped() {
     for sequence in FORBIDDEN {
         assert!(!shown.contains(sequence), "{sequence:?} in {shown:?}");
     }
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn text(cxr: Cxr) -> Cxr {
 fn a_fetch_is_logged_from_start_to_summary() {
     let sandbox = Sandbox::new();
     let (server, all) = mixed(&sandbox);
-    server.does(Fault::Status(503).on(&all[0].path()).first(1));
+    server.inject(Fault::Status(503).on(&all[0].path()).first(1));
     let fetch = sandbox.fetch(&server, &all).args(["--events", "events.jsonl"]);
     let outcome = fetch.run();
     let report = outcome.exits(1).report();
@@ -109,7 +109,7 @@ fn two_documents_on_standard_output_are_refused() {
 fn a_reader_sees_each_line_at_once() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Stall { after: 100_000 });
+    server.inject(Fault::Stall { after: 100_000 });
     let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-"]);
     let running = fetch.args(["--stall-timeout", "600"]).spawn();
     let is_progress = |line: &str| {
@@ -127,7 +127,7 @@ fn a_reader_sees_each_line_at_once() {
 fn progress_is_logged_about_once_a_second() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 800_000 });
+    server.inject(Fault::Throttle { rate: 800_000 });
     let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-", "-c", "1"]);
     let outcome = fetch.run();
     let lines = streamed(outcome.exits(0));
@@ -143,7 +143,7 @@ fn the_summary_is_written_after_a_signal() {
     for (signal, status) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
         let server = Server::with(&all);
-        server.does(Fault::Throttle { rate: 200_000 });
+        server.inject(Fault::Throttle { rate: 200_000 });
         let mut running = text(sandbox.fetch(&server, &all)).args(["--events", "-"]).spawn();
         running.until("some bytes", || server.sent() > 50_000);
         running.signal(signal);
@@ -185,7 +185,7 @@ fn a_log_replaces_only_another_log() {
     }
     into("/dev/null").exits(0);
     into("/dev/full").exits(3).says("the event log is incomplete");
-    sandbox.holds("mine.gz", &all[0].bytes);
+    sandbox.assert_content("mine.gz", &all[0].bytes);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn a_reader_of_events_that_closes_the_pipe_is_no_error() {
     let mut child = fetch.command().spawn().unwrap();
     drop(child.stdout.take());
     assert!(child.wait().unwrap().success());
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn checked_mirrors_are_distinguished_in_every_report() {
 fn a_reader_that_reads_nothing_does_not_stop_the_fetch() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    server.does(Fault::Status(503).first(2));
+    server.inject(Fault::Status(503).first(2));
     let fetch = text(sandbox.fetch(&server, &all)).args(["--events", "-"]);
     let (reader, mut writer) = std::io::pipe().unwrap();
     // The pipe is full before the run starts: its first event already has to wait.
@@ -232,6 +232,6 @@ fn a_reader_that_reads_nothing_does_not_stop_the_fetch() {
     assert!(child.try_wait().unwrap().is_none(), "the log was not written");
     drop(reader);
     assert!(child.wait().unwrap().success());
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }

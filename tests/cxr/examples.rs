@@ -82,7 +82,7 @@ fn said(output: &Output) -> String {
 fn mirror(all: &[Archive], is_right: bool) -> Server {
     let server = Server::with(all);
     if !is_right {
-        server.does(Fault::Flip { at: 100_000 }.on(&all[1].path()));
+        server.inject(Fault::Flip { at: 100_000 }.on(&all[1].path()));
     }
     server
 }
@@ -219,7 +219,7 @@ fn the_service_checks_what_is_due_and_writes_its_report_and_notes() {
 
 /// Runs a script three times at once, and asserts that together they fetch each archive once.
 fn one_fetches_for_all(script: &str, machine: &Machine<'_>, server: &Server, all: &[Archive]) {
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let begin = || {
         let mut command = machine.shell(script);
         command.env("CXR_FROM", server.base()).env("NIH_DATA", "data");
@@ -230,7 +230,7 @@ fn one_fetches_for_all(script: &str, machine: &Machine<'_>, server: &Server, all
         assert!(output.status.success(), "{}", said(&output));
     }
     for archive in all {
-        machine.sandbox.has(archive);
+        machine.sandbox.assert_archive(archive);
         assert_eq!(
             server.hits_on(&archive.path()).len(),
             1,

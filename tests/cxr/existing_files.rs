@@ -11,7 +11,7 @@ fn a_second_run_makes_no_request() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    server.forget();
+    server.clear_log();
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
     assert_eq!(server.hits().len(), 0);
@@ -33,7 +33,7 @@ fn good_files_without_a_receipt_are_hashed_and_kept() {
     assert_eq!(report.line(NAMES[0]).reused(), all[0].size());
     let after = fs::metadata(&path).unwrap();
     assert_eq!(before.modified().unwrap(), after.modified().unwrap());
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_receipt_of_a_file_that_changed_is_ignored() {
     sandbox.fetch(&server, &all).report(0).all_ok();
     fs::write(sandbox.data().join(NAMES[0]), all[0].flipped(100_000)).unwrap();
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn a_change_with_the_same_size_and_time_is_noticed() {
     sandbox.fetch(&server, &all).report(0).all_ok();
     change_silently(&sandbox.data().join(NAMES[0]));
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -71,8 +71,8 @@ fn no_verdict_depends_on_the_clock() {
         fs::write(&path, all[0].flipped(100_000)).unwrap();
         set().unwrap();
         sandbox.fetch(&server, &all).report(0).all_ok();
-        sandbox.has(&all[0]);
-        server.forget();
+        sandbox.assert_archive(&all[0]);
+        server.clear_log();
     }
 }
 
@@ -81,11 +81,11 @@ fn the_partial_download_of_an_archive_that_is_complete_is_removed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     for receipt in [false, true] {
-        server.does(Fault::Status(404).after(2));
+        server.inject(Fault::Status(404).after(2));
         std::fs::rename(sandbox.data().join(&all[0].name), sandbox.path("away")).ok();
         sandbox.fetch(&server, &all).args(["-c", "1"]).chunk(50_000).run().exits(3);
-        sandbox.own_file(".part");
-        server.behaves();
+        sandbox.working_file(".part");
+        server.clear_faults();
         if receipt {
             std::fs::rename(sandbox.path("away"), sandbox.data().join(&all[0].name)).unwrap();
         } else {
@@ -105,7 +105,7 @@ fn recheck_trusts_no_receipt() {
     sandbox.fetch(&server, &all).report(0).all_ok();
     change_silently(&sandbox.data().join(NAMES[0]));
     sandbox.fetch(&server, &all).arg("--recheck").report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn recheck_of_good_files_makes_no_request() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    server.forget();
+    server.clear_log();
     sandbox.fetch(&server, &all).arg("--recheck").report(0).all_ok();
     assert_eq!(server.hits().len(), 0);
 }
@@ -127,8 +127,8 @@ fn damaged_receipts_cost_time_and_nothing_else() {
         fs::write(sandbox.path("data/.cxr").join(file), "\0\u{1b}{]garbage\n").unwrap();
     }
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_short_file_under_the_name_is_continued() {
     sandbox.put("data/images_001.tar.gz", &all[0].bytes[..usize::try_from(here).unwrap()]);
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(report.downloaded() <= 100_000 + 4096, "{}", report.shown());
     assert!(report.only().reused() >= here - 4096, "{}", report.shown());
 }
@@ -150,21 +150,21 @@ fn a_short_file_that_is_wrong_is_replaced() {
     let server = Server::with(&all);
     sandbox.put("data/images_001.tar.gz", &all[0].flipped(150_000)[..300_000]);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn the_bytes_of_a_short_file_are_kept_if_the_fetch_fails() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Status(404));
+    server.inject(Fault::Status(404));
     sandbox.put("data/images_001.tar.gz", &all[0].bytes[..300_000]);
     sandbox.fetch(&server, &all).run().exits(3);
-    server.behaves();
+    server.clear_faults();
     // Its bytes are not lost, wherever they are.
     let report = sandbox.fetch(&server, &all).report(0);
     assert!(report.downloaded() <= all[0].size() - 300_000 + 4096, "{}", report.shown());
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn a_bad_file_is_replaced_by_the_good_one() {
         let server = Server::with(&all);
         sandbox.put("data/images_001.tar.gz", &bad);
         sandbox.fetch(&server, &all).report(0).all_ok();
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -185,29 +185,29 @@ fn a_bad_file_is_replaced_by_the_good_one() {
 fn a_bad_file_is_kept_if_the_fetch_fails() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Status(404));
+    server.inject(Fault::Status(404));
     let bad = all[0].flipped(300_000);
     sandbox.put("data/images_001.tar.gz", &bad);
     let outcome = sandbox.fetch(&server, &all).run();
     outcome.exits(3);
-    sandbox.holds("data/images_001.tar.gz", &bad);
+    sandbox.assert_content("data/images_001.tar.gz", &bad);
 }
 
 #[test]
 fn a_bad_file_with_a_hard_link_is_kept_until_the_good_one_is_complete() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Stall { after: 200_000 }.after(1).first(1));
+    server.inject(Fault::Stall { after: 200_000 }.after(1).first(1));
     let bad = all[0].flipped(300_000);
     let path = sandbox.put("data/images_001.tar.gz", &bad);
     // A repair in place would change the other link too.
     fs::hard_link(path, sandbox.path("snapshot.tar.gz")).unwrap();
     let mut running = sandbox.fetch(&server, &all).spawn();
     running.until("half of the archive", || server.sent() >= 200_000);
-    sandbox.holds("data/images_001.tar.gz", &bad);
+    sandbox.assert_content("data/images_001.tar.gz", &bad);
     running.wait().exits(0);
-    sandbox.has(&all[0]);
-    sandbox.holds("snapshot.tar.gz", &bad);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_content("snapshot.tar.gz", &bad);
 }
 
 #[test]
@@ -217,8 +217,8 @@ fn archives_with_swapped_names_are_fetched_again() {
     sandbox.put("data/images_001.tar.gz", &*all[1].bytes);
     sandbox.put("data/images_002.tar.gz", &*all[0].bytes);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]
@@ -228,8 +228,8 @@ fn other_files_in_the_folder_are_left_alone() {
     sandbox.put("data/notes.txt", "mine");
     sandbox.put("data/images_009.tar.gz", "not in the table");
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.holds("data/notes.txt", b"mine");
-    sandbox.holds("data/images_009.tar.gz", b"not in the table");
+    sandbox.assert_content("data/notes.txt", b"mine");
+    sandbox.assert_content("data/images_009.tar.gz", b"not in the table");
 }
 
 #[test]

@@ -8,10 +8,10 @@ use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives};
 fn one_missing() -> (Sandbox, Server, Vec<Archive>) {
     let all: Vec<_> = (1..=4).map(|number| archive(number, 3)).collect();
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 100_000 });
-    server.does(Fault::Status(404).on(&all[0].path()).after(1));
+    server.inject(Fault::Throttle { rate: 100_000 });
+    server.inject(Fault::Status(404).on(&all[0].path()).after(1));
     // The failure comes after the first bytes of the others.
-    server.does(Fault::Stall { after: 0 }.on(&all[0].path()).first(1));
+    server.inject(Fault::Stall { after: 0 }.on(&all[0].path()).first(1));
     (Sandbox::new(), server, all)
 }
 
@@ -28,7 +28,7 @@ fn the_first_failure_stops_the_others_and_a_later_run_resumes_them() {
         line.is("incomplete").because("since images_001.tar.gz is unreachable (--fail-fast)");
         line.because("kept in .cxr/").next("cxr fetch --format json");
     }
-    server.behaves();
+    server.clear_faults();
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
     for name in &NAMES[1..] {
@@ -49,7 +49,7 @@ fn archives_that_hang_or_wait_are_stopped() {
     for fault in [Fault::Stall { after: 1000 }, Fault::Silence, Fault::Status(500)] {
         let (sandbox, all) = (Sandbox::new(), archives(3));
         let server = Server::with(&all[..2]);
-        server.does(fault.on(&all[0].path()));
+        server.inject(fault.on(&all[0].path()));
         let patient = ["--stall-timeout", "60", "--retries", "1000", "-c", "3"];
         let outcome = sandbox.fetch(&server, &all).args(patient).arg("--fail-fast").run();
         outcome.exits(1);
@@ -77,10 +77,10 @@ fn the_check_of_an_existing_file_is_stopped() {
 fn archives_not_yet_started_are_missing_and_existing_files_are_kept() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all[1..]);
-    server.does(Fault::Throttle { rate: 100_000 }.on(&all[1].path()));
+    server.inject(Fault::Throttle { rate: 100_000 }.on(&all[1].path()));
     sandbox.put_archive(&all[1]);
     let report = sandbox.fetch(&server, &all).args(["--fail-fast", "-j", "1"]).report(1);
     report.line(NAMES[0]).is("unreachable");
     report.line(NAMES[2]).is("missing").because("--fail-fast").next("cxr fetch --format json");
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[1]);
 }

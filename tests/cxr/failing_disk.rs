@@ -23,15 +23,15 @@ type Failure = (&'static str, [&'static str; 2], &'static str, u64);
 fn fails_and_resumes((rule, words, next, again): Failure) {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let outcome = fetch(&sandbox, &server, &all).disk(rule).run();
+    let outcome = fetch(&sandbox, &server, &all).disk_faults(rule).run();
     let outcome = outcome.exits(3).is_plain();
     let report = outcome.report();
     eprintln!("{rule}: {}", report.only().detail());
     report.only().is("error").because(words[0]).because(words[1]).next(next);
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
     let report = fetch(&sandbox, &server, &all).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     // The page of a 416 counts as sent.
     let (sent, allowed) = (server.sent(), all[0].size() + again * CHUNK + 1000);
     assert!(sent <= allowed, "{rule}: {sent} sent, {allowed} allowed{}", report.shown());
@@ -79,13 +79,13 @@ fn a_failed_last_sync_or_close_leaves_no_final_name_and_no_trusted_byte() {
     ] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
-        let report = fetch(&sandbox, &server, &all).disk(rule).report(3);
+        let report = fetch(&sandbox, &server, &all).disk_faults(rule).report(3);
         report.only().is("error").because(words[0]).because(words[1]).next(next);
         report.only().because("nothing of it is here yet");
-        sandbox.lacks(&all[0]);
+        sandbox.assert_absent(&all[0]);
         let report = fetch(&sandbox, &server, &all).report(0);
         assert_eq!((report.only().reused(), report.downloaded()), (0, all[0].size()), "{rule}");
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -97,7 +97,7 @@ fn a_failed_last_sync_that_cannot_be_journalled_leaves_no_trusted_byte() {
     // The size, and then a record for each chunk.
     let records = 1 + all[0].size().div_ceil(CHUNK);
     let rule = format!("sync .part EIO; append .journal EIO after={records}");
-    let report = fetch(&sandbox, &server, &all).disk(&rule).report(3);
+    let report = fetch(&sandbox, &server, &all).disk_faults(&rule).report(3);
     report.only().is("error").because("part could not be synced");
     let report = fetch(&sandbox, &server, &all).report(0);
     assert_eq!((report.only().reused(), report.downloaded()), (0, all[0].size()));
@@ -107,29 +107,30 @@ fn a_failed_last_sync_that_cannot_be_journalled_leaves_no_trusted_byte() {
 fn bytes_synced_before_a_failed_sync_are_kept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let fetch = || fetch(&sandbox, &server, &all).env("CXR_FAULT_SYNC_MS", "50");
     // Only one sync fails.
-    let report = fetch().disk("sync .part EIO after=4 times=1").report(3);
+    let report = fetch().disk_faults("sync .part EIO after=4 times=1").report(3);
     report.only().is("error").because("part could not be synced");
     let kept = report.only().value["actual_size"].as_u64().unwrap();
     assert!(kept > 0 && kept < all[0].size(), "{kept}{}", report.shown());
-    server.behaves();
+    server.clear_faults();
     let report = fetch().report(0);
     report.all_ok();
     assert_eq!(report.only().reused(), kept, "{}", report.shown());
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn a_final_name_that_cannot_be_synced_is_an_error_and_the_archive_is_kept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let report = fetch(&sandbox, &server, &all).disk("sync-folder data EIO after=1").report(3);
+    let report =
+        fetch(&sandbox, &server, &all).disk_faults("sync-folder data EIO after=1").report(3);
     report.only().is("error").because("data could not be synced").next("log");
     // The file is right, although a power cut might undo the rename.
-    sandbox.has(&all[0]);
-    server.forget();
+    sandbox.assert_archive(&all[0]);
+    server.clear_log();
     fetch(&sandbox, &server, &all).report(0).all_ok();
     assert_eq!(server.sent(), 0);
 }
@@ -138,8 +139,8 @@ fn a_final_name_that_cannot_be_synced_is_an_error_and_the_archive_is_kept() {
 fn a_file_system_that_cannot_sync_folders_is_no_error() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
-    fetch(&sandbox, &server, &all).disk("sync-folder * EINVAL").report(0).all_ok();
-    sandbox.has(&all[0]);
+    fetch(&sandbox, &server, &all).disk_faults("sync-folder * EINVAL").report(0).all_ok();
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -147,7 +148,7 @@ fn other_archives_continue_if_one_cannot_be_written() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
     let part = format!("create {}.{}.part EIO", NAMES[1], &all[1].md5[..8]);
-    let report = fetch(&sandbox, &server, &all).disk(&part).report(3);
+    let report = fetch(&sandbox, &server, &all).disk_faults(&part).report(3);
     assert_eq!(report.verdicts(), ["ok", "error", "ok"]);
 }
 
@@ -157,11 +158,11 @@ fn a_check_that_ends_after_the_disk_is_full_does_not_block_the_run() {
     let server = Server::with(&all);
     // The request for its size hangs, and meanwhile the other archive fills the disk.
     sandbox.put(format!("data/{}", NAMES[1]), all[1].flipped(1000));
-    server.does(Fault::Silence.on(&all[1].path()).first(1));
-    let report = fetch(&sandbox, &server, &all).disk("write .part ENOSPC after=2").report(3);
+    server.inject(Fault::Silence.on(&all[1].path()).first(1));
+    let report = fetch(&sandbox, &server, &all).disk_faults("write .part ENOSPC after=2").report(3);
     report.line(NAMES[0]).is("error").because("No space left");
     report.line(NAMES[1]).is("error").because("stopped with the others");
-    sandbox.holds(format!("data/{}", NAMES[1]), &all[1].flipped(1000));
+    sandbox.assert_content(format!("data/{}", NAMES[1]), &all[1].flipped(1000));
 }
 
 #[test]
@@ -169,7 +170,7 @@ fn a_receipt_that_cannot_be_written_costs_only_time() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
     for rule in ["empty .receipt.new EIO", "sync .receipt.new EIO", "rename .receipt.new EROFS"] {
-        fetch(&sandbox, &server, &all).disk(rule).report(0).all_ok();
+        fetch(&sandbox, &server, &all).disk_faults(rule).report(0).all_ok();
         let files = sandbox.files("data/.cxr");
         let is_receipt = |file: &PathBuf| file.to_string_lossy().ends_with(".receipt");
         assert!(!files.iter().any(is_receipt), "{rule}: {files:?}");
@@ -187,7 +188,7 @@ fn a_folder_that_cannot_be_locked_is_an_error_that_names_it() {
         ("write .cxr/owner ENOSPC", "owner could not be written: No space left"),
         ("close .cxr/owner EDQUOT", "owner could not be closed: Disk quota exceeded"),
     ] {
-        let outcome = fetch(&sandbox, &server, &all).disk(rule).run();
+        let outcome = fetch(&sandbox, &server, &all).disk_faults(rule).run();
         outcome.exits(3).says(words);
     }
     let outcome = fetch(&sandbox, &server, &all).run();
@@ -202,15 +203,15 @@ fn an_unreadable_byte_is_an_error_for_verify_and_repaired_by_fetch() {
         sandbox.put_archive(archive);
     }
     let rule = format!("read {} EIO at=100000", NAMES[1]);
-    let report = sandbox.verify(&all).arg("data").disk(&rule).report(3);
+    let report = sandbox.verify(&all).arg("data").disk_faults(&rule).report(3);
     assert_eq!(report.verdicts(), ["ok", "error", "ok"]);
     report.line(NAMES[1]).because("could not be read at byte ").because("Input/output error");
     // The bytes are unreadable until `fetch` overwrites them.
     let server = Server::with(&all);
     let rule = format!("{rule}; read .part EIO at=100000 until=written");
-    let report = fetch(&sandbox, &server, &all).disk(&rule).report(0);
+    let report = fetch(&sandbox, &server, &all).disk_faults(&rule).report(0);
     report.line(NAMES[1]).because("mended");
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[1]);
     assert!(report.downloaded() <= 128 << 10, "{}", report.shown());
 }
 
@@ -221,9 +222,9 @@ fn unreadable_bytes_of_a_kept_file_become_a_hole_in_the_copy() {
     let mine = all[0].flipped(900_000);
     sandbox.put(format!("data/{}", NAMES[0]), &mine);
     let rules = "read .tar.gz EIO at=200000; read .part EIO at=200000 until=written";
-    let report = fetch(&sandbox, &server, &all).disk(rules).arg("--keep-corrupt").report(0);
+    let report = fetch(&sandbox, &server, &all).disk_faults(rules).arg("--keep-corrupt").report(0);
     report.only().because("mended");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     let copies = sandbox.files("data/.cxr/corrupt");
     assert_eq!(copies.len(), 1, "{copies:?}");
     let copy = fs::read(sandbox.path("data/.cxr/corrupt").join(&copies[0])).unwrap();
@@ -244,10 +245,11 @@ fn half_done(all: &[Archive]) -> (Sandbox, Server) {
 fn a_partial_download_that_cannot_be_read_back_is_repaired() {
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
-    let report =
-        fetch(&sandbox, &server, &all).disk("read .part EIO at=1000 until=written").report(0);
+    let report = fetch(&sandbox, &server, &all)
+        .disk_faults("read .part EIO at=1000 until=written")
+        .report(0);
     report.only().because("mended");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     // The chunk in flight at the kill, and the unreadable bytes.
     assert!(server.sent() <= all[0].size() + CHUNK + (64 << 10), "{} sent", server.sent());
 }
@@ -256,9 +258,9 @@ fn a_partial_download_that_cannot_be_read_back_is_repaired() {
 fn a_partial_download_that_stays_unreadable_is_replaced_by_a_new_one() {
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
-    let report = fetch(&sandbox, &server, &all).disk("read .part EIO at=1000").report(0);
+    let report = fetch(&sandbox, &server, &all).disk_faults("read .part EIO at=1000").report(0);
     report.only().because("could not be mended");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -266,8 +268,8 @@ fn an_unreadable_journal_costs_at_most_time() {
     for rule in ["read .journal EIO", "open .journal EIO times=1"] {
         let all = vec![archive(1, 3)];
         let (sandbox, server) = half_done(&all);
-        fetch(&sandbox, &server, &all).disk(rule).report(0).all_ok();
-        sandbox.has(&all[0]);
+        fetch(&sandbox, &server, &all).disk_faults(rule).report(0).all_ok();
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -277,14 +279,14 @@ fn an_unreadable_mirror_is_skipped_for_the_next_source() {
     let server = Server::with(&all);
     let mirror = sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
     let rule = format!("read mirror/{} EIO at=500000", NAMES[0]);
-    let from_mirror = || sandbox.fetch_from("mirror", &all).chunk(CHUNK).disk(&rule);
+    let from_mirror = || sandbox.fetch_from("mirror", &all).chunk(CHUNK).disk_faults(&rule);
     let report = from_mirror().report(3);
     let detail = report.only().is("unreachable").because("could not be read at byte ").detail();
     assert!(detail.contains("Input/output error"), "{detail}");
     assert!(detail.contains(&*mirror.file_name().unwrap().to_string_lossy()), "{detail}");
     let report = from_mirror().args(["--from", &server.base()]).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(report.only().reused() > 300_000, "{}", report.shown());
 }
 
@@ -299,16 +301,16 @@ fn short_reads_short_writes_and_signals_change_nothing() {
     for rule in [SHORT, INTERRUPTED] {
         let all = vec![archive(1, 3)];
         let (sandbox, server) = half_done(&all);
-        let report = fetch(&sandbox, &server, &all).disk(rule).report(0);
+        let report = fetch(&sandbox, &server, &all).disk_faults(rule).report(0);
         report.all_ok();
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
         assert!(report.only().reused() > 0, "{}", report.shown());
         assert!(server.sent() <= all[0].size() + CHUNK, "{} sent", server.sent());
-        sandbox.verify(&all).arg("data").disk(rule).report(0).all_ok();
+        sandbox.verify(&all).arg("data").disk_faults(rule).report(0).all_ok();
         fs::rename(sandbox.data(), sandbox.path("mirror")).unwrap();
-        sandbox.fetch_from("mirror", &all).disk(rule).report(0).all_ok();
-        sandbox.has(&all[0]);
-        fetch(&sandbox, &server, &all).disk(rule).report(0).all_ok();
+        sandbox.fetch_from("mirror", &all).disk_faults(rule).report(0).all_ok();
+        sandbox.assert_archive(&all[0]);
+        fetch(&sandbox, &server, &all).disk_faults(rule).report(0).all_ok();
     }
 }
 
@@ -317,11 +319,12 @@ fn short_writes_and_signals_do_not_spoil_an_adopted_file() {
     for rule in [SHORT, INTERRUPTED] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
-        server.does(Fault::Flip { at: 900_000 }.first(1));
+        server.inject(Fault::Flip { at: 900_000 }.first(1));
         let mine = Path::new("data").join(NAMES[0]);
         sandbox.put(&mine, &all[0].bytes[..800_000]);
-        let report = fetch(&sandbox, &server, &all).disk(rule).arg("--keep-corrupt").report(0);
+        let report =
+            fetch(&sandbox, &server, &all).disk_faults(rule).arg("--keep-corrupt").report(0);
         report.all_ok();
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }

@@ -17,14 +17,14 @@ fn fetch_with_faults(
 ) -> (Sandbox, Server, String) {
     let (sandbox, server) = (Sandbox::new(), Server::with(all));
     faults.into_iter().for_each(|fault| {
-        server.does(fault);
+        server.inject(fault);
     });
     let outcome = sandbox.fetch(&server, all).args(["-v", "-c", "1"]).chunk(150_000).run();
     outcome.exits(status).is_plain();
     if status == 0 {
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     } else {
-        sandbox.lacks(&all[0]);
+        sandbox.assert_absent(&all[0]);
     }
     (sandbox, server, outcome.to_string())
 }
@@ -83,7 +83,7 @@ fn a_reset_is_reported_as_a_broken_connection() {
 fn a_trickle_of_bytes_is_reported_as_a_stall() {
     let all = archives(1);
     // A byte every 20 ms resets an idle timer each time, and the archive would take two hours.
-    let trickle = Fault::Drip { bytes: 1, every: Duration::from_millis(20) };
+    let trickle = Fault::Trickle { bytes: 1, every: Duration::from_millis(20) };
     let (_, _, shown) = fetch_with_faults(&all, [trickle.first(1)], 0);
     says(&shown, &["stalled: almost no data in 1 s", "trying again"]);
 }
@@ -97,7 +97,7 @@ fn a_silent_server_is_reported_as_no_answer() {
 #[test]
 fn a_stale_cache_is_bypassed_over_a_new_connection() {
     let all = archives(1);
-    let (_, server, shown) = fetch_with_faults(&all, [Fault::Flip { at: 200_000 }.stale()], 0);
+    let (_, server, shown) = fetch_with_faults(&all, [Fault::Flip { at: 200_000 }.if_cached()], 0);
     says(
         &shown,
         &["every byte arrived, and the MD5 is", &all[0].md5, "locating the damage", "mended"],
@@ -136,7 +136,8 @@ fn the_wait_follows_the_ratelimit_header() {
 fn a_range_invented_by_a_cache_is_requested_past_the_cache() {
     let all = archives(1);
     for wrong in [WrongRange::Start(5000), WrongRange::Missing, WrongRange::Garbage] {
-        let (_, server, shown) = fetch_with_faults(&all, [Fault::ContentRange(wrong).stale()], 0);
+        let (_, server, shown) =
+            fetch_with_faults(&all, [Fault::ContentRange(wrong).if_cached()], 0);
         says(&shown, &["protocol error: 206 to a range from 0 with the Content-Range"]);
         // After one wrong answer, every request bypasses the cache.
         let cached = server.hits().iter().filter(|h| h.header("cache-control").is_none()).count();
@@ -151,7 +152,7 @@ fn an_archive_decompressed_in_transit_is_reported() {
     // In answer to a range, and as a whole file without ranges.
     for more in [Fault::Header("X-Nothing", String::new()), Fault::NoRanges] {
         let (_, server, shown) =
-            fetch_with_faults(&all, [Fault::Other(Arc::clone(&tar)).into(), more.into()], 3);
+            fetch_with_faults(&all, [Fault::OtherFile(Arc::clone(&tar)).into(), more.into()], 3);
         says(&shown, &["a plain tar: the gzip layer was removed on the way (application/gzip, "]);
         assert!(server.sent() < 3_000_000, "{} sent", server.sent());
     }
@@ -160,7 +161,8 @@ fn an_archive_decompressed_in_transit_is_reported() {
 #[test]
 fn an_archive_decompressed_in_transit_is_requested_untransformed() {
     let all = archives(1);
-    let (_, _, shown) = fetch_with_faults(&all, [Fault::Other(unpacked(&all[0])).stale()], 0);
+    let (_, _, shown) =
+        fetch_with_faults(&all, [Fault::OtherFile(unpacked(&all[0])).if_cached()], 0);
     says(&shown, &["the gzip layer was removed on the way", "trying again"]);
 }
 
@@ -168,7 +170,7 @@ fn an_archive_decompressed_in_transit_is_requested_untransformed() {
 fn an_archive_decompressed_in_transit_is_recognised_at_any_offset() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::Other(unpacked(&all[0])));
+    server.inject(Fault::OtherFile(unpacked(&all[0])));
     // Half of it is here, so that the beginning would not be requested.
     sandbox.put("data/images_001.tar.gz", &all[0].bytes[..1_000_000]);
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
@@ -187,7 +189,7 @@ fn an_archive_labelled_as_gzip_encoded_is_not_unpacked() {
 #[test]
 fn an_etag_that_changes_is_reported_with_the_wrong_md5() {
     let all = archives(1);
-    let replaced = || Fault::Other(Arc::new(all[0].flipped(50_000)));
+    let replaced = || Fault::OtherFile(Arc::new(all[0].flipped(50_000)));
     let old = Fault::Header("ETag", "\"old\"".to_owned());
     let (_, server, shown) = fetch_with_faults(&all, [replaced().first(1), old.first(1)], 0);
     says(&shown, &["every byte arrived, and the MD5 is", "its ETag changed during the download"]);
@@ -200,7 +202,11 @@ fn a_head_without_an_end_is_refused() {
     let (_, server, shown) = fetch_with_faults(&archives(1), [Fault::EndlessHead.first(1)], 0);
     says(&shown, &["protocol error: message head is too large", "trying again"]);
     // Unread bytes in the socket buffers count too: some MiB, at most 36 by the defaults of Linux.
-    assert!(server.heads() < 40 << 20, "{} bytes of headers were sent", server.heads());
+    assert!(
+        server.endless_header_bytes() < 40 << 20,
+        "{} bytes of headers were sent",
+        server.endless_header_bytes()
+    );
 }
 
 #[test]
@@ -217,7 +223,7 @@ fn wrong_bytes_from_an_earlier_run_are_reported_as_such() {
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let outcome = sandbox.fetch_with(&table).args(["--from", &server.base()]).run();
     outcome.exits(0).says("293 KiB of it were here before");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -234,7 +240,7 @@ fn the_same_wrong_md5_twice_is_reported_and_not_fetched_a_third_time() {
 fn an_empty_answer_is_retried_and_then_reported() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Empty.first(2));
+    server.inject(Fault::Empty.first(2));
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
     fetch().report(0).all_ok();

@@ -16,7 +16,7 @@ fn all_twelve_archives_are_fetched_and_verified() {
     let total: u64 = all.iter().map(Archive::size).sum();
     assert_eq!(report.downloaded(), total);
     for (archive, line) in all.iter().zip(report.lines()) {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
         assert_eq!(line.value["name"], *archive.name);
         assert_eq!(line.value["actual_md5"], *archive.md5);
         assert_eq!(line.downloaded(), archive.size());
@@ -44,11 +44,11 @@ fn many_chunks_over_many_connections_make_one_file() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 20)]);
     let server = Server::with(&all);
     // Slow answers overlap.
-    server.does(Fault::Throttle { rate: 4 << 20 });
+    server.inject(Fault::Throttle { rate: 4 << 20 });
     sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(server.hits().len() > 20, "{} requests", server.hits().len());
-    assert!(server.most_answering() > 1);
+    assert!(server.most_concurrent() > 1);
     assert_eq!(server.hits().iter().map(|hit| hit.sent).sum::<u64>(), all[0].size());
 }
 
@@ -59,7 +59,7 @@ fn a_missing_folder_is_created() {
     let table = sandbox.table(&all);
     let fetch = sandbox.cxr(["fetch", "--dir", "a new/folder/deep", "--checksums"]).arg(table);
     fetch.args(["--from", &server.base()]).run().exits(0);
-    sandbox.holds(Path::new("a new/folder/deep").join(NAMES[0]), &all[0].bytes);
+    sandbox.assert_content(Path::new("a new/folder/deep").join(NAMES[0]), &all[0].bytes);
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn the_default_folder_is_the_current_one() {
     let server = Server::with(&all);
     let (table, here) = (sandbox.table(&all), sandbox.data());
     let fetch = sandbox.cxr(["fetch", "--checksums"]).arg(table).args(["--from", &server.base()]);
-    fetch.within(&here).run().exits(0);
-    sandbox.has(&all[0]);
+    fetch.in_folder(&here).run().exits(0);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn an_archive_name_may_contain_a_folder() {
     "parts/first one.gz".clone_into(&mut all[0].name);
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -87,9 +87,9 @@ fn only_selected_archives_are_fetched() {
     let server = Server::with(&all);
     let report = sandbox.fetch(&server, &all).args(["2", "images_004"]).report(0);
     assert_eq!(report.lines().len(), 2);
-    sandbox.has(&all[1]);
-    sandbox.has(&all[3]);
-    sandbox.lacks(&all[0]);
+    sandbox.assert_archive(&all[1]);
+    sandbox.assert_archive(&all[3]);
+    sandbox.assert_absent(&all[0]);
     assert!(server.hits_on(&all[0].path()).is_empty());
 }
 
@@ -119,7 +119,7 @@ fn a_dry_run_writes_nothing() {
         NAMES[..2].iter().map(Into::into).collect::<Vec<std::path::PathBuf>>()
     );
     assert!(!sandbox.path("data/.cxr").exists());
-    sandbox.holds("data/images_002.tar.gz", &all[1].bytes[..1000]);
+    sandbox.assert_content("data/images_002.tar.gz", &all[1].bytes[..1000]);
     assert_eq!(server.sent(), 0);
     let table = sandbox.table(&all);
     let fetch = sandbox.cxr(["fetch", "--dry-run", "--dir", "not there yet", "--checksums"]);
@@ -156,7 +156,7 @@ fn the_rate_limit_can_be_changed_during_the_run() {
     sandbox.put("rate", "100M");
     let outcome = running.wait();
     outcome.exits(0).says("the limit is now 100 MiB/s").is_plain();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn one_connection_is_one_connection_at_a_time() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).chunk(65_536).args(["--connections", "1"]).report(0).all_ok();
-    assert_eq!(server.most_answering(), 1);
+    assert_eq!(server.most_concurrent(), 1);
     // The connection is reused from chunk to chunk.
     assert!(server.connections() <= 4, "{} connections", server.connections());
 }
@@ -173,16 +173,16 @@ fn one_connection_is_one_connection_at_a_time() {
 fn no_more_connections_than_allowed_are_used() {
     let (sandbox, all) = (Sandbox::new(), archives(6));
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     sandbox.fetch(&server, &all).chunk(65_536).args(["-c", "3"]).report(0).all_ok();
-    assert!((2..=3).contains(&server.most_answering()), "{}", server.most_answering());
+    assert!((2..=3).contains(&server.most_concurrent()), "{}", server.most_concurrent());
 }
 
 #[test]
 fn one_job_takes_one_archive_after_the_other() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 4 << 20 });
+    server.inject(Fault::Throttle { rate: 4 << 20 });
     sandbox.fetch(&server, &all).args(["--jobs", "1"]).report(0).all_ok();
     let mut paths: Vec<_> = server.hits().into_iter().map(|hit| hit.path).collect();
     paths.dedup();
@@ -194,7 +194,7 @@ fn free_connections_help_the_archive_that_is_still_downloading() {
     let (sandbox, large) = (Sandbox::new(), archive(1, 10));
     let all = vec![large, archive(2, 1)];
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let begun = Instant::now();
     sandbox.fetch(&server, &all).args(["-c", "8"]).chunk(256 << 10).report(0).all_ok();
     let alone = all[0].bytes.len() as f64 / f64::from(2 << 20);
@@ -206,14 +206,14 @@ fn free_connections_help_the_archive_that_is_still_downloading() {
 fn the_last_chunk_is_split_between_connections() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 10)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let begun = Instant::now();
     // One chunk of the usual size holds the whole archive: others can help only if it is split.
     sandbox.fetch(&server, &all).args(["-c", "8"]).report(0).all_ok();
     let alone = all[0].bytes.len() as f64 / f64::from(2 << 20);
     let took = begun.elapsed().as_secs_f64();
     assert!(took < alone * 0.7, "{took} s; one connection alone takes {alone} s");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn an_empty_archive_needs_no_bytes() {
     let all = vec![Archive::new("empty", Vec::new()), archive(1, 1)];
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -233,8 +233,8 @@ fn two_names_for_the_same_bytes_are_both_fetched() {
     let all = vec![first, second];
     let server = Server::with(&all);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn symbolic_links_to_and_in_the_folder_do_not_overwrite_their_targets() {
     symlink("nowhere", sandbox.path("real/images_002.tar.gz")).unwrap();
     sandbox.fetch(&server, &all).run().exits(3);
     // The targets of links are not files of the program.
-    sandbox.holds("mine", b"precious");
+    sandbox.assert_content("mine", b"precious");
     assert!(!sandbox.path("real/nowhere").exists());
     assert!(fs::symlink_metadata(sandbox.data()).unwrap().is_symlink());
 }

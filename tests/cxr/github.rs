@@ -161,7 +161,8 @@ fn malicious(sandbox: &Sandbox) -> Outcome {
     let name = format!("{COMMANDS}\n::set-env name=PATH::/evil");
     let all = [Archive::new(&*name, b"\x1f\x8bsomething".to_vec())];
     let server = Server::new();
-    server.does(Fault::Page("<!DOCTYPE html><title>\n::error::a ##[error]b %0A::error::c</title>"));
+    server
+        .inject(Fault::Page("<!DOCTYPE html><title>\n::error::a ##[error]b %0A::error::c</title>"));
     let line = format!("\\{}  {}\n", all[0].md5, name.replace('\n', "\\n"));
     let table = sandbox.put("table.md5", line);
     let fetch = sandbox.cxr(["fetch", "-v", "--retries", "2", "--dir", "data", "--checksums"]);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{
     Archive, Fault, Refusal, Sandbox, Server, SmallDisk, WrongRange, archive, archives,
-    files_under, gunzip, stored,
+    files_under, gunzip, stored_archive,
 };
 
 /// Sends a request and reads until the server closes. Returns the head and the body.
@@ -57,7 +57,7 @@ fn the_path_of_an_archive_is_percent_encoded() {
 
 #[test]
 fn stored_noise_is_gzip() {
-    let made = stored("noise.gz", 1, 5);
+    let made = stored_archive("noise.gz", 1, 5);
     assert_eq!(gunzip(&made.bytes).unwrap().len(), 1 << 20);
 }
 
@@ -85,7 +85,7 @@ fn the_server_breaks_connections_as_told() {
     let all = archives(1);
     let broken = |fault: Fault| {
         let server = Server::with(&all);
-        server.does(fault.first(1));
+        server.inject(fault.first(1));
         let (_, body, end) = ask(&server, GET);
         let again = ask(&server, GET).1;
         assert!(again == *all[0].bytes, "the second answer is whole");
@@ -102,7 +102,7 @@ fn the_server_sends_wrong_headers_as_told() {
     let all = archives(1);
     let lied = |fault: Fault| {
         let server = Server::with(&all);
-        server.does(fault);
+        server.inject(fault);
         let (head, body, _) = ask(&server, PART);
         (head, body)
     };
@@ -111,10 +111,10 @@ fn the_server_sends_wrong_headers_as_told() {
     let (head, body) = lied(Fault::ContentRange(WrongRange::Start(3)));
     assert!(head.contains("bytes 13-19/"), "{head}");
     assert_eq!(body, all[0].bytes[13..20]);
-    let (head, body) = lied(Fault::ShortPart { less: 4 });
+    let (head, body) = lied(Fault::ShortRange { less: 4 });
     assert!(head.contains("bytes 10-15/"), "{head}");
     assert_eq!(body.len(), 6);
-    assert_eq!(lied(Fault::Extra { bytes: 7 }).1.len(), 17);
+    assert_eq!(lied(Fault::ExtraBytes { bytes: 7 }).1.len(), 17);
     assert_eq!(lied(Fault::Flip { at: 12 }).1[2], all[0].bytes[12] ^ 0x10);
     let (head, body) = lied(Fault::Chunked);
     assert!(head.contains("Transfer-Encoding: chunked"), "{head}");
@@ -144,9 +144,9 @@ fn a_signed_address_expires_after_its_uses() {
 fn connections_over_the_limit_are_refused() {
     let all = archives(1);
     let server = Server::with(&all);
-    server.allow(0, Refusal::Unavailable);
+    server.limit_connections(0, Refusal::Unavailable);
     assert!(ask(&server, GET).0.starts_with("HTTP/1.1 503 "));
-    server.allow(0, Refusal::Close);
+    server.limit_connections(0, Refusal::Close);
     assert!(ask(&server, GET).0.is_empty());
 }
 
@@ -154,7 +154,7 @@ fn connections_over_the_limit_are_refused() {
 fn the_server_keeps_the_throttled_rate() {
     let all = archives(1);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let begun = Instant::now();
     assert!(ask(&server, GET).1 == *all[0].bytes);
     let least = all[0].bytes.len() as f64 / f64::from(2 << 20) - 0.03;

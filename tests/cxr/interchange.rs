@@ -50,7 +50,7 @@ fn has_all(sandbox: &Sandbox, output: &Output, archives: &[Archive]) {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{}\n{said}", output.status);
     for archive in archives {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
     }
 }
 
@@ -148,7 +148,7 @@ fn aria2_detects_a_wrong_file_with_either_format() {
     for (form, option) in [("metalink", "--metalink-file"), ("aria2", "--input-file")] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = Server::with(&all);
-        server.does(Fault::Flip { at: 100_000 });
+        server.inject(Fault::Flip { at: 100_000 });
         let text = checksums(&sandbox, &sandbox.table_with_sha256s(&all), form, &[&server.base()]);
         let file = sandbox.put("list", text);
         let Some(output) = aria2(&sandbox, &[option, file.to_str().unwrap()]) else { return };
@@ -180,7 +180,7 @@ fn wget2_fetches_an_archive_with_metalink() {
     let arguments = ["--no-config", "--force-metalink", "--input-file", file.to_str().unwrap()];
     let Some(output) = run(&sandbox, "wget2", "wget2", &arguments) else { return };
     has_all(&sandbox, &output, &all[1..2]);
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(said.matches("Checksum OK for").count(), 1, "{said}");
 }

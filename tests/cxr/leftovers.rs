@@ -12,13 +12,13 @@ use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive};
 fn killed_half_way() -> (Sandbox, Archive) {
     let (sandbox, other) = (Sandbox::new(), Archive::new(NAMES[0], archive(2, 5).bytes.to_vec()));
     let server = Server::with([&other]);
-    server.does(Fault::Throttle { rate: 4 << 20 });
+    server.inject(Fault::Throttle { rate: 4 << 20 });
     let fetch = sandbox.fetch(&server, std::slice::from_ref(&other)).chunk(100_000);
     let mut running = fetch.spawn();
     running.until("half of it", || server.sent() > other.size() / 2);
     // The client may not have read all the bytes that the server has sent.
     running.until("a journal record", || {
-        fs::read_to_string(sandbox.own_file(".journal")).unwrap().contains(" wrote ")
+        fs::read_to_string(sandbox.working_file(".journal")).unwrap().contains(" wrote ")
     });
     running.kill();
     (sandbox, other)
@@ -62,7 +62,7 @@ fn partial_downloads_of_another_table_are_reported_kept_and_not_used() {
     let report = outcome.exits(0).says("data/.cxr holds 2 files").report();
     assert_eq!(report.downloaded(), all[0].size(), "{}", report.shown());
     assert_eq!(report.only().reused(), 0);
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     for file in before.iter().filter(|file| file.to_string_lossy().starts_with("images_")) {
         assert!(sandbox.path("data/.cxr").join(file).exists(), "{} is gone", file.display());
     }
@@ -71,13 +71,13 @@ fn partial_downloads_of_another_table_are_reported_kept_and_not_used() {
     let server = Server::with([&other]);
     let report = sandbox.fetch(&server, std::slice::from_ref(&other)).report(0);
     assert!(report.only().reused() > 0, "{}", report.shown());
-    sandbox.has(&other);
+    sandbox.assert_archive(&other);
 }
 
 #[test]
 fn a_journal_of_another_version_is_not_trusted() {
     let (sandbox, other) = killed_half_way();
-    let path = sandbox.own_file(".journal");
+    let path = sandbox.working_file(".journal");
     let text = fs::read_to_string(&path).unwrap();
     let (first, rest) = text.split_once('\n').unwrap();
     let line = first.split_once(' ').unwrap().1.replace("cxr-journal/1", "cxr-journal/9");
@@ -88,7 +88,7 @@ fn a_journal_of_another_version_is_not_trusted() {
     let server = Server::with([&other]);
     let outcome = sandbox.fetch(&server, std::slice::from_ref(&other)).run();
     outcome.exits(0).expect(!outcome.stderr().contains("MD5 is"), "no wrong MD5 during the run");
-    sandbox.has(&other);
+    sandbox.assert_archive(&other);
 }
 
 #[test]
@@ -96,11 +96,11 @@ fn a_complete_partial_download_of_unknown_size_is_hashed_without_a_download() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     // All bytes arrive, but nothing shows that these were all.
-    server.does(Fault::NoRanges).does(Fault::NoLength);
-    server.does(Fault::Stall { after: all[0].size() });
+    server.inject(Fault::NoRanges).inject(Fault::NoLength);
+    server.inject(Fault::Stall { after: all[0].size() });
     let arrives_whole = || {
         let mut running = sandbox.fetch(&server, &all).args(["--stall-timeout", "60"]).spawn();
-        server.forget();
+        server.clear_log();
         running.until("all of it", || server.sent() == all[0].size());
         // The client may not have read all the bytes that the server has sent.
         std::thread::sleep(Duration::from_millis(300));
@@ -109,12 +109,12 @@ fn a_complete_partial_download_of_unknown_size_is_hashed_without_a_download() {
         report.only().number("actual_size") == all[0].size()
     };
     assert!((0..20).any(|_| arrives_whole()));
-    server.behaves();
-    server.forget();
+    server.clear_faults();
+    server.clear_log();
     // To a request for more, the server answers 416 with the size.
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(server.hits().iter().all(|hit| hit.status == 416), "{:?}", server.hits());
     assert_eq!(report.downloaded(), 0, "{}", report.shown());
 }

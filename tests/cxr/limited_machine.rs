@@ -32,7 +32,7 @@ fn every_archive_is_reported_if_no_file_can_be_opened() {
     // The first files are those of the program, the next those of its connections.
     let (sandbox, server, all) = prepare();
     let fetch = sandbox.fetch(&server, &all).args(["-c", "64"]);
-    let Some(fetch) = fetch.refused("eventfd2", "EMFILE", 5) else { return };
+    let Some(fetch) = fetch.failing_call("eventfd2", "EMFILE", 5) else { return };
     assert_all_reported(
         &sandbox,
         fetch,
@@ -40,7 +40,7 @@ fn every_archive_is_reported_if_no_file_can_be_opened() {
     );
     assert!(server.hits_on(&all[2].path()).is_empty());
     // The file is unchanged.
-    sandbox.holds(format!("data/{}", NAMES[1]), &all[1].flipped(100_000));
+    sandbox.assert_content(format!("data/{}", NAMES[1]), &all[1].flipped(100_000));
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_low_limit_of_open_files_reduces_connections() {
     let (sandbox, server, all) = prepare();
     let limited = |cxr: Cxr, kind: &str| {
         let limit = format!("ulimit {kind} 64; exec \"$0\" \"$@\"");
-        cxr.under(["sh", "-c", &limit]).run()
+        cxr.started_by(["sh", "-c", &limit]).run()
     };
     let verify = || sandbox.verify(&all).args(["-j", "64", "--from", &server.base()]);
     let words = "only 64 files may be open at a time (`ulimit -n`): cxr uses 3 connections for 3 archives \
@@ -66,7 +66,7 @@ fn a_low_limit_of_open_files_reduces_connections() {
 #[test]
 fn too_many_open_files_are_not_reported_as_a_bad_disk() {
     let (sandbox, _server, all) = prepare();
-    let verify = sandbox.verify(&all).arg("data").disk("open images_001.tar.gz EMFILE");
+    let verify = sandbox.verify(&all).arg("data").disk_faults("open images_001.tar.gz EMFILE");
     verify.report(1).line(NAMES[0]).is("error").because("Too many open files").next("ulimit");
 }
 
@@ -76,14 +76,14 @@ fn every_archive_is_reported_if_no_thread_can_be_started() {
     for from in [4, 6, 20] {
         let (sandbox, server, all) = prepare();
         let fetch = sandbox.fetch(&server, &all);
-        let Some(fetch) = fetch.refused("clone3", "EAGAIN", from) else { return };
+        let Some(fetch) = fetch.failing_call("clone3", "EAGAIN", from) else { return };
         assert_all_reported(
             &sandbox,
             fetch,
             "this machine cannot open connections: Resource temporarily",
         );
         let mirrors = sandbox.verify(&all).args(["--from", &server.base(), "--from", "data"]);
-        let Some(mirrors) = mirrors.refused("clone3", "EAGAIN", 3) else { return };
+        let Some(mirrors) = mirrors.failing_call("clone3", "EAGAIN", 3) else { return };
         let report = mirrors.report(1);
         let words = ["error", "ok", "error", "corrupt", "error", "missing"];
         assert_eq!(report.verdicts(), words, "{}", report.shown());
@@ -95,7 +95,7 @@ fn every_archive_is_reported_if_no_thread_can_be_started() {
 fn every_archive_is_reported_if_free_space_cannot_be_measured() {
     let (sandbox, server, all) = prepare();
     let fetch = sandbox.fetch(&server, &all);
-    let Some(fetch) = fetch.refused("statfs", "ESTALE", 1) else { return };
+    let Some(fetch) = fetch.failing_call("statfs", "ESTALE", 1) else { return };
     let report = assert_all_reported(
         &sandbox,
         fetch,

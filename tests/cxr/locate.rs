@@ -6,7 +6,7 @@ use std::ops::Range;
 use flate2::{Compression, GzBuilder};
 use serde_json::json;
 
-use crate::support::{Archive, NAMES, Report, Sandbox, archive, archives, stored};
+use crate::support::{Archive, NAMES, Report, Sandbox, archive, archives, stored_archive};
 
 /// The report of `verify` on one file, with a table of one archive without its size.
 fn verified(of: &Archive, bytes: &[u8]) -> Report {
@@ -98,7 +98,7 @@ fn a_truncated_archive_is_incomplete_or_corrupt_before_its_end() {
     report.only().is("corrupt").because(&format!("breaks off at byte {cut} (images/"));
     assert!(damage(&report)[0].end == cut, "{:?}", damage(&report));
     // In a file that is no tar, the range begins at the end of the file.
-    let noise = stored(NAMES[0], 1, 7);
+    let noise = stored_archive(NAMES[0], 1, 7);
     let report = verified(&noise, &noise.bytes[..1000]);
     report.only().is("corrupt").because("breaks off at byte 1000;");
 
@@ -200,7 +200,7 @@ fn unreadable_bytes_are_reported_with_their_offsets() {
     let rules = "read images_001.tar.gz EIO at=500000; read images_001.tar.gz EIO at=503000; \
                  read images_001.tar.gz EIO at=1000000";
     let all = [whole];
-    let report = sandbox.verify(&all).arg("data").disk(rules).report(3);
+    let report = sandbox.verify(&all).arg("data").disk_faults(rules).report(3);
     let page = |at: usize| at / 4096 * 4096..at / 4096 * 4096 + 4096;
     assert_eq!(damage(&report), [page(500_000), page(1_000_000)]);
     let line = report.only();
@@ -208,6 +208,6 @@ fn unreadable_bytes_are_reported_with_their_offsets() {
     assert_eq!(line.value["damage"][0]["member"], "images/00001000_001.png");
     line.because("(images/00001000_001.png)").next("log");
     // Without locating, only the first unreadable byte is known.
-    let report = sandbox.verify(&all).arg("data").arg("--no-locate").disk(rules).report(3);
+    let report = sandbox.verify(&all).arg("data").arg("--no-locate").disk_faults(rules).report(3);
     assert_eq!(damage(&report).len(), 1);
 }

@@ -22,7 +22,7 @@ pub fn run_together(runs: Vec<Cxr>) -> Vec<Outcome> {
 fn a_second_run_is_refused_and_names_the_first_process() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let mut first = sandbox.fetch(&server, &all).spawn();
     first.until("some bytes", || server.sent() > 20_000);
     let begun = Instant::now();
@@ -50,7 +50,7 @@ fn the_system_lock_alone_keeps_a_second_run_out() {
 fn a_run_that_waited_finds_everything_done() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 1 << 20 });
+    server.inject(Fault::Throttle { rate: 1 << 20 });
     let mut first = sandbox.fetch(&server, &all).args(["-c", "1"]).spawn();
     first.until("some bytes", || server.sent() > 20_000);
     let mut second = sandbox.fetch(&server, &all).arg("--wait").spawn();
@@ -61,7 +61,7 @@ fn a_run_that_waited_finds_everything_done() {
     let report = outcome.exits(0).report();
     report.all_ok();
     assert_eq!(report.downloaded(), 0);
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(server.sent() <= all[0].size(), "{} of {}", server.sent(), all[0].size());
 }
 
@@ -69,7 +69,7 @@ fn a_run_that_waited_finds_everything_done() {
 fn a_waiting_run_resumes_the_download_of_a_killed_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let fetch = || sandbox.fetch(&server, &all).chunk(100_000).args(["-c", "2"]);
     let mut first = fetch().spawn();
     first.until("half of the archive", || server.sent() > all[0].size() / 2);
@@ -80,14 +80,14 @@ fn a_waiting_run_resumes_the_download_of_a_killed_run() {
     let report = outcome.exits(0).report();
     report.all_ok();
     assert!(report.only().reused() > all[0].size() / 4, "{}", report.shown());
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn a_waiting_run_can_be_interrupted() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 100_000 });
+    server.inject(Fault::Throttle { rate: 100_000 });
     let mut first = sandbox.fetch(&server, &all).spawn();
     first.until("some bytes", || server.sent() > 10_000);
     let second = sandbox.fetch(&server, &all).arg("--wait").spawn();
@@ -103,11 +103,11 @@ fn a_waiting_run_can_be_interrupted() {
 fn a_killed_run_leaves_no_lock() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let mut first = sandbox.fetch(&server, &all).spawn();
     first.until("some bytes", || server.sent() > 20_000);
     first.kill();
-    server.behaves();
+    server.clear_faults();
     sandbox.fetch(&server, &all).report(0).all_ok();
 }
 
@@ -115,12 +115,12 @@ fn a_killed_run_leaves_no_lock() {
 fn runs_in_two_folders_do_not_exclude_each_other() {
     let (one, two, all) = (Sandbox::new(), Sandbox::new(), archives(3));
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let (first, second) = (one.fetch(&server, &all).spawn(), two.fetch(&server, &all).spawn());
     first.wait().exits(0);
     second.wait().exits(0);
-    one.has(&all[2]);
-    two.has(&all[2]);
+    one.assert_archive(&all[2]);
+    two.assert_archive(&all[2]);
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn verify_needs_no_lock() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), archive(2, 1)]);
     sandbox.put_archive(&all[1]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let mut first = sandbox.fetch(&server, &all).spawn();
     first.until("some bytes", || server.sent() > 20_000);
     let report = sandbox.verify(&all).arg("data").report(1);
@@ -142,6 +142,6 @@ fn concurrent_runs_succeed_or_are_refused() {
     let server = Server::with(&all);
     run_together((0..6).map(|_| sandbox.fetch(&server, &all)).collect());
     for archive in &all {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
     }
 }

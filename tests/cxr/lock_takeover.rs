@@ -26,7 +26,7 @@ fn patient(cxr: Cxr, milliseconds: u64) -> Cxr {
 
 /// Starts a slow run and waits until it has fetched some bytes.
 fn start_slowly(server: &Server, cxr: Cxr) -> Running {
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let mut running = cxr.spawn();
     running.until("some bytes", || server.sent() > 50_000);
     running
@@ -37,7 +37,7 @@ fn kill_half_way(server: &Server, cxr: Cxr) -> u32 {
     let running = start_slowly(server, cxr);
     let id = running.id();
     running.kill();
-    server.behaves();
+    server.clear_faults();
     id
 }
 
@@ -57,7 +57,7 @@ fn without_system_locks_the_owner_file_keeps_runs_apart() {
     let server = Server::with(&all);
     let first = start_slowly(&server, fetch(&sandbox, &server, &all).args(["-c", "1"]));
     for error in ["ENOSYS", "ENOLCK", "EOPNOTSUPP"] {
-        let second = sandbox.fetch(&server, &all).refused("flock", error, 1);
+        let second = sandbox.fetch(&server, &all).failing_call("flock", error, 1);
         let Some(second) = second else { return };
         second
             .run()
@@ -65,9 +65,11 @@ fn without_system_locks_the_owner_file_keeps_runs_apart() {
             .says(&format!("another cxr is running in data: process {}", first.id()));
     }
     first.kill();
-    server.behaves();
+    server.clear_faults();
     // The third run sees that the first process has ended.
-    let Some(third) = sandbox.fetch(&server, &all).refused("flock", "ENOLCK", 1) else { return };
+    let Some(third) = sandbox.fetch(&server, &all).failing_call("flock", "ENOLCK", 1) else {
+        return;
+    };
     third.report(0).all_ok();
 }
 
@@ -75,7 +77,7 @@ fn without_system_locks_the_owner_file_keeps_runs_apart() {
 fn an_io_error_while_locking_ends_the_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
-    let Some(fetch) = sandbox.fetch(&server, &all).refused("flock", "EIO", 1) else { return };
+    let Some(fetch) = sandbox.fetch(&server, &all).failing_call("flock", "EIO", 1) else { return };
     fetch.run().exits(3).says("data/.cxr/lock could not be locked: Input/output error");
     assert!(server.hits().is_empty());
 }
@@ -89,7 +91,7 @@ fn a_second_run_is_refused_and_names_the_first_process_and_host() {
     second.exits(3).says(&format!("process {} on {}", first.id(), host())).says("--wait");
     second.expect(second.elapsed < Duration::from_secs(2), "an end at once");
     assert!(first.is_running());
-    server.behaves();
+    server.clear_faults();
 }
 
 #[test]
@@ -103,7 +105,7 @@ fn the_lock_of_a_killed_run_on_this_host_is_taken_at_once() {
         outcome.exits(0).says("taking data over").says(&format!("process {id} on {}", host()));
         // Watching would take at least three seconds.
         outcome.expect(outcome.elapsed < Duration::from_secs(3), "no wait");
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -129,7 +131,7 @@ fn the_lock_of_a_silent_host_is_taken_over_after_a_wait() {
     outcome.exits(0).says(&format!("{name} was at work in data; watching"));
     outcome.says(&format!("taking data over from {name}"));
     outcome.expect(outcome.elapsed >= Duration::from_millis(500), "a wait of half a second");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -152,7 +154,7 @@ fn an_unreadable_owner_file_is_taken_over_after_a_wait() {
         let outcome = patient(fetch(&sandbox, &server, &all), 300).run();
         outcome.exits(0).says("an unknown process").is_plain();
         outcome.expect(outcome.elapsed >= Duration::from_millis(300), "a wait");
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -162,12 +164,12 @@ fn only_one_of_many_runs_takes_a_lock_over() {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
         let server = Server::with(&all);
         kill_half_way(&server, elsewhere(&sandbox, &server, &all, 50).env("CXR_FAULT_HOST", host));
-        server.does(Fault::Throttle { rate: 1 << 20 });
+        server.inject(Fault::Throttle { rate: 1 << 20 });
         let runs = (0..6).map(|_| patient(fetch(&sandbox, &server, &all), 300)).collect();
         let outcomes = run_together(runs);
         let shown: String = outcomes.iter().map(Outcome::to_string).collect();
         assert_eq!(takeovers(&outcomes), 1, "{shown}");
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -175,10 +177,10 @@ fn only_one_of_many_runs_takes_a_lock_over() {
 fn without_system_locks_only_one_of_many_runs_fetches() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 1 << 20 });
+    server.inject(Fault::Throttle { rate: 1 << 20 });
     run_together((0..6).map(|_| fetch(&sandbox, &server, &all)).collect());
     assert!(server.sent() <= all[0].size(), "{} of {}", server.sent(), all[0].size());
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -192,10 +194,10 @@ fn a_waiting_run_resumes_the_download_of_a_killed_run() {
     wait_until("the message on waiting", || waits(&second));
     assert!(second.is_running());
     first.kill();
-    server.behaves();
+    server.clear_faults();
     let outcome = second.wait();
     outcome.exits(0).says(&format!("process {id} on")).report().all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -216,32 +218,32 @@ fn a_run_that_watches_a_lock_can_be_interrupted() {
 fn a_run_that_lost_its_lock_gives_no_file_its_final_name() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let (slow, silent) = (Server::with(&all), Server::with(&all));
-    silent.does(Fault::Silence);
+    silent.inject(Fault::Silence);
     // Its next heartbeat is in a minute.
     let mut first = start_slowly(&slow, elsewhere(&sandbox, &slow, &all, 60_000));
     let second = patient(fetch(&sandbox, &silent, &all), 200).args(["--stall-timeout", "30"]);
     let mut second = second.spawn();
     second.until("a request of the second", || !silent.hits().is_empty());
     assert!(first.is_running());
-    slow.behaves();
+    slow.clear_faults();
     let outcome = first.wait();
     outcome.exits(3);
     let by = format!("process {} on {}", second.id(), host());
     outcome.report().only().is("error").because(&by).next("--wait");
-    sandbox.lacks(&all[0]);
-    silent.behaves();
+    sandbox.assert_absent(&all[0]);
+    silent.clear_faults();
     let begun = fetch(&sandbox, &silent, &all).run();
     begun.exits(3).says(&by);
     second.signal(rustix::process::Signal::INT);
     second.wait().exits(130);
     fetch(&sandbox, &silent, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 /// Returns a run that is stopped just before it takes over the lock of a killed one.
 fn stop_before_takeover(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Running {
     kill_half_way(server, fetch(sandbox, server, all));
-    let running = fetch(sandbox, server, all).disk("rename owner.next stop times=1").spawn();
+    let running = fetch(sandbox, server, all).disk_faults("rename owner.next stop times=1").spawn();
     let state = format!("/proc/{}/stat", running.id());
     wait_until("the run to stop", || fs::read_to_string(&state).unwrap().contains(") T "));
     running
@@ -258,7 +260,7 @@ fn a_takeover_in_progress_is_not_disturbed() {
     let outcome = second.wait();
     outcome.exits(0);
     assert_eq!(takeovers(&[third, outcome]), 1);
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -268,15 +270,15 @@ fn a_run_stopped_during_its_takeover_gives_way() {
     let second = stop_before_takeover(&sandbox, &server, &all);
     // Meanwhile the third run takes over from it.
     fs::remove_file(sandbox.path("data/.cxr/owner.next")).unwrap();
-    server.forget();
+    server.clear_log();
     let third = start_slowly(&server, fetch(&sandbox, &server, &all));
     second.signal(rustix::process::Signal::CONT);
     let outcome = second.wait();
     outcome.exits(3).says(&format!("process {} on {}", third.id(), host()));
     assert_eq!(takeovers(&[outcome]), 0);
-    server.behaves();
+    server.clear_faults();
     third.wait().exits(0);
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -288,7 +290,7 @@ fn a_run_that_lost_its_lock_stops_at_its_next_heartbeat() {
     fs::write(&owner, "another").unwrap();
     let outcome = first.wait();
     outcome.exits(3).report().only().is("error").because("an unknown process");
-    sandbox.holds("data/.cxr/owner", b"another");
+    sandbox.assert_content("data/.cxr/owner", b"another");
 }
 
 #[test]

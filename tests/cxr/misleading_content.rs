@@ -23,7 +23,7 @@ fn sized(sandbox: &Sandbox, archives: &[(&Archive, u64)]) -> PathBuf {
 fn a_good_archive_is_kept_if_the_size_in_the_table_is_wrong() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
     let server = Server::with([&archive]);
-    server.does(Fault::Status(404));
+    server.inject(Fault::Status(404));
     sandbox.put_archive(&archive);
     for size in [archive.size() + 1, archive.size() - 1, 99] {
         let table = sized(&sandbox, &[(&archive, size)]);
@@ -31,7 +31,7 @@ fn a_good_archive_is_kept_if_the_size_in_the_table_is_wrong() {
         fetch().arg("--recheck").report(0).all_ok();
         fetch().report(0).only().because("verified before");
         fetch().arg("--dry-run").report(0).all_ok();
-        sandbox.has(&archive);
+        sandbox.assert_archive(&archive);
     }
     assert!(server.hits().is_empty());
 }
@@ -60,7 +60,7 @@ fn another_archive_under_the_name_is_replaced_and_no_source_is_blamed() {
     let report = fetch().report(0);
     assert_eq!(report.downloaded(), all[0].size(), "{}", report.shown());
     assert_eq!(report.only().detail(), "", "{}", report.shown());
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 /// The target of the link may belong to someone else.
@@ -80,7 +80,7 @@ fn a_symbolic_link_under_the_name_is_an_error_and_is_kept() {
             let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
             fetch.report(3).only().is("error").because("a symbolic link").next("move it away");
             assert!(link.is_symlink());
-            sandbox.holds("target", &target);
+            sandbox.assert_content("target", &target);
         }
     }
 }
@@ -92,13 +92,13 @@ fn a_size_reported_by_only_one_source_is_corrected() {
     let (stale, good) = (Server::new(), Server::with([&archive]));
     let longer = std::sync::Arc::new([&archive.bytes[..], b"more"].concat());
     stale.serve(&archive.path(), &longer);
-    stale.does(Fault::Reset { after: 100_000 }.first(1));
-    stale.does(Fault::Status(503).after(1));
+    stale.inject(Fault::Reset { after: 100_000 }.first(1));
+    stale.inject(Fault::Status(503).after(1));
     let table = sandbox.table(std::slice::from_ref(&archive));
     let fetch = sandbox.fetch_with(&table).args(["--from", &stale.base(), "--from", &good.base()]);
     let outcome = fetch.args(["-c", "1"]).run();
     outcome.exits(0).says("where an earlier answer said").report().all_ok();
-    sandbox.has(&archive);
+    sandbox.assert_archive(&archive);
 }
 
 #[test]
@@ -113,13 +113,13 @@ fn bytes_after_an_archive_are_reported_and_kept_on_request() {
         let fetch = if keeps { fetch.arg("--keep-corrupt") } else { fetch };
         let report = fetch.report(0);
         report.only().because("3.91 KiB that followed the archive are cut off");
-        sandbox.has(&archive);
+        sandbox.assert_archive(&archive);
         let kept = sandbox.files("data/.cxr/corrupt");
         let kept: Vec<_> =
             kept.into_iter().map(|name| Path::new("data/.cxr/corrupt").join(name)).collect();
         assert_eq!(kept.len(), usize::from(keeps));
         for path in kept {
-            sandbox.holds(path, &longer);
+            sandbox.assert_content(path, &longer);
         }
     }
 }
@@ -129,7 +129,7 @@ fn a_content_encoding_is_named_as_the_reason() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
     let server = Server::new();
     server.serve(&archive.path(), &std::sync::Arc::new(vec![7; 100_000]));
-    server.does(Fault::GzipLabel);
+    server.inject(Fault::GzipLabel);
     let table = sized(&sandbox, &[(&archive, archive.size())]);
     let words = "compressed once more (Content-Encoding: gzip)";
     let source = ["--from", &server.base()];
@@ -144,16 +144,16 @@ fn a_failed_repair_is_not_reported_as_repaired() {
     let server = Server::with([&archive]);
     let mine = archive.flipped(200_000);
     sandbox.put(FINAL_NAME, &mine);
-    server.does(Fault::Status(403));
+    server.inject(Fault::Status(403));
     let table = sized(&sandbox, &[(&archive, archive.size())]);
     let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
     let report = fetch().report(3);
     report.only().is("unreachable").because("damaged at bytes ").because("not mended");
     assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
-    sandbox.holds(FINAL_NAME, &mine);
+    sandbox.assert_content(FINAL_NAME, &mine);
     // A source without ranges sends the whole file.
-    server.behaves();
-    server.does(Fault::NoRanges);
+    server.clear_faults();
+    server.inject(Fault::NoRanges);
     let report = fetch().report(0);
     report.only().because("no source gives ranges of it");
     assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
@@ -197,7 +197,7 @@ fn a_mirror_folder_may_use_the_names_of_the_nih_script() {
     );
     let fetch = sandbox.fetch_with(&table).args(["--from", "disk"]);
     fetch.report(0).all_ok();
-    sandbox.has(&archive);
+    sandbox.assert_archive(&archive);
 }
 
 /// Some servers and proxies answer every range with 416.
@@ -205,10 +205,10 @@ fn a_mirror_folder_may_use_the_names_of_the_nih_script() {
 fn a_server_that_refuses_every_range_is_asked_for_the_whole_file() {
     let (sandbox, archive) = (Sandbox::new(), archive(1, 3));
     let server = Server::with([&archive]);
-    server.does(Fault::RefusesRanges);
+    server.inject(Fault::RefusesRanges);
     let all = std::slice::from_ref(&archive);
     let report = sandbox.fetch(&server, all).chunk(100_000).report(0);
     assert_eq!(report.all_ok().downloaded(), archive.size());
-    sandbox.has(&archive);
+    sandbox.assert_archive(&archive);
     sandbox.verify(all).args(["--from", &server.base()]).report(0).all_ok();
 }

@@ -20,7 +20,7 @@ fn a_name_server_that_fails_once_is_asked_again() {
     let fetch = sandbox.fetch_from(&source, &all).args(["-v", "-c", "1"]);
     let outcome = names.applied_to(fetch).run();
     outcome.exits(0).says("Temporary failure in name resolution").says("trying again");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_dead_address_of_a_host_does_not_delay_a_live_one() {
     let outcome = names.applied_to(fetch).run();
     outcome.exits(0);
     outcome.expect(outcome.elapsed < Duration::from_secs(20), "no wait for the dead address");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_fetch_resumes_after_the_machine_slept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     // During the sleep, the connection is dropped silently.
-    server.does(Fault::Stall { after: 300_000 }.first(1));
+    server.inject(Fault::Stall { after: 300_000 }.first(1));
     let mut running = sandbox.fetch(&server, &all).args(["-c", "1"]).spawn();
     running.until("some bytes", || server.sent() >= 300_000);
     running.signal(Signal::STOP);
@@ -64,7 +64,7 @@ fn a_fetch_resumes_after_the_machine_slept() {
     running.signal(Signal::CONT);
     let outcome = running.wait();
     let report = outcome.exits(0).report();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(report.downloaded() < all[0].size() + 70_000, "{}", report.shown());
 }
 
@@ -91,7 +91,7 @@ fn an_invalid_certificate_is_refused_at_once_with_its_reason() {
         let report = outcome.exits(3).is_plain().report();
         report.only().is("unreachable").because("certificate is not trusted").because(words);
         assert_eq!(report.only().number("attempts"), 1, "{}", report.shown());
-        sandbox.lacks(&all[0]);
+        sandbox.assert_absent(&all[0]);
     }
 }
 
@@ -134,7 +134,7 @@ fn certificates_of_ssl_cert_file_and_ssl_cert_dir_are_trusted() {
     fetch().run().exits(3).report().only().because("--cacert");
     for (variable, value) in [("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &folder)] {
         fetch().env(variable, value).report(0).all_ok();
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
         std::fs::remove_dir_all(sandbox.data()).unwrap();
     }
 }
@@ -155,7 +155,7 @@ fn a_proxy_that_intercepts_tls_works_with_its_certificate() {
     outcome.exits(3).report().only().because("a proxy intercepts TLS").because("--cacert");
     let outcome = fetch().arg("--cacert").arg(authority).run();
     outcome.exits(0).report().all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     outcome.expect(!outcome.to_string().contains("geheim"), "no password in the output");
     for tunnel in proxy.tunnels() {
         assert_eq!(tunnel.to, "localhost:4433");
@@ -182,7 +182,7 @@ fn a_socks_proxy_is_used() {
     let fetch = sandbox.fetch_from("http://mirror.test:8080", &all).args(["-c", "1"]);
     let address = proxy.base().replace("http://", "socks5h://");
     fetch.env("all_proxy", address).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert_eq!(proxy.tunnels()[0].to, "mirror.test:8080");
 }
 
@@ -197,7 +197,7 @@ fn no_proxy_excludes_hosts_domains_addresses_and_networks() {
     let table = sandbox.table(&all);
     let reaches_the_server = |host: &str, value: &str| {
         let _ = std::fs::remove_dir_all(sandbox.data());
-        proxy.forget();
+        proxy.clear_log();
         let source = format!("http://{host}:{}", server.port());
         let fetch = sandbox.fetch_with(&table).args(["--from", &source, "-c", "1"]);
         let fetch: Cxr = fetch.env("http_proxy", proxy.base()).env("no_proxy", value);

@@ -29,8 +29,8 @@ pub fn mixed(sandbox: &Sandbox) -> (Server, Vec<Archive>) {
     let all: Vec<_> = (1..=5).map(|number| archive(number, 1)).collect();
     let server = Server::with(&all);
     server.serve(&all[1].path(), &all[0].bytes);
-    server.does(Fault::Flip { at: 100_000 }.on(&all[2].path()));
-    server.does(Fault::Status(404).on(&all[3].path()));
+    server.inject(Fault::Flip { at: 100_000 }.on(&all[2].path()));
+    server.inject(Fault::Status(404).on(&all[3].path()));
     std::fs::create_dir(sandbox.data().join(&all[4].name)).unwrap();
     (server, all)
 }
@@ -100,7 +100,7 @@ fn quiet_still_prints_errors() {
 fn json_is_alone_on_standard_output() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    server.does(Fault::Status(503).first(2));
+    server.inject(Fault::Status(503).first(2));
     let outcome = sandbox.fetch(&server, &all).args(["-v", "--progress", "always"]).run();
     outcome.exits(0);
     let value: Value = serde_json::from_slice(&outcome.stdout).unwrap();
@@ -111,7 +111,7 @@ fn json_is_alone_on_standard_output() {
 fn without_a_terminal_progress_is_printed_as_lines() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let table = sandbox.table_with_sizes(&[(&all[0], "")]);
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
     let outcome = fetch.env("CXR_HEARTBEAT", "0.2").run();
@@ -125,7 +125,7 @@ fn without_a_terminal_progress_is_printed_as_lines() {
 fn retries_are_printed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Status(503).first(2));
+    server.inject(Fault::Status(503).first(2));
     sandbox.fetch(&server, &all).run().exits(0).says("503").is_plain();
 }
 
@@ -135,7 +135,7 @@ fn text_from_servers_and_tables_is_escaped() {
     let name = "evil\u{1b}]0;owned\u{7}\u{202e}gz.rat";
     let all = vec![Archive::new(name, b"\x1f\x8bsomething".to_vec())];
     let server = Server::new();
-    server.does(Fault::Page("<!DOCTYPE html>\u{1b}[2J\u{9b}31m\u{202e}<title>\u{7}</title>"));
+    server.inject(Fault::Page("<!DOCTYPE html>\u{1b}[2J\u{9b}31m\u{202e}<title>\u{7}</title>"));
     let table = sandbox.table(&all);
     for words in [&["fetch", "-v", "--retries", "2", "--dir", "data"][..], &["verify", "data"]] {
         for format in ["text", "json"] {
@@ -155,8 +155,8 @@ fn text_from_servers_and_tables_is_escaped() {
 fn a_terminal_shows_progress_that_never_passes_100_percent() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), archive(2, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 1 << 20 });
-    server.does(Fault::Reset { after: 200_000 }.first(2));
+    server.inject(Fault::Throttle { rate: 1 << 20 });
+    server.inject(Fault::Reset { after: 200_000 }.first(2));
     sandbox.table(&all);
     let command = format!(
         "stty cols 120; \"$CXR\" fetch --dir data --checksums table.md5 --from {} -c 4",
@@ -169,14 +169,14 @@ fn a_terminal_shows_progress_that_never_passes_100_percent() {
     let percents: Vec<u32> = before.filter_map(|digits| digits?.parse().ok()).collect();
     assert!(percents.iter().all(|&percent| percent <= 100), "{percents:?} in {shown}");
     assert!(percents.iter().any(|percent| (1..100).contains(percent)), "{percents:?} in {shown}");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn a_dumb_terminal_gets_lines_and_no_bars() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 1)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 400_000 });
+    server.inject(Fault::Throttle { rate: 400_000 });
     sandbox.table(&all);
     let from = server.base();
     let command = format!("\"$CXR\" fetch --dir data --checksums table.md5 --from {from}");

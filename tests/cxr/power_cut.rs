@@ -112,7 +112,7 @@ impl Scenario {
         let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
         let server = Server::with([&archive]);
         for rule in (self.faults)() {
-            server.does(rule);
+            server.inject(rule);
         }
         let user_file = (self.user_file)(&archive);
         if let Some(user_file) = &user_file {
@@ -246,7 +246,7 @@ impl Recording<'_> {
         let part = if trusted.is_empty() {
             Vec::new()
         } else {
-            fs::read(sandbox.own_file(".part")).unwrap()
+            fs::read(sandbox.working_file(".part")).unwrap()
         };
         for range in trusted.iter() {
             let at = |byte| usize::try_from(byte).unwrap();
@@ -262,11 +262,11 @@ impl Recording<'_> {
     /// Returns true if the partial download and its undo log make the user's file, or if the
     /// partial download is the archive.
     fn can_be_restored(&self, sandbox: &Sandbox, user_file: &[u8]) -> bool {
-        let mut bytes = fs::read(sandbox.own_file(".part")).unwrap();
+        let mut bytes = fs::read(sandbox.working_file(".part")).unwrap();
         if bytes == **self.archive.bytes {
             return true;
         }
-        let undo = sandbox.own_file(".part").with_extension("undo");
+        let undo = sandbox.working_file(".part").with_extension("undo");
         let saved = fs::read(undo).unwrap_or_default();
         let number = |bytes: &[u8]| usize::try_from(u64::from_le_bytes(bytes.try_into().unwrap()));
         // After the name of the format: offset, length, CRC and bytes of each piece.
@@ -302,12 +302,12 @@ impl Recording<'_> {
         if let Some(user_file) = &self.user_file {
             self.assert_restored(sandbox, server, user_file);
         }
-        server.behaves();
-        server.forget();
+        server.clear_faults();
+        server.clear_log();
         let trusted = self.trusted(sandbox).total();
         let outcome = fetch(sandbox, server, &self.archive).args(self.scenario.options).run();
         outcome.exits(0).report().all_ok();
-        sandbox.has(&self.archive);
+        sandbox.assert_archive(&self.archive);
         let is_bounded = self.user_file.is_none() && (self.scenario.faults)().len() == 1;
         let most = self.archive.size() - trusted + CHUNK;
         let sent = server.sent();
@@ -319,11 +319,11 @@ impl Recording<'_> {
 
     #[track_caller]
     fn assert_restored(&self, sandbox: &Sandbox, server: &Server, user_file: &[u8]) {
-        server.does(Fault::Status(404));
+        server.inject(Fault::Status(404));
         let outcome = fetch(sandbox, server, &self.archive).args(self.scenario.options).run();
         let is_beginning = self.archive.bytes.starts_with(user_file);
         match outcome.status {
-            Some(0) => sandbox.has(&self.archive),
+            Some(0) => sandbox.assert_archive(&self.archive),
             // An adopted beginning stays a partial download, and a replaced file may be kept.
             _ if is_beginning || self.scenario.options == REPLACED.options => {
                 outcome.exits(3);
@@ -331,7 +331,7 @@ impl Recording<'_> {
             }
             _ => {
                 outcome.exits(3);
-                sandbox.holds(FINAL_NAME, user_file);
+                sandbox.assert_content(FINAL_NAME, user_file);
             }
         }
     }

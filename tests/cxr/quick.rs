@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use crate::support::{
-    Archive, Cxr, Fault, NAMES, Report, Sandbox, Server, archive, archives, stored,
+    Archive, Cxr, Fault, NAMES, Report, Sandbox, Server, archive, archives, stored_archive,
     xml_schema_error,
 };
 
@@ -27,7 +27,7 @@ fn base64(digest: impl AsRef<[u8]>) -> String {
 fn with_header(name: &'static str, value: impl Into<String>, status: i32) -> Report {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Header(name, value.into()));
+    server.inject(Fault::Header(name, value.into()));
     quick(&sandbox, &all, &server.base()).report(status)
 }
 
@@ -119,8 +119,8 @@ fn a_sha_256_header_is_compared_if_the_table_has_one() {
         (&with, &wrong, "corrupt", "says SHA-256"),
         (&without, &wrong, "present", "does not report a digest"),
     ] {
-        server.behaves();
-        server.does(Fault::Header("Repr-Digest", format!("sha-256=:{value}:")));
+        server.clear_faults();
+        server.inject(Fault::Header("Repr-Digest", format!("sha-256=:{value}:")));
         let cxr = sandbox.cxr(["verify", "--quick", "--format", "json", "--checksums"]).arg(table);
         let outcome = cxr.args(["--from", &server.base()]).run();
         outcome.report().only().is(verdict).because(words);
@@ -132,7 +132,7 @@ fn missing_short_and_foreign_archives_are_found() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with([&all[1], &all[3]]);
     server.serve(&all[2].path(), &std::sync::Arc::new(all[2].bytes[..1000].to_vec()));
-    server.does(Fault::Page("<html><title>Sign in</title></html>").on(&all[3].path()));
+    server.inject(Fault::Page("<html><title>Sign in</title></html>").on(&all[3].path()));
     let report = quick(&sandbox, &all, &server.base()).report(1);
     assert_eq!(report.verdicts(), ["missing", "present", "incomplete", "foreign"]);
     let report = quick(&sandbox, &all[..1], "http://127.0.0.1:9").report(3);
@@ -141,9 +141,9 @@ fn missing_short_and_foreign_archives_are_found() {
 
 #[test]
 fn a_mirror_without_ranges_is_cut_off_after_the_beginning() {
-    let (sandbox, all) = (Sandbox::new(), vec![stored("images_001.tar.gz", 16, 1)]);
+    let (sandbox, all) = (Sandbox::new(), vec![stored_archive("images_001.tar.gz", 16, 1)]);
     let server = Server::with(&all);
-    server.does(Fault::NoRanges);
+    server.inject(Fault::NoRanges);
     let report = quick(&sandbox, &all, &server.base()).report(0);
     report.only().is("present").because("no byte ranges");
     assert!(report.downloaded() < 1 << 20, "{}", report.shown());
@@ -153,7 +153,7 @@ fn a_mirror_without_ranges_is_cut_off_after_the_beginning() {
 fn a_failed_quick_check_is_retried() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Status(503).first(2));
+    server.inject(Fault::Status(503).first(2));
     let report = quick(&sandbox, &all, &server.base()).report(0);
     assert_eq!(report.only().number("attempts"), 3);
 }

@@ -69,13 +69,13 @@ impl Round {
 
     fn run_all(&mut self) {
         for number in 0..self.random.usize(1..=6) {
-            self.server.behaves();
+            self.server.clear_faults();
             for _ in 0..self.random.usize(0..=2) {
                 let fault = self.random_fault();
                 // Shortened, since a fault may hold the bytes of another archive.
                 let shown: String = format!("{fault:?}").chars().take(100).collect();
                 eprintln!("{number}: the server: {shown}");
-                self.server.does(fault);
+                self.server.inject(fault);
             }
             let outcome = self.run(number);
             // A signal may arrive before the program handles any.
@@ -89,10 +89,10 @@ impl Round {
                 self.damage(number);
             }
         }
-        self.server.behaves();
+        self.server.clear_faults();
         let outcome = self.fetch().run();
         outcome.exits(0).report().all_ok();
-        self.archives.iter().for_each(|archive| self.sandbox.has(archive));
+        self.archives.iter().for_each(|archive| self.sandbox.assert_archive(archive));
         let left = self.sandbox.files("data/.cxr");
         let unfinished = |file: &&PathBuf| {
             let ending = file.extension().and_then(|ending| ending.to_str());
@@ -140,7 +140,7 @@ impl Round {
         };
         if !rule.is_empty() {
             eprintln!("{number}: {rule}");
-            cxr = cxr.disk(&rule);
+            cxr = cxr.disk_faults(&rule);
         }
         let mut running = cxr.spawn();
         if random.bool() {
@@ -167,12 +167,12 @@ impl Round {
             4 => Fault::Page("<html><title>Sign in</title></html>"),
             5 => Fault::Empty,
             6 => Fault::NoRanges,
-            7 => Fault::ShortPart { less: after },
-            8 => Fault::Extra { bytes: after },
+            7 => Fault::ShortRange { less: after },
+            8 => Fault::ExtraBytes { bytes: after },
             9 => Fault::Flip { at: after },
             10 => Fault::NoLength,
             11 => Fault::ContentRange(WrongRange::Start(3)),
-            12 => Fault::Other(archive(9, 1).bytes),
+            12 => Fault::OtherFile(archive(9, 1).bytes),
             _ => Fault::Throttle { rate: random.u64(1..8) << 20 },
         };
         fault.after(random.u32(..4)).first(random.u32(1..5))

@@ -25,8 +25,8 @@ fn fetch_copies_archives_from_a_read_only_mirror() {
     let Some(disk) = mirror(&sandbox, &all) else { return };
     let fetch = sandbox.fetch_from(sandbox.path("mirror").to_str().unwrap(), &all);
     disk.visible_to(fetch).report(0).all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::support::{
     Archive, Cxr, Fault, Hit, NAMES, Sandbox, Server, SystemCall, SystemCalls, WrongRange, archive,
-    archives, stored,
+    archives, stored_archive,
 };
 
 /// `cxr verify` of mirrors in JSON, against a table with sizes.
@@ -51,8 +51,8 @@ fn a_good_mirror_is_ok_and_nothing_is_written() {
 fn corrupt_and_missing_archives_are_found_in_spite_of_resets() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3), archive(2, 3), archive(3, 1)]);
     let server = Server::with(&all[..2]);
-    server.does(Fault::Reset { after: 300_000 }.first(5));
-    server.does(Fault::Flip { at: 700_000 }.on(&all[1].path()));
+    server.inject(Fault::Reset { after: 300_000 }.first(5));
+    server.inject(Fault::Flip { at: 700_000 }.on(&all[1].path()));
     let report = check(&sandbox, &all, &[&server.base()]).report(1);
     assert_eq!(report.verdicts(), ["ok", "corrupt", "missing"]);
     report.line(NAMES[1]).because("MD5").next("put the right archive on the mirror");
@@ -69,7 +69,7 @@ fn corrupt_and_missing_archives_are_found_in_spite_of_resets() {
 fn several_mirrors_are_compared_side_by_side() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let (good, bad) = (Server::with(&all), Server::with(&all[..1]));
-    bad.does(Fault::Flip { at: 100_000 });
+    bad.inject(Fault::Flip { at: 100_000 });
     sandbox.put_archive(&all[1]);
     let (first, second) = (name_of(&good), name_of(&bad));
     let mirrors = [&*first, &*second, "data"];
@@ -121,7 +121,7 @@ fn a_mirror_without_ranges_is_read_again_from_the_start() {
     for fault in [Fault::NoRanges, Fault::Http10] {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 2)]);
         let server = Server::with(&all);
-        server.does(fault).does(Fault::Close { after: 300_000 }.first(1));
+        server.inject(fault).inject(Fault::Close { after: 300_000 }.first(1));
         let report = check(&sandbox, &all, &[&server.base()]).report(0);
         report.all_ok();
         assert_eq!(report.only().number("attempts"), 2);
@@ -134,7 +134,7 @@ fn without_sizes_in_the_table_the_end_is_what_the_mirror_says() {
         let (sandbox, all) = (Sandbox::new(), archives(2));
         let server = Server::with(&all);
         for fault in faults {
-            server.does(fault);
+            server.inject(fault);
         }
         let table = sandbox.table(&all);
         let cxr = check_with(&sandbox, &table, &[&server.base()]).args(["--format", "json"]);
@@ -154,7 +154,7 @@ fn a_wrong_length_is_reported_before_the_body_is_read() {
     report.line(NAMES[0]).because("offers 300000 bytes where the table says");
     assert!(report.downloaded() < 100_000, "{}", report.shown());
     // It is corrupt too if the mirror does not report its length.
-    server.does(Fault::Http10);
+    server.inject(Fault::Http10);
     let report = check(&sandbox, &all[1..], &[&server.base()]).report(1);
     report.only().is("corrupt");
 }
@@ -166,7 +166,7 @@ fn hidden_lengths() -> [Vec<Fault>; 5] {
         vec![total()],
         vec![total(), Fault::Chunked],
         // Several ranges.
-        vec![Fault::ShortPart { less: 250_000 }, total()],
+        vec![Fault::ShortRange { less: 250_000 }, total()],
         vec![Fault::NoRanges, Fault::Chunked],
         vec![Fault::Http10],
     ]
@@ -180,8 +180,8 @@ fn a_mirror_that_reports_no_length_is_read_to_its_end() {
         let more = [&all[0].bytes[..], &all[0].bytes].concat();
         longer.serve(&all[0].path(), &Arc::new(more));
         for fault in &faults {
-            server.does(fault.clone());
-            longer.does(fault.clone());
+            server.inject(fault.clone());
+            longer.inject(fault.clone());
         }
         let report = check(&sandbox, &all, &[&server.base()]).report(0);
         report.only().is("ok");
@@ -206,8 +206,8 @@ fn a_range_that_ends_at_the_expected_size_does_not_prove_the_end() {
     let server = Server::new();
     let twice = [&all[0].bytes[..], &all[0].bytes].concat();
     server.serve(&all[0].path(), &Arc::new(twice));
-    server.does(Fault::ShortPart { less: all[0].size() });
-    server.does(Fault::ContentRange(WrongRange::UnknownTotal));
+    server.inject(Fault::ShortRange { less: all[0].size() });
+    server.inject(Fault::ContentRange(WrongRange::UnknownTotal));
     let report = check(&sandbox, &all, &[&server.base()]).report(1);
     report.only().is("corrupt").because("has more than the");
 }
@@ -216,8 +216,8 @@ fn a_range_that_ends_at_the_expected_size_does_not_prove_the_end() {
 fn another_document_in_place_of_the_archive_is_foreign() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    server.does(Fault::Page("<html><title>Sign in</title></html>").on(&all[0].path()));
-    server.does(Fault::Other(Arc::clone(&all[0].bytes)).on(&all[1].path()));
+    server.inject(Fault::Page("<html><title>Sign in</title></html>").on(&all[0].path()));
+    server.inject(Fault::OtherFile(Arc::clone(&all[0].bytes)).on(&all[1].path()));
     let table = sandbox.table(&all);
     let cxr = check_with(&sandbox, &table, &[&server.base()]).args(["--format", "json"]);
     let report = cxr.report(1);
@@ -230,7 +230,9 @@ fn another_document_in_place_of_the_archive_is_foreign() {
 fn a_mirror_that_changes_while_it_is_read_is_read_again() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 2)]);
     let server = Server::with(&all);
-    server.does(Fault::Flip { at: 10_000 }.first(1)).does(Fault::Reset { after: 300_000 }.first(1));
+    server
+        .inject(Fault::Flip { at: 10_000 }.first(1))
+        .inject(Fault::Reset { after: 300_000 }.first(1));
     let report = check(&sandbox, &all, &[&server.base()]).report(0);
     report.only().is("ok").because("read twice");
     assert_eq!(report.only().number("attempts"), 3);
@@ -251,16 +253,16 @@ fn verify_from_takes_the_selectors_of_fetch() {
 fn no_more_archives_are_read_at_a_time_than_asked_for() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 4_000_000 });
+    server.inject(Fault::Throttle { rate: 4_000_000 });
     check(&sandbox, &all, &[&server.base()]).args(["-j", "2"]).report(0).all_ok();
-    assert_eq!(server.most_answering(), 2);
+    assert_eq!(server.most_concurrent(), 2);
 }
 
 #[test]
 fn retry_after_is_obeyed() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    server.does(Fault::RetryAfter(503, "1").first(1));
+    server.inject(Fault::RetryAfter(503, "1").first(1));
     let begun = Instant::now();
     let report = check(&sandbox, &all, &[&server.base()]).args(["-j", "1"]).report(0);
     report.all_ok();
@@ -280,7 +282,7 @@ fn the_sources_of_fetch_are_no_mirrors_to_verify() {
 fn an_interrupted_check_ends_cleanly_and_reports() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::Stall { after: 100_000 }.on(&all[1].path()));
+    server.inject(Fault::Stall { after: 100_000 }.on(&all[1].path()));
     let cxr = check(&sandbox, &all, &[&server.base()]).args(["--stall-timeout", "60"]);
     let mut running = cxr.spawn();
     running.until("both archives", || server.sent() >= all[0].size() + 100_000);
@@ -324,7 +326,7 @@ fn no_folder_needs_to_be_writable() {
 /// No file is opened for writing, created, renamed or removed.
 #[test]
 fn nothing_is_written_to_the_disk() {
-    let (sandbox, all) = (Sandbox::new(), vec![stored("images_001.tar.gz", 4, 1)]);
+    let (sandbox, all) = (Sandbox::new(), vec![stored_archive("images_001.tar.gz", 4, 1)]);
     let server = Server::with(&all);
     let calls = [
         "openat",

@@ -1,21 +1,21 @@
 //! Repair downloads only the bytes that arrived wrong, cannot be read, or were left by an
 //! interrupted repair. `damage_kinds.rs` tests the kinds of damage.
 
-use crate::support::{Archive, Fault, Sandbox, Server, large};
+use crate::support::{Archive, Fault, Sandbox, Server, large_archive};
 
 /// An archive that is large enough for several damages.
 fn good() -> Archive {
-    large(4)
+    large_archive(4)
 }
 
 #[test]
 fn one_bit_that_arrived_wrong_is_repaired_with_few_bytes() {
     let (sandbox, all) = (Sandbox::new(), vec![good()]);
     let server = Server::with(&all);
-    server.does(Fault::Flip { at: 3_000_000 }.from(3_000_000).first(1));
+    server.inject(Fault::Flip { at: 3_000_000 }.from(3_000_000).first(1));
     let report = sandbox.fetch(&server, &all).arg("-c1").chunk(1_000_000).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     let more = report.downloaded() - all[0].size();
     assert!((1..=128 << 10).contains(&more), "{more} bytes more{}", report.shown());
 }
@@ -34,8 +34,8 @@ fn a_killed_repair_resumes() {
     let table = sandbox.table_with_sizes(&[(&good, "")]);
     let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base(), "-c1"]);
     for kill in 1..=KILLS {
-        server.behaves();
-        server.does(Fault::Stall { after: 5000 }.after(1));
+        server.clear_faults();
+        server.inject(Fault::Stall { after: 5000 }.after(1));
         let before = server.hits().len();
         let mut running = fetch().spawn();
         running.until("the middle of the second range", || {
@@ -43,14 +43,14 @@ fn a_killed_repair_resumes() {
         });
         running.kill();
         // The archive has no final name while bytes are missing.
-        sandbox.lacks(&good);
+        sandbox.assert_absent(&good);
         // The first range is the one that the last run did not finish: each run repairs one more.
         assert_eq!(server.hits().len(), before + 2, "kill {kill}");
     }
-    server.behaves();
+    server.clear_faults();
     let report = fetch().report(0);
     report.all_ok();
-    sandbox.has(&good);
+    sandbox.assert_archive(&good);
     report.only().because("mended");
     let (asked, sent) = (server.hits().len(), server.sent());
     assert_eq!(asked, DAMAGES + KILLS, "{}", report.shown());
@@ -67,9 +67,9 @@ fn unreadable_bytes_of_a_file_are_fetched_and_overwritten() {
     let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
     // A disk replaces a bad block when it is overwritten.
     let rules = format!("read .tar.gz EIO at={at}; read .part EIO at={at} until=written");
-    let report = fetch.disk(&rules).report(0);
+    let report = fetch.disk_faults(&rules).report(0);
     report.all_ok();
-    sandbox.has(&good);
+    sandbox.assert_archive(&good);
     report.only().because("mended");
     assert!(report.downloaded() <= 192 << 10, "{}", report.shown());
 }

@@ -55,7 +55,7 @@ fn verify_writes_the_same_json_to_the_file_and_standard_output() {
 fn reports_are_written_after_a_signal() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::Stall { after: 100_000 }.on(&all[1].path()));
+    server.inject(Fault::Stall { after: 100_000 }.on(&all[1].path()));
     let fetch = fetch(&sandbox, &server, &all).args(["--stall-timeout", "60"]);
     let mut running = fetch.args(["--report", "r.json", "--junit", "j.xml"]).spawn();
     running.until("the first archive", || sandbox.data().join(NAMES[0]).exists());
@@ -98,7 +98,7 @@ fn a_report_replaces_only_another_report() {
         into(other, "document").exits(2).says("exists and is not a");
         fs::remove_file(sandbox.path("document")).unwrap();
     }
-    sandbox.holds("mine.gz", &all[0].bytes);
+    sandbox.assert_content("mine.gz", &all[0].bytes);
 }
 
 /// Asserts that a run is refused because of its report files, and writes nothing.
@@ -156,7 +156,7 @@ fn no_report_overwrites_a_file_that_the_run_needs() {
     );
     for what in [&["data"][..], &["--from", "data"]] {
         assert_refused(&sandbox, into(sandbox.verify(&all).args(what), &first), &place);
-        let here = sandbox.verify(&all).within(&sandbox.data()).args(["--report", NAMES[0]]);
+        let here = sandbox.verify(&all).in_folder(&sandbox.data()).args(["--report", NAMES[0]]);
         assert_refused(&sandbox, here, &format!("{0} is reserved for {0}", NAMES[0]));
     }
     let verify = |what: &str| sandbox.verify(&all).arg(what);
@@ -191,7 +191,7 @@ fn no_report_overwrites_the_file_of_a_standard_stream() {
         ("2>out", "out", "standard error"),
     ] {
         let verify = sandbox.verify(&all).args(["data", "--format", "text", "--junit", path]);
-        let run = verify.under(["sh", "-c", &format!("exec \"$0\" \"$@\" {stream}")]).run();
+        let run = verify.started_by(["sh", "-c", &format!("exec \"$0\" \"$@\" {stream}")]).run();
         run.exits(2);
         let out = fs::read_to_string(sandbox.path("out")).unwrap();
         let said = format!("{}{out}", run.stderr());
@@ -204,12 +204,12 @@ fn no_report_overwrites_the_file_of_a_standard_stream() {
 fn a_file_created_at_the_reports_path_during_the_run_is_kept() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
-    server.does(Fault::Stall { after: 100_000 }.first(1));
+    server.inject(Fault::Stall { after: 100_000 }.first(1));
     let mut running = sandbox.fetch(&server, &all).args(["--report", "r.json"]).spawn();
     running.until("some bytes", || server.sent() >= 100_000);
     sandbox.put("r.json", "mine");
     running.wait().exits(3).says("r.json exists and is not a cxr report").report().all_ok();
-    sandbox.holds("r.json", b"mine");
+    sandbox.assert_content("r.json", b"mine");
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn a_run_that_cannot_start_says_so_in_every_format() {
 fn a_busy_folder_is_reported() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let mut first = sandbox.fetch(&server, &all).spawn();
     first.until("some bytes", || server.sent() > 20_000);
     let second = sandbox.fetch(&server, &all).run();

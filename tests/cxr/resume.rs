@@ -17,12 +17,12 @@ const CHUNK: u64 = 128 << 10;
 fn half_done(all: &[Archive]) -> (Sandbox, Server) {
     let sandbox = Sandbox::new();
     let server = Server::with(all);
-    server.does(Fault::Throttle { rate: 4 << 20 });
+    server.inject(Fault::Throttle { rate: 4 << 20 });
     let mut running = sandbox.fetch(&server, all).args(["-c", "2"]).chunk(CHUNK).spawn();
     running.until("half of the archive", || server.sent() > all[0].size() / 2);
     running.kill();
-    server.behaves();
-    server.forget();
+    server.clear_faults();
+    server.clear_log();
     (sandbox, server)
 }
 
@@ -47,10 +47,10 @@ fn restore(sandbox: &Sandbox, state: &[(PathBuf, Vec<u8>)]) {
 fn a_killed_run_is_resumed() {
     let all = vec![archive(1, 5)];
     let (sandbox, server) = half_done(&all);
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
     let report = sandbox.fetch(&server, &all).chunk(CHUNK).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     let (downloaded, size) = (report.downloaded(), all[0].size());
     // The chunks in flight on two connections, and bytes that the journal did not have yet.
     assert!(downloaded < size / 2 + 5 * CHUNK, "{downloaded} of {size}{}", report.shown());
@@ -63,7 +63,7 @@ fn a_killed_run_is_resumed_with_another_chunk_size() {
     let (sandbox, server) = half_done(&all);
     let report = sandbox.fetch(&server, &all).chunk(50_000).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(report.only().reused() > all[0].size() / 4, "{}", report.shown());
 }
 
@@ -75,7 +75,7 @@ fn a_killed_run_is_resumed_from_another_source() {
     sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
     let report = sandbox.fetch_from("mirror", &all).chunk(CHUNK).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(report.only().reused() > all[0].size() / 4, "{}", report.shown());
 }
 
@@ -85,7 +85,7 @@ fn archives_are_right_after_kills_at_many_moments() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 5)]);
     let size = all[0].size() + all[1].size();
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let fetch = || sandbox.fetch(&server, &all).args(["-c", "2"]).chunk(64 << 10);
     let mut kills = 0;
     for _ in 0..15 {
@@ -98,15 +98,15 @@ fn archives_are_right_after_kills_at_many_moments() {
         kills += 1;
         for archive in &all {
             if sandbox.data().join(&archive.name).exists() {
-                sandbox.has(archive);
+                sandbox.assert_archive(archive);
             }
         }
     }
     assert!(kills > 5, "{kills} kills");
-    server.behaves();
+    server.clear_faults();
     fetch().report(0).all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
     // For each kill: the chunks in flight on two connections, and bytes that were not journalled.
     let allowed = size + kills * 5 * (64 << 10);
     assert!(server.sent() <= allowed, "{} sent, {allowed} allowed, {kills} kills", server.sent());
@@ -116,17 +116,17 @@ fn archives_are_right_after_kills_at_many_moments() {
 fn a_run_killed_while_it_resumes_is_resumed() {
     let all = vec![archive(1, 5)];
     let (sandbox, server) = half_done(&all);
-    server.does(Fault::Silence);
+    server.inject(Fault::Silence);
     for _ in 0..3 {
         let mut running = sandbox.fetch(&server, &all).chunk(CHUNK).spawn();
         let before = server.hits().len();
         running.until("a request", || server.hits().len() > before);
         running.kill();
     }
-    server.behaves();
+    server.clear_faults();
     let report = sandbox.fetch(&server, &all).chunk(CHUNK).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(report.only().reused() > all[0].size() / 4, "{}", report.shown());
 }
 
@@ -135,15 +135,15 @@ fn an_interrupted_run_keeps_incomplete_chunks() {
     let all = vec![archive(1, 5)];
     let sandbox = Sandbox::new();
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let mut running = sandbox.fetch(&server, &all).args(["-c", "2"]).chunk(1 << 20).spawn();
     running.until("half of the archive", || server.sent() > all[0].size() / 2);
     running.signal(Signal::INT);
     running.wait().exits(130);
-    server.behaves();
+    server.clear_faults();
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     // Neither chunk was complete. The bytes of both are kept.
     assert!(report.only().reused() > all[0].size() / 3, "{}", report.shown());
 }
@@ -168,7 +168,7 @@ fn any_damage_to_one_working_file_still_ends_in_a_right_archive() {
             }
             outcome.expect(outcome.status == Some(0), format_args!("exit status 0 for {shown}"));
             outcome.report().all_ok();
-            sandbox.has(&all[0]);
+            sandbox.assert_archive(&all[0]);
         }
     }
 }
@@ -188,7 +188,7 @@ fn damage_to_all_working_files_still_ends_in_a_right_archive() {
         }
         let outcome = sandbox.fetch(&server, &all).chunk(CHUNK).run();
         outcome.expect(outcome.status == Some(0), format_args!("exit status 0, round {round}"));
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -207,7 +207,7 @@ fn an_overlong_partial_download_without_a_journal_is_handled() {
         }
     }
     sandbox.fetch(&server, &all).chunk(CHUNK).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_journal_cut_anywhere_costs_at_most_time() {
         restore(&sandbox, &state);
         fs::write(sandbox.path("data/.cxr").join(journal), &text[..length]).unwrap();
         sandbox.fetch(&server, &all).chunk(CHUNK).report(0).all_ok();
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -236,7 +236,7 @@ fn swapped_partial_downloads_and_journals_are_detected() {
     let all = vec![archive(1, 5), archive(2, 5)];
     let sandbox = Sandbox::new();
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 2 << 20 });
+    server.inject(Fault::Throttle { rate: 2 << 20 });
     let mut running = sandbox.fetch(&server, &all).args(["-c", "4"]).chunk(CHUNK).spawn();
     running.until("something of both", || {
         let seen: HashSet<_> = server
@@ -248,7 +248,7 @@ fn swapped_partial_downloads_and_journals_are_detected() {
         seen.len() == 2 && server.sent() > all[0].size() / 2
     });
     running.kill();
-    server.behaves();
+    server.clear_faults();
     let state = state(&sandbox);
     for kind in ["journal", "part"] {
         restore(&sandbox, &state);
@@ -260,8 +260,8 @@ fn swapped_partial_downloads_and_journals_are_detected() {
         sandbox.put(Path::new("data/.cxr").join(one), two_bytes);
         sandbox.put(Path::new("data/.cxr").join(two), one_bytes);
         sandbox.fetch(&server, &all).chunk(CHUNK).report(0).all_ok();
-        sandbox.has(&all[0]);
-        sandbox.has(&all[1]);
+        sandbox.assert_archive(&all[0]);
+        sandbox.assert_archive(&all[1]);
     }
 }
 
@@ -272,7 +272,7 @@ fn another_table_gets_its_own_bytes_in_spite_of_a_partial_download() {
     let new = vec![Archive::new(NAMES[0], archive(2, 5).bytes.to_vec())];
     server.serve(&new[0].path(), &new[0].bytes);
     sandbox.fetch(&server, &new).chunk(CHUNK).report(0).all_ok();
-    sandbox.has(&new[0]);
+    sandbox.assert_archive(&new[0]);
 }
 
 #[test]
@@ -290,20 +290,20 @@ fn wrong_bytes_in_a_partial_download_are_fetched_again() {
     fs::write(&part, bytes).unwrap();
     let report = sandbox.fetch(&server, &all).chunk(CHUNK).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn complete_archives_are_not_requested_again_after_a_kill() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
-    server.does(Fault::Silence.on(&all[3].path()));
+    server.inject(Fault::Silence.on(&all[3].path()));
     let mut running = sandbox.fetch(&server, &all).spawn();
     let done = |archive: &Archive| sandbox.data().join(&archive.name).exists();
     running.until("three archives", || all[..3].iter().all(done));
     running.kill();
-    server.behaves();
-    server.forget();
+    server.clear_faults();
+    server.clear_log();
     sandbox.fetch(&server, &all).report(0).all_ok();
     assert!(all[..3].iter().all(|archive| server.hits_on(&archive.path()).is_empty()));
 }
@@ -312,14 +312,14 @@ fn complete_archives_are_not_requested_again_after_a_kill() {
 fn bytes_of_a_failed_source_are_kept_and_resumed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::Status(404).after(5));
+    server.inject(Fault::Status(404).after(5));
     sandbox.fetch(&server, &all).args(["-c", "1"]).chunk(CHUNK).run().exits(3);
     let sent = server.sent();
     assert!(sent > CHUNK);
-    server.behaves();
+    server.clear_faults();
     let report = sandbox.fetch(&server, &all).chunk(CHUNK).report(0);
     assert!(report.downloaded() + sent < all[0].size() + 2 * CHUNK, "{}", report.shown());
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -328,7 +328,7 @@ fn the_working_folder_can_be_deleted() {
     let (sandbox, server) = half_done(&all);
     fs::remove_dir_all(sandbox.path("data/.cxr")).unwrap();
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -341,5 +341,5 @@ fn the_folder_can_be_moved_between_runs() {
     let report = fetch.arg(table).args(["--from", &server.base()]).report(0);
     report.all_ok();
     assert!(report.only().reused() > all[0].size() / 4, "{}", report.shown());
-    sandbox.holds(Path::new("moved").join(NAMES[0]), &all[0].bytes);
+    sandbox.assert_content(Path::new("moved").join(NAMES[0]), &all[0].bytes);
 }

@@ -9,12 +9,12 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::{
-    Archive, Cxr, NAMES, Running, Sandbox, archive, archives, change_silently, stored,
+    Archive, Cxr, NAMES, Running, Sandbox, archive, archives, change_silently, stored_archive,
 };
 
 /// A sandbox with a small and a large archive, both right.
 fn filled() -> (Sandbox, Vec<Archive>) {
-    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), stored(NAMES[1], 6, 2)]);
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), stored_archive(NAMES[1], 6, 2)]);
     for archive in &all {
         sandbox.put_archive(archive);
     }

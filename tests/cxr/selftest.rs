@@ -165,7 +165,8 @@ fn a_full_folder_is_an_error() {
 #[test]
 fn a_machine_without_loopback_is_an_error() {
     let sandbox = Sandbox::new();
-    let hidden = selftest(&sandbox).under(["unshare", "--user", "--map-root-user", "--net"]).run();
+    let hidden =
+        selftest(&sandbox).started_by(["unshare", "--user", "--map-root-user", "--net"]).run();
     hidden.exits(3).prints_line(&["error", "loopback", "127.0.0.1 cannot be connected to"]);
     hidden.prints_line(&["error", "fetch", "not tried without loopback"]);
     assert_empty(&sandbox.data());

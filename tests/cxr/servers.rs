@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::support::{Archive, Authority, NAMES, Nginx, PythonServer, Sandbox, archive, stored};
+use crate::support::{
+    Archive, Authority, NAMES, Nginx, PythonServer, Sandbox, archive, stored_archive,
+};
 
 /// Writes four archives into the folder that the servers serve.
 fn served(sandbox: &Sandbox) -> Vec<Archive> {
@@ -21,7 +23,7 @@ fn archives_are_fetched_from_nginx_over_http() {
     let report = sandbox.fetch_from(&nginx.base(), &all).chunk(200_000).report(0);
     report.all_ok();
     for archive in &all {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
     }
     assert_eq!(report.downloaded(), all.iter().map(Archive::size).sum::<u64>());
     assert!(nginx.log().iter().any(|line| line.starts_with("206 ")), "{:?}", nginx.log());
@@ -36,7 +38,7 @@ fn archives_are_fetched_from_nginx_over_https_with_cacert() {
     let fetch = sandbox.fetch_from(&nginx.base(), &all).chunk(200_000);
     fetch.arg("--cacert").arg(authority).report(0).all_ok();
     for archive in &all {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
     }
 }
 
@@ -50,7 +52,7 @@ fn a_certificate_of_an_unknown_authority_is_refused_at_once() {
     outcome.exits(3).report().only().is("unreachable").because("certificate");
     // A refused certificate is not retried.
     outcome.expect(outcome.elapsed.as_secs() < 10, "an end within ten seconds");
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
 }
 
 #[test]
@@ -68,13 +70,13 @@ fn archives_are_fetched_from_an_nginx_with_a_rate_limit() {
     let all = served(&sandbox);
     let Some(nginx) = Nginx::plain(&sandbox, "limit_rate 2m;") else { return };
     sandbox.fetch_from(&nginx.base(), &all).chunk(400_000).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn a_fetch_survives_a_restart_of_nginx() {
     let sandbox = Sandbox::new();
-    let all = vec![stored(NAMES[0], 16, 1)];
+    let all = vec![stored_archive(NAMES[0], 16, 1)];
     sandbox.put(format!("served/{}", NAMES[0]), &*all[0].bytes);
     let Some(nginx) = Nginx::plain(&sandbox, "limit_rate 2m;") else { return };
     let fetch = sandbox.fetch_from(&nginx.base(), &all).args(["-c", "4", "--retries", "1000"]);
@@ -83,7 +85,7 @@ fn a_fetch_survives_a_restart_of_nginx() {
     std::thread::sleep(std::time::Duration::from_millis(400));
     let nginx = nginx.restart();
     running.wait().exits(0);
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     drop(nginx);
 }
 
@@ -108,7 +110,7 @@ fn a_page_of_nginx_in_place_of_every_file_is_no_archive() {
     outcome.expect(matches!(outcome.status, Some(1 | 3)), "a failure");
     for (line, archive) in outcome.report().lines().iter().zip(&all) {
         line.because("web page");
-        sandbox.lacks(archive);
+        sandbox.assert_absent(archive);
     }
 }
 
@@ -119,14 +121,14 @@ fn archives_are_fetched_from_pythons_server_without_ranges() {
     let Some(python) = PythonServer::start(&sandbox) else { return };
     sandbox.fetch_from(&python.base(), &all).chunk(200_000).report(0).all_ok();
     for archive in &all {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
     }
 }
 
 #[test]
 fn a_killed_fetch_from_a_server_without_ranges_ends_right() {
     let sandbox = Sandbox::new();
-    let all = vec![stored(NAMES[0], 48, 2)];
+    let all = vec![stored_archive(NAMES[0], 48, 2)];
     sandbox.put(format!("served/{}", NAMES[0]), &*all[0].bytes);
     let Some(python) = PythonServer::start(&sandbox) else { return };
     let fetch = || sandbox.fetch_from(&python.base(), &all);
@@ -135,5 +137,5 @@ fn a_killed_fetch_from_a_server_without_ranges_ends_right() {
     std::thread::sleep(std::time::Duration::from_millis(200));
     running.kill();
     fetch().report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }

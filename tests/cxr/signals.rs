@@ -10,7 +10,7 @@ use crate::support::{Archive, Fault, NAMES, Running, Sandbox, Server, archive, a
 
 /// Starts a slow fetch and waits until it has fetched some bytes.
 fn start_slowly(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Running {
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let mut running = sandbox.fetch(server, all).args(["-c", "2"]).spawn();
     running.until("some bytes", || server.sent() > 100_000);
     running
@@ -20,9 +20,10 @@ fn start_slowly(sandbox: &Sandbox, server: &Server, all: &[Archive]) -> Running 
 fn an_ignored_sighup_does_not_end_the_run() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let ignoring_hup = ["sh", "-c", "trap '' HUP; exec \"$0\" \"$@\""];
-    let mut running = sandbox.fetch(&server, &all).args(["-c", "1"]).under(ignoring_hup).spawn();
+    let mut running =
+        sandbox.fetch(&server, &all).args(["-c", "1"]).started_by(ignoring_hup).spawn();
     running.until("some bytes", || server.sent() > 50_000);
     running.signal(Signal::HUP);
     std::thread::sleep(Duration::from_millis(300));
@@ -42,11 +43,11 @@ fn an_interrupted_fetch_ends_cleanly_and_says_how_to_resume() {
         let outcome = running.wait();
         outcome.exits(status).says("cxr fetch").says("data").is_plain();
         outcome.expect(begun.elapsed() < Duration::from_secs(2), "an end within two seconds");
-        sandbox.lacks(&all[0]);
-        server.behaves();
+        sandbox.assert_absent(&all[0]);
+        server.clear_faults();
         let report = sandbox.fetch(&server, &all).report(0);
         report.all_ok();
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
         assert!(report.only().reused() > 50_000, "{}", report.shown());
     }
 }
@@ -55,7 +56,7 @@ fn an_interrupted_fetch_ends_cleanly_and_says_how_to_resume() {
 fn the_suggested_command_is_the_command_that_was_typed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 1)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let table = sandbox.table(&all);
     let fetch = sandbox.cxr(["fetch", "--dir", "my data", "1", "--checksums"]).arg(table);
     let mut running = fetch.args(["--from", &server.base()]).spawn();
@@ -63,7 +64,7 @@ fn the_suggested_command_is_the_command_that_was_typed() {
     running.signal(Signal::INT);
     let outcome = running.wait();
     outcome.exits(130);
-    server.behaves();
+    server.clear_faults();
     let stderr = outcome.stderr();
     let line = stderr.lines().rev().find(|line| line.contains("cxr fetch")).unwrap();
     let command = &line[line.find("cxr fetch").unwrap()..];
@@ -72,7 +73,7 @@ fn the_suggested_command_is_the_command_that_was_typed() {
     shell.args(["-c", &command, env!("CARGO_BIN_EXE_cxr")]).current_dir(sandbox.root());
     let output = shell.output().unwrap();
     assert!(output.status.success(), "{command}\n{output:?}{outcome}");
-    sandbox.holds(format!("my data/{}", NAMES[0]), &all[0].bytes);
+    sandbox.assert_content(format!("my data/{}", NAMES[0]), &all[0].bytes);
     assert!(!sandbox.path("my data").join(NAMES[1]).exists());
 }
 
@@ -81,7 +82,7 @@ fn a_waiting_fetch_is_interrupted_at_once() {
     for fault in [Fault::Silence, Fault::RetryAfter(503, "30"), Fault::Stall { after: 1000 }] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = Server::with(&all);
-        server.does(fault);
+        server.inject(fault);
         let fetch = sandbox.fetch(&server, &all).args(["--stall-timeout", "60"]);
         let mut running = fetch.spawn();
         running.until("a request", || !server.hits().is_empty());
@@ -106,16 +107,16 @@ fn a_second_signal_ends_the_run_at_once() {
         outcome.status == Some(130) || outcome.signal == Some(2),
         "exit status 130, or the signal itself",
     );
-    server.behaves();
+    server.clear_faults();
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn the_report_of_an_interrupted_fetch_is_complete() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::Stall { after: 100_000 }.on(&all[1].path()));
+    server.inject(Fault::Stall { after: 100_000 }.on(&all[1].path()));
     let fetch = sandbox.fetch(&server, &all).args(["--stall-timeout", "60"]);
     let mut running = fetch.spawn();
     running.until("the first archive", || sandbox.data().join(NAMES[0]).exists());
@@ -173,7 +174,7 @@ fn a_closed_standard_output_is_no_error() {
     }
     // The archives are still fetched.
     for archive in &all {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
     }
 }
 
@@ -181,13 +182,13 @@ fn a_closed_standard_output_is_no_error() {
 fn a_closed_standard_error_is_no_error() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    server.does(Fault::Status(503).first(2));
+    server.inject(Fault::Status(503).first(2));
     let mut child = sandbox.fetch(&server, &all).arg("-v").command().spawn().unwrap();
     drop(child.stderr.take());
     let mut stdout = String::new();
     child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
     assert!(child.wait().unwrap().success(), "{stdout}");
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -206,8 +207,8 @@ fn a_check_that_ends_after_the_signal_does_not_block_the_run() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
     // One archive is downloading. The other is wrong, and the request for its size hangs.
-    server.does(Fault::Throttle { rate: 50_000 }.on(&all[0].path()));
-    server.does(Fault::Silence.on(&all[1].path()));
+    server.inject(Fault::Throttle { rate: 50_000 }.on(&all[0].path()));
+    server.inject(Fault::Silence.on(&all[1].path()));
     sandbox.put(format!("data/{}", all[1].name), all[1].flipped(1000));
     let mut running = sandbox.fetch(&server, &all).args(["--connect-timeout", "20"]).spawn();
     let asked = |archive: &Archive| !server.hits_on(&archive.path()).is_empty();

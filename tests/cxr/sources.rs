@@ -15,8 +15,8 @@ fn a_folder_is_a_source() {
     let report = sandbox.fetch_from("mirror", &all).chunk(100_000).report(0);
     report.all_ok();
     for archive in &all {
-        sandbox.has(archive);
-        sandbox.holds(format!("mirror/{}", archive.name), &archive.bytes);
+        sandbox.assert_archive(archive);
+        sandbox.assert_content(format!("mirror/{}", archive.name), &archive.bytes);
     }
     assert!(report.source_of(NAMES[0]).contains("mirror"));
 }
@@ -38,8 +38,8 @@ fn the_target_folder_as_source_damages_no_file() {
     sandbox.put("data/images_002.tar.gz", &bad);
     let outcome = sandbox.fetch_from("data", &all).run();
     outcome.exits(3);
-    sandbox.has(&all[0]);
-    sandbox.holds("data/images_002.tar.gz", &bad);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_content("data/images_002.tar.gz", &bad);
 }
 
 #[test]
@@ -65,10 +65,10 @@ fn the_second_source_is_asked_if_the_first_is_dead() {
 fn a_source_found_dead_is_remembered_for_the_other_archives() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let (dead, second) = (Server::with(&all), Server::with(&all));
-    dead.allow(0, Refusal::Close);
+    dead.limit_connections(0, Refusal::Close);
     let fetch = sandbox.fetch(&dead, &all).args(["--from", &second.base()]);
     // Slow enough that there is time for another attempt at the dead source between two chunks.
-    second.does(Fault::Throttle { rate: 1 << 20 });
+    second.inject(Fault::Throttle { rate: 1 << 20 });
     fetch.args(["-j", "1", "-c", "1"]).chunk(60_000).report(0).all_ok();
     // Three attempts for the first archive, and one for each of the others.
     assert_eq!(dead.connections(), 6);
@@ -88,11 +88,11 @@ fn the_second_source_is_asked_for_what_the_first_lacks() {
 fn the_second_source_replaces_corrupt_bytes_of_the_first() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let (first, second) = (Server::with(&all), Server::with(&all));
-    first.does(Fault::Flip { at: 200_000 }.on(&all[0].path()));
+    first.inject(Fault::Flip { at: 200_000 }.on(&all[0].path()));
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
     fetch.chunk(100_000).report(0).all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }
 
 /// The part of a detail that names the source of wrong bytes.
@@ -107,13 +107,13 @@ fn only_the_source_of_wrong_bytes_is_named() {
         let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
         let (first, second) = (Server::with(&all), Server::with(&all));
         let (bad, at) = if is_first { (&first, 100_000) } else { (&second, 1_500_000) };
-        bad.does(Fault::Flip { at }.first(8));
-        first.does(Fault::Status(404).after(4).first(20));
+        bad.inject(Fault::Flip { at }.first(8));
+        first.inject(Fault::Status(404).after(4).first(20));
         let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "-c", "1"]);
         let report = fetch.chunk(300_000).report(0);
         let detail = report.only().because(&wrong_source(bad)).detail();
         assert!(detail.ends_with(&wrong_source(bad)), "{detail}");
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -122,17 +122,17 @@ fn a_source_of_a_wrong_archive_is_named_if_another_gives_the_right_one() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let (first, second) = (Server::with(&all), Server::with(&all));
     for server in [&first, &second] {
-        server.does(Fault::NoRanges);
+        server.inject(Fault::NoRanges);
     }
-    first.does(Fault::Flip { at: 100_000 });
+    first.inject(Fault::Flip { at: 100_000 });
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
     let report = fetch.report(0);
     report.only().because(&wrong_source(&first));
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     // With one source, none is named.
-    first.behaves();
+    first.clear_faults();
     std::fs::remove_dir_all(sandbox.data()).unwrap();
-    first.does(Fault::Flip { at: 100_000 }.first(1));
+    first.inject(Fault::Flip { at: 100_000 }.first(1));
     let report = sandbox.fetch(&first, &all).report(0);
     assert!(!report.only().detail().contains("came from"), "{}", report.shown());
 }
@@ -142,13 +142,13 @@ fn two_versions_of_an_archive_are_never_mixed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let (first, second) = (Server::with(&all), Server::with(&all));
     // The first source has another version of the same size, and fails during the download.
-    first.does(Fault::Other(Arc::new(all[0].bytes.iter().rev().copied().collect())));
-    first.does(Fault::Status(404).after(4));
+    first.inject(Fault::OtherFile(Arc::new(all[0].bytes.iter().rev().copied().collect())));
+    first.inject(Fault::Status(404).after(4));
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "-c", "1"]);
     let outcome = fetch.chunk(300_000).run();
     outcome.exits(0).says("every byte arrived, and the MD5 is");
     outcome.report().only().because(&wrong_source(&first));
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     // In the end, all bytes are from the second source.
     assert!(second.sent() >= all[0].size(), "{} sent{outcome}", second.sent());
 }
@@ -157,11 +157,11 @@ fn two_versions_of_an_archive_are_never_mixed() {
 fn sources_may_share_an_archive_chunk_by_chunk() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let (first, second) = (Server::with(&all), Server::with(&all));
-    first.does(Fault::Status(404).after(4));
+    first.inject(Fault::Status(404).after(4));
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
     let report = fetch.chunk(100_000).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(first.sent() > 0 && second.sent() > 0);
     // The bytes of the first source were not requested again.
     assert!(second.sent() < all[0].size(), "{} of {}", second.sent(), all[0].size());
@@ -172,13 +172,13 @@ fn the_second_source_takes_over_if_the_first_dies_during_the_download() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let second = Server::with(&all);
     let first = Server::with(&all);
-    first.does(Fault::Throttle { rate: 1 << 20 });
+    first.inject(Fault::Throttle { rate: 1 << 20 });
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
     let mut running = fetch.chunk(100_000).spawn();
     running.until("some of the archive", || first.sent() > 300_000);
     drop(first);
     running.wait().exits(0).report().all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -189,29 +189,29 @@ fn a_wrong_size_leads_to_the_next_source() {
     let table = sandbox.table_with_sizes(&[(&all[0], ""), (&all[1], "")]);
     let fetch = sandbox.fetch_with(&table).args(["--from", &first.base()]);
     fetch.args(["--from", &second.base()]).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn a_web_page_leads_to_the_next_source() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let (first, second) = (Server::new(), Server::with(&all));
-    first.does(Fault::Page("<html>log in</html>"));
+    first.inject(Fault::Page("<html>log in</html>"));
     sandbox.fetch(&first, &all).args(["--from", &second.base()]).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 /// Fetches 2 MiB from a slow source and another one, in this order. Returns both servers.
 fn slow_first(rate: u64, other: Option<u64>) -> (Server, Server) {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let (first, second) = (Server::with(&all), Server::with(&all));
-    first.does(Fault::Throttle { rate });
+    first.inject(Fault::Throttle { rate });
     if let Some(rate) = other {
-        second.does(Fault::Throttle { rate });
+        second.inject(Fault::Throttle { rate });
     }
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "-c", "4"]);
     fetch.env("CXR_FAULT_SLOW_SOURCE_MS", "1000").report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     (first, second)
 }
 
@@ -233,10 +233,10 @@ fn a_source_that_is_no_faster_does_not_take_over() {
 fn a_stalled_source_leads_to_the_next() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let (first, second) = (Server::with(&all), Server::with(&all));
-    first.does(Fault::Silence);
+    first.inject(Fault::Silence);
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "--retries", "1"]);
     fetch.report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -245,8 +245,8 @@ fn a_folder_and_a_server_supply_what_the_other_lacks() {
     sandbox.put(format!("mirror/{}", NAMES[0]), &*all[0].bytes);
     let server = Server::with(&all[1..]);
     sandbox.fetch_from("mirror", &all).args(["--from", &server.base()]).report(0).all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]
@@ -258,7 +258,7 @@ fn a_bad_file_in_a_folder_leads_to_the_next_source() {
     fs::create_dir(sandbox.path("mirror").join(NAMES[2])).unwrap();
     sandbox.fetch_from("mirror", &all).args(["--from", &server.base()]).report(0).all_ok();
     for archive in &all {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
     }
 }
 
@@ -268,7 +268,7 @@ fn a_file_in_a_folder_that_cannot_be_read_is_unreachable() {
     fs::create_dir(sandbox.path("mirror")).unwrap();
     symlink("/proc/self/mem", sandbox.path("mirror").join(NAMES[0])).unwrap();
     sandbox.fetch_from("mirror", &all).report(3).only().is("unreachable");
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
 }
 
 #[test]
@@ -280,8 +280,8 @@ fn an_address_may_contain_a_name_placeholder() {
     }
     let source = format!("{}/get?file={{name}}&part=all", server.base());
     sandbox.fetch_from(&source, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]
@@ -293,7 +293,7 @@ fn a_base_address_may_have_a_path_and_a_trailing_slash() {
         let source = format!("{}{base}", server.base());
         sandbox.fetch_from(&source, &all).arg("--recheck").report(0).all_ok();
     }
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn the_addresses_of_the_table_are_used_unless_a_source_is_named() {
     report.line(NAMES[0]).is("ok");
     report.line(NAMES[1]).is("unreachable").because("404");
     // With --from, only the named source is used.
-    publisher.forget();
+    publisher.clear_log();
     sandbox.fetch_with(&table).args(["--from", &mirror.base()]).report(0).all_ok();
     assert_eq!(publisher.hits().len(), 0);
 }
@@ -366,7 +366,7 @@ fn the_addresses_of_the_table_are_used_unless_a_source_is_named() {
 fn every_source_is_named_if_none_has_the_archive() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let (first, second) = (Server::new(), Server::with(&all));
-    second.does(Fault::Status(410));
+    second.inject(Fault::Status(410));
     let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base(), "--from", "nowhere"]);
     let report = fetch.report(3);
     let line = report.only();
@@ -380,9 +380,9 @@ fn a_proxy_is_used_except_for_hosts_in_no_proxy() {
     proxy.serve(&format!("http://mirror.invalid{}", all[0].path()), &all[0].bytes);
     let fetch = sandbox.fetch_from("http://mirror.invalid", &all);
     fetch.env("http_proxy", proxy.base()).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     let (sandbox, mirror) = (Sandbox::new(), Server::with(&all));
-    proxy.forget();
+    proxy.clear_log();
     let fetch = sandbox.fetch(&mirror, &all).env("http_proxy", proxy.base());
     fetch.env("no_proxy", "127.0.0.1").report(0).all_ok();
     assert_eq!(proxy.hits().len(), 0);

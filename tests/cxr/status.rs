@@ -8,9 +8,9 @@ use crate::support::{Authority, Fault, NAMES, Nginx, Sandbox, Server, archive, a
 fn verdict_of(status: u16) -> (String, String, usize) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Status(status));
+    server.inject(Fault::Status(status));
     let report = sandbox.fetch(&server, &all).args(["-c", "1"]).report(3);
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
     let line = report.only();
     (line.verdict(), line.detail(), server.hits().len())
 }
@@ -40,9 +40,9 @@ fn temporary_errors_are_overcome() {
     for status in [429, 500, 502, 503, 504] {
         let (sandbox, all) = (Sandbox::new(), archives(1));
         let server = Server::with(&all);
-        server.does(Fault::Status(status).first(2));
+        server.inject(Fault::Status(status).first(2));
         sandbox.fetch(&server, &all).report(0).all_ok();
-        sandbox.has(&all[0]);
+        sandbox.assert_archive(&all[0]);
     }
 }
 
@@ -50,7 +50,7 @@ fn temporary_errors_are_overcome() {
 fn delay(status: u16, when: &'static str) -> Duration {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::RetryAfter(status, when).first(1));
+    server.inject(Fault::RetryAfter(status, when).first(1));
     let begun = Instant::now();
     sandbox.fetch(&server, &all).report(0).all_ok();
     begun.elapsed()
@@ -70,7 +70,7 @@ fn retry_after_as_a_date_is_obeyed() {
     let server = Server::with(&all);
     // Dates have whole seconds, so that two seconds from now are at least one.
     let date = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(2));
-    server.does(Fault::RetryAfter(503, date.leak()).first(1));
+    server.inject(Fault::RetryAfter(503, date.leak()).first(1));
     let begun = Instant::now();
     sandbox.fetch(&server, &all).report(0).all_ok();
     assert!(begun.elapsed() >= Duration::from_millis(950), "{:?}", begun.elapsed());
@@ -88,8 +88,8 @@ fn an_invalid_or_past_retry_after_is_ignored() {
 fn retry_after_holds_for_all_connections_to_the_source() {
     let (sandbox, all) = (Sandbox::new(), archives(4));
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 250_000 });
-    server.does(Fault::RetryAfter(429, "1").after(3).first(1));
+    server.inject(Fault::Throttle { rate: 250_000 });
+    server.inject(Fault::RetryAfter(429, "1").after(3).first(1));
     let fetch = sandbox.fetch(&server, &all).args(["-c", "4"]);
     fetch.chunk(100_000).run().exits(0).says("trying again in 1.0 s").report().all_ok();
     let hits = server.hits();
@@ -104,7 +104,7 @@ fn retry_after_holds_for_all_connections_to_the_source() {
 fn a_retry_after_of_a_day_can_be_interrupted() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::RetryAfter(503, "86400"));
+    server.inject(Fault::RetryAfter(503, "86400"));
     let fetch = sandbox.fetch(&server, &all).args(["--from", "/nonexistent"]);
     let mut running = fetch.spawn();
     running.until("the first answer", || !server.hits().is_empty());
@@ -125,7 +125,7 @@ fn absolute_and_relative_redirects_are_followed() {
     server.redirect("/a/b/second?x=1", 301, &real);
     server.serve("/a/b/real.gz", &all[0].bytes);
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_redirect_to_another_host_is_followed() {
     let (front, store) = (Server::new(), Server::with(&all));
     front.redirect(&all[0].path(), 302, &format!("{}{}", store.base(), all[0].path()));
     sandbox.fetch(&front, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -192,21 +192,21 @@ fn a_redirect_from_https_to_http_is_refused() {
     let fetch = sandbox.fetch_from(&nginx.base(), &all).arg("--cacert").arg(authority);
     fetch.report(3).only().is("unreachable").because("https");
     assert_eq!(plain.hits().len(), 0);
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
 }
 
 #[test]
 fn the_redirects_of_the_publisher_are_followed() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     let server = Server::new();
-    server.does(Fault::NoHead);
+    server.inject(Fault::NoHead);
     let addresses: Vec<_> =
         all.iter().map(|archive| server.publish(archive, 1000, Duration::from_mins(1))).collect();
     let rows: Vec<_> = all.iter().zip(addresses.iter().map(String::as_str)).collect();
     let table = sandbox.table_with_sizes(&rows);
     sandbox.fetch_with(&table).report(0).all_ok();
     for archive in &all {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
     }
 }
 
@@ -218,7 +218,7 @@ fn an_expired_signed_address_is_requested_anew() {
     let table = sandbox.table_with_sizes(&[(&all[0], &address)]);
     let report = sandbox.fetch_with(&table).args(["-c", "2"]).chunk(100_000).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert_eq!(report.downloaded(), all[0].size(), "bytes were fetched twice");
 }
 
@@ -227,11 +227,11 @@ fn a_download_resumes_through_a_new_signed_address() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::new();
     let address = server.publish(&all[0], 1, Duration::from_mins(1));
-    server.does(Fault::Reset { after: 200_000 }.on("/signed/3?token=00000003"));
+    server.inject(Fault::Reset { after: 200_000 }.on("/signed/3?token=00000003"));
     let table = sandbox.table_with_sizes(&[(&all[0], &address)]);
     let report = sandbox.fetch_with(&table).args(["-c", "1"]).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(report.downloaded() < all[0].size() + 70_000, "{}", report.shown());
     assert!(report.downloaded() > all[0].size() - 70_000, "{}", report.shown());
     assert!(server.hits().iter().any(|hit| hit.status == 206 && hit.sent < all[0].size()));

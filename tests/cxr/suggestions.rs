@@ -109,7 +109,7 @@ fn odd_names_of_archives_reach_the_program_as_they_are() {
         let command = only_suggested(verify.exits(1));
         assert!(command.contains(" --from SOURCE "), "nobody typed one: {command}");
         paste_and_succeed(&sandbox, &command.replace("SOURCE", "mirror"));
-        sandbox.has(&odd);
+        sandbox.assert_archive(&odd);
         assert!(!sandbox.path("owned").exists(), "{command}");
     }
 }
@@ -138,14 +138,14 @@ fn a_dry_run_suggests_the_fetch_without_the_switch() {
     let command = only_suggested(sandbox.cxr(typed).run().exits(1));
     assert_eq!(command, "cxr fetch -d 'my data' --checksums table.tsv 2");
     paste_and_succeed(&sandbox, &command);
-    sandbox.holds(Path::new("my data").join(&all[1].name), &all[1].bytes);
+    sandbox.assert_content(Path::new("my data").join(&all[1].name), &all[1].bytes);
 }
 
 #[test]
 fn an_interrupted_fetch_suggests_the_same_command() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     table(&sandbox, &server, &all);
     let mut running = sandbox.cxr(["fetch", "-d", "my data", "--checksums", "table.tsv"]).spawn();
     running.until("some bytes", || server.sent() > 50_000);
@@ -154,9 +154,9 @@ fn an_interrupted_fetch_suggests_the_same_command() {
     let command = only_suggested(outcome.exits(130));
     assert_eq!(command, "cxr fetch -d 'my data' --checksums table.tsv");
     outcome.says(&command);
-    server.behaves();
+    server.clear_faults();
     paste_and_succeed(&sandbox, &command);
-    sandbox.holds(Path::new("my data").join(&all[0].name), &all[0].bytes);
+    sandbox.assert_content(Path::new("my data").join(&all[0].name), &all[0].bytes);
 }
 
 #[test]
@@ -175,6 +175,6 @@ fn a_fetch_that_failed_suggests_what_to_do_by_hand_and_the_same_command() {
     fs::remove_dir(blocked).unwrap();
     server.serve(&all[1].path(), &all[1].bytes);
     paste_and_succeed(&sandbox, &command);
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }

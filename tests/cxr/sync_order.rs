@@ -81,7 +81,7 @@ fn a_replaced_file_is_kept_on_the_disk_before_the_new_one_gets_its_name() {
 fn a_wrong_download_is_kept_on_the_disk_before_its_journal_is_deleted() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
-    server.does(Fault::NoRanges).does(Fault::Flip { at: 1000 }.first(1));
+    server.inject(Fault::NoRanges).inject(Fault::Flip { at: 1000 }.first(1));
     let fetch = sandbox.fetch(&server, &all).args(["--keep-corrupt", "-c", "1"]);
     let Some(trace) = SystemCalls::of(&sandbox, fetch, &CALLS) else { return };
     let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());

@@ -10,10 +10,10 @@ use crate::support::{Archive, Fault, FaultRule, Refusal, Sandbox, Server, archiv
 fn survives(fault: impl Into<FaultRule>) -> (Server, u64) {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(fault);
+    server.inject(fault);
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     (server, report.downloaded())
 }
 
@@ -64,12 +64,12 @@ fn early_ends_with_progress_are_retried_without_limit() {
 fn attempts_without_progress_are_limited() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Reset { after: 0 });
+    server.inject(Fault::Reset { after: 0 });
     let report = sandbox.fetch(&server, &all).args(["-c", "1"]).report(3);
     report.only().is("unreachable").because("127.0.0.1").next("--from");
     let hits = server.hits().len();
     assert!((3..=5).contains(&hits), "{hits} requests for three attempts");
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
 }
 
 #[test]
@@ -86,12 +86,12 @@ fn a_refused_connection_is_unreachable() {
 fn a_server_that_comes_back_is_used() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.allow(0, Refusal::Close);
+    server.limit_connections(0, Refusal::Close);
     let mut running = sandbox.fetch(&server, &all).args(["--retries", "1000"]).spawn();
     running.until("some connections in vain", || server.connections() >= 4);
-    server.allow(100, Refusal::Close);
+    server.limit_connections(100, Refusal::Close);
     running.wait().exits(0);
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -105,11 +105,11 @@ fn a_server_without_ranges_is_read_in_one_request() {
 fn a_server_without_ranges_serves_an_archive_of_many_chunks() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5), archive(2, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::NoRanges);
+    server.inject(Fault::NoRanges);
     let report = sandbox.fetch(&server, &all).chunk(100_000).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
     // Connections that find out at the same time may each have read the first bytes.
     let size = all[0].size() + all[1].size();
     assert!(report.downloaded() <= 2 * size, "{} of {size} bytes", report.downloaded());
@@ -119,29 +119,29 @@ fn a_server_without_ranges_serves_an_archive_of_many_chunks() {
 fn a_broken_download_without_ranges_starts_over() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::NoRanges);
-    server.does(Fault::Reset { after: 250_000 }.first(2));
+    server.inject(Fault::NoRanges);
+    server.inject(Fault::Reset { after: 250_000 }.first(2));
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn broken_downloads_without_ranges_and_progress_are_limited() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::NoRanges);
-    server.does(Fault::Reset { after: 250_000 });
+    server.inject(Fault::NoRanges);
+    server.inject(Fault::Reset { after: 250_000 });
     sandbox.fetch(&server, &all).report(3).only().is("unreachable");
-    sandbox.lacks(&all[0]);
+    sandbox.assert_absent(&all[0]);
 }
 
 #[test]
 fn a_server_may_stop_supporting_ranges() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::NoRanges.after(3));
+    server.inject(Fault::NoRanges.after(3));
     sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -158,20 +158,20 @@ fn a_chunked_body_is_read() {
 fn a_chunked_body_that_ends_early_is_resumed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Chunked);
-    server.does(Fault::Close { after: 200_000 }.first(2));
+    server.inject(Fault::Chunked);
+    server.inject(Fault::Close { after: 200_000 }.first(2));
     sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn chunked_bodies_without_ranges_are_read() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all);
-    server.does(Fault::Chunked).does(Fault::NoRanges);
+    server.inject(Fault::Chunked).inject(Fault::NoRanges);
     sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
-    sandbox.has(&all[0]);
-    sandbox.has(&all[1]);
+    sandbox.assert_archive(&all[0]);
+    sandbox.assert_archive(&all[1]);
 }
 
 #[test]
@@ -183,20 +183,20 @@ fn a_body_without_a_length_is_read() {
 fn an_early_end_without_a_length_is_never_taken_for_the_end() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::NoLength).does(Fault::NoRanges);
-    server.does(Fault::Close { after: 200_000 }.first(1));
+    server.inject(Fault::NoLength).inject(Fault::NoRanges);
+    server.inject(Fault::Close { after: 200_000 }.first(1));
     let report = sandbox.fetch(&server, &all).report(0);
     report.all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
 fn a_server_without_keep_alive_is_used() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
-    server.does(Fault::NoKeepAlive);
+    server.inject(Fault::NoKeepAlive);
     sandbox.fetch(&server, &all).chunk(200_000).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]
@@ -205,9 +205,9 @@ fn a_slow_but_steady_line_has_no_deadline() {
     let server = Server::with(&all);
     // In total longer than the stall time-out, but never between two bytes.
     let every = Duration::from_millis(150);
-    server.does(Fault::Drip { bytes: 40_000, every });
+    server.inject(Fault::Trickle { bytes: 40_000, every });
     sandbox.fetch(&server, &all).args(["-c", "1"]).report(0).all_ok();
-    sandbox.has(&all[0]);
+    sandbox.assert_archive(&all[0]);
     assert!(server.hits().len() <= 2, "{} requests", server.hits().len());
 }
 
@@ -216,10 +216,10 @@ fn a_server_that_allows_two_connections_is_used() {
     for refusal in [Refusal::Close, Refusal::Unavailable] {
         let (sandbox, all) = (Sandbox::new(), archives(4));
         let server = Server::with(&all);
-        server.allow(2, refusal).does(Fault::Throttle { rate: 4 << 20 });
+        server.limit_connections(2, refusal).inject(Fault::Throttle { rate: 4 << 20 });
         sandbox.fetch(&server, &all).chunk(100_000).report(0).all_ok();
         for archive in &all {
-            sandbox.has(archive);
+            sandbox.assert_archive(archive);
         }
     }
 }
@@ -230,15 +230,15 @@ fn many_network_faults_together_are_overcome() {
     let all: Vec<Archive> = (1..=4).map(|number| archive(number, 3)).collect();
     let server = Server::with(&all);
     server
-        .does(Fault::Reset { after: 30_000 }.after(2).first(4))
-        .does(Fault::Close { after: 50_000 }.after(5).first(4))
-        .does(Fault::Stall { after: 10_000 }.after(9).first(2))
-        .does(Fault::Status(503).after(4).first(3))
-        .does(Fault::RetryAfter(429, "0").after(14).first(2))
-        .does(Fault::ShortPart { less: 1000 }.after(6).first(5))
-        .does(Fault::Silence.after(20).first(1));
+        .inject(Fault::Reset { after: 30_000 }.after(2).first(4))
+        .inject(Fault::Close { after: 50_000 }.after(5).first(4))
+        .inject(Fault::Stall { after: 10_000 }.after(9).first(2))
+        .inject(Fault::Status(503).after(4).first(3))
+        .inject(Fault::RetryAfter(429, "0").after(14).first(2))
+        .inject(Fault::ShortRange { less: 1000 }.after(6).first(5))
+        .inject(Fault::Silence.after(20).first(1));
     sandbox.fetch(&server, &all).chunk(150_000).report(0).all_ok();
     for archive in &all {
-        sandbox.has(archive);
+        sandbox.assert_archive(archive);
     }
 }

@@ -15,32 +15,32 @@ fn adopted() -> (Sandbox, Server, Archive, Vec<u8>) {
     let all = std::slice::from_ref(&archive);
     let outcome = sandbox.fetch(&server, all).dies_at("file-adopted", 1).run();
     outcome.expect(outcome.was_killed(), "a kill at the crash point");
-    sandbox.lacks(&archive);
+    sandbox.assert_absent(&archive);
     (sandbox, server, archive, mine)
 }
 
 /// Asserts that a run that can fetch nothing restores the file.
 #[track_caller]
 fn assert_restored(sandbox: &Sandbox, server: &Server, archive: &Archive, mine: &[u8]) {
-    server.does(Fault::Status(404));
+    server.inject(Fault::Status(404));
     sandbox.fetch(server, std::slice::from_ref(archive)).run().exits(3);
-    sandbox.holds(FINAL_NAME, mine);
+    sandbox.assert_content(FINAL_NAME, mine);
 }
 
 #[test]
 fn bytes_missing_from_a_damaged_journal_are_saved_before_they_are_overwritten() {
     let (sandbox, server, archive, mine) = adopted();
-    let journal = sandbox.own_file(".journal");
+    let journal = sandbox.working_file(".journal");
     let text = fs::read_to_string(&journal).unwrap();
     let rest: Vec<_> = text.lines().filter(|line| !line.contains(" wrote ")).collect();
     assert_eq!(rest.len() + 1, text.lines().count(), "{text}");
     fs::write(&journal, rest.join("\n") + "\n").unwrap();
     // The file is overwritten until the source fails.
-    server.does(Fault::Status(404).after(3));
+    server.inject(Fault::Status(404).after(3));
     let fetch = sandbox.fetch(&server, std::slice::from_ref(&archive)).args(["-c", "1"]);
     let report = fetch.chunk(100_000).report(3);
     assert!(report.downloaded() > 200_000, "{}", report.shown());
-    sandbox.holds(FINAL_NAME, &mine);
+    sandbox.assert_content(FINAL_NAME, &mine);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn another_file_under_the_name_does_not_replace_the_adopted_one() {
     let longer = [&archive.flipped(300_000)[..], b"and more"].concat();
     sandbox.put(FINAL_NAME, &longer);
     // The source reports the size and sends nothing.
-    server.does(Fault::Status(404).after(1));
+    server.inject(Fault::Status(404).after(1));
     sandbox.fetch(&server, std::slice::from_ref(&archive)).run().exits(3);
     let read = |file: PathBuf| fs::read(sandbox.path("data").join(file)).unwrap();
     let files: Vec<_> = sandbox.files("data").into_iter().map(read).collect();
@@ -61,10 +61,10 @@ fn another_file_under_the_name_does_not_replace_the_adopted_one() {
 fn the_adopted_file_is_kept_if_the_archive_arrives_from_elsewhere() {
     let (sandbox, server, archive, mine) = adopted();
     sandbox.put_archive(&archive);
-    server.forget();
+    server.clear_log();
     sandbox.fetch(&server, std::slice::from_ref(&archive)).report(0).all_ok();
     assert_eq!(server.sent(), 0);
-    assert!(fs::read(sandbox.own_file(".part")).unwrap() == mine);
+    assert!(fs::read(sandbox.working_file(".part")).unwrap() == mine);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_dry_run_describes_the_repair_and_changes_nothing() {
         sandbox.put(FINAL_NAME, &mine);
         let fetch = sandbox.fetch_with(&table).args(["--dry-run", "--from", &server.base()]);
         fetch.report(1).only().is(verdict).because(words);
-        sandbox.holds(FINAL_NAME, &mine);
+        sandbox.assert_content(FINAL_NAME, &mine);
         assert_eq!(sandbox.files("data").len(), 1);
     }
 }

@@ -40,7 +40,7 @@ fn the_default_folder_is_the_current_one() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     let here = sandbox.data();
-    sandbox.verify(&all).within(&here).report(0).all_ok();
+    sandbox.verify(&all).in_folder(&here).report(0).all_ok();
 }
 
 #[test]

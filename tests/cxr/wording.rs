@@ -160,9 +160,9 @@ fn a_dry_run() {
 fn a_fetch_with_failed_attempts_and_the_same_again() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
-    server.does(Fault::Status(503).first(1));
-    server.does(Fault::Page("<html><title>Sign in</title>").first(2));
-    server.does(Fault::Reset { after: 100_000 }.first(3));
+    server.inject(Fault::Status(503).first(1));
+    server.inject(Fault::Page("<html><title>Sign in</title>").first(2));
+    server.inject(Fault::Reset { after: 100_000 }.first(3));
     let run = fetch(&sandbox, &server, &all).args(["--retries", "8", "-v"]);
     compare_run("fetch-retries", &sandbox, 0, run);
     compare_run("fetch-again", &sandbox, 0, fetch(&sandbox, &server, &all));
@@ -180,13 +180,13 @@ fn a_fetch_that_repairs_a_file() {
 fn a_fetch_into_a_folder_in_use_one_that_is_interrupted_and_one_that_resumes() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    server.does(Fault::Throttle { rate: 200_000 });
+    server.inject(Fault::Throttle { rate: 200_000 });
     let mut first = fetch(&sandbox, &server, &all).spawn();
     first.until("some bytes", || server.sent() > 200_000);
     compare_run("fetch-folder-in-use", &sandbox, 3, fetch(&sandbox, &server, &all));
     first.signal(Signal::INT);
     compare_outcome("fetch-interrupted", &sandbox, first.wait().exits(130));
-    server.behaves();
+    server.clear_faults();
     compare_run("fetch-resumed", &sandbox, 0, fetch(&sandbox, &server, &all));
 }
 
@@ -215,7 +215,7 @@ fn files_that_verify_recognises_and_does_not() {
 fn mirrors_side_by_side() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let server = Server::with(&all[..1]);
-    server.does(Fault::Flip { at: 100_000 });
+    server.inject(Fault::Flip { at: 100_000 });
     sandbox.put_archive(&all[0]);
     let run = cxr(&sandbox, "verify", &server, &all).args(["-q", "--retries", "2", "-j", "1"]);
     let mirrors = ["--from", &server.base(), "--from", "http://127.0.0.1:9", "--from", "data"];

@@ -77,7 +77,7 @@ pub fn archive(number: usize, images: usize) -> Archive {
 
 /// An archive of at least `mebibytes` MiB, compressed as the published ones are. Made once and
 /// shared.
-pub fn large(mebibytes: usize) -> Archive {
+pub fn large_archive(mebibytes: usize) -> Archive {
     static MADE: LazyLock<Mutex<HashMap<usize, Archive>>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap();
     let smallest = IMAGES.iter().map(|image| image.len()).min().unwrap_or(1);
@@ -91,9 +91,9 @@ pub fn archives(count: usize) -> Vec<Archive> {
     (1..=count).map(|number| archive(number, 1)).collect()
 }
 
-/// As [`large`], of images that can be compressed: noise in which some bytes are twice as frequent.
+/// As [`large_archive`], of images that can be compressed: noise in which some bytes are twice as frequent.
 /// Gzip saves 3 % on it, as on the published archives, and codes nearly all of it.
-pub fn large_of_noise(mebibytes: usize) -> Archive {
+pub fn large_compressible(mebibytes: usize) -> Archive {
     static MADE: LazyLock<Mutex<HashMap<usize, Archive>>> = LazyLock::new(Mutex::default);
     let mut made = MADE.lock().unwrap();
     let pack = || {
@@ -149,7 +149,7 @@ fn header(image: &[u8]) -> tar::Header {
 }
 
 /// A gzip file of about `mebibytes` MiB of noise in stored blocks: large and quick to make.
-pub fn stored(name: &str, mebibytes: usize, seed: u64) -> Archive {
+pub fn stored_archive(name: &str, mebibytes: usize, seed: u64) -> Archive {
     let mut noise = vec![0; mebibytes << 20];
     fastrand::Rng::with_seed(seed).fill(&mut noise);
     let mut bytes = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];

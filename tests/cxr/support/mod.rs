@@ -22,7 +22,8 @@ mod terminal;
 mod unanswered_port;
 
 pub use archive::{
-    Archive, FINAL_NAME, NAMES, archive, archives, gunzip, large, large_of_noise, stored,
+    Archive, FINAL_NAME, NAMES, archive, archives, gunzip, large_archive, large_compressible,
+    stored_archive,
 };
 pub use authority::{Authority, Certificate};
 pub use file_damage::{DAMAGES, change_silently};

@@ -58,7 +58,7 @@ impl NameResolution {
     /// Applies the configuration to a run.
     pub fn applied_to(&self, cxr: Cxr) -> Cxr {
         let words = ["unshare", "--user", "--map-root-user", "--mount", "sh"];
-        cxr.under(words).under([&self.script])
+        cxr.started_by(words).started_by([&self.script])
     }
 }
 

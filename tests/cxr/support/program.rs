@@ -63,40 +63,44 @@ impl Cxr {
     }
 
     /// Injects disk faults by the rules of `src/disk/fault_injection.rs`.
-    pub fn disk(self, rules: &str) -> Self {
+    pub fn disk_faults(self, rules: &str) -> Self {
         self.env("CXR_FAULT_DISK", rules)
     }
 
     /// Starts the program with another one, such as `unshare`.
-    pub fn under<I: AsRef<OsStr>>(mut self, before: impl IntoIterator<Item = I>) -> Self {
+    pub fn started_by<I: AsRef<OsStr>>(mut self, before: impl IntoIterator<Item = I>) -> Self {
         self.before.extend(before.into_iter().map(|word| word.as_ref().to_owned()));
         self
     }
 
-    /// As [`Cxr::under`], with a program that must be installed. Returns `None` to skip the test.
-    pub fn under_installed(self, before: &[&str], package: &str) -> Option<Self> {
+    /// As [`Cxr::started_by`], with a program that must be installed. Returns `None` to skip the test.
+    pub fn started_by_installed(self, before: &[&str], package: &str) -> Option<Self> {
         let program = before[0];
         if !is_installed(program) && may_skip(program, package) {
             return None;
         }
-        Some(self.under(before))
+        Some(self.started_by(before))
     }
 
     /// Lets a system call fail from the `from`th time on. Returns `None` to skip the test.
-    pub fn refused(self, call: &str, error: &str, from: u32) -> Option<Self> {
+    pub fn failing_call(self, call: &str, error: &str, from: u32) -> Option<Self> {
         let (trace, inject) =
             (format!("trace={call}"), format!("inject={call}:error={error}:when={from}+"));
         let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
-        self.under_installed(&strace, "strace")
+        self.started_by_installed(&strace, "strace")
     }
 
     /// Runs without the rights of root, to which file permissions do not apply.
     pub fn unprivileged(self) -> Self {
-        if rustix::process::geteuid().is_root() { self.under(["unshare", "--user"]) } else { self }
+        if rustix::process::geteuid().is_root() {
+            self.started_by(["unshare", "--user"])
+        } else {
+            self
+        }
     }
 
     /// Sets the current folder.
-    pub fn within(mut self, folder: &Path) -> Self {
+    pub fn in_folder(mut self, folder: &Path) -> Self {
         folder.clone_into(&mut self.folder);
         self
     }

@@ -118,13 +118,13 @@ impl Sandbox {
 
     /// Asserts that the data folder has the archive, byte for byte.
     #[track_caller]
-    pub fn has(&self, archive: &Archive) {
-        self.holds(Path::new("data").join(&archive.name), &archive.bytes);
+    pub fn assert_archive(&self, archive: &Archive) {
+        self.assert_content(Path::new("data").join(&archive.name), &archive.bytes);
     }
 
     /// Asserts the content of a file.
     #[track_caller]
-    pub fn holds(&self, name: impl AsRef<Path>, bytes: &[u8]) {
+    pub fn assert_content(&self, name: impl AsRef<Path>, bytes: &[u8]) {
         let path = self.path(name);
         let found = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let (found_md5, md5) = (md5_of(&found), md5_of(bytes));
@@ -139,14 +139,14 @@ impl Sandbox {
 
     /// Asserts that nothing is in the data folder under the archive's name.
     #[track_caller]
-    pub fn lacks(&self, archive: &Archive) {
+    pub fn assert_absent(&self, archive: &Archive) {
         let path = self.data().join(&archive.name);
         assert!(fs::symlink_metadata(&path).is_err(), "{} exists", path.display());
     }
 
     /// Returns the only file in `data/.cxr` whose name ends with `ending`.
     #[track_caller]
-    pub fn own_file(&self, ending: &str) -> PathBuf {
+    pub fn working_file(&self, ending: &str) -> PathBuf {
         let mut found = self.files("data/.cxr");
         found.retain(|file| file.to_string_lossy().ends_with(ending));
         assert_eq!(found.len(), 1, "one {ending} in data/.cxr: {found:?}");

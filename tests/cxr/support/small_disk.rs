@@ -39,7 +39,7 @@ impl SmallDisk {
 
     /// Makes the disk visible to a run.
     pub fn visible_to(&self, cxr: Cxr) -> Cxr {
-        cxr.under(self.enter())
+        cxr.started_by(self.enter())
     }
 
     /// Remounts the disk with other options, such as `ro` or `size=8m`.

@@ -22,7 +22,7 @@ impl SystemCalls {
     pub fn of(sandbox: &Sandbox, cxr: Cxr, calls: &[&str]) -> Option<Self> {
         let (trace, calls) = (sandbox.path("trace"), format!("trace={}", calls.join(",")));
         let strace = ["strace", "-f", "-y", "-qq", "-e", &calls, "-o", trace.to_str().unwrap()];
-        cxr.under_installed(&strace, "strace")?.run().exits(0);
+        cxr.started_by_installed(&strace, "strace")?.run().exits(0);
         Some(Self::parse(&fs::read_to_string(trace).unwrap()))
     }
 

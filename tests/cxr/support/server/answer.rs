@@ -86,7 +86,7 @@ impl Answer {
         let ignores_range =
             faults.iter().any(|fault| matches!(fault, Fault::NoRanges | Fault::Http10));
         let other = faults.iter().find_map(|fault| match fault {
-            Fault::Other(bytes) => Some(Arc::clone(bytes)),
+            Fault::OtherFile(bytes) => Some(Arc::clone(bytes)),
             _ => None,
         });
         let found = match (shared.routes.find(&request.path), other) {
@@ -183,7 +183,7 @@ impl Answer {
             Fault::Close { after } => self.end = BodyEnd::Close { after },
             Fault::Stall { after } => self.end = BodyEnd::Stall { after },
             Fault::Silence => self.head = Head::None,
-            Fault::Drip { bytes, every } => self.pace = Some(Pace { bytes, every }),
+            Fault::Trickle { bytes, every } => self.pace = Some(Pace { bytes, every }),
             Fault::Throttle { rate } => self.throttle(rate),
             Fault::Status(status) => self.replace_with(Self::page(status, "<html>No</html>\n")),
             Fault::RetryAfter(status, when) => {
@@ -195,9 +195,9 @@ impl Answer {
             Fault::RefusesRanges if self.status == 206 => {
                 self.replace_with(Self::page(416, "<html>Range Not Satisfiable</html>\n"));
             }
-            Fault::Unasked206 => self.claim_part(),
+            Fault::Unrequested206 => self.claim_part(),
             Fault::ContentRange(wrong) => self.set_wrong_range(wrong),
-            Fault::ShortPart { less } => self.shorten(less),
+            Fault::ShortRange { less } => self.shorten(less),
             Fault::Http10 => {
                 self.version = "HTTP/1.0";
                 self.framing = Framing::Close;
@@ -211,15 +211,15 @@ impl Answer {
             Fault::EndlessHead => self.head = Head::Endless,
             Fault::Header(name, ref value) => self.set(name, value.clone()),
             Fault::NoLength => self.framing = Framing::Close,
-            Fault::Extra { bytes } => self.extra = bytes,
+            Fault::ExtraBytes { bytes } => self.extra = bytes,
             Fault::Flip { at } => self.flip = Some(at),
-            Fault::ChangingTag => self.change_tag(),
+            Fault::ChangingEtag => self.change_tag(),
             Fault::GzipLabel => self.set("Content-Encoding", "gzip".to_owned()),
             Fault::NoHead if self.head_only => {
                 self.replace_with(Self::page(404, "<html>Not Resource</html>\n"));
             }
             Fault::NoKeepAlive => self.keep_alive = false,
-            Fault::RefusesRanges | Fault::NoRanges | Fault::Other(_) | Fault::NoHead => {}
+            Fault::RefusesRanges | Fault::NoRanges | Fault::OtherFile(_) | Fault::NoHead => {}
         }
     }
 

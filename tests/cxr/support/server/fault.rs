@@ -15,7 +15,7 @@ pub enum Fault {
     /// Nothing is sent, not even headers.
     Silence,
     /// This many bytes are sent at a time, with a pause after each piece.
-    Drip { bytes: usize, every: Duration },
+    Trickle { bytes: usize, every: Duration },
     /// This many bytes a second are sent on each connection.
     Throttle { rate: u64 },
     /// A status with a short page.
@@ -31,12 +31,12 @@ pub enum Fault {
     /// Every `Range` is answered with 416 and no total size.
     RefusesRanges,
     /// 206 although no range was requested.
-    Unasked206,
+    Unrequested206,
     /// 206 with a wrong `Content-Range`.
     ContentRange(WrongRange),
     /// 206 with this many bytes fewer than requested, at most half of them, and a right
     /// `Content-Range`.
-    ShortPart { less: u64 },
+    ShortRange { less: u64 },
     /// HTTP/1.0: no length, no ranges, and closed at the end.
     Http10,
     /// The body is chunked.
@@ -52,13 +52,13 @@ pub enum Fault {
     /// No length: the end of the connection is the end of the body.
     NoLength,
     /// This many bytes are sent after the announced ones.
-    Extra { bytes: u64 },
+    ExtraBytes { bytes: u64 },
     /// One bit is flipped at this offset of the file.
     Flip { at: u64 },
     /// The bytes of another file are sent.
-    Other(std::sync::Arc<Vec<u8>>),
+    OtherFile(std::sync::Arc<Vec<u8>>),
     /// `ETag` and `Last-Modified` differ with each answer.
-    ChangingTag,
+    ChangingEtag,
     /// The stored bytes are labelled as gzip-encoded.
     GzipLabel,
     /// HEAD answers 404.
@@ -124,7 +124,7 @@ impl Fault {
     }
 
     /// Applies only to requests that a cache may answer.
-    pub fn stale(self) -> FaultRule {
+    pub fn if_cached(self) -> FaultRule {
         let mut rule = FaultRule::from(self);
         rule.stale = true;
         rule

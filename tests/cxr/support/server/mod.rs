@@ -130,18 +130,18 @@ impl Server {
     }
 
     /// Adds a fault to the answers from now on.
-    pub fn does(&self, rule: impl Into<FaultRule>) -> &Self {
+    pub fn inject(&self, rule: impl Into<FaultRule>) -> &Self {
         self.shared.rules.add(rule.into());
         self
     }
 
     /// Removes all faults.
-    pub fn behaves(&self) {
+    pub fn clear_faults(&self) {
         self.shared.rules.clear();
     }
 
     /// Limits the number of connections at a time.
-    pub fn allow(&self, connections: usize, refusal: Refusal) -> &Self {
+    pub fn limit_connections(&self, connections: usize, refusal: Refusal) -> &Self {
         *self.shared.limit.lock().unwrap() = Some((connections, refusal));
         self
     }
@@ -162,7 +162,7 @@ impl Server {
     }
 
     /// Bytes of endless headers passed to sockets so far.
-    pub fn heads(&self) -> u64 {
+    pub fn endless_header_bytes(&self) -> u64 {
         self.shared.heads.load(Ordering::SeqCst)
     }
 
@@ -172,12 +172,12 @@ impl Server {
     }
 
     /// The largest number of requests answered at one time.
-    pub fn most_answering(&self) -> usize {
+    pub fn most_concurrent(&self) -> usize {
         self.shared.most_answering.load(Ordering::SeqCst)
     }
 
     /// Clears the log and the counts of bytes.
-    pub fn forget(&self) {
+    pub fn clear_log(&self) {
         self.shared.hits.lock().unwrap().clear();
         self.shared.sent.store(0, Ordering::SeqCst);
         self.shared.most_answering.store(0, Ordering::SeqCst);
