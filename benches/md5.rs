@@ -63,7 +63,10 @@ fn engine(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(12 * 64 * MEBIBYTE as u64));
     let block = Bytes::from(memory(1, 256 << 10)).slice(..256 << 10);
     for threads in [1, 2] {
-        let engine = Engine::new(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN));
+        let engine = Engine::new(
+            LaneSet::for_this_machine(),
+            NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
+        );
         group.bench_function(BenchmarkId::new("threads", threads), |bencher| {
             bencher.iter(|| {
                 thread::scope(|scope| {

@@ -14,14 +14,9 @@ pub enum CatalogError {
     /// The table has no archive.
     #[error("it contains no checksum")]
     Empty,
-    /// A line is wrong.
-    #[error("line {line}: {error}")]
-    Line {
-        /// The line, or the archive if there are no lines, counted from 1.
-        line: usize,
-        /// The error in it.
-        error: LineError,
-    },
+    /// A line is wrong, or an archive that comes from no file. They count from 1.
+    #[error("line {0}: {1}")]
+    Line(usize, LineError),
 }
 
 /// An error in a line of a table.
@@ -55,46 +50,21 @@ pub enum LineError {
     /// The first line does not name a necessary column.
     #[error("the column {0} is missing; a table needs name and md5")]
     MissingColumn(&'static str),
-    /// A row has too many or too few cells.
-    #[error("expected {expected} cells, found {found}")]
-    CellCount {
-        /// The number of columns.
-        expected: usize,
-        /// The number of cells.
-        found: usize,
-    },
-    /// A cell has a wrong value.
-    #[error("expected {expected}, found `{}`", escape::brief(.found))]
-    Cell {
-        /// A description of right values.
-        expected: &'static str,
-        /// The wrong value.
-        found: String,
-    },
-    /// The name cannot be a file in the folder of the archives.
-    #[error("`{}` {reason}", escape::brief(.name))]
-    Name {
-        /// The name.
-        name: String,
-        /// The reason, which follows the name.
-        reason: &'static str,
-    },
-    /// The name or the alias appears twice.
-    #[error("`{}` is already on line {earlier}", escape::brief(.name))]
-    Repeated {
-        /// The name.
-        name: String,
-        /// Its first line.
-        earlier: usize,
-    },
-    /// The name is in a folder with the name of another archive.
-    #[error("`{}` cannot be a file and the folder of `{}`", escape::brief(.folder), escape::brief(.name))]
-    Folder {
-        /// The name.
-        name: String,
-        /// The name of the folder.
-        folder: String,
-    },
+    /// A row has another number of cells than there are columns.
+    #[error("expected {0} cells, found {1}")]
+    CellCount(usize, usize),
+    /// A cell has another value than the expected one.
+    #[error("expected {}, found `{}`", .0, escape::brief(.1))]
+    Cell(&'static str, String),
+    /// A name cannot be a file in the folder of the archives, for this reason.
+    #[error("`{}` {}", escape::brief(.0), .1)]
+    Name(String, &'static str),
+    /// A name or an alias is already on this line.
+    #[error("`{}` is already on line {}", escape::brief(.0), .1)]
+    Repeated(String, usize),
+    /// The first name is the folder of the second one.
+    #[error("`{}` cannot be a file and the folder of `{}`", escape::brief(.0), escape::brief(.1))]
+    Folder(String, String),
 }
 
 /// Bytes of a wrong line that are shown.

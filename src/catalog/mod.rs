@@ -5,8 +5,8 @@
 //! of archives on the command line.
 
 mod archive_name;
+mod checksum_file;
 mod checksum_line;
-mod checksums;
 pub mod cite;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -18,9 +18,10 @@ mod table;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-pub use checksums::MAX_CHECKSUMS_BYTES;
+pub use checksum_file::MAX_CHECKSUMS_BYTES;
 pub use error::{CatalogError, LineError};
-pub use select::{SelectError, Selector};
+pub use select::SelectError;
+pub(crate) use select::Selector;
 
 use crate::hash::digest::{Digest, Sha256};
 
@@ -120,18 +121,16 @@ impl Catalog {
         self.file.as_deref()
     }
 
-    /// The index of the archive with this name.
-    pub fn by_name(&self, name: &str) -> Option<usize> {
+    pub(crate) fn by_name(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
     }
 
-    /// The index of the archive with this alias.
-    pub fn by_alias(&self, alias: &str) -> Option<usize> {
+    pub(crate) fn by_alias(&self, alias: &str) -> Option<usize> {
         self.by_alias.get(alias).copied()
     }
 
     /// The index of the first archive with this MD5.
-    pub fn by_md5(&self, md5: &Digest) -> Option<usize> {
+    pub(crate) fn by_md5(&self, md5: &Digest) -> Option<usize> {
         self.by_md5.get(md5).copied()
     }
 }
@@ -141,11 +140,11 @@ fn check_names(archives: &[(usize, Archive)]) -> Result<Vec<(&str, usize)>, Cata
     let mut lines = HashMap::with_capacity(archives.len());
     for (line, archive) in archives {
         for name in [Some(&archive.name), archive.alias.as_ref()].into_iter().flatten() {
-            let wrong = |error| CatalogError::Line { line: *line, error };
+            let wrong = |error| CatalogError::Line(*line, error);
             archive_name::check(name)
-                .map_err(|reason| wrong(LineError::Name { name: name.clone(), reason }))?;
+                .map_err(|reason| wrong(LineError::Name(name.clone(), reason)))?;
             if let Some(earlier) = lines.insert(name.as_str(), *line) {
-                return Err(wrong(LineError::Repeated { name: name.clone(), earlier }));
+                return Err(wrong(LineError::Repeated(name.clone(), earlier)));
             }
         }
     }
@@ -161,10 +160,7 @@ fn check_folders(mut names: Vec<(&str, usize)>) -> Result<(), CatalogError> {
         let [(folder, _), (name, line)] = pair else { continue };
         if name.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')) {
             let (name, folder) = ((*name).to_owned(), (*folder).to_owned());
-            return Err(CatalogError::Line {
-                line: *line,
-                error: LineError::Folder { name, folder },
-            });
+            return Err(CatalogError::Line(*line, LineError::Folder(folder, name)));
         }
     }
     Ok(())
@@ -222,8 +218,8 @@ mod tests {
             [("a", Some("c")), ("b", Some("c"))],
         ] {
             let error = refused(&names);
-            let CatalogError::Line { line: 2, error } = error else { panic!("{error:?}") };
-            assert!(matches!(error, LineError::Repeated { earlier: 1, .. }), "{error:?}");
+            let CatalogError::Line(2, error) = error else { panic!("{error:?}") };
+            assert!(matches!(error, LineError::Repeated(_, 1)), "{error:?}");
         }
     }
 

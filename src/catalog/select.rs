@@ -12,24 +12,12 @@ pub enum SelectError {
     /// The argument is empty, or nothing is before or after a comma.
     #[error("`{}` contains an empty name", escape::brief(.0))]
     Empty(String),
-    /// No archive has this name.
-    #[error("`{}` is not in the table, which has {known}", escape::brief(.word))]
-    Unknown {
-        /// The word.
-        word: String,
-        /// A description of the table, escaped.
-        known: String,
-    },
-    /// Two archives match.
-    #[error("`{}` matches `{}` and `{}`; give the full name", escape::brief(.word), escape::brief(.first), escape::brief(.second))]
-    Ambiguous {
-        /// The word.
-        word: String,
-        /// The first match.
-        first: String,
-        /// The second match.
-        second: String,
-    },
+    /// No archive has this name, in a table of this description, which is escaped.
+    #[error("`{}` is not in the table, which has {}", escape::brief(.0), .1)]
+    Unknown(String, String),
+    /// The first word matches the other two names.
+    #[error("`{}` matches `{}` and `{}`; give the full name", escape::brief(.0), escape::brief(.1), escape::brief(.2))]
+    Ambiguous(String, String, String),
     /// The end of a range comes before its start.
     #[error("the range `{}` ends before it starts", escape::brief(.0))]
     Backwards(String),
@@ -88,11 +76,10 @@ impl Catalog {
         let mut having =
             self.archives.iter().enumerate().filter(|(_, archive)| has_stem(archive, word));
         match (having.next(), having.next()) {
-            (Some((_, first)), Some((_, second))) => Err(SelectError::Ambiguous {
-                word: word.to_owned(),
-                first: first.name.clone(),
-                second: second.name.clone(),
-            }),
+            (Some((_, first)), Some((_, second))) => {
+                let names = (first.name.clone(), second.name.clone());
+                Err(SelectError::Ambiguous(word.to_owned(), names.0, names.1))
+            }
             (first, _) => Ok(first.map(|(index, _)| index)),
         }
     }
@@ -103,7 +90,7 @@ impl Catalog {
         position
             .and_then(|position| position.checked_sub(1))
             .filter(|index| *index < self.archives.len())
-            .ok_or_else(|| SelectError::Unknown { word: word.to_owned(), known: self.known() })
+            .ok_or_else(|| SelectError::Unknown(word.to_owned(), self.known()))
     }
 
     /// Describes the table.
@@ -122,7 +109,7 @@ impl Catalog {
 
 /// A word that selects one archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selector {
+pub(crate) enum Selector {
     /// Its position, counted from 1.
     Position(usize),
     /// Its name.

@@ -6,41 +6,11 @@ use super::archive_name::plain;
 use super::{Archive, LineError};
 use crate::hash::digest::{Digest, Sha256};
 
-/// A column, named by the first line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Column {
-    Name,
-    ScriptName,
-    Size,
-    Md5,
-    Sha256,
-    Address,
-}
+const COLUMNS: [&str; 6] = ["name", "script_name", "size", "md5", "sha256", "address"];
 
 /// The columns in the order of the table.
 #[derive(Debug)]
-pub(super) struct Columns(Vec<Column>);
-
-impl Column {
-    const ALL: [Self; 6] =
-        [Self::Name, Self::ScriptName, Self::Size, Self::Md5, Self::Sha256, Self::Address];
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::ScriptName => "script_name",
-            Self::Size => "size",
-            Self::Md5 => "md5",
-            Self::Sha256 => "sha256",
-            Self::Address => "address",
-        }
-    }
-
-    fn read(word: &str) -> Result<Self, LineError> {
-        let column = Self::ALL.into_iter().find(|column| column.word() == word);
-        column.ok_or_else(|| LineError::Column(word.to_owned()))
-    }
-}
+pub(super) struct Columns(Vec<&'static str>);
 
 /// Returns true if a line names columns: it has a tab, and a cell that is `name` or `md5`.
 pub(super) fn is_header(line: &[u8]) -> bool {
@@ -52,16 +22,16 @@ impl Columns {
     /// Reads the line that names the columns.
     pub(super) fn read(header: &[u8]) -> Result<Self, LineError> {
         let mut columns = Vec::new();
-        for word in text(header)?.split('\t') {
-            let column = Column::read(word)?;
+        for cell in text(header)?.split('\t') {
+            let column = COLUMNS.into_iter().find(|column| *column == cell);
+            let column = column.ok_or_else(|| LineError::Column(cell.to_owned()))?;
             if columns.contains(&column) {
-                return Err(LineError::RepeatedColumn(column.word()));
+                return Err(LineError::RepeatedColumn(column));
             }
             columns.push(column);
         }
-        let needed = [Column::Name, Column::Md5].into_iter();
-        match needed.into_iter().find(|column| !columns.contains(column)) {
-            Some(column) => Err(LineError::MissingColumn(column.word())),
+        match ["name", "md5"].into_iter().find(|column| !columns.contains(column)) {
+            Some(column) => Err(LineError::MissingColumn(column)),
             None => Ok(Self(columns)),
         }
     }
@@ -70,20 +40,20 @@ impl Columns {
     pub(super) fn archive(&self, line: &[u8]) -> Result<Archive, LineError> {
         let cells: Vec<&str> = text(line)?.split('\t').collect();
         if cells.len() != self.0.len() {
-            return Err(LineError::CellCount { expected: self.0.len(), found: cells.len() });
+            return Err(LineError::CellCount(self.0.len(), cells.len()));
         }
-        let cell = |column| {
+        let cell = |column: &str| {
             let found = self.0.iter().zip(&cells).find(|(other, _)| **other == column);
             found.map(|(_, cell)| *cell).unwrap_or_default()
         };
-        let optional = |column| Some(cell(column)).filter(|cell| !cell.is_empty());
+        let optional = |column: &str| Some(cell(column)).filter(|cell| !cell.is_empty());
         Ok(Archive {
-            name: plain(cell(Column::Name)),
-            md5: md5(cell(Column::Md5))?,
-            sha256: optional(Column::Sha256).map(sha256).transpose()?,
-            size: optional(Column::Size).map(size).transpose()?,
-            address: optional(Column::Address).map(address).transpose()?,
-            alias: optional(Column::ScriptName).map(plain),
+            name: plain(cell("name")),
+            md5: md5(cell("md5"))?,
+            sha256: optional("sha256").map(sha256).transpose()?,
+            size: optional("size").map(size).transpose()?,
+            address: optional("address").map(address).transpose()?,
+            alias: optional("script_name").map(plain),
         })
     }
 }
@@ -93,7 +63,7 @@ fn text(line: &[u8]) -> Result<&str, LineError> {
 }
 
 fn checked<T>(value: Option<T>, cell: &str, expected: &'static str) -> Result<T, LineError> {
-    value.ok_or_else(|| LineError::Cell { expected, found: cell.to_owned() })
+    value.ok_or_else(|| LineError::Cell(expected, cell.to_owned()))
 }
 
 fn md5(cell: &str) -> Result<Digest, LineError> {

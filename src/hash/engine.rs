@@ -49,17 +49,13 @@ struct EngineState {
 }
 
 impl Engine {
-    /// An engine with the best lanes of this machine.
-    pub fn new(threads: NonZeroUsize) -> Self {
-        Self::on(LaneSet::for_this_machine(), threads)
-    }
-
     /// An engine with one thread for every processor that this process may use.
     pub fn for_this_machine(lanes: LaneSet) -> Self {
-        Self::on(lanes, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+        Self::new(lanes, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
     }
 
-    fn on(lanes: LaneSet, threads: NonZeroUsize) -> Self {
+    /// An engine with this number of threads.
+    pub fn new(lanes: LaneSet, threads: NonZeroUsize) -> Self {
         let state = Mutex::default();
         let shared = Arc::new(EngineShared { lanes, state, work: Condvar::new() });
         for _ in 0..threads.get() {
@@ -140,7 +136,7 @@ impl EngineState {
 impl EngineShared {
     /// Wakes an idle thread if there is work for it.
     fn wake(&self, state: &EngineState) {
-        if state.idle > 0 && state.table.is_worthwhile(self.lanes.platform()) {
+        if state.idle > 0 && state.table.is_worthwhile(self.lanes.platform) {
             self.work.notify_one();
         }
     }
@@ -148,7 +144,7 @@ impl EngineShared {
     /// Waits for the progress of a stream.
     fn wait(&self, state: &mut MutexGuard<'_, EngineState>, progress: &Condvar) {
         if state.threads == 0 {
-            let jobs = state.table.take(self.lanes.platform(), 0, false);
+            let jobs = state.table.take(self.lanes.platform, 0, false);
             if !jobs.is_empty() {
                 return self.hash(state, jobs);
             }
@@ -164,7 +160,7 @@ impl EngineShared {
         while !state.is_over() {
             let idle = state.idle;
             let is_patient = deadline.is_none_or(|deadline| Instant::now() < deadline);
-            let jobs = state.table.take(self.lanes.platform(), idle, is_patient);
+            let jobs = state.table.take(self.lanes.platform, idle, is_patient);
             if jobs.is_empty() {
                 let is_urgent = state.table.is_urgent();
                 deadline = is_urgent.then(|| deadline.unwrap_or(Instant::now() + PATIENCE));
@@ -206,7 +202,7 @@ mod tests {
     use crate::hash::BACKLOG;
 
     fn engine(threads: usize) -> Engine {
-        Engine::new(NonZeroUsize::new(threads).unwrap())
+        Engine::new(LaneSet::for_this_machine(), NonZeroUsize::new(threads).unwrap())
     }
 
     fn expected(text: &[u8]) -> Digest {

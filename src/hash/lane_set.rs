@@ -11,7 +11,7 @@ use super::md5::{BLOCK, Md5State, Platform, WIDEST};
 /// other from the first-level cache. This is worth a fifth with AVX2, a fiftieth with AVX-512.
 #[derive(Debug, Clone, Copy)]
 pub struct LaneSet {
-    platform: Platform,
+    pub(super) platform: Platform,
 }
 
 /// The next bytes of a stream: blocks in order, cut anywhere.
@@ -52,10 +52,6 @@ impl LaneSet {
     /// The lanes of these instructions.
     pub const fn on(platform: Platform) -> Self {
         Self { platform }
-    }
-
-    pub(super) fn platform(&self) -> Platform {
-        self.platform
     }
 
     /// Hashes all blocks of the inputs. This is fastest for inputs of the same length: as the

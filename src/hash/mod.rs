@@ -23,5 +23,5 @@ pub use engine::{Engine, Md5Stream};
 pub use hasher::Md5Hasher;
 pub use lane_set::{LaneInput, LaneSet};
 pub use md5::Platform;
-pub use sha256::Sha256Stream;
+pub(crate) use sha256::Sha256Stream;
 pub use stream_table::BACKLOG;

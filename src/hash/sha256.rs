@@ -13,7 +13,7 @@ const QUEUE: usize = 4;
 
 /// A stream of bytes to be hashed. Dropping it forgets them.
 #[derive(Debug)]
-pub struct Sha256Stream(Sha256Worker);
+pub(crate) struct Sha256Stream(Sha256Worker);
 
 #[derive(Debug)]
 enum Sha256Worker {
@@ -26,8 +26,7 @@ enum Sha256Worker {
 }
 
 impl Sha256Stream {
-    /// Opens an empty stream.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (blocks, queue) = sync_channel(QUEUE);
         let thread = thread::Builder::new().name("sha256".to_owned());
         Self(match thread.spawn(move || hash(&queue)) {
@@ -37,7 +36,7 @@ impl Sha256Stream {
     }
 
     /// Adds a block to the end of the stream. Waits while too many blocks are unhashed.
-    pub fn push(&mut self, block: Bytes) {
+    pub(crate) fn push(&mut self, block: Bytes) {
         match &mut self.0 {
             // The thread takes blocks until the sender is dropped.
             Sha256Worker::Thread { blocks, .. } => drop(blocks.send(block)),
@@ -47,7 +46,7 @@ impl Sha256Stream {
 
     /// Ends the stream: waits until all of it is hashed, and returns the digest, or `None` if the
     /// thread has failed.
-    pub fn finish(self) -> Option<Sha256> {
+    pub(crate) fn finish(self) -> Option<Sha256> {
         match self.0 {
             Sha256Worker::Thread { blocks, thread } => {
                 drop(blocks);
@@ -55,12 +54,6 @@ impl Sha256Stream {
             }
             Sha256Worker::Caller(hash) => Some(Sha256::new(hash.finalize().into())),
         }
-    }
-}
-
-impl Default for Sha256Stream {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

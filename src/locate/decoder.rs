@@ -76,7 +76,7 @@ impl ArchiveDecoder {
         // The codes of a table are proven as they are used, not all at once.
         let near = self.blocks.iter().map(|block| block / 8).find(|block| block + REACH > proven);
         let start = near.map_or(proven, |block| block.min(proven));
-        let continues = self.tar.has_ended() && self.blocks[1] > self.last_block;
+        let continues = self.tar.has_ended && self.blocks[1] > self.last_block;
         // The first bit of that block says that another block follows, which is unlikely.
         if continues { start.min(self.last_block / 8) } else { start }
     }
@@ -166,7 +166,7 @@ impl ArchiveDecoder {
         }
         self.proven = position;
         self.suspicious = None;
-        if self.tar.has_ended() {
+        if self.tar.has_ended {
             self.last_block = self.blocks[1];
         }
     }
@@ -190,7 +190,8 @@ impl ArchiveDecoder {
             return Err(self.damage_in(0..end, DamageKind::NoTar));
         }
         let wrong = (crc ^ expected_crc).to_le_bytes().into_iter().filter(|&byte| byte != 0);
-        let range = if !self.tar.is_at_end() {
+        let is_at_end = self.tar.is_between_members() && self.tar.has_ended;
+        let range = if !is_at_end {
             // The first bit of the current block says that it is the last one, which is unlikely.
             self.earliest().min(self.blocks[1] / 8)..end
         } else if length != expected_length || wrong.count() <= A_FEW {

@@ -39,8 +39,7 @@ pub struct Damage {
     /// The tar member to which they belong, as the tar names it: not escaped. `None` if they belong
     /// to none, or to one whose header is damaged.
     pub member: Option<String>,
-    /// The evidence of the damage.
-    pub kind: DamageKind,
+    pub(crate) kind: DamageKind,
 }
 
 /// A repair downloads up to a multiple of this number of bytes: it is small, and damage from disks
@@ -55,74 +54,63 @@ impl Damage {
     }
 }
 
-/// The evidence of a damage.
+/// The evidence of damage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DamageKind {
-    /// The data does not begin as gzip does.
+pub(crate) enum DamageKind {
     #[error("the gzip header is missing")]
     GzipMagic,
     /// A method other than deflate, reserved flags, or a name that does not end.
     #[error("the gzip header is invalid")]
     GzipHeader,
-    /// The CRC-16 of the gzip header does not match.
     #[error("the gzip header fails its CRC-16")]
     GzipHeaderCrc,
-    /// The CRC-32 or the length of the content does not match, but no smaller check failed.
+    /// The CRC-32 or the length of the content is wrong, but no smaller check failed.
     #[error("the gzip trailer does not match")]
     GzipTrailer,
-    /// A block of type 3.
     #[error("a deflate block has an unknown type")]
     BlockType,
-    /// The two lengths of a stored block differ, or bits before them are not zero.
+    /// The two lengths differ, or bits before them are not zero.
     #[error("a stored deflate block contradicts itself")]
     StoredBlock,
-    /// The code lengths of a block describe no complete code.
+    /// The code lengths form no complete set of codes.
     #[error("a deflate block has an invalid code table")]
     CodeTable,
-    /// A code that the table does not have.
     #[error("a deflate block has an invalid code")]
     Code,
-    /// A repetition of bytes from before the beginning.
+    /// The repetition begins before the content.
     #[error("a deflate block repeats bytes that never existed")]
     Distance,
-    /// Bits after the last block are not zero.
     #[error("bits after the last deflate block are not zero")]
     DeflatePadding,
-    /// The checksum of a tar header does not match.
     #[error("a tar header fails its checksum")]
     TarHeader,
-    /// Bytes after a tar member are not zero.
     #[error("the padding of a tar member is not zero")]
     TarPadding,
     /// A file that is called a PNG begins neither as a PNG nor as another image.
     #[error("a PNG does not begin as one")]
     PngSignature,
-    /// A chunk type that is not four letters, or a first chunk that is not `IHDR`.
+    /// Not four letters, or a first chunk that is not `IHDR`.
     #[error("a PNG chunk has an invalid type")]
     ChunkType,
-    /// A chunk that would be longer than its file.
+    /// The chunk would be longer than its file.
     #[error("a PNG chunk has an invalid length")]
     ChunkLength,
-    /// The CRC-32 of a chunk does not match.
     #[error("a PNG chunk fails its CRC-32")]
     ChunkCrc,
-    /// A PNG that ends before its last chunk.
+    /// The file ends before its last chunk.
     #[error("a PNG ends too early")]
     PngEnd,
-    /// The data cannot be decompressed, or does not match its trailer, and its content is no tar:
-    /// the damage may be anywhere before.
+    /// The data cannot be decompressed, or does not match its trailer: the damage may be anywhere
+    /// before.
     #[error("the content is damaged and is no tar that could show where")]
     NoTar,
-    /// Bytes follow a complete archive.
     #[error("bytes follow the end of the archive")]
     TrailingBytes,
-    /// The archive ends too early.
     #[error("the archive has no proper end")]
     Truncated,
-    /// The bytes could not be read.
     #[error("the bytes cannot be read")]
     Unreadable,
-    /// An earlier run found the damage; its kind is no longer known.
+    /// An earlier run found the damage, and did not keep its kind.
     #[error("the archive is damaged")]
     Noted,
 }

@@ -16,14 +16,11 @@ const OTHER_SIGNATURES: [&[u8]; 7] =
 const FRAME: u64 = 12;
 
 /// The length of all `IDAT` chunks before another one: an encoder that fills its chunks gives them
-/// all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum UsualLength {
-    #[default]
-    Unknown,
-    /// The length, and the number of chunks that had it.
-    Always(u32, u32),
-    Varies,
+/// all the same. `u32::MAX` if they differ.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct UsualLength {
+    length: u32,
+    chunks: u32,
 }
 
 /// The evidence for the bytes so far.
@@ -42,7 +39,7 @@ pub(super) enum Evidence {
 pub(super) struct PngReader {
     section: PngSection,
     /// Bytes of the file that are still to come.
-    left: u64,
+    pub(super) left: u64,
     /// The signature, or the first or last bytes of a chunk.
     bytes: [u8; 8],
     filled: usize,
@@ -105,10 +102,6 @@ impl PngReader {
             previous: None,
             is_expected,
         }
-    }
-
-    pub(super) fn left(&self) -> u64 {
-        self.left
     }
 
     /// The number of bytes to take next.
@@ -226,16 +219,12 @@ const CONVINCING: u32 = 4;
 
 impl UsualLength {
     fn is_exceeded_by(self, length: u32) -> bool {
-        matches!(self, Self::Always(usual, count) if count >= CONVINCING && length > usual)
+        self.chunks >= CONVINCING && length > self.length
     }
 
     fn note(&mut self, length: u32) {
-        *self = match *self {
-            Self::Unknown => Self::Always(length, 1),
-            Self::Always(usual, count) if usual == length => {
-                Self::Always(usual, count.saturating_add(1))
-            }
-            _ => Self::Varies,
-        };
+        let is_same = self.chunks == 0 || self.length == length;
+        self.length = if is_same { length } else { u32::MAX };
+        self.chunks = self.chunks.saturating_add(1);
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct TarReader {
     /// Zeros after the current member that are still to come.
     padding: u64,
     /// True after blocks of zeros, until another tar begins.
-    has_ended: bool,
+    pub(super) has_ended: bool,
     /// True after the first header.
     has_begun: bool,
     /// True if no check covers some of the bytes since the last proof.
@@ -83,15 +83,6 @@ impl TarReader {
 
     pub(super) fn is_between_members(&self) -> bool {
         matches!(self.section, TarSection::Header) && self.filled == 0
-    }
-
-    pub(super) fn has_ended(&self) -> bool {
-        self.has_ended
-    }
-
-    /// True if the last byte was the last one of the tar.
-    pub(super) fn is_at_end(&self) -> bool {
-        self.is_between_members() && self.has_ended
     }
 
     /// The number of bytes to take next; never 0.
@@ -230,7 +221,7 @@ impl TarReader {
     fn image(&mut self, bytes: &[u8]) -> Result<Evidence, DamageKind> {
         let TarSection::Image(png) = &mut self.section else { return Ok(Evidence::Pending) };
         let evidence = png.take(bytes, &mut self.usual_length)?;
-        if png.left() == 0 {
+        if png.left == 0 {
             self.end_member();
         }
         Ok(match evidence {

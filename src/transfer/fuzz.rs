@@ -5,7 +5,7 @@ use crate::hash::digest::Digest;
 
 const MD5: Digest = Digest::EMPTY;
 
-/// Checks the bytes as a journal, and their lines with right CRCs behind a right header, which chance
+/// Checks the bytes as a journal, and their lines with right CRCs after a right header, which chance
 /// would not find.
 pub(crate) fn journal(bytes: &[u8]) {
     check(bytes);
@@ -29,7 +29,7 @@ fn check(bytes: &[u8]) {
     assert!(sources <= 64, "{sources} sources");
     let again = journal::fresh(&MD5, Some("here"), &here).text;
     let again = journal::parse(again.as_bytes(), &MD5, Some("here")).expect("a journal");
-    let facts = |told: &JournalState| (told.size, told.original, told.beside);
+    let facts = |state: &JournalState| (state.size, state.original, state.beside);
     assert_eq!(facts(&again), facts(&here));
     assert_eq!((again.written, again.synced), (here.written, here.synced));
 }

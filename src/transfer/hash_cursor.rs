@@ -227,10 +227,11 @@ impl CursorState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::LaneSet;
 
     #[test]
     fn only_bytes_right_behind_those_being_read_back_wait() {
-        let engine = Engine::new(std::num::NonZeroUsize::MIN);
+        let engine = Engine::new(LaneSet::for_this_machine(), std::num::NonZeroUsize::MIN);
         let written = RangeSet::from_iter([0..NEAR; 1]);
         let mut state = CursorState {
             stream: None,

@@ -9,9 +9,9 @@ use super::{avx2, avx512, sse2};
 /// An instruction set that this processor has, and its kernels.
 #[derive(Debug, Clone, Copy)]
 pub struct Platform {
-    name: &'static str,
+    pub(super) name: &'static str,
     /// From the narrowest kernel, which is the fastest for its streams, to the widest.
-    kernels: &'static [Kernel],
+    pub(super) kernels: &'static [Kernel],
 }
 
 impl Platform {
@@ -61,21 +61,6 @@ impl Platform {
         let fits = self.kernels.iter().find(|kernel| kernel.lanes() >= streams);
         fits.or(self.kernels.last()).copied().unwrap_or(Kernel::ONE)
     }
-
-    #[cfg(test)]
-    pub(super) const fn kernels(&self) -> &'static [Kernel] {
-        self.kernels
-    }
-
-    /// Eight lanes at full speed, sixteen in all, and no code.
-    #[cfg(test)]
-    pub(in crate::hash) const SIXTEEN: Self =
-        Self { name: "sixteen", kernels: &super::tests::EIGHT_AND_SIXTEEN };
-
-    /// Hashes the second stream wrong.
-    #[cfg(test)]
-    pub(crate) const WRONG: Self =
-        Self { name: "wrong", kernels: &[portable::ONE, super::tests::WRONG] };
 
     const PORTABLE: Self = Self { name: "portable", kernels: &[portable::ONE, portable::TWO] };
 

@@ -3,7 +3,7 @@
 use super::super::DamageKind;
 use super::super::bit_reader::BitReader;
 use super::below;
-use super::huffman::{BASE, CodeSet, Entry, HuffmanTable, LITERAL};
+use super::huffman::{BASE, CodeSet, HuffmanEntry, HuffmanTable, LITERAL};
 use super::huffman::{byte, code_length, entry, extra_bits, value};
 
 /// The order of the lengths of the codes for lengths.
@@ -51,13 +51,9 @@ impl CodeLengths {
         self.filled = 0;
     }
 
-    /// The lengths of the codes for literals, the end and lengths.
-    pub(super) fn literals(&self) -> &[u8] {
-        &self.read[..self.literals]
-    }
-
-    pub(super) fn distances(&self) -> &[u8] {
-        &self.read[self.literals..self.literals + self.distances]
+    /// The lengths of the codes for literals, the end and lengths; and of those for distances.
+    pub(super) fn codes(&self) -> (&[u8], &[u8]) {
+        self.read[..self.literals + self.distances].split_at(self.literals)
     }
 
     /// Reads on. Returns true once the lengths are complete.
@@ -69,7 +65,7 @@ impl CodeLengths {
         loop {
             let is_done = match self.section {
                 LengthsSection::Counts => self.counts(bits, input)?,
-                LengthsSection::Codes => self.codes(bits, input)?,
+                LengthsSection::Codes => self.length_codes(bits, input)?,
                 LengthsSection::Lengths => return self.lengths(bits, input),
             };
             if !is_done {
@@ -93,7 +89,11 @@ impl CodeLengths {
         Ok(true)
     }
 
-    fn codes(&mut self, bits: &mut BitReader, input: &mut &[u8]) -> Result<bool, DamageKind> {
+    fn length_codes(
+        &mut self,
+        bits: &mut BitReader,
+        input: &mut &[u8],
+    ) -> Result<bool, DamageKind> {
         while self.filled < self.codes {
             let Some(length) = bits.take(3, input) else { return Ok(false) };
             let [length, ..] = length.to_le_bytes();
@@ -152,7 +152,7 @@ impl CodeLengths {
     }
 }
 
-fn symbol(symbol: u16) -> Entry {
+fn symbol(symbol: u16) -> HuffmanEntry {
     match symbol {
         0..16 => entry(LITERAL, symbol, 0),
         16 => entry(BASE, 16, 2),

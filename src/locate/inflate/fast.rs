@@ -4,7 +4,7 @@
 #![expect(clippy::inline_always, reason = "one loop, split up for clarity")]
 
 use super::super::bit_reader::BitReader;
-use super::huffman::{BASE, Entry, LINK, LITERAL, byte, code_length, extra_bits, value};
+use super::huffman::{BASE, HuffmanEntry, LINK, LITERAL, byte, code_length, extra_bits, value};
 use super::window::{SIZE, place, repeat};
 use super::{DeflateDecoder, below};
 
@@ -98,7 +98,7 @@ impl DeflateDecoder {
 
 /// The sum of a base and its extra bits, and the number of bits used including them.
 #[inline(always)]
-fn base(found: Entry, bits: u64, used: u32) -> Option<(usize, u32)> {
+fn base(found: HuffmanEntry, bits: u64, used: u32) -> Option<(usize, u32)> {
     let used = used + code_length(found);
     let more = extra_bits(found);
     (found & BASE != 0).then(|| (value(found) + below(bits >> used, more), used + more))

@@ -17,26 +17,26 @@ pub(super) const BASE: u32 = 1 << 12;
 
 /// Bits 0 to 7 are the length of the code, 8 to 11 the number of extra bits, 12 to 15 the kind
 /// (none: no such code), 16 to 31 the value.
-pub(super) type Entry = u32;
+pub(super) type HuffmanEntry = u32;
 
 /// An entry without the length of its code.
-pub(super) const fn entry(kind: u32, value: u16, extra: u8) -> Entry {
+pub(super) const fn entry(kind: u32, value: u16, extra: u8) -> HuffmanEntry {
     kind | (value as u32) << 16 | (extra as u32) << 8
 }
 
-pub(super) const fn code_length(entry: Entry) -> u32 {
+pub(super) const fn code_length(entry: HuffmanEntry) -> u32 {
     entry & 0xff
 }
 
-pub(super) const fn extra_bits(entry: Entry) -> u32 {
+pub(super) const fn extra_bits(entry: HuffmanEntry) -> u32 {
     entry >> 8 & 0xf
 }
 
-pub(super) const fn byte(entry: Entry) -> u8 {
+pub(super) const fn byte(entry: HuffmanEntry) -> u8 {
     entry.to_le_bytes()[2]
 }
 
-pub(super) const fn value(entry: Entry) -> usize {
+pub(super) const fn value(entry: HuffmanEntry) -> usize {
     (entry >> 16) as usize
 }
 
@@ -51,7 +51,9 @@ pub(super) enum CodeSet {
 
 /// A table of `SIZE` entries, a power of two that is enough for the root and all linked tables.
 #[derive(Debug, Clone)]
-pub(super) struct HuffmanTable<const SIZE: usize, const ROOT: u32>(pub(super) Box<[Entry; SIZE]>);
+pub(super) struct HuffmanTable<const SIZE: usize, const ROOT: u32>(
+    pub(super) Box<[HuffmanEntry; SIZE]>,
+);
 
 impl<const SIZE: usize, const ROOT: u32> HuffmanTable<SIZE, ROOT> {
     pub(super) fn new() -> Self {
@@ -61,7 +63,7 @@ impl<const SIZE: usize, const ROOT: u32> HuffmanTable<SIZE, ROOT> {
     /// The entry for the next bits. If these are fewer than the code has, it may be any entry.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the innermost step")]
-    pub(super) fn find(&self, bits: u64) -> Entry {
+    pub(super) fn find(&self, bits: u64) -> HuffmanEntry {
         let found = self.root(bits);
         if found & LINK == 0 { found } else { self.linked(found, bits) }
     }
@@ -69,7 +71,7 @@ impl<const SIZE: usize, const ROOT: u32> HuffmanTable<SIZE, ROOT> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the innermost step")]
     #[expect(clippy::cast_possible_truncation, reason = "masked")]
-    pub(super) fn root(&self, bits: u64) -> Entry {
+    pub(super) fn root(&self, bits: u64) -> HuffmanEntry {
         self.0[(bits as usize & ((1 << ROOT) - 1)) & (SIZE - 1)]
     }
 
@@ -77,7 +79,7 @@ impl<const SIZE: usize, const ROOT: u32> HuffmanTable<SIZE, ROOT> {
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "the innermost step")]
     #[expect(clippy::cast_possible_truncation, reason = "masked")]
-    pub(super) fn linked(&self, link: Entry, bits: u64) -> Entry {
+    pub(super) fn linked(&self, link: HuffmanEntry, bits: u64) -> HuffmanEntry {
         let rest = (bits >> ROOT) as usize & ((1 << extra_bits(link)) - 1);
         self.0[(value(link) + rest) & (SIZE - 1)]
     }
@@ -88,7 +90,7 @@ impl<const SIZE: usize, const ROOT: u32> HuffmanTable<SIZE, ROOT> {
     pub(super) fn build(
         &mut self,
         lengths: &[u8],
-        symbols: impl Fn(u16) -> Entry,
+        symbols: impl Fn(u16) -> HuffmanEntry,
     ) -> Option<CodeSet> {
         let mut counts = [0_u16; LONGEST + 1];
         for &length in lengths {
@@ -126,7 +128,7 @@ impl<const SIZE: usize, const ROOT: u32> HuffmanTable<SIZE, ROOT> {
         sorted: &[u16],
         counts: &mut [u16; LONGEST + 1],
         longest: usize,
-        symbols: impl Fn(u16) -> Entry,
+        symbols: impl Fn(u16) -> HuffmanEntry,
     ) {
         let root = ROOT as usize;
         let mut sorted = sorted.iter();
@@ -158,7 +160,7 @@ impl<const SIZE: usize, const ROOT: u32> HuffmanTable<SIZE, ROOT> {
         counts: &mut [u16; LONGEST + 1],
         longest: usize,
         mut code: usize,
-        symbols: impl Fn(u16) -> Entry,
+        symbols: impl Fn(u16) -> HuffmanEntry,
     ) {
         let root = ROOT as usize;
         let mut end = 1_usize << root;
@@ -217,11 +219,11 @@ fn used(counts: &[u16; LONGEST + 1]) -> u32 {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "at most 15")]
-fn entry_length(length: usize) -> Entry {
-    length as Entry
+fn entry_length(length: usize) -> HuffmanEntry {
+    length as HuffmanEntry
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "less than the size of a table")]
-fn low(number: usize) -> Entry {
-    number as Entry
+fn low(number: usize) -> HuffmanEntry {
+    number as HuffmanEntry
 }

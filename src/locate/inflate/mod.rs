@@ -20,7 +20,7 @@ mod tests;
 mod window;
 
 use self::code_lengths::CodeLengths;
-use self::huffman::{BASE, END, Entry, HuffmanTable, LITERAL};
+use self::huffman::{BASE, END, HuffmanEntry, HuffmanTable, LITERAL};
 use self::huffman::{byte, code_length, entry, extra_bits, value};
 use self::window::Window;
 use super::DamageKind;
@@ -208,7 +208,8 @@ impl DeflateDecoder {
             return Ok(Some(DecodeStatus::NeedsInput));
         }
         let lengths = self.lengths.clone();
-        self.build(lengths.literals(), lengths.distances())?;
+        let (literals, distances) = lengths.codes();
+        self.build(literals, distances)?;
         self.state = BlockState::Symbols;
         Ok(None)
     }
@@ -226,33 +227,31 @@ impl DeflateDecoder {
             if self.window.produced >= goal {
                 break;
             }
-            match self.symbol(bits, input)? {
-                Decoded::Symbol => {}
-                Decoded::BlockEnd => return self.end_block(bits).map(Some),
-                Decoded::NeedsInput => return Ok(Some(DecodeStatus::NeedsInput)),
+            if let Some(status) = self.symbol(bits, input)? {
+                return Ok(Some(status));
             }
         }
         Ok(Some(DecodeStatus::GoalReached))
     }
 
     /// Decodes one symbol, if all its bits are there.
-    fn symbol(&mut self, bits: &mut BitReader, input: &mut &[u8]) -> Result<Decoded, DamageKind> {
+    fn symbol(&mut self, bits: &mut BitReader, input: &mut &[u8]) -> StepResult {
         if bits.count < LONGEST_SYMBOL {
             bits.fill(input);
         }
         let found = self.literals.find(bits.buffer);
         let used = code_length(found);
         if used + extra_bits(found) > bits.count {
-            return Ok(Decoded::NeedsInput);
+            return Ok(Some(DecodeStatus::NeedsInput));
         }
         if found & LITERAL != 0 {
             self.window.push(byte(found));
             bits.skip(used);
-            return Ok(Decoded::Symbol);
+            return Ok(None);
         }
         if found & END != 0 {
             bits.skip(used);
-            return Ok(Decoded::BlockEnd);
+            return self.end_block(bits).map(Some);
         }
         if found & BASE == 0 {
             return Err(DamageKind::Code);
@@ -263,17 +262,12 @@ impl DeflateDecoder {
     }
 
     /// Decodes the distance of a repetition and repeats; the length took `used` bits.
-    fn repeat(
-        &mut self,
-        bits: &mut BitReader,
-        used: u32,
-        length: usize,
-    ) -> Result<Decoded, DamageKind> {
+    fn repeat(&mut self, bits: &mut BitReader, used: u32, length: usize) -> StepResult {
         let rest = bits.buffer >> used;
         let found = self.distances.find(rest);
         let used = used + code_length(found);
         if used + extra_bits(found) > bits.count {
-            return Ok(Decoded::NeedsInput);
+            return Ok(Some(DecodeStatus::NeedsInput));
         }
         if found & BASE == 0 {
             return Err(DamageKind::Code);
@@ -284,14 +278,8 @@ impl DeflateDecoder {
         }
         self.window.repeat(distance, length);
         bits.skip(used + extra_bits(found));
-        Ok(Decoded::Symbol)
+        Ok(None)
     }
-}
-
-enum Decoded {
-    Symbol,
-    BlockEnd,
-    NeedsInput,
 }
 
 /// The lowest bits of a number.
@@ -301,7 +289,7 @@ fn below(bits: u64, count: u32) -> usize {
 }
 
 /// The entry of a literal, of the end, or of a length (RFC 1951, section 3.2.5).
-fn literal(symbol: u16) -> Entry {
+fn literal(symbol: u16) -> HuffmanEntry {
     const LENGTHS: [(u16, u8); 29] = bases(3, 4, 258);
     match symbol {
         0..256 => entry(LITERAL, symbol, 0),
@@ -310,13 +298,13 @@ fn literal(symbol: u16) -> Entry {
     }
 }
 
-fn distance(symbol: u16) -> Entry {
+fn distance(symbol: u16) -> HuffmanEntry {
     const DISTANCES: [(u16, u8); 30] = bases(1, 2, 0);
     base(&DISTANCES, symbol)
 }
 
 /// The entry of a symbol that stands for a range of numbers; 0 if the symbol does not exist.
-fn base(bases: &[(u16, u8)], symbol: u16) -> Entry {
+fn base(bases: &[(u16, u8)], symbol: u16) -> HuffmanEntry {
     bases.get(usize::from(symbol)).map_or(0, |&(base, extra)| entry(BASE, base, extra))
 }
 

@@ -149,7 +149,7 @@ fn assert_codes(table: &HuffmanTable<4096, 11>, lengths: &[u8]) {
 
 #[test]
 fn lengths_and_distances_are_those_of_the_format() {
-    let both = |entry: Entry| (value(entry), extra_bits(entry));
+    let both = |entry: HuffmanEntry| (value(entry), extra_bits(entry));
     for (symbol, expected) in [(257, (3, 0)), (264, (10, 0)), (265, (11, 1)), (284, (227, 5))] {
         assert_eq!(both(literal(symbol)), expected);
     }

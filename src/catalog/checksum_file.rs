@@ -64,7 +64,7 @@ impl Catalog {
 
 /// The archives, each with its line.
 fn archives(bytes: &[u8]) -> Result<Vec<(usize, Archive)>, CatalogError> {
-    let wrong = |line| move |error| CatalogError::Line { line, error };
+    let wrong = |line| move |error| CatalogError::Line(line, error);
     let mut rest = checksum_line::lines(bytes);
     let Some((line, header)) = rest.next().filter(|(_, text)| is_header(text)) else {
         let read = |(line, text)| Ok((line, checksum_line::read(text).map_err(wrong(line))?));
