@@ -44,6 +44,7 @@ pub mod event;
 pub mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
+#[path = "../fuzz/invariants/mod.rs"]
 pub mod fuzzing;
 pub mod hash;
 pub mod interchange;

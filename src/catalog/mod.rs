@@ -10,6 +10,7 @@ mod checksum_line;
 pub mod cite;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
+#[path = "../../fuzz/invariants/catalog.rs"]
 pub(crate) mod fuzz;
 mod nih;
 mod select;

@@ -3,6 +3,7 @@
 mod coordinator;
 mod course;
 #[cfg(any(test, feature = "fuzzing"))]
+#[path = "../../fuzz/invariants/fetch.rs"]
 pub(crate) mod fuzz;
 mod outcome;
 mod receipt;

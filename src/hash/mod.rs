@@ -12,6 +12,7 @@
 pub mod digest;
 mod engine;
 #[cfg(any(test, feature = "fuzzing"))]
+#[path = "../../fuzz/invariants/hash.rs"]
 pub(crate) mod fuzz;
 mod hasher;
 mod lane_set;

@@ -11,6 +11,7 @@
 mod bit_reader;
 mod decoder;
 #[cfg(any(test, feature = "fuzzing"))]
+#[path = "../../fuzz/invariants/locate.rs"]
 pub(crate) mod fuzz;
 mod gzip;
 pub(crate) mod identify;

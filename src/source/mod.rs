@@ -8,6 +8,7 @@ mod classify_error;
 mod client;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
+#[path = "../../fuzz/invariants/source.rs"]
 pub(crate) mod fuzz;
 mod headers;
 mod http;

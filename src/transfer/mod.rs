@@ -10,6 +10,7 @@ mod context;
 mod download;
 mod finisher;
 #[cfg(any(test, feature = "fuzzing"))]
+#[path = "../../fuzz/invariants/transfer.rs"]
 pub(crate) mod fuzz;
 mod hash_cursor;
 mod job;

@@ -1,7 +1,7 @@
 //! The entry point for fuzzers, and for the tests that run their corpora.
 //!
 //! Each target gives any bytes to a parser of untrusted input (a table, a server, a user, a damaged
-//! file), and panics if a promise is broken. The targets are in the `fuzz.rs` of the modules whose
+//! file), and panics if a promise is broken. The targets are in the file of the module whose
 //! promises they check. Only tests and the cargo feature `fuzzing` have this module; no release has.
 //!
 //! `fuzz/README.md` explains how to run targets and how to add one.
