@@ -26,7 +26,6 @@ use crate::verdict::Verdict;
 const STEP: u64 = 1 << 20;
 
 /// Checks files, from any number of threads.
-#[derive(Clone)]
 pub(crate) struct FileChecker<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) engine: &'a Engine,
@@ -64,28 +63,15 @@ impl<'a> FileChecker<'a> {
         path: &'c Path,
         expected: Option<&'a Archive>,
     ) -> Result<FileCheck<'c, 'a>, Box<ArchiveReport>> {
-        let name = expected.map_or_else(|| match_name(path, self.catalog), NameMatch::Exact);
-        self.open(path, name).map_err(|error| Box::new(unreadable(path, name.archive(), &error)))
-    }
-
-    fn open<'c>(
-        &'c self,
-        path: &'c Path,
-        name: NameMatch<'a>,
-    ) -> Result<FileCheck<'c, 'a>, ReadError> {
         let begun = Instant::now();
-        if self.cancel.is_cancelled() {
-            return Err(ReadError::Cancelled);
-        }
-        let reader = FileReader::open(path)?;
+        let name = expected.map_or_else(|| match_name(path, self.catalog), NameMatch::Exact);
+        let is_cancelled = self.cancel.is_cancelled();
+        let opened = if is_cancelled { Err(ReadError::Cancelled) } else { FileReader::open(path) };
+        let reader = opened.map_err(|error| Box::new(unreadable(path, name.archive(), &error)))?;
         let size = reader.size();
         let label = self.label(path, name, size);
-        self.listener.on(Event::Begun {
-            archive: &label,
-            source: self.source,
-            activity: Activity::Verify,
-            size: Some(size),
-        });
+        let (archive, source, activity) = (&label, self.source, Activity::Verify);
+        self.listener.on(Event::Begun { archive, source, activity, size: Some(size) });
         let expected = name.archive().and_then(|archive| archive.size);
         let prefix = expected.filter(|&expected| expected < size);
         let hasher = Some(ContentHasher::new(self.engine, prefix, self.sha256));
@@ -133,16 +119,12 @@ pub(super) struct FileCheck<'c, 'a> {
     hasher: Option<ContentHasher>,
     /// The last position that the listener got.
     reported: u64,
-    speed: ReadSpeed,
+    /// The speed of the reads, without the waits for the hash.
+    pub(super) speed: ReadSpeed,
     begun: Instant,
 }
 
 impl FileCheck<'_, '_> {
-    /// The speed of the reads since the last call, without the waits for the hash.
-    pub(super) fn take_speed(&mut self) -> ReadSpeed {
-        std::mem::take(&mut self.speed)
-    }
-
     /// Reads and hashes the next block; returns the report at the end of the file.
     pub(super) fn step(&mut self) -> Option<ArchiveReport> {
         if self.checker.cancel.is_cancelled() {

@@ -32,7 +32,7 @@ pub(super) enum ReadError {
 /// An open file, its state when it was opened, and the position in it.
 #[derive(Debug)]
 pub(super) struct FileReader {
-    file: File,
+    pub(super) file: File,
     stamp: Stamp,
     offset: u64,
 }
@@ -53,11 +53,6 @@ impl FileReader {
     /// The size in bytes when the file was opened.
     pub(super) const fn size(&self) -> u64 {
         self.stamp.size()
-    }
-
-    /// The file, to be read at any offset.
-    pub(super) const fn file(&self) -> &File {
-        &self.file
     }
 
     /// Returns the next block, full unless it is the last one, and the offset of its end. `None`

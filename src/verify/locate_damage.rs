@@ -12,9 +12,8 @@ use super::file_check::FileChecker;
 use super::file_reader::{FileReader, ReadError};
 use super::reader_threads::on_spinning_disk;
 use crate::event::{Activity, Event};
-use crate::locate::identify;
 use crate::locate::{Cancelled, Damage, DamageKind, ScanResult};
-use crate::locate::{scan_file, unreadable_ranges};
+use crate::locate::{identify, scan_file, unreadable_ranges};
 use crate::report::ArchiveReport;
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
@@ -83,7 +82,7 @@ impl FileChecker<'_> {
             match self.find_damage(&report, &path) {
                 Ok(located) => add_damage(&mut report, located),
                 Err(ReadError::Cancelled) => {
-                    add(&mut report, "interrupted before the damage was located");
+                    add_detail(&mut report, "interrupted before the damage was located");
                 }
                 Err(_) => {}
             }
@@ -98,13 +97,8 @@ impl FileChecker<'_> {
         }
         let reader = FileReader::open(path)?;
         let size = reader.size();
-        let (archive, source) = (&report.name, self.source);
-        self.listener.on(Event::Begun {
-            archive,
-            source,
-            activity: Activity::Locate,
-            size: Some(size),
-        });
+        let (archive, source, activity) = (&report.name, self.source, Activity::Locate);
+        self.listener.on(Event::Begun { archive, source, activity, size: Some(size) });
         let (mut reported, mut read) = (0, 0);
         let listen = |done: u64| {
             self.wait(done.saturating_sub(read));
@@ -115,14 +109,13 @@ impl FileChecker<'_> {
             }
         };
         if report.verdict == Verdict::Error {
-            let damages = self.find_unreadable(report, &reader, listen)?;
-            return Ok(Located { damages, is_tar: None });
+            return Ok((self.find_unreadable(report, &reader, listen)?, None));
         }
-        let ScanResult { damage, is_tar } = scan_file(reader.file(), size, self.cancel, listen)?;
+        let ScanResult { damage, is_tar } = scan_file(&reader.file, size, self.cancel, listen)?;
         if !reader.is_unchanged(path) || Some(size) != report.actual_size {
             return Err(ReadError::Changed);
         }
-        Ok(Located { damages: damage.into_iter().collect(), is_tar })
+        Ok((damage.into_iter().collect(), is_tar))
     }
 
     /// Finds all unreadable ranges, and the member of the tar that contains the first of them. The
@@ -135,13 +128,10 @@ impl FileChecker<'_> {
     ) -> Result<Vec<Damage>, ReadError> {
         let size = reader.size();
         let start = report.damage.first().map_or(0, |damage| damage.range.start);
-        let first = if identify::expects_gzip(&report.name) {
-            scan_file(reader.file(), size, self.cancel, &mut listen)?.damage
-        } else {
-            None
-        };
-        let ranges =
-            unreadable_ranges(reader.file(), start..size, MAX_RANGES, self.cancel, listen)?;
+        let mut scan = || scan_file(&reader.file, size, self.cancel, &mut listen);
+        let scanned = identify::expects_gzip(&report.name).then(&mut scan).transpose()?;
+        let first = scanned.and_then(|scanned| scanned.damage);
+        let ranges = unreadable_ranges(&reader.file, start..size, MAX_RANGES, self.cancel, listen)?;
         let damage = |range: Range<u64>| {
             let member = first.as_ref().filter(|first| range.contains(&first.range.start));
             let member = member.and_then(|first| first.member.clone());
@@ -152,11 +142,8 @@ impl FileChecker<'_> {
     }
 }
 
-struct Located {
-    damages: Vec<Damage>,
-    /// True if the file contains a tar; `None` if that is unknown.
-    is_tar: Option<bool>,
-}
+/// The damage, and true if the file contains a tar; `None` if that is unknown.
+type Located = (Vec<Damage>, Option<bool>);
 
 impl From<Cancelled> for ReadError {
     fn from(_: Cancelled) -> Self {
@@ -171,22 +158,20 @@ const NO_TAR: &str = "it is complete in itself and contains no tar: compressed t
                       file";
 
 /// Adds the damage to the report, and changes the verdict if the damage demands it.
-fn add_damage(report: &mut ArchiveReport, located: Located) {
+fn add_damage(report: &mut ArchiveReport, (damages, is_tar): Located) {
     let size = report.expected_size.or(report.actual_size).unwrap_or(0);
-    let Located { damages, is_tar } = located;
     match (report.verdict, damages.first()) {
         (Verdict::Incomplete, Some(Damage { kind: DamageKind::Truncated, .. })) => {
             // Without a tar, only the end of the gzip file could show damage.
             if is_tar != Some(false) {
-                add(report, "nothing is known to be wrong with the bytes that are here");
+                add_detail(report, "nothing is known to be wrong with the bytes that are here");
             }
             return;
         }
         (Verdict::Incomplete, None) => {
             report.verdict = Verdict::Foreign;
             let part = part_of(report.actual_size.unwrap_or(0), size);
-            let detail = format!("{part}, but complete in itself: it is a different file");
-            report.detail = Some(detail);
+            report.detail = Some(format!("{part}, but complete in itself: it is a different file"));
             return;
         }
         // If even the beginning is wrong, it may not be a gzip file, and right as far as it goes.
@@ -195,15 +180,15 @@ fn add_damage(report: &mut ArchiveReport, located: Located) {
         _ => {}
     }
     if report.verdict == Verdict::Error {
-        add(report, &describe_unreadable(&damages));
+        add_detail(report, &describe_unreadable(&damages));
     }
     match damages.first() {
         None if report.verdict == Verdict::Corrupt => {
-            add(report, if is_tar == Some(false) { NO_TAR } else { INTACT_IMAGES });
+            add_detail(report, if is_tar == Some(false) { NO_TAR } else { INTACT_IMAGES });
         }
         None | Some(Damage { kind: DamageKind::Unreadable, .. }) => {}
         Some(damage) => {
-            add(report, &describe(damage, report.expected_size, report.actual_size));
+            add_detail(report, &describe(damage, report.expected_size, report.actual_size));
         }
     }
     report.damage = damages;
@@ -211,10 +196,11 @@ fn add_damage(report: &mut ArchiveReport, located: Located) {
 }
 
 /// Adds to the detail.
-fn add(report: &mut ArchiveReport, text: &str) {
-    let detail = report.detail.take();
-    report.detail =
-        Some(detail.map_or_else(|| text.to_owned(), |detail| format!("{detail}; {text}")));
+pub(super) fn add_detail(report: &mut ArchiveReport, text: &str) {
+    report.detail = Some(match report.detail.take() {
+        Some(detail) => format!("{detail}; {text}"),
+        None => text.to_owned(),
+    });
 }
 
 /// Describes the first damage of an archive. `size` is that of the archive, if known, and `here`

@@ -35,10 +35,8 @@ pub use self::notes::NotesRequest;
 pub(crate) use self::reader_threads::{FileToCheck, check_files};
 pub use self::remote::{MirrorsRequest, verify_mirrors};
 
-use self::file_check::unreadable;
-use self::file_reader::ReadError;
 use self::locate_damage::is_damaged;
-use self::notes::{NoteLookup, NotedFile, Notes};
+use self::notes::{NotedFile, Notes};
 use self::targets::{VerifyTarget, targets};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
@@ -105,7 +103,9 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let mut targets = targets(request);
     let locates = request.locate && !request.quick;
     let notes = request.notes.as_ref().map(|notes| Notes::open(notes, request, &targets, listener));
-    let noted = notes.as_ref().map(|notes| use_notes(&mut targets, notes, locates));
+    let noted: Option<Vec<Option<NotedFile<'_>>>> = notes
+        .as_ref()
+        .map(|notes| targets.iter_mut().map(|target| notes.look_up(target, locates)).collect());
     let bytes = targets.iter().map(VerifyTarget::size).fold(0, u64::saturating_add);
     listener.on(Event::Planned { archives: targets.len(), bytes });
     let engine = Engine::for_this_machine(request.lanes);
@@ -146,40 +146,8 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     if let Some(notes) = notes.as_ref().filter(|_| !cancel.is_cancelled()) {
         notes.end_pass();
     }
-    // If a thread panicked, its target has no report.
-    let reports = reports.into_iter().map(OnceLock::into_inner).zip(&targets);
-    let archives = reports.map(|(report, target)| {
-        report.unwrap_or_else(|| {
-            let mut report = target.unchecked();
-            report.resolve_next(&request.command_line);
-            report
-        })
-    });
-    Report::new("verify", archives.collect(), start.elapsed().as_secs_f64())
-}
-
-/// Settles the targets that need not be read again. Returns the state of the others before they are
-/// read.
-fn use_notes<'a>(
-    targets: &mut [VerifyTarget<'a>],
-    notes: &Notes<'_>,
-    locates: bool,
-) -> Vec<Option<NotedFile<'a>>> {
-    let look_up = |target: &mut VerifyTarget<'a>| {
-        let VerifyTarget::File { path, expected: Some(archive), .. } = target else { return None };
-        match notes.look_up(path, archive, locates) {
-            NoteLookup::Settled(report) => {
-                *target = VerifyTarget::Settled(report);
-                None
-            }
-            NoteLookup::Unlocated(report, file) => {
-                *target = VerifyTarget::Unlocated(report);
-                Some(file)
-            }
-            NoteLookup::Unread(file) => file,
-        }
-    };
-    targets.iter_mut().map(look_up).collect()
+    let archives = reports.into_iter().filter_map(OnceLock::into_inner).collect();
+    Report::new("verify", archives, start.elapsed().as_secs_f64())
 }
 
 /// Checks all targets, or only their size if `quick`. Passes each report to `settle`, with the index
@@ -207,22 +175,4 @@ fn check_all<'a>(
         }
     }
     check_files(checker, &files, readers, |file, report| settle(indices[file], report));
-}
-
-impl VerifyTarget<'_> {
-    /// The bytes to read.
-    const fn size(&self) -> u64 {
-        match self {
-            Self::File { size, .. } => *size,
-            Self::Settled(_) | Self::Unlocated(_) => 0,
-        }
-    }
-
-    /// The report on a target that was not read.
-    fn unchecked(&self) -> ArchiveReport {
-        match self {
-            Self::File { path, expected, .. } => unreadable(path, *expected, &ReadError::Cancelled),
-            Self::Settled(report) | Self::Unlocated(report) => (**report).clone(),
-        }
-    }
 }

@@ -146,7 +146,7 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
                 return Some(report);
             }
         }
-        if spins && self.does_not_spin(check.take_speed()) {
+        if spins && self.does_not_spin(std::mem::take(&mut check.speed)) {
             self.spins.store(false, Ordering::Relaxed);
             self.per_thread.store(self.most.div_ceil(self.threads), Ordering::Relaxed);
             self.add_threads(scope);

@@ -30,6 +30,13 @@ pub(super) enum VerifyTarget<'a> {
     Unlocated(Box<ArchiveReport>),
 }
 
+impl VerifyTarget<'_> {
+    /// The bytes to read.
+    pub(super) const fn size(&self) -> u64 {
+        if let Self::File { size, .. } = self { *size } else { 0 }
+    }
+}
+
 /// All targets, in the order of the request and of the catalog.
 pub(super) fn targets(request: &VerifyRequest) -> Vec<VerifyTarget<'_>> {
     let here = [PathBuf::from(".")];
@@ -38,21 +45,23 @@ pub(super) fn targets(request: &VerifyRequest) -> Vec<VerifyTarget<'_>> {
 }
 
 fn of_one<'a>(path: &Path, request: &'a VerifyRequest) -> Vec<VerifyTarget<'a>> {
+    let catalog = &request.catalog;
     match fs::metadata(path) {
-        Ok(metadata) if metadata.is_dir() => folder(path, &request.catalog),
+        Ok(metadata) if metadata.is_dir() => {
+            catalog.archives().iter().map(|archive| archive_in(path, archive, catalog)).collect()
+        }
         Ok(metadata) => {
             vec![VerifyTarget::File { path: path.to_owned(), expected: None, size: metadata.len() }]
         }
-        Err(error) => vec![VerifyTarget::Settled(Box::new(absent(path, request, error)))],
+        Err(error) => vec![VerifyTarget::Settled(Box::new(absent(path, catalog, error)))],
     }
 }
 
 /// The report on a requested path without a file: an archive is missing, anything else is an error.
-fn absent(path: &Path, request: &VerifyRequest, error: io::Error) -> ArchiveReport {
-    match match_name(path, &request.catalog) {
+fn absent(path: &Path, catalog: &Catalog, error: io::Error) -> ArchiveReport {
+    match match_name(path, catalog) {
         NameMatch::Exact(archive) if error.kind() == io::ErrorKind::NotFound => {
-            let dir = folder_of(archive, path);
-            missing(&dir, archive, &request.catalog)
+            missing(&folder_of(archive, path), archive, catalog)
         }
         name => {
             let mut report = unreadable(path, name.archive(), &ReadError::Open(error));
@@ -60,11 +69,6 @@ fn absent(path: &Path, request: &VerifyRequest, error: io::Error) -> ArchiveRepo
             report
         }
     }
-}
-
-/// Every archive of the catalog.
-fn folder<'a>(dir: &Path, catalog: &'a Catalog) -> Vec<VerifyTarget<'a>> {
-    catalog.archives().iter().map(|archive| archive_in(dir, archive, catalog)).collect()
 }
 
 /// The archive in the folder, under its name or else under its alias.

@@ -16,7 +16,7 @@ use self::note::{Note, NotedFault, read_pass, remove_pass, write_pass};
 use super::VerifyRequest;
 use super::advice::folder_of;
 use super::file_check::blank;
-use super::locate_damage::is_damaged;
+use super::locate_damage::{add_detail, is_damaged};
 use super::targets::VerifyTarget;
 use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Folder, Stamp};
@@ -51,16 +51,6 @@ struct NoteFolders {
     folders: Vec<Folder>,
     /// The number of the pass in progress, if there is one.
     pass: Option<u64>,
-}
-
-/// The note on a file, if it can be used.
-pub(super) enum NoteLookup<'a> {
-    /// The file need not be read again.
-    Settled(Box<ArchiveReport>),
-    /// The file is wrong, and the damage is still to be located.
-    Unlocated(Box<ArchiveReport>, NotedFile<'a>),
-    /// There is no such note, so the file must be read. `None` if there is no file.
-    Unread(Option<NotedFile<'a>>),
 }
 
 /// A file that is to be read, in its state before that.
@@ -109,34 +99,38 @@ impl<'a> Notes<'a> {
         folders
     }
 
+    /// Settles the target if its file need not be read again. Otherwise returns the file in its
+    /// present state.
     pub(super) fn look_up<'t>(
         &self,
-        path: &Path,
-        archive: &'t Archive,
+        target: &mut VerifyTarget<'t>,
         locates: bool,
-    ) -> NoteLookup<'t> {
-        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file);
-        let Some(metadata) = metadata else { return NoteLookup::Unread(None) };
+    ) -> Option<NotedFile<'t>> {
+        let VerifyTarget::File { path, expected: Some(archive), .. } = &*target else {
+            return None;
+        };
+        let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         let (dir, stamp) = (folder_of(archive, path), Stamp::of(&metadata));
         let note = self.folders.get(&dir).and_then(|folders| self.usable(folders, archive, &stamp));
-        let file = NotedFile { archive, dir, path: path.to_owned(), stamp };
-        let Some((age, note)) = note else { return NoteLookup::Unread(Some(file)) };
-        let ago = units::duration(age);
-        let Some(fault) = &note.wrong else {
-            return NoteLookup::Settled(Box::new(ArchiveReport {
+        let file = NotedFile { archive, dir, path: path.clone(), stamp };
+        let Some((age, note)) = note else { return Some(file) };
+        let mut report = match &note.wrong {
+            Some(fault) => fault.report(path, archive, &self.check.catalog, &stamp),
+            None => ArchiveReport {
                 actual_size: Some(stamp.size()),
                 bytes_reused: stamp.size(),
-                detail: Some(format!("verified {ago} ago, unchanged since")),
                 ..blank(path, Some(archive), Verdict::Ok)
-            }));
+            },
         };
-        let mut report = Box::new(fault.report(path, archive, &self.check.catalog, &stamp));
-        if locates && !fault.located && is_damaged(&report) {
-            return NoteLookup::Unlocated(report, file);
+        if locates && note.wrong.as_ref().is_some_and(|fault| !fault.located) && is_damaged(&report)
+        {
+            *target = VerifyTarget::Unlocated(Box::new(report));
+            return Some(file);
         }
-        let detail = report.detail.take().map_or_else(String::new, |detail| detail + "; ");
-        report.detail = Some(format!("{detail}found {ago} ago, unchanged since"));
-        NoteLookup::Settled(report)
+        let found = if note.wrong.is_some() { "found" } else { "verified" };
+        add_detail(&mut report, &format!("{found} {} ago, unchanged since", units::duration(age)));
+        *target = VerifyTarget::Settled(Box::new(report));
+        None
     }
 
     /// Returns the note on the file and its age, if the request allows its use.

@@ -25,38 +25,21 @@ pub(super) struct QuickReader<'a> {
     head: Vec<u8>,
 }
 
-/// A digest in a header, compared with the table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ClaimMatch {
-    Agrees,
-    Contradicts,
-    /// A tag that looks like an MD5 and is a different one: it may not be an MD5 at all.
-    Doubtful,
-    /// It is the digest of something else, or the table does not have it.
-    Nothing,
-}
-
 impl<'a> QuickReader<'a> {
     pub(super) const fn new(archive: &'a Archive) -> Self {
         Self { archive, claims: Vec::new(), has_ranges: false, size: None, head: Vec::new() }
     }
 
-    fn compare(&self, claim: &ServerDigest) -> ClaimMatch {
-        let agrees = match (claim.digest, self.archive.sha256) {
-            (DigestValue::Md5(md5), _) => md5 == self.archive.md5,
-            (DigestValue::Sha256(sha256), Some(expected)) => sha256 == expected,
-            (DigestValue::Sha256(_), None) => return ClaimMatch::Nothing,
+    /// True if the digest is that of the table, and false if it is another one. `None` if the table
+    /// does not have it, or if it is the digest of the received part.
+    fn agrees(&self, claim: &ServerDigest) -> Option<bool> {
+        let agrees = match claim.digest {
+            DigestValue::Md5(md5) => md5 == self.archive.md5,
+            DigestValue::Sha256(sha256) => sha256 == self.archive.sha256?,
         };
-        match claim.scope {
-            _ if agrees => ClaimMatch::Agrees,
-            DigestScope::ETag => ClaimMatch::Doubtful,
-            DigestScope::MaybePart
-                if self.part_md5().map(DigestValue::Md5) == Some(claim.digest) =>
-            {
-                ClaimMatch::Nothing
-            }
-            DigestScope::MaybePart | DigestScope::Whole => ClaimMatch::Contradicts,
-        }
+        let is_of_part = claim.scope == DigestScope::MaybePart
+            && self.part_md5().map(DigestValue::Md5) == Some(claim.digest);
+        (agrees || !is_of_part).then_some(agrees)
     }
 
     /// The MD5 of the received bytes, if they are only a part of the archive.
@@ -76,13 +59,13 @@ impl<'a> QuickReader<'a> {
             (Some(size), None) => format!("{size} bytes, and the table has no size"),
             (None, _) => "the mirror does not report a size".to_owned(),
         };
-        let headers = |wanted| {
-            let claims = self.claims.iter().filter(|claim| self.compare(claim) == wanted);
+        let headers = |agree: bool| {
+            let claims = self.claims.iter().filter(|claim| self.agrees(claim) == Some(agree));
             let mut headers: Vec<_> = claims.map(|claim| claim.header).collect();
             headers.dedup();
             Some(headers.join(", ")).filter(|headers| !headers.is_empty())
         };
-        let digests = match (headers(ClaimMatch::Agrees), headers(ClaimMatch::Doubtful)) {
+        let digests = match (headers(true), headers(false)) {
             (Some(headers), _) => format!("matching digest in {headers}"),
             (None, Some(header)) => {
                 format!("its {header} is not the MD5, but it may not be an MD5")
@@ -128,7 +111,10 @@ impl MirrorReader for QuickReader<'_> {
     /// A wrong size and another document in the place of the archive are source errors, which are
     /// reported before this.
     fn report(&self) -> ArchiveReport {
-        let is_wrong = |claim: &&ServerDigest| self.compare(claim) == ClaimMatch::Contradicts;
+        // A tag that looks like an MD5 and is a different one may not be an MD5 at all.
+        let is_wrong = |claim: &&ServerDigest| {
+            claim.scope != DigestScope::ETag && self.agrees(claim) == Some(false)
+        };
         let name = &self.archive.name;
         let kind = identify::kind(&self.head);
         let (verdict, detail) = match self.claims.iter().find(is_wrong) {
