@@ -119,7 +119,7 @@ fn too_long(archive: &Archive, expected: u64, content: &ContentSummary) -> Strin
     let follow = if surplus == 1 { "follows" } else { "follow" };
     let bytes = count(surplus);
     if content.prefix == Some(archive.md5) {
-        return format!("the archive is whole, but {bytes} {follow} it");
+        return format!("the archive is complete, but {bytes} {follow} it");
     }
     match visible_damage(archive, content) {
         Some(damage) => format!("{bytes} too many, and {damage}"),

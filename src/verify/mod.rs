@@ -32,11 +32,12 @@ use parking_lot::Mutex;
 
 pub(crate) use self::file_check::FileChecker;
 pub use self::notes::NotesRequest;
-pub(crate) use self::reader_threads::{FileToCheck, check_files};
+pub(crate) use self::reader_threads::check_files;
 pub use self::remote::{MirrorsRequest, verify_mirrors};
 
 use self::locate_damage::is_damaged;
 use self::notes::{NotedFile, Notes};
+use self::reader_threads::FileToCheck;
 use self::targets::{VerifyTarget, targets};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;

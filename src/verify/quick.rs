@@ -11,7 +11,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::verdict::Verdict;
 
-/// Checks the file. Without an `expected` archive, it should be the one that its name tells.
+/// Checks the file. Without an `expected` archive, it should be the one that matches its name.
 pub(super) fn check(path: &Path, expected: Option<&Archive>, catalog: &Catalog) -> ArchiveReport {
     let archive = expected.or_else(|| match_name(path, catalog).archive());
     match (FileReader::open(path), archive) {

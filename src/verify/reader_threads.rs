@@ -36,7 +36,7 @@ const PROBE: u64 = 32 << 20;
 const SPINNING_DISK_LIMIT: f64 = 1_073_741_824.0;
 
 /// A file to check, and the archive that it should be.
-pub(crate) type FileToCheck<'p, 'a> = (&'p Path, Option<&'a Archive>);
+pub(super) type FileToCheck<'p, 'a> = (&'p Path, Option<&'a Archive>);
 
 /// Shared by the threads that read.
 struct Readers<'c, 'a, S> {

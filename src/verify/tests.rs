@@ -106,7 +106,7 @@ fn bytes_after_the_archive_are_the_only_damage() {
     let dir = folder(&[("images_001.tar.gz", &whole)]);
     let report = &check(&[dir.path()])[0];
     assert_eq!(report.verdict, Corrupt);
-    assert_eq!(detail(report), "the archive is whole, but 2000000 bytes follow it");
+    assert_eq!(detail(report), "the archive is complete, but 2000000 bytes follow it");
     assert_eq!(report.damage[0].range, 3001..2_003_001);
 }
 
@@ -232,7 +232,7 @@ fn the_listener_gets_every_file_to_its_last_byte() {
     let mut events = events.0.into_inner();
     assert_eq!(events.remove(0), "2 of 2500000");
     events.retain(|event| event != "b missing");
-    // The size tells the name of the archive, so all events have the same name.
+    // The size identifies the archive, so all events have the same name.
     assert_eq!(
         events,
         ["b begun, Some(2500000)", "b at 1048576", "b at 2097152", "b at 2500000", "b ok"]

@@ -129,7 +129,7 @@ fn a_file_of_the_right_size_shows_both_md5s() {
 
 #[test]
 fn a_longer_file_may_contain_the_archive() {
-    let whole = "the archive is whole, but 1 byte follows it".into();
+    let whole = "the archive is complete, but 1 byte follows it".into();
     let zeros = "5000 bytes too many, and the last 5000 bytes are zeros".into();
     check([
         ("whole", FIRST, joined(&content(1), b"\n"), Corrupt, whole),

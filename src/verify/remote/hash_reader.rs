@@ -50,7 +50,7 @@ impl Reader for HashReader<'_> {
     }
 
     /// If the mirror was changed meanwhile, several responses can be of two versions of the file.
-    /// Their MD5 is then wrong and tells nothing about either, so the archive is read again.
+    /// Their MD5 is then wrong and says nothing about either, so the archive is read again.
     fn is_content(&mut self, answers: u32) -> bool {
         let hasher = ContentHasher::new(self.engine, None, self.sha256);
         let content = std::mem::replace(&mut self.hasher, hasher).finish();

@@ -19,7 +19,7 @@ use crate::verdict::Verdict;
 pub(super) struct QuickReader<'a> {
     archive: &'a Archive,
     /// The digests in the headers.
-    claims: Vec<ServerDigest>,
+    digests: Vec<ServerDigest>,
     has_ranges: bool,
     size: Option<u64>,
     head: Vec<u8>,
@@ -27,18 +27,18 @@ pub(super) struct QuickReader<'a> {
 
 impl<'a> QuickReader<'a> {
     pub(super) const fn new(archive: &'a Archive) -> Self {
-        Self { archive, claims: Vec::new(), has_ranges: false, size: None, head: Vec::new() }
+        Self { archive, digests: Vec::new(), has_ranges: false, size: None, head: Vec::new() }
     }
 
     /// True if the digest is that of the table, and false if it is another one. `None` if the table
     /// does not have it, or if it is the digest of the received part.
-    fn agrees(&self, claim: &ServerDigest) -> Option<bool> {
-        let agrees = match claim.digest {
+    fn agrees(&self, server: &ServerDigest) -> Option<bool> {
+        let agrees = match server.digest {
             DigestValue::Md5(md5) => md5 == self.archive.md5,
             DigestValue::Sha256(sha256) => sha256 == self.archive.sha256?,
         };
-        let is_of_part = claim.scope == DigestScope::MaybePart
-            && self.part_md5().map(DigestValue::Md5) == Some(claim.digest);
+        let is_of_part = server.scope == DigestScope::MaybePart
+            && self.part_md5().map(DigestValue::Md5) == Some(server.digest);
         (agrees || !is_of_part).then_some(agrees)
     }
 
@@ -60,12 +60,12 @@ impl<'a> QuickReader<'a> {
             (None, _) => "the mirror does not report a size".to_owned(),
         };
         let headers = |agree: bool| {
-            let claims = self.claims.iter().filter(|claim| self.agrees(claim) == Some(agree));
-            let mut headers: Vec<_> = claims.map(|claim| claim.header).collect();
+            let digests = self.digests.iter().filter(|digest| self.agrees(digest) == Some(agree));
+            let mut headers: Vec<_> = digests.map(|digest| digest.header).collect();
             headers.dedup();
             Some(headers.join(", ")).filter(|headers| !headers.is_empty())
         };
-        let digests = match (headers(true), headers(false)) {
+        let digest = match (headers(true), headers(false)) {
             (Some(headers), _) => format!("matching digest in {headers}"),
             (None, Some(header)) => {
                 format!("its {header} is not the MD5, but it may not be an MD5")
@@ -73,19 +73,19 @@ impl<'a> QuickReader<'a> {
             (None, None) => "the mirror does not report a digest".to_owned(),
         };
         let ranges = if self.has_ranges { "byte ranges" } else { "no byte ranges" };
-        format!("not verified: {size}; {digests}; {ranges}")
+        format!("not verified: {size}; {digest}; {ranges}")
     }
 
-    fn contradiction(&self, claim: &ServerDigest) -> String {
+    fn contradiction(&self, server: &ServerDigest) -> String {
         let Archive { md5: expected, sha256, .. } = self.archive;
-        let digests = match (claim.digest, sha256) {
+        let values = match (server.digest, sha256) {
             (DigestValue::Md5(md5), _) => format!("MD5 {md5}, should be {expected}"),
             (DigestValue::Sha256(found), Some(expected)) => {
                 format!("SHA-256 {found}, should be {expected}")
             }
             (DigestValue::Sha256(found), None) => format!("SHA-256 {found}"),
         };
-        format!("not read, but its {} says {digests}", claim.header)
+        format!("not read, but its {} says {values}", server.header)
     }
 }
 
@@ -95,7 +95,7 @@ impl Reader for QuickReader<'_> {
     const WANTS_DIGESTS: bool = true;
 
     fn answered(&mut self, answer: &SourceAnswer) {
-        self.claims.clone_from(&answer.digests);
+        self.digests.clone_from(&answer.digests);
         self.has_ranges = !answer.whole;
         self.size = answer.total;
     }
@@ -112,13 +112,13 @@ impl MirrorReader for QuickReader<'_> {
     /// reported before this.
     fn report(&self) -> ArchiveReport {
         // A tag that looks like an MD5 and is a different one may not be an MD5 at all.
-        let is_wrong = |claim: &&ServerDigest| {
-            claim.scope != DigestScope::ETag && self.agrees(claim) == Some(false)
+        let is_wrong = |server: &&ServerDigest| {
+            server.scope != DigestScope::ETag && self.agrees(server) == Some(false)
         };
         let name = &self.archive.name;
         let kind = identify::kind(&self.head);
-        let (verdict, detail) = match self.claims.iter().find(is_wrong) {
-            Some(claim) => (Verdict::Corrupt, self.contradiction(claim)),
+        let (verdict, detail) = match self.digests.iter().find(is_wrong) {
+            Some(server) => (Verdict::Corrupt, self.contradiction(server)),
             None if identify::is_out_of_place(&kind, name) => (Verdict::Foreign, kind.to_string()),
             None if identify::expects_gzip(name) && kind != FileKind::Gzip => {
                 (Verdict::Corrupt, "it does not begin like a gzip file".to_owned())
@@ -135,18 +135,18 @@ mod tests {
     use super::*;
     use crate::verify::testing::{archive, gzip_like, md5};
 
-    fn report(claims: Vec<ServerDigest>, head: &[u8]) -> ArchiveReport {
+    fn report(digests: Vec<ServerDigest>, head: &[u8]) -> ArchiveReport {
         let archive = &archive("a.gz", &gzip_like(1, 5000));
         let head = head.to_vec();
-        QuickReader { archive, claims, has_ranges: true, size: Some(5000), head }.report()
+        QuickReader { archive, digests, has_ranges: true, size: Some(5000), head }.report()
     }
 
-    fn claim(header: &'static str, scope: DigestScope, digest: Digest) -> ServerDigest {
-        ServerDigest { header, scope, digest: DigestValue::Md5(digest) }
+    fn digest(header: &'static str, scope: DigestScope, md5: Digest) -> ServerDigest {
+        ServerDigest { header, scope, digest: DigestValue::Md5(md5) }
     }
 
-    fn verdict(claims: Vec<ServerDigest>) -> (Verdict, String) {
-        let report = report(claims, &gzip_like(1, HEAD));
+    fn verdict(digests: Vec<ServerDigest>) -> (Verdict, String) {
+        let report = report(digests, &gzip_like(1, HEAD));
         (report.verdict, report.detail.unwrap())
     }
 
@@ -158,7 +158,7 @@ mod tests {
             ("Content-MD5", DigestScope::MaybePart),
             ("ETag", DigestScope::ETag),
         ] {
-            let (verdict, detail) = verdict(vec![claim(header, scope, right)]);
+            let (verdict, detail) = verdict(vec![digest(header, scope, right)]);
             assert_eq!(verdict, Verdict::Present);
             let words = format!(
                 "not verified: its size is right; matching digest in {header}; byte ranges"
@@ -172,13 +172,13 @@ mod tests {
     fn a_wrong_digest_outweighs_matching_ones_and_a_wrong_etag_is_only_mentioned() {
         let (right, wrong) = (md5(&gzip_like(1, 5000)), md5(b"wrong"));
         for scope in [DigestScope::Whole, DigestScope::MaybePart] {
-            let claims =
-                vec![claim("ETag", DigestScope::ETag, right), claim("Digest", scope, wrong)];
-            let (verdict, detail) = verdict(claims);
+            let digests =
+                vec![digest("ETag", DigestScope::ETag, right), digest("Digest", scope, wrong)];
+            let (verdict, detail) = verdict(digests);
             assert_eq!(verdict, Verdict::Corrupt);
             assert!(detail.contains(&format!("Digest says MD5 {wrong}")), "{detail}");
         }
-        let (verdict, detail) = verdict(vec![claim("ETag", DigestScope::ETag, wrong)]);
+        let (verdict, detail) = verdict(vec![digest("ETag", DigestScope::ETag, wrong)]);
         assert_eq!(verdict, Verdict::Present);
         assert!(detail.contains("its ETag is not the MD5, but it may not be an MD5"), "{detail}");
     }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn a_digest_of_the_received_part_is_ignored() {
         let part = md5(&gzip_like(1, HEAD));
-        let (verdict, detail) = verdict(vec![claim("Content-MD5", DigestScope::MaybePart, part)]);
+        let (verdict, detail) = verdict(vec![digest("Content-MD5", DigestScope::MaybePart, part)]);
         assert_eq!(verdict, Verdict::Present);
         assert!(detail.contains("does not report a digest"), "{detail}");
     }
