@@ -1,9 +1,9 @@
-//! The check of the hash: every set of lanes that this processor has, against known answers and
-//! against the `md-5` crate on random input.
+//! The check of the hash: compares the lanes of every instruction set with known answers and, on random
+//! input, with the `md-5` crate.
 
 use md5::{Digest as _, Md5};
 
-use super::{Found, Trouble};
+use super::{CheckError, CheckResult};
 use crate::hash::digest::{Digest, ParseDigestError};
 use crate::hash::{LaneInput, LaneSet, Md5Hasher, Platform};
 
@@ -37,16 +37,15 @@ const MAX_BLOCKS: usize = 128;
 /// Bytes in a block (RFC 1321, section 3.4).
 const BLOCK: usize = 64;
 
-/// Lengths beyond a whole number of blocks at which the padding or the room for the length begins
-/// or ends.
+/// Bytes after the last whole block at which the padding changes: the length no longer fits into the
+/// block after 55 bytes.
 const EDGES: [usize; 6] = [0, 1, 55, 56, 57, 63];
 
-/// A stream that the lanes hash side by side with others, and its digest.
+/// The bytes of a stream, and its expected digest.
 type Sample<'a> = (&'a [u8], Digest);
 
-/// Checks the lanes of all platforms, of which the first is in use. `seed` selects the random
-/// input.
-pub(super) fn check(platforms: &[Platform], seed: u64, sabotaged: bool) -> Found {
+/// Checks the lanes of these platforms, of which the first is in use. `seed` selects the random input.
+pub(super) fn check(platforms: &[Platform], seed: u64, sabotaged: bool) -> CheckResult {
     let thousand = vec![b'a'; 1000 - usize::from(sabotaged)];
     for platform in platforms {
         known_answers(*platform, &thousand)?;
@@ -60,22 +59,23 @@ pub(super) fn check(platforms: &[Platform], seed: u64, sabotaged: bool) -> Found
         others => format!("; so do {}", others.join(", ")),
     };
     Ok(format!(
-        "lanes in use: {used}; they agree with known answers, and with the md-5 crate on random input{others}"
+        "lanes in use: {used}; they give known answers and agree with the md-5 crate on random input{others}"
     ))
 }
 
-fn known_answers(platform: Platform, thousand: &[u8]) -> Result<(), Trouble> {
+fn known_answers(platform: Platform, thousand: &[u8]) -> Result<(), CheckError> {
     let known = KNOWN.iter().map(|(message, md5)| (message.as_bytes(), *md5));
     let thousands = std::iter::repeat_n((thousand, THOUSAND), platform.lanes());
     let samples: Result<Vec<Sample<'_>>, ParseDigestError> =
         known.chain(thousands).map(|(message, md5)| Ok((message, md5.parse()?))).collect();
-    let samples = samples.map_err(|error| Trouble::corrupt(error.to_string()))?;
+    let samples = samples.map_err(|error| CheckError::corrupt(error.to_string()))?;
     compare(platform, &samples, <[u8]>::len, "a known answer")
 }
 
-/// Random bytes in streams of random lengths: enough of them to fill the lanes twice, and one more.
-/// About half of them end at the edge of a block, and each comes in two pieces.
-fn random_input(platform: Platform, seed: u64) -> Result<(), Trouble> {
+/// Compares the lanes with the `md-5` crate on streams of random bytes and random lengths: enough
+/// streams to fill the lanes twice, and one more. Half of them end near the edge of a block, and each
+/// comes in two pieces.
+fn random_input(platform: Platform, seed: u64) -> Result<(), CheckError> {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut pool = vec![0; 2 * MAX_BLOCKS * BLOCK];
     random.fill(&mut pool);
@@ -93,13 +93,14 @@ fn random_input(platform: Platform, seed: u64) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Hashes the samples side by side, each cut where `cut` says, and compares their digests.
+/// Hashes the samples side by side, each split at the index that `cut` returns, and compares their
+/// digests.
 fn compare(
     platform: Platform,
     samples: &[Sample<'_>],
     mut cut: impl FnMut(&[u8]) -> usize,
     source: &str,
-) -> Result<(), Trouble> {
+) -> Result<(), CheckError> {
     let mut hashers = vec![Md5Hasher::new(); samples.len()];
     let pieces: Vec<[&[u8]; 2]> =
         samples.iter().map(|(bytes, _)| bytes.split_at(cut(bytes)).into()).collect();
@@ -110,7 +111,7 @@ fn compare(
         let actual = hasher.finish();
         if actual != *expected {
             let (name, length) = (platform.name(), bytes.len());
-            return Err(Trouble::corrupt(format!(
+            return Err(CheckError::corrupt(format!(
                 "{name} computes a wrong MD5 for {length} bytes: expected {expected} ({source}), found {actual}"
             )));
         }

@@ -1,17 +1,17 @@
-//! Does this program work on this machine, on this file system, behind this proxy setting?
+//! Tests whether cxr works on this machine, on this file system, with these proxy settings.
 //!
-//! A server on the loopback interface has small archives, made on the fly, and breaks connections,
-//! falls silent, and sends a wrong bit on purpose. [`fetch`](crate::fetch::fetch) and
-//! [`verify`](crate::verify::verify) must come to the right end all the same: the same functions
-//! that the commands call. Nothing leaves the machine, and nothing stays on it.
+//! A server on the loopback interface has small generated archives. On purpose it breaks connections,
+//! stalls, and sends a wrong bit. [`fetch`](crate::fetch::fetch) and
+//! [`verify`](crate::verify::verify), the functions that the commands call, must succeed all the same.
+//! The self-test uses no other network, and removes all its files.
 
-mod child;
+mod killed_fetch;
 mod machine;
 mod md5;
-mod report;
 mod sample;
+mod selftest_report;
 mod server;
-mod stage;
+mod setup;
 mod transfers;
 
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-pub use report::SelftestReport;
+pub use selftest_report::SelftestReport;
 
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
@@ -31,10 +31,10 @@ use crate::report::{ArchiveReport, NextStep};
 use crate::verdict::Verdict;
 use sample::{SAMPLES, Sample};
 use server::Server;
-use stage::Stage;
-use transfers::{TRANSFERS, Transfer};
+use setup::Setup;
+use transfers::{TRANSFERS, TransferCheck};
 
-/// Where to test, and with what.
+/// The options of a self-test.
 #[derive(Debug, Clone)]
 pub struct SelftestRequest {
     /// The folder whose file system is tested. A folder that does not exist is created, and removed
@@ -46,43 +46,43 @@ pub struct SelftestRequest {
     pub environment: Vec<(OsString, OsString)>,
     /// The instruction sets whose lanes are checked; the first is the one in use.
     pub platforms: Vec<Platform>,
-    /// For tests: the check of this name is made to fail, by what really goes wrong.
+    /// For tests: the name of a check in which something really goes wrong.
     pub sabotage: Option<String>,
 }
 
-/// One thing that was tried, and what came of it.
+/// A check and its result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Check {
-    /// A word for it: `resets`.
+    /// The name, such as `resets`.
     pub name: &'static str,
-    /// As for an archive: `ok`, or how it went wrong.
+    /// The verdict, as for an archive.
     pub verdict: Verdict,
-    /// What was found, in words; already escaped.
+    /// The result in words; already escaped.
     pub detail: String,
     /// What to do next; `None` for `ok`.
     pub next: Option<String>,
-    /// Seconds that it took.
+    /// The duration in seconds.
     pub seconds: f64,
 }
 
-/// What came of a check: words for what is well, or what is not.
-type Found = Result<String, Trouble>;
+/// The result of a check: details of its success, or the reason for its failure.
+type CheckResult = Result<String, CheckError>;
 
-/// What is not well.
+/// The reason for the failure of a check.
 #[derive(Debug)]
-struct Trouble {
+struct CheckError {
     verdict: Verdict,
     detail: String,
     next: Option<String>,
 }
 
 impl Check {
-    /// The check in one line, without the line's end.
+    /// The check in one line, without a newline.
     pub fn line(&self, color: bool) -> String {
         self.as_archive().line(color)
     }
 
-    /// As if it were an archive, whose lines and counts are the same.
+    /// Returns the check as a report of an archive: lines and summaries have the same form.
     fn as_archive(&self) -> ArchiveReport {
         ArchiveReport {
             detail: Some(self.detail.clone()),
@@ -93,52 +93,52 @@ impl Check {
     }
 }
 
-impl Trouble {
+impl CheckError {
     fn new(verdict: Verdict, detail: String) -> Self {
         let next = match verdict {
             Verdict::Unreachable => {
-                "see what stands between programs on this machine, such as a firewall"
+                "find out what blocks connections between programs on this machine, such as a firewall"
             }
-            Verdict::Error => {
-                "see what the message says of this machine, or test another folder with --dir"
-            }
-            _ => {
-                "bytes change on this machine: test its memory and its disk, and do not trust them until then"
-            }
+            Verdict::Error => "remove the cause, or test another folder with --dir",
+            _ => "this machine changes bytes: test its memory and its disk before you use it",
         };
         Self { verdict, detail, next: Some(next.to_owned()) }
     }
 
-    /// This machine stands in the way.
+    /// This machine cannot do something.
     fn machine(detail: String) -> Self {
         Self::new(Verdict::Error, detail)
     }
 
-    /// Bytes are not what they should be.
+    /// Bytes are wrong.
     fn corrupt(detail: String) -> Self {
         Self::new(Verdict::Corrupt, detail)
     }
 
     fn interrupted() -> Self {
-        let again = "the same command begins anew".to_owned();
-        let detail = "interrupted before it was checked".to_owned();
-        Self { verdict: Verdict::Error, detail, next: Some(again) }
+        let detail = "interrupted before this check".to_owned();
+        let next = Some("run the same command again".to_owned());
+        Self { verdict: Verdict::Error, detail, next }
     }
 
     fn not_run(without: &str) -> Self {
-        let detail = format!("not tried without {without}");
-        Self { verdict: Verdict::Error, detail, next: Some("see above".to_owned()) }
+        let detail = format!("not run: it needs the check {without}");
+        Self {
+            verdict: Verdict::Error,
+            detail,
+            next: Some("see the failed check above".to_owned()),
+        }
     }
 }
 
-impl From<DiskError> for Trouble {
+impl From<DiskError> for CheckError {
     fn from(error: DiskError) -> Self {
         Self::machine(error.to_string())
     }
 }
 
-/// Runs every check, and tells `each` of it as soon as it is done. One that cannot be tried, since
-/// another one went wrong that it builds on, or since the run was cancelled, is an `error`.
+/// Runs every check, and passes each to `each` when it is done. A check that cannot run is an `error`:
+/// the run was cancelled, or a check that it depends on has failed.
 pub fn selftest(
     request: &SelftestRequest,
     listener: &dyn Listener,
@@ -146,21 +146,21 @@ pub fn selftest(
     each: &mut dyn FnMut(&Check),
 ) -> SelftestReport {
     let begun = Instant::now();
-    let mut run = Run { cancel, each, checks: Vec::new() };
+    let mut run = RunningTest { cancel, each, checks: Vec::new() };
     let is_sabotaged = |name: &str| request.sabotage.as_deref() == Some(name);
     run.check("md5", || {
-        md5::check(&request.platforms, fastrand::u64(..), is_sabotaged("md5")).map(with_nothing)
+        md5::check(&request.platforms, fastrand::u64(..), is_sabotaged("md5")).map(without_value)
     });
     let scratch = run.check("folder", || machine::folder(&request.dir));
     let samples: Vec<Sample> = (1..=SAMPLES).map(Sample::make).collect();
     let server = run.check("loopback", || loopback(&samples));
     let proxy = run.check("proxy", || match &server {
-        Some(server) => machine::proxy(server).map(with_nothing),
-        None => Err(Trouble::not_run("loopback")),
+        Some(server) => machine::proxy(server).map(without_value),
+        None => Err(CheckError::not_run("loopback")),
     });
     let catalog = Catalog::new(samples.iter().map(|sample| sample.archive.clone()).collect());
-    let stage = match (&scratch, &server, proxy, &catalog) {
-        (Some(scratch), Some(server), Some(()), Ok(catalog)) => Ok(Stage {
+    let setup = match (&scratch, &server, proxy, &catalog) {
+        (Some(scratch), Some(server), Some(()), Ok(catalog)) => Ok(Setup {
             request,
             listener,
             cancel,
@@ -173,13 +173,13 @@ pub fn selftest(
         (_, None, ..) => Err("loopback"),
         _ => Err("proxy"),
     };
-    for Transfer { name, behind, check } in TRANSFERS {
-        let without = behind.filter(|behind| !run.went_well(behind));
-        let stage = stage.as_ref().map_err(|without| *without);
-        let stage = stage.and_then(|stage| without.map_or(Ok(stage), Err));
-        run.check(name, || match stage {
-            Ok(stage) => check(stage).map(with_nothing),
-            Err(without) => Err(Trouble::not_run(without)),
+    for TransferCheck { name, after, check } in TRANSFERS {
+        let without = after.filter(|after| !run.passed(after));
+        let setup = setup.as_ref().map_err(|without| *without);
+        let setup = setup.and_then(|setup| without.map_or(Ok(setup), Err));
+        run.check(name, || match setup {
+            Ok(setup) => check(setup).map(without_value),
+            Err(without) => Err(CheckError::not_run(without)),
         });
     }
     drop(server);
@@ -187,66 +187,69 @@ pub fn selftest(
     SelftestReport { checks: run.checks, seconds: begun.elapsed().as_secs_f64() }
 }
 
-fn with_nothing(words: String) -> ((), String) {
-    ((), words)
+fn without_value(detail: String) -> ((), String) {
+    ((), detail)
 }
 
-fn loopback(samples: &[Sample]) -> Result<(Server, String), Trouble> {
+fn loopback(samples: &[Sample]) -> Result<(Server, String), CheckError> {
     let failed = |what| {
         move |error| {
-            Trouble::machine(format!("127.0.0.1 cannot be {what} on this machine: {error}"))
+            CheckError::machine(format!(
+                "programs on this machine cannot {what} 127.0.0.1: {error}"
+            ))
         }
     };
-    let server = Server::start(samples).map_err(failed("listened to"))?;
-    server.greet().map_err(failed("connected to"))?;
-    let words = format!("a server of this program answers at {}", server.base());
-    Ok((server, words))
+    let server = Server::start(samples).map_err(failed("listen on"))?;
+    server.check_connection().map_err(failed("connect to"))?;
+    let detail = format!("a server of this program answers at {}", server.base());
+    Ok((server, detail))
 }
 
-/// The checks as they are done.
-struct Run<'a> {
+/// A self-test that is running.
+struct RunningTest<'a> {
     cancel: &'a Cancel,
     each: &'a mut dyn FnMut(&Check),
     checks: Vec<Check>,
 }
 
-impl Run<'_> {
-    /// Tries one thing, unless the run has been cancelled; what it made, if it went well.
+impl RunningTest<'_> {
+    /// Runs a check, unless the run is cancelled. Returns its value if it passes.
     fn check<T>(
         &mut self,
         name: &'static str,
-        work: impl FnOnce() -> Result<(T, String), Trouble>,
+        work: impl FnOnce() -> Result<(T, String), CheckError>,
     ) -> Option<T> {
         let begun = Instant::now();
-        let result = if self.cancel.is_cancelled() { Err(Trouble::interrupted()) } else { work() };
-        // What a cancelled fetch says of its archives says nothing of the machine.
+        let result =
+            if self.cancel.is_cancelled() { Err(CheckError::interrupted()) } else { work() };
+        // The verdicts of a cancelled fetch say nothing about the machine.
         let result = match result {
-            Err(_) if self.cancel.is_cancelled() => Err(Trouble::interrupted()),
+            Err(_) if self.cancel.is_cancelled() => Err(CheckError::interrupted()),
             result => result,
         };
         let seconds = begun.elapsed().as_secs_f64();
-        let (made, check) = match result {
-            Ok((made, detail)) => {
-                (Some(made), Check { name, verdict: Verdict::Ok, detail, next: None, seconds })
+        let (value, check) = match result {
+            Ok((value, detail)) => {
+                (Some(value), Check { name, verdict: Verdict::Ok, detail, next: None, seconds })
             }
-            Err(Trouble { verdict, detail, next }) => {
+            Err(CheckError { verdict, detail, next }) => {
                 (None, Check { name, verdict, detail, next, seconds })
             }
         };
         (self.each)(&check);
         self.checks.push(check);
-        made
+        value
     }
 
-    fn went_well(&self, name: &str) -> bool {
+    fn passed(&self, name: &str) -> bool {
         self.checks.iter().any(|check| check.name == name && check.verdict == Verdict::Ok)
     }
 
-    /// Removes what was made, also of a run that was cancelled.
+    /// Removes the files of the self-test, also after a cancelled run.
     fn clean_up(&mut self, scratch: Option<Scratch>, sabotaged: bool) {
         let Some(scratch) = scratch else { return };
         if sabotaged {
-            // Somebody else was faster.
+            // Another program removes the folder first.
             let _ = std::fs::remove_dir_all(scratch.path());
         }
         let removed = scratch.remove();
@@ -255,7 +258,7 @@ impl Run<'_> {
         }
         self.check("removal", || {
             removed?;
-            Ok(((), "what was made has been removed".to_owned()))
+            Ok(((), "all files of the self-test are removed".to_owned()))
         });
     }
 }

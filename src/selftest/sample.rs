@@ -1,15 +1,15 @@
-//! Archives of the real shape, small, and made on the fly: gzipped ustar of grey PNGs, all of it in
-//! stored blocks, so that nothing has to be compressed.
+//! Small archives like the real ones: gzipped ustar files of grey PNGs. All data is in stored blocks, so
+//! nothing needs compression.
 
 use std::sync::Arc;
 
 use crate::catalog::Archive;
 use crate::hash::Md5Hasher;
 
-/// Archives that the server has.
+/// The number of archives on the server.
 pub(super) const SAMPLES: usize = 3;
 
-/// Images in each, and pixels along the edge of one: half a mebibyte in all.
+/// Images in each archive, and pixels along the edge of an image: half a mebibyte in all.
 const IMAGES: usize = 8;
 const EDGE: usize = 256;
 
@@ -19,7 +19,7 @@ const STORED: usize = 0xffff;
 /// A block of tar (POSIX ustar).
 const TAR_BLOCK: usize = 512;
 
-/// An archive, and what is published of it.
+/// An archive with its entry in the table.
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) archive: Archive,
@@ -27,7 +27,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// The `number`-th archive, the same on every machine.
+    /// Builds the archive with this number, the same on every machine.
     pub(super) fn make(number: usize) -> Self {
         let mut tar = Vec::new();
         for index in 0..IMAGES {
@@ -52,19 +52,19 @@ impl Sample {
     }
 }
 
-/// Noise: no two blocks of it are alike, so that none can stand in another's place unnoticed.
+/// Returns noise. No two of its blocks are equal, so that swapped blocks are noticed.
 fn pixels(seed: usize) -> Vec<u8> {
     let mut pixels = vec![0; EDGE * EDGE];
     fastrand::Rng::with_seed(seed as u64).fill(&mut pixels);
     pixels
 }
 
-/// A square grey image of eight bits a pixel (PNG specification, sections 5 and 11).
+/// Builds a square grey image with eight bits per pixel (PNG specification, sections 5 and 11).
 fn png(pixels: &[u8]) -> Vec<u8> {
     let edge = u32::try_from(EDGE).unwrap_or_default().to_be_bytes();
     let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
     chunk(&mut png, *b"IHDR", &[&edge[..], &edge, &[8, 0, 0, 0, 0]].concat());
-    // Every line begins with the filter that it was put through: none.
+    // Each line begins with the number of its filter; 0 is none.
     let lines: Vec<u8> = pixels.chunks(EDGE).flat_map(|line| [&[0], line].concat()).collect();
     let zlib = [&[0x78, 0x01], &*stored(&lines), &adler32(&lines).to_be_bytes()].concat();
     chunk(&mut png, *b"IDAT", &zlib);
@@ -81,7 +81,7 @@ fn chunk(png: &mut Vec<u8>, kind: [u8; 4], data: &[u8]) {
     png.extend(crc32fast::hash(&named).to_be_bytes());
 }
 
-/// The check of zlib (RFC 1950, section 8.2).
+/// Returns the checksum of zlib (RFC 1950, section 8.2).
 fn adler32(bytes: &[u8]) -> u32 {
     const MODULUS: u32 = 65_521;
     let (a, b) = bytes.iter().fold((1, 0), |(a, b), &byte| {
@@ -91,7 +91,7 @@ fn adler32(bytes: &[u8]) -> u32 {
     b << 16 | a
 }
 
-/// A deflate stream of stored blocks.
+/// Returns a deflate stream of stored blocks.
 fn stored(bytes: &[u8]) -> Vec<u8> {
     let mut stream = Vec::with_capacity(bytes.len() + bytes.len() / STORED * 5 + 5);
     let last = bytes.len().div_ceil(STORED).saturating_sub(1);
@@ -105,7 +105,7 @@ fn stored(bytes: &[u8]) -> Vec<u8> {
     stream
 }
 
-/// A gzip member (RFC 1952, section 2.3).
+/// Returns a gzip member (RFC 1952, section 2.3).
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let length = u32::try_from(bytes.len()).unwrap_or_default();
     let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -115,7 +115,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip
 }
 
-/// The header of a plain file (POSIX ustar).
+/// Returns the header of a regular file (POSIX ustar).
 fn tar_header(name: &str, size: usize) -> [u8; TAR_BLOCK] {
     let mut header = [0; TAR_BLOCK];
     let fields: [(usize, &[u8]); 9] = [
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sample_is_an_archive_of_images_to_other_programs_too() {
+    fn other_decoders_read_the_images_of_a_sample() {
         let sample = Sample::make(2);
         let mut tar = tar::Archive::new(flate2::read::GzDecoder::new(&*sample.bytes));
         let mut images = 0;
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(sample.archive.size, Some(sample.bytes.len() as u64));
     }
 
-    /// What the image's chunks hold, their CRCs and the check of zlib compared.
+    /// Returns the data of the image, after comparing the CRCs of its chunks and the checksum of zlib.
     fn lines(png: &[u8]) -> Vec<u8> {
         let mut rest = png.strip_prefix(b"\x89PNG\r\n\x1a\n").unwrap();
         let (mut kinds, mut zlib) = (Vec::new(), Vec::new());
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_samples_are_alike() {
+    fn samples_differ_and_are_reproducible() {
         assert_ne!(Sample::make(1).archive.md5, Sample::make(2).archive.md5);
         assert_eq!(Sample::make(1).archive.md5, Sample::make(1).archive.md5);
     }

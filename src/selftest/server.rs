@@ -1,7 +1,7 @@
-//! A small HTTP server on the loopback interface, which misbehaves where it is told to.
+//! A small HTTP server on the loopback interface, with faults on request.
 //!
-//! One request a connection, a thread for each, no more than [`MOST`] at a time and nothing kept of
-//! what a client says but the first kilobytes: whoever else finds the port can do no harm.
+//! It answers one request per connection, each in its own thread, at most [`MAX_CONNECTIONS`] at a
+//! time, and reads only the first kilobytes of a request: other clients of the port can do no harm.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -16,42 +16,42 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::sample::Sample;
 
-/// Connections that are answered at a time; further ones are closed.
-const MOST: usize = 16;
+/// Connections to answer at a time; further ones are closed.
+const MAX_CONNECTIONS: usize = 16;
 
-/// The longest head of a request that is read.
-const HEAD: usize = 8 << 10;
+/// The most bytes to read from a request.
+const MAX_HEAD: usize = 8 << 10;
 
-/// How long a client may take for its request, and for taking some bytes.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The time limit for a read from a client or a write to it.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The longest silence on purpose.
-const SILENCE: Duration = Duration::from_secs(8);
+/// The longest stall.
+const MAX_SILENCE: Duration = Duration::from_secs(8);
 
-/// How often a thread looks whether the server has ended.
-const LOOK: Duration = Duration::from_millis(2);
+/// The time between two checks whether the server has ended.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// What goes wrong on purpose.
+/// A fault in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mishap {
+pub(super) enum Fault {
     /// The connection is reset.
     Reset,
-    /// Nothing more comes, and the connection stays.
+    /// The server sends nothing more and keeps the connection open.
     Stall,
     /// One bit is wrong.
     Flip,
 }
 
-/// The mishaps of one archive.
+/// The faults in answers for one archive.
 #[derive(Debug, Default)]
-struct Script {
-    /// Each happens once, to the first answer that has the byte at the offset.
-    once: VecDeque<(u64, Mishap)>,
-    /// Happens to every answer, at its first byte.
-    always: Option<Mishap>,
+struct FaultPlan {
+    /// Each happens once, at its offset, in the first answer that contains the offset.
+    once: VecDeque<(u64, Fault)>,
+    /// Happens in every answer, at its first byte.
+    always: Option<Fault>,
 }
 
-/// Serves until it is dropped.
+/// A running server; dropping it stops it.
 #[derive(Debug)]
 pub(super) struct Server {
     port: u16,
@@ -62,17 +62,17 @@ pub(super) struct Server {
 #[derive(Debug)]
 struct Shared {
     files: Vec<(String, Arc<[u8]>)>,
-    scripts: Mutex<Vec<Script>>,
+    plans: Mutex<Vec<FaultPlan>>,
     active: AtomicUsize,
     ended: AtomicBool,
 }
 
 impl Server {
-    /// Begins to serve the samples under their names, at a port that is free.
+    /// Serves the samples under their names, on a free port.
     ///
     /// # Errors
     ///
-    /// A machine without a loopback interface, or without a free port or thread.
+    /// No loopback interface, no free port, or no thread.
     pub(super) fn start(samples: &[Sample]) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
@@ -80,7 +80,7 @@ impl Server {
         let files = samples.iter().map(|s| (s.archive.name.clone(), Arc::clone(&s.bytes)));
         let shared = Arc::new(Shared {
             files: files.collect(),
-            scripts: Mutex::new(samples.iter().map(|_| Script::default()).collect()),
+            plans: Mutex::new(samples.iter().map(|_| FaultPlan::default()).collect()),
             active: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
@@ -90,34 +90,34 @@ impl Server {
         Ok(Self { port, shared, thread })
     }
 
-    /// Connects to itself and waits for an answer.
+    /// Sends a request to the server and waits for the answer.
     ///
     /// # Errors
     ///
-    /// A loopback interface that is down, or a filter that lets nobody through.
-    pub(super) fn greet(&self) -> io::Result<()> {
+    /// The loopback interface is down, or a firewall rejects the connection.
+    pub(super) fn check_connection(&self) -> io::Result<()> {
         let mut client =
-            TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, self.port).into(), PATIENCE)?;
-        client.set_read_timeout(Some(PATIENCE))?;
+            TcpStream::connect_timeout(&(Ipv4Addr::LOCALHOST, self.port).into(), TIMEOUT)?;
+        client.set_read_timeout(Some(TIMEOUT))?;
         client.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
         client.read_exact(&mut [0; 12])
     }
 
-    /// The address to which `/NAME` is added.
+    /// The base address; an archive is at `/NAME` below it.
     pub(super) fn base(&self) -> String {
         format!("http://{}:{}", Ipv4Addr::LOCALHOST, self.port)
     }
 
-    /// From now on these mishaps happen to a sample, and no others.
-    pub(super) fn script(&self, sample: usize, once: &[(u64, Mishap)], always: Option<Mishap>) {
-        if let Some(script) = self.shared.scripts().get_mut(sample) {
-            *script = Script { once: once.iter().copied().collect(), always };
+    /// Replaces the faults of a sample.
+    pub(super) fn set_faults(&self, sample: usize, once: &[(u64, Fault)], always: Option<Fault>) {
+        if let Some(plan) = self.shared.plans().get_mut(sample) {
+            *plan = FaultPlan { once: once.iter().copied().collect(), always };
         }
     }
 
-    /// How many of a sample's mishaps have not happened.
-    pub(super) fn outstanding(&self, sample: usize) -> usize {
-        self.shared.scripts().get(sample).map_or(0, |script| script.once.len())
+    /// The number of one-time faults of a sample that have not happened yet.
+    pub(super) fn pending_faults(&self, sample: usize) -> usize {
+        self.shared.plans().get(sample).map_or(0, |plan| plan.once.len())
     }
 }
 
@@ -125,24 +125,24 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
         if let Some(thread) = self.thread.take() {
-            // One that has failed has ended as well.
+            // A thread that panicked has ended too.
             let _ = thread.join();
         }
     }
 }
 
-impl Script {
-    /// What happens to an answer with these bytes, and before which of them.
-    fn next(&mut self, range: &Range<u64>) -> Option<(u64, Mishap)> {
+impl FaultPlan {
+    /// Returns the fault of an answer with these bytes, and the offset at which it happens.
+    fn next(&mut self, range: &Range<u64>) -> Option<(u64, Fault)> {
         let due = self.once.iter().position(|(at, _)| range.contains(at));
         let once = due.and_then(|index| self.once.remove(index));
-        once.or(self.always.map(|mishap| (range.start, mishap)))
+        once.or(self.always.map(|fault| (range.start, fault)))
     }
 }
 
 impl Shared {
-    fn scripts(&self) -> MutexGuard<'_, Vec<Script>> {
-        self.scripts.lock()
+    fn plans(&self) -> MutexGuard<'_, Vec<FaultPlan>> {
+        self.plans.lock()
     }
 
     fn has_ended(&self) -> bool {
@@ -153,9 +153,11 @@ impl Shared {
         thread::scope(|scope| {
             while !self.has_ended() {
                 match listener.accept() {
-                    Ok((client, _)) if self.active.fetch_add(1, Ordering::SeqCst) < MOST => {
+                    Ok((client, _))
+                        if self.active.fetch_add(1, Ordering::SeqCst) < MAX_CONNECTIONS =>
+                    {
                         let answer = move || {
-                            // A client that goes away is none of the server's business.
+                            // A client may close its connection at any time.
                             let _ = self.answer(client);
                             self.active.fetch_sub(1, Ordering::SeqCst);
                         };
@@ -166,7 +168,7 @@ impl Shared {
                     Ok(_) => {
                         self.active.fetch_sub(1, Ordering::SeqCst);
                     }
-                    Err(_) => thread::sleep(LOOK),
+                    Err(_) => thread::sleep(POLL_INTERVAL),
                 }
             }
         });
@@ -174,19 +176,19 @@ impl Shared {
 
     fn answer(&self, mut client: TcpStream) -> io::Result<()> {
         client.set_nonblocking(false)?;
-        client.set_read_timeout(Some(PATIENCE))?;
-        client.set_write_timeout(Some(PATIENCE))?;
+        client.set_read_timeout(Some(TIMEOUT))?;
+        client.set_write_timeout(Some(TIMEOUT))?;
         let head = self.peek_head(&client)?;
-        let Some((sample, range)) = self.asked_for(&head) else {
+        let Some((sample, range)) = self.requested(&head) else {
             client.read_exact(&mut vec![0; head.len()])?;
             return client.write_all(
-                b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                b"HTTP/1.1 404 Not CheckResult\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
             );
         };
-        let mishap = self.scripts().get_mut(sample).and_then(|script| script.next(&range));
+        let fault = self.plans().get_mut(sample).and_then(|plan| plan.next(&range));
         let Some((_, file)) = self.files.get(sample) else { return Ok(()) };
-        if mishap.is_none_or(|(_, mishap)| mishap != Mishap::Reset) {
-            // What is left unread makes the system reset the connection when it is closed.
+        if fault.is_none_or(|(_, fault)| fault != Fault::Reset) {
+            // Otherwise the request stays unread, and the system resets the connection on close.
             client.read_exact(&mut vec![0; head.len()])?;
         }
         let (first, last, total) = (range.start, range.end - 1, file.len());
@@ -196,14 +198,14 @@ impl Shared {
              Content-Length: {}\r\nConnection: close\r\n\r\n",
             range.end - range.start
         )?;
-        self.send(&mut client, file, &range, mishap)
+        self.send(&mut client, file, &range, fault)
     }
 
-    /// Reads up to the blank line, and leaves everything where it is.
+    /// Returns the head of the request, without removing it from the socket.
     fn peek_head(&self, client: &TcpStream) -> io::Result<Vec<u8>> {
         let begun = Instant::now();
-        let mut head = vec![0; HEAD];
-        while begun.elapsed() < PATIENCE && !self.has_ended() {
+        let mut head = vec![0; MAX_HEAD];
+        while begun.elapsed() < TIMEOUT && !self.has_ended() {
             let length = client.peek(&mut head)?;
             let blank = head[..length].windows(4).position(|bytes| bytes == b"\r\n\r\n");
             match blank {
@@ -211,15 +213,15 @@ impl Shared {
                     head.truncate(end + 4);
                     return Ok(head);
                 }
-                None if length == 0 || length == HEAD => break,
-                None => thread::sleep(LOOK),
+                None if length == 0 || length == MAX_HEAD => break,
+                None => thread::sleep(POLL_INTERVAL),
             }
         }
         Err(ErrorKind::InvalidData.into())
     }
 
-    /// Which file, and which of its bytes.
-    fn asked_for(&self, head: &[u8]) -> Option<(usize, Range<u64>)> {
+    /// Returns the index of the requested sample, and the range.
+    fn requested(&self, head: &[u8]) -> Option<(usize, Range<u64>)> {
         let head = std::str::from_utf8(head).ok()?;
         let path = head.strip_prefix("GET /")?.split(' ').next()?;
         let sample = self.files.iter().position(|(name, _)| name == path)?;
@@ -233,24 +235,24 @@ impl Shared {
         (range.start < range.end).then_some((sample, range))
     }
 
-    /// Sends the bytes of the range, with what goes wrong at one of them.
+    /// Sends the bytes of the range, with the fault.
     fn send(
         &self,
         client: &mut TcpStream,
         file: &[u8],
         range: &Range<u64>,
-        mishap: Option<(u64, Mishap)>,
+        fault: Option<(u64, Fault)>,
     ) -> io::Result<()> {
         let slice = |range: Range<u64>| {
             let bounds = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
             file.get(bounds(range.start)..bounds(range.end)).unwrap_or_default()
         };
-        let Some((at, mishap)) = mishap else { return client.write_all(slice(range.clone())) };
+        let Some((at, fault)) = fault else { return client.write_all(slice(range.clone())) };
         client.write_all(slice(range.start..at))?;
-        match mishap {
-            Mishap::Reset => Ok(()),
-            Mishap::Stall => self.keep_silent(client),
-            Mishap::Flip => {
+        match fault {
+            Fault::Reset => Ok(()),
+            Fault::Stall => self.stay_silent(client),
+            Fault::Flip => {
                 let wrong: Vec<u8> = slice(at..at + 1).iter().map(|byte| byte ^ 0x10).collect();
                 client.write_all(&wrong)?;
                 client.write_all(slice(at + 1..range.end))
@@ -258,11 +260,11 @@ impl Shared {
         }
     }
 
-    /// Says nothing until the client goes away.
-    fn keep_silent(&self, client: &mut TcpStream) -> io::Result<()> {
+    /// Sends nothing until the client closes the connection.
+    fn stay_silent(&self, client: &mut TcpStream) -> io::Result<()> {
         let begun = Instant::now();
-        client.set_read_timeout(Some(LOOK))?;
-        while begun.elapsed() < SILENCE && !self.has_ended() {
+        client.set_read_timeout(Some(POLL_INTERVAL))?;
+        while begun.elapsed() < MAX_SILENCE && !self.has_ended() {
             match client.read(&mut [0]) {
                 Err(error)
                     if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_sent_and_nothing_else() {
+    fn only_valid_range_requests_are_answered_with_their_bytes() {
         let sample = Sample::make(1);
         let server = Server::start(std::slice::from_ref(&sample)).unwrap();
         assert_eq!(range(&server, 5, 9).unwrap(), sample.bytes[5..10]);
@@ -312,25 +314,25 @@ mod tests {
     }
 
     #[test]
-    fn a_mishap_happens_once_and_where_it_was_told_to() {
+    fn a_fault_happens_once_at_its_offset() {
         let sample = Sample::make(1);
         let server = Server::start(std::slice::from_ref(&sample)).unwrap();
-        server.script(0, &[(7, Mishap::Flip), (1000, Mishap::Reset)], None);
+        server.set_faults(0, &[(7, Fault::Flip), (1000, Fault::Reset)], None);
         let mut wrong = sample.bytes[5..10].to_vec();
         wrong[2] ^= 0x10;
         assert_eq!(range(&server, 5, 9).unwrap(), wrong);
         assert_eq!(range(&server, 5, 9).unwrap(), sample.bytes[5..10]);
-        assert_eq!(server.outstanding(0), 1);
+        assert_eq!(server.pending_faults(0), 1);
         let error = range(&server, 0, 100_000).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
-        assert_eq!(server.outstanding(0), 0);
+        assert_eq!(server.pending_faults(0), 0);
     }
 
     #[test]
-    fn a_silent_server_ends_at_once() {
+    fn a_stalled_server_stops_at_once() {
         let sample = Sample::make(1);
         let server = Server::start(std::slice::from_ref(&sample)).unwrap();
-        server.script(0, &[(7, Mishap::Stall)], None);
+        server.set_faults(0, &[(7, Fault::Stall)], None);
         let port = server.port;
         let client = thread::spawn(move || {
             let mut client = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
@@ -339,12 +341,12 @@ mod tests {
             let _ = client.read_to_end(&mut answer);
             answer
         });
-        while server.outstanding(0) > 0 {
-            thread::sleep(LOOK);
+        while server.pending_faults(0) > 0 {
+            thread::sleep(POLL_INTERVAL);
         }
         let begun = Instant::now();
         drop(server);
-        assert!(begun.elapsed() < SILENCE / 2, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < MAX_SILENCE / 2, "{:?}", begun.elapsed());
         assert!(client.join().unwrap().ends_with(&sample.bytes[..7]));
     }
 }

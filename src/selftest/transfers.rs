@@ -2,114 +2,120 @@
 
 use std::path::Path;
 
-use super::child;
-use super::server::Mishap;
-use super::stage::{CHUNK, Stage, again, all_ok};
-use super::{Found, Trouble};
+use super::killed_fetch;
+use super::server::Fault;
+use super::setup::{CHUNK, Setup, all_ok, repeated};
+use super::{CheckError, CheckResult};
 use crate::disk::{DiskError, File};
 use crate::text::units;
 use crate::verdict::Verdict;
 
-/// A check by its name, and the one whose files it uses.
-pub(super) struct Transfer {
+/// A check that fetches or verifies.
+pub(super) struct TransferCheck {
     pub(super) name: &'static str,
-    pub(super) behind: Option<&'static str>,
-    pub(super) check: fn(&Stage<'_>) -> Found,
+    /// The check whose files this one uses.
+    pub(super) after: Option<&'static str>,
+    pub(super) check: fn(&Setup<'_>) -> CheckResult,
 }
 
-/// In their order.
-pub(super) const TRANSFERS: [Transfer; 7] = [
-    Transfer { name: "fetch", behind: None, check: plain },
-    Transfer { name: "resets", behind: None, check: resets },
-    Transfer { name: "stall", behind: None, check: stall },
-    Transfer { name: "corrupt", behind: None, check: corrupt },
-    Transfer { name: "kill", behind: None, check: kill },
-    Transfer { name: "verify", behind: Some("fetch"), check: verified },
-    Transfer { name: "repair", behind: Some("verify"), check: repair },
+/// The checks, in order.
+pub(super) const TRANSFERS: [TransferCheck; 7] = [
+    TransferCheck { name: "fetch", after: None, check: fetched },
+    TransferCheck { name: "resets", after: None, check: resets },
+    TransferCheck { name: "stall", after: None, check: stall },
+    TransferCheck { name: "corrupt", after: None, check: corrupt },
+    TransferCheck { name: "kill", after: None, check: kill },
+    TransferCheck { name: "verify", after: Some("fetch"), check: verified },
+    TransferCheck { name: "repair", after: Some("verify"), check: repair },
 ];
 
-/// Where the samples lie that `verify` and `repair` use.
-const PLAIN: &str = "fetch";
+/// The folder with the samples that `verify` and `repair` use.
+const FETCHED: &str = "fetch";
 
-fn plain(stage: &Stage<'_>) -> Found {
-    let all: Vec<usize> = (0..stage.samples.len()).collect();
-    if stage.is_sabotaged("fetch") {
-        stage.server.script(0, &[], Some(Mishap::Flip));
+fn fetched(setup: &Setup<'_>) -> CheckResult {
+    let all: Vec<usize> = (0..setup.samples.len()).collect();
+    if setup.is_sabotaged("fetch") {
+        setup.server.set_faults(0, &[], Some(Fault::Flip));
     }
-    let report = stage.fetch(&stage.dir(PLAIN), &all);
-    stage.server.script(0, &[], None);
+    let report = setup.fetch(&setup.dir(FETCHED), &all);
+    setup.server.set_faults(0, &[], None);
     let size = units::bytes(report?.bytes_downloaded());
-    Ok(format!("{} archives, {size}, over several connections, byte for byte", all.len()))
+    Ok(format!(
+        "fetched {} archives, {size}, over several connections; every byte is right",
+        all.len()
+    ))
 }
 
-fn resets(stage: &Stage<'_>) -> Found {
+fn resets(setup: &Setup<'_>) -> CheckResult {
     let chunk = CHUNK.get();
-    let mishaps: Vec<_> = (0..5).map(|n| (n * chunk + chunk / 2, Mishap::Reset)).collect();
-    let report = stage.fetch_through("resets", &mishaps)?;
-    Ok(format!("gone on after each of {} broken connections; {}", mishaps.len(), again(&report)))
+    let faults: Vec<_> = (0..5).map(|n| (n * chunk + chunk / 2, Fault::Reset)).collect();
+    let report = setup.fetch_with_faults("resets", &faults)?;
+    Ok(format!("resumed after each of {} broken connections; {}", faults.len(), repeated(&report)))
 }
 
-fn stall(stage: &Stage<'_>) -> Found {
-    let report = stage.fetch_through("stall", &[(CHUNK.get() + 1000, Mishap::Stall)])?;
-    Ok(format!("gone on after a connection that fell silent; {}", again(&report)))
+fn stall(setup: &Setup<'_>) -> CheckResult {
+    let report = setup.fetch_with_faults("stall", &[(CHUNK.get() + 1000, Fault::Stall)])?;
+    Ok(format!("resumed after a stalled connection; {}", repeated(&report)))
 }
 
-fn corrupt(stage: &Stage<'_>) -> Found {
-    let report = stage.fetch_through("corrupt", &[(3 * CHUNK.get() + 7, Mishap::Flip)])?;
-    Ok(format!("a wrong bit on the way was noticed and fetched anew; {}", again(&report)))
+fn corrupt(setup: &Setup<'_>) -> CheckResult {
+    let report = setup.fetch_with_faults("corrupt", &[(3 * CHUNK.get() + 7, Fault::Flip)])?;
+    Ok(format!("detected and replaced a bit that was wrong on arrival; {}", repeated(&report)))
 }
 
-/// Killed as by a power cut, the next fetch goes on from what is here.
-fn kill(stage: &Stage<'_>) -> Found {
-    let dir = stage.dir("kill");
-    stage.server.script(0, &[(4 * CHUNK.get() + 1000, Mishap::Stall)], None);
-    let kept = child::fetch_and_kill(stage, &dir);
-    stage.server.script(0, &[], None);
+/// A fetch resumes after an earlier one was killed.
+fn kill(setup: &Setup<'_>) -> CheckResult {
+    let dir = setup.dir("kill");
+    setup.server.set_faults(0, &[(4 * CHUNK.get() + 1000, Fault::Stall)], None);
+    let kept = killed_fetch::fetch_and_kill(setup, &dir);
+    setup.server.set_faults(0, &[], None);
     let kept = kept?;
-    let report = stage.fetch(&dir, &[0])?;
+    let report = setup.fetch(&dir, &[0])?;
     let reused: u64 = report.archives.iter().map(|archive| archive.bytes_reused).sum();
     if reused < kept {
-        return Err(Trouble::machine(format!(
-            "{} were here when a fetch was killed, and only {} of them afterwards",
+        return Err(CheckError::machine(format!(
+            "a fetch was killed after {}, and the next one reused only {}",
             units::bytes(kept),
             units::bytes(reused)
         )));
     }
-    Ok(format!("gone on after a kill, with the {} that were here", units::bytes(reused)))
+    Ok(format!("resumed after a kill, and reused {}", units::bytes(reused)))
 }
 
-fn verified(stage: &Stage<'_>) -> Found {
-    let dir = stage.dir(PLAIN);
-    if stage.is_sabotaged("verify") {
-        flip(stage, &dir)?;
+fn verified(setup: &Setup<'_>) -> CheckResult {
+    let dir = setup.dir(FETCHED);
+    if setup.is_sabotaged("verify") {
+        flip(setup, &dir)?;
     }
-    let report = stage.verify(&dir);
+    let report = setup.verify(&dir);
     all_ok(&report)?;
-    Ok(format!("{} archives read back, each with its MD5", report.archives.len()))
+    Ok(format!("read {} archives; every MD5 is right", report.archives.len()))
 }
 
-/// A bit that has flipped on the disk is found by `verify` and mended by `fetch`.
-fn repair(stage: &Stage<'_>) -> Found {
-    let dir = stage.dir(PLAIN);
-    flip(stage, &dir)?;
-    let report = stage.verify(&dir);
+/// `verify` finds a flipped bit on the disk, and `fetch` repairs it.
+fn repair(setup: &Setup<'_>) -> CheckResult {
+    let dir = setup.dir(FETCHED);
+    flip(setup, &dir)?;
+    let report = setup.verify(&dir);
     if report.count(Verdict::Corrupt) != 1 {
         let what = report.archives.first().map_or("", |archive| archive.verdict.word());
-        return Err(Trouble::machine(format!("a damaged file was called {what}, not corrupt")));
+        return Err(CheckError::machine(format!(
+            "the verdict on a damaged file is {what}: expected corrupt"
+        )));
     }
-    if stage.is_sabotaged("repair") {
-        stage.server.script(0, &[], Some(Mishap::Reset));
+    if setup.is_sabotaged("repair") {
+        setup.server.set_faults(0, &[], Some(Fault::Reset));
     }
-    let all: Vec<usize> = (0..stage.samples.len()).collect();
-    let report = stage.fetch(&dir, &all);
-    stage.server.script(0, &[], None);
+    let all: Vec<usize> = (0..setup.samples.len()).collect();
+    let report = setup.fetch(&dir, &all);
+    setup.server.set_faults(0, &[], None);
     let size = units::bytes(report?.bytes_downloaded());
-    Ok(format!("a flipped bit in a file was found, and the file repaired; {size} fetched"))
+    Ok(format!("found a flipped bit in a file and repaired the file; fetched {size}"))
 }
 
-/// Damages the first sample in the folder by one bit in its middle.
-fn flip(stage: &Stage<'_>, dir: &Path) -> Result<(), Trouble> {
-    let Some(sample) = stage.samples.first() else { return Ok(()) };
+/// Flips a bit in the middle of the first sample in the folder.
+fn flip(setup: &Setup<'_>, dir: &Path) -> Result<(), CheckError> {
+    let Some(sample) = setup.samples.first() else { return Ok(()) };
     let path = dir.join(&sample.archive.name);
     let at = sample.bytes.len() as u64 / 2;
     let mut byte = [0];

@@ -1,4 +1,4 @@
-//! What a self-test found, as one JSON document and in one line.
+//! The report of a self-test, as one JSON document and as one line.
 
 use std::io::{self, Write};
 
@@ -9,15 +9,15 @@ use super::Check;
 use crate::report::{Report, write_json};
 use crate::verdict::{ExitStatus, Verdict};
 
-/// The first member of the document. Members may be added to it; none changes its meaning.
+/// The schema. A later version may add members, and changes the meaning of none.
 const SCHEMA: &str = "cxr.selftest/1";
 
-/// All that a self-test found.
+/// The report of a self-test.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SelftestReport {
-    /// The checks, in the order in which they were made.
+    /// The checks, in the order in which they ran.
     pub checks: Vec<Check>,
-    /// Seconds that all of it took.
+    /// The duration in seconds.
     pub seconds: f64,
 }
 
@@ -30,7 +30,7 @@ struct Document<'a> {
     summary: Summary<'a>,
 }
 
-/// The verdicts that occur, in the fixed order, and the time.
+/// The number of checks with each verdict, in the fixed order, and the duration.
 struct Summary<'a>(&'a Report);
 
 impl Serialize for Summary<'_> {
@@ -48,17 +48,17 @@ impl Serialize for Summary<'_> {
 }
 
 impl SelftestReport {
-    /// The exit status that the verdicts add up to, as those of archives do.
+    /// The exit status for these verdicts, by the rules for archives.
     pub fn exit_status(&self) -> ExitStatus {
         self.as_report().exit_status()
     }
 
-    /// The run in one line: `12 ok in 2.1 s`.
+    /// The summary line: `12 ok in 2.1 s`.
     pub fn summary(&self) -> String {
         self.as_report().summary()
     }
 
-    /// Writes the document and a line's end.
+    /// Writes the document and a newline.
     ///
     /// # Errors
     ///
