@@ -1,16 +1,11 @@
-//! Downloads what is not here yet or not right, verifying as it streams.
+//! Downloads the archives that are missing or wrong, and verifies them as they arrive.
 
-mod coordinator;
-mod course;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/fetch.rs"]
 pub(crate) mod fuzz;
 mod outcome;
 mod receipt;
-mod repair_text;
-mod reports;
 mod run;
-mod size_probe;
 mod space;
 mod start_point;
 mod survey;
@@ -31,47 +26,47 @@ use crate::source::{Source, SourceSpec};
 use crate::text::command_line::CommandLine;
 use crate::text::escape;
 use crate::transfer::Context;
-use run::Run;
+use run::FetchRun;
 
-/// What to fetch, whence, whither and how.
+/// The archives to fetch, their sources, the folder and the options.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct FetchRequest {
-    /// All archives that are known: content is recognised among these.
+    /// The table. The content of a file is compared with all of its archives.
     pub catalog: Catalog,
-    /// Which of them are wanted: indices into the catalogue, ascending, each once, at least one.
+    /// The archives to fetch: indices into the catalog, ascending, each once, at least one.
     pub selected: Vec<usize>,
-    /// Where they go. Made if absent.
+    /// The folder. It is created if it does not exist.
     pub dir: PathBuf,
-    /// Where they come from, in order of preference; at least one.
+    /// The sources, in order of preference; at least one.
     pub sources: Vec<SourceSpec>,
-    /// Archives in hand at a time.
+    /// Archives at a time.
     pub jobs: NonZeroUsize,
-    /// Connections in all.
+    /// Connections in total.
     pub connections: NonZeroUsize,
-    /// How they are asked.
+    /// Options for all connections.
     pub network: NetworkOptions,
-    /// Hash what is here even where a receipt says that it was verified.
+    /// Hash files even if a receipt says that they were verified.
     pub recheck: bool,
-    /// Keep what failed its MD5, in `.cxr/corrupt/`.
+    /// Keep bytes that failed their MD5, in `.cxr/corrupt/`.
     pub keep_corrupt: bool,
-    /// Wait for another cxr at work in the same folder.
+    /// Wait until another cxr has finished in the same folder.
     pub wait: bool,
-    /// When one archive has failed, stop the others; what came of them is kept.
+    /// Stop all archives when one has failed, and keep their partial downloads.
     pub fail_fast: bool,
-    /// Say what would be done, and do nothing.
+    /// Report what would be done, and do nothing.
     pub dry_run: bool,
-    /// Bytes that a connection takes at a time.
+    /// Bytes that a connection requests at a time.
     pub chunk: NonZeroU64,
     /// The lanes that hash.
     pub lanes: LaneSet,
-    /// The command line that asks for this, which the report suggests where it must be repeated.
+    /// The command line of this request. The report suggests it where it must be repeated.
     pub command_line: CommandLine,
 }
 
 impl FetchRequest {
-    /// Everything in the catalogue, from its publisher's addresses into `dir`, with the defaults of
-    /// the command line.
+    /// A request for all archives of the catalog, from their published addresses into `dir`, with the
+    /// defaults of the command line.
     pub fn new(catalog: Catalog, dir: impl Into<PathBuf>) -> Self {
         const TWELVE: NonZeroUsize = NonZeroUsize::new(12).unwrap();
         const CHUNK: NonZeroU64 = NonZeroU64::new(32 << 20).unwrap();
@@ -101,22 +96,22 @@ impl FetchRequest {
     }
 }
 
-/// Why a fetch could not begin. What befalls one archive is a verdict, not an error.
+/// An error before the first archive. A failure of one archive is a verdict, not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum FetchError {
-    /// The request cannot be carried out as it stands: exit status 2.
+    /// The request is wrong: exit status 2.
     #[error("{0}")]
     Request(String),
-    /// This machine, or another cxr in the same folder, stands in the way: exit status 3.
+    /// This machine, or another cxr in the same folder, prevents the run: exit status 3.
     #[error("{0}")]
     Machine(String),
 }
 
-/// Fetches what was asked for and says what became of each archive.
+/// Fetches archives and reports the result of each.
 ///
 /// # Errors
 ///
-/// [`FetchError`] if nothing could be begun.
+/// [`FetchError`] if the run could not start.
 pub fn fetch(
     request: &FetchRequest,
     listener: &dyn Listener,
@@ -126,11 +121,9 @@ pub fn fetch(
     let (options, fewer) = options(request)?.fit_open_files();
     let archives = selected(request)?;
     let folder = Folder::new(&request.dir);
-    let lock =
-        if request.dry_run { None } else { Some(begin(request, &folder, listener, cancel)?) };
-    if let Some(message) =
-        leftovers::describe(&leftovers(&request.catalog, &request.dir), &request.dir)
-    {
+    let lock = if request.dry_run { None } else { Some(lock(request, &folder, listener, cancel)?) };
+    let leftovers = leftovers(&request.catalog, &request.dir);
+    if let Some(message) = leftovers::describe(&leftovers, &request.dir) {
         listener.on(Event::Notice { message: &message });
     }
     if let Some(message) = fewer.filter(|_| !request.dry_run) {
@@ -151,12 +144,12 @@ pub fn fetch(
         listener,
         cancel,
     };
-    let run = Run { request, archives, context };
-    Ok(Report::new("fetch", run.go(), start.elapsed().as_secs_f64()))
+    let run = FetchRun { request, archives, context };
+    Ok(Report::new("fetch", run.fetch_all(), start.elapsed().as_secs_f64()))
 }
 
-/// Makes the folder and takes its lock.
-fn begin(
+/// Creates the folder and locks it.
+fn lock(
     request: &FetchRequest,
     folder: &Folder,
     listener: &dyn Listener,
@@ -165,15 +158,13 @@ fn begin(
     let refused = |error: DiskError| FetchError::Machine(format!("{error}; {}", error.remedy()));
     folder.create().map_err(refused)?;
     let dir = escape::path(folder.dir());
-    let tell = |waiting: LockNotice<'_>| {
-        let message = match waiting {
-            LockNotice::Waiting(holder) => {
-                format!("waiting for another cxr at work in {dir}: {holder}")
-            }
+    let tell = |notice: LockNotice<'_>| {
+        let message = match notice {
+            LockNotice::Waiting(holder) => format!("waiting for another cxr in {dir}: {holder}"),
             LockNotice::Watching(holder) => {
-                format!("{holder} was at work in {dir}; watching whether it still is")
+                format!("checking whether another cxr is still running in {dir}: {holder}")
             }
-            LockNotice::TakenOver(holder) => format!("taking {dir} over from {holder}"),
+            LockNotice::TakenOver(holder) => format!("taking over {dir} from {holder}"),
         };
         listener.on(Event::Notice { message: &message });
     };
@@ -189,7 +180,7 @@ fn begin(
     })
 }
 
-/// The archives that are wanted, each of which some source could have.
+/// Returns the archives to fetch. Fails if no source can have one of them.
 fn selected(request: &FetchRequest) -> Result<Vec<Archive>, FetchError> {
     let all = request.catalog.archives();
     let archives: Vec<Archive> =
@@ -199,7 +190,7 @@ fn selected(request: &FetchRequest) -> Result<Vec<Archive>, FetchError> {
         .find(|archive| request.sources.iter().all(|source| source.location(archive).is_none()));
     match nowhere {
         Some(archive) => Err(FetchError::Request(format!(
-            "the table has no address for {}: say with --from where the archives are",
+            "the table has no address for {}; add a source with --from",
             escape::text(&archive.name)
         ))),
         None => Ok(archives),

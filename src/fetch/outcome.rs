@@ -1,15 +1,18 @@
-//! What became of a transfer, as a report. Pure.
+//! The reports of archives: what became of a transfer, or why there was none. Pure.
 
-use super::repair_text;
+use std::path::PathBuf;
+
 use crate::catalog::{Archive, Catalog};
-use crate::disk::Folder;
+use crate::disk::{DiskError, Folder};
+use crate::locate::Damage;
 use crate::report::SuggestedCommand::{self, Again};
 use crate::report::{ArchiveReport, NextStep};
-use crate::text::{escape, shell, units};
-use crate::transfer::{Ending, HERE, Outcome, StopReason};
+use crate::source::ClientError;
+use crate::text::{escape, units};
+use crate::transfer::{CannotRepair, Ending, HERE, Outcome, RepairSummary, StopReason};
 use crate::verdict::Verdict;
 
-/// A report that knows what is published of the archive.
+/// A report with the published values of the archive.
 pub(super) fn blank(folder: &Folder, archive: &Archive, verdict: Verdict) -> ArchiveReport {
     ArchiveReport {
         expected_md5: Some(archive.md5),
@@ -20,7 +23,52 @@ pub(super) fn blank(folder: &Folder, archive: &Archive, verdict: Verdict) -> Arc
     }
 }
 
-/// The report of an archive that was transferred, or was to be.
+/// The report of an archive whose receipt holds.
+pub(super) fn verified_before(
+    folder: &Folder,
+    archive: &Archive,
+    path: PathBuf,
+    size: u64,
+) -> ArchiveReport {
+    ArchiveReport {
+        actual_md5: Some(archive.md5),
+        actual_size: Some(size),
+        bytes_reused: size,
+        path: Some(path),
+        detail: Some("verified before, and unchanged since".to_owned()),
+        ..blank(folder, archive, Verdict::Ok)
+    }
+}
+
+fn failed(folder: &Folder, archive: &Archive, detail: String, next: NextStep) -> ArchiveReport {
+    let (detail, next) = (Some(detail), Some(next));
+    ArchiveReport { detail, next, ..blank(folder, archive, Verdict::Error) }
+}
+
+/// The report of an archive whose place is taken by something that is not a file.
+pub(super) fn blocked(folder: &Folder, archive: &Archive, why: String) -> ArchiveReport {
+    failed(folder, archive, why, NextStep::then("move it away", Again))
+}
+
+pub(super) fn interrupted(folder: &Folder, archive: &Archive) -> ArchiveReport {
+    failed(folder, archive, "interrupted before it was checked".to_owned(), Again.into())
+}
+
+pub(super) fn disk_failed(folder: &Folder, archive: &Archive, error: &DiskError) -> ArchiveReport {
+    failed(folder, archive, error.to_string(), NextStep::then(error.remedy(), Again))
+}
+
+/// The report of an archive for which this machine makes no connections.
+pub(super) fn unconnected(
+    folder: &Folder,
+    archive: &Archive,
+    error: &ClientError,
+) -> ArchiveReport {
+    let advice = "remove the cause, or set fewer connections with -c and -j";
+    failed(folder, archive, error.to_string(), NextStep::then(advice, Again))
+}
+
+/// The report of an archive whose transfer has ended.
 pub(super) fn report(
     folder: &Folder,
     catalog: &Catalog,
@@ -40,99 +88,84 @@ pub(super) fn report(
         ..blank(folder, archive, Verdict::Ok)
     };
     let here = kept(outcome, size);
-    match &outcome.ending {
+    let (verdict, detail, next) = match &outcome.ending {
         Ending::Verified(digest) => {
             report.actual_md5 = Some(*digest);
             report.actual_size = size;
-            report.detail = repair_text::words(&outcome.repair, true);
+            report.detail = describe_repair(&outcome.repair, true);
             return report;
         }
         Ending::Corrupt { digest, detail, kept } => {
-            let other = catalog.by_md5(digest).and_then(|index| catalog.archives().get(index));
-            report.verdict = if other.is_some() { Verdict::Foreign } else { Verdict::Corrupt };
             report.actual_md5 = Some(*digest);
-            let kept = match (kept, &outcome.restored) {
-                (Some(path), _) => format!("the wrong bytes are kept as {}", escape::path(path)),
-                (None, Some(_)) => here,
-                (None, None) => "the wrong bytes were dropped".to_owned(),
-            };
-            let expected = archive.md5;
+            let other = catalog.by_md5(digest).and_then(|index| catalog.archives().get(index));
+            let verdict = if other.is_some() { Verdict::Foreign } else { Verdict::Corrupt };
             let content = other.map_or_else(String::new, |other| {
                 format!("its content is {}: ", escape::text(&other.name))
             });
             let answers = if detail.is_empty() { String::new() } else { format!(": {detail}") };
-            report.detail = Some(format!(
-                "{content}the servers' copies differ from the table, which says MD5 {expected}{answers}; {kept}"
-            ));
-            report.next = Some(NextStep::by_hand("add another source with --from"));
+            let bytes = match (kept, &outcome.restored) {
+                (Some(path), _) => format!("the wrong bytes are kept as {}", escape::path(path)),
+                (None, Some(_)) => here,
+                (None, None) => "the wrong bytes were deleted".to_owned(),
+            };
+            let expected = archive.md5;
+            let detail = format!(
+                "{content}the sources' copies differ from the table, which gives MD5 {expected}{answers}; {bytes}"
+            );
+            (verdict, detail, NextStep::by_hand("add another source with --from"))
         }
         Ending::Unreachable(answers) => {
-            report.verdict = Verdict::Unreachable;
-            report.detail = Some(format!("{answers}; {here}"));
-            report.next = Some(NextStep::then(
-                "wait until a source answers, or add another with --from",
-                Again,
-            ));
+            let advice = "wait until a source answers, or add another with --from";
+            (Verdict::Unreachable, format!("{answers}; {here}"), NextStep::then(advice, Again))
         }
         Ending::Error(error) => {
-            report.verdict = Verdict::Error;
-            report.detail = Some(format!("{error}; {here}"));
-            report.next = Some(NextStep::then(error.remedy(), Again));
+            (Verdict::Error, format!("{error}; {here}"), NextStep::then(error.remedy(), Again))
         }
         Ending::Stopped(StopReason::DiskFull(why)) => {
-            report.verdict = Verdict::Error;
-            report.detail = Some(format!("stopped with the others: {why}; {here}"));
-            report.next = Some(NextStep::then("free some space", Again));
+            let detail = format!("stopped with the other archives: {why}; {here}");
+            (Verdict::Error, detail, NextStep::then("free some space", Again))
         }
         Ending::Stopped(StopReason::Failed(why)) => {
-            report.verdict = not_whole(outcome);
-            report.detail = Some(format!("stopped, since {why}; {here}"));
-            report.next = Some(Again.into());
+            (not_whole(outcome), format!("stopped because {why}; {here}"), Again.into())
         }
         Ending::Stopped(StopReason::TakenOver(taker)) => {
-            report.verdict = Verdict::Error;
-            report.detail = Some(format!(
-                "stopped: another cxr took the folder over while this one gave no sign of life, {taker}"
-            ));
-            report.next = Some(SuggestedCommand::With("--wait").into());
+            let detail = format!(
+                "stopped: another cxr took over the folder while this one gave no sign of life, {taker}"
+            );
+            (Verdict::Error, detail, SuggestedCommand::With("--wait").into())
         }
-        Ending::Cancelled => {
-            report.verdict = not_whole(outcome);
-            report.detail = Some(format!("interrupted; {here}"));
-            report.next = Some(Again.into());
-        }
-    }
+        Ending::Cancelled => (not_whole(outcome), format!("interrupted; {here}"), Again.into()),
+    };
     if outcome.restored.is_some() {
         report.damage.clone_from(&outcome.repair.damages);
     }
-    let here = outcome.restored.as_ref().map_or(outcome.here, |returned| returned.length);
+    let here = outcome.restored.as_ref().map_or(outcome.here, |restored| restored.length);
     report.actual_size = Some(here).filter(|&here| here > 0);
-    report.detail = match (report.detail, repair_text::words(&outcome.repair, false)) {
-        (Some(detail), Some(words)) => Some(format!("{detail}; {words}")),
-        (detail, words) => detail.or(words),
-    };
-    report
+    report.detail = Some(match describe_repair(&outcome.repair, false) {
+        Some(repair) => format!("{detail}; {repair}"),
+        None => detail,
+    });
+    ArchiveReport { verdict, next: Some(next), ..report }
 }
 
-/// The sources that gave bytes; a file that was here is none.
+/// The sources that gave bytes; a file that was here is not a source.
 fn sources(outcome: &Outcome) -> String {
     let sources = outcome.sources.iter().map(String::as_str);
     sources.filter(|&source| source != HERE).collect::<Vec<_>>().join(", ")
 }
 
-/// The verdict on what was stopped on its way.
 const fn not_whole(outcome: &Outcome) -> Verdict {
     if outcome.here == 0 { Verdict::Missing } else { Verdict::Incomplete }
 }
 
-/// What became of the bytes that came.
+/// Describes what is left of the downloaded bytes.
 fn kept(outcome: &Outcome, size: Option<u64>) -> String {
-    if let Some(returned) = &outcome.restored {
-        let path = escape::path(&returned.path);
-        return format!("{path} is as it was, {}", units::bytes(returned.length));
+    if let Some(restored) = &outcome.restored {
+        let path = escape::path(&restored.path);
+        return format!("{path} is unchanged, {}", units::bytes(restored.length));
     }
     match (outcome.here, size) {
-        (0, _) => "nothing of it is here yet".to_owned(),
+        (0, _) => "nothing is kept in .cxr/".to_owned(),
         (here, Some(size)) => format!(
             "{} of {} are kept in .cxr/ ({} %)",
             units::bytes(here),
@@ -143,25 +176,65 @@ fn kept(outcome: &Outcome, size: Option<u64>) -> String {
     }
 }
 
-/// How much room there is, and how much is needed, in words.
-pub(super) fn too_little_room(folder: &Folder, needed: u64, free: u64) -> String {
-    format!(
-        "not enough space in {}: {} more are needed ({needed} bytes), {} are free ({free} bytes)",
-        shell::path(folder.dir()),
-        units::bytes(needed),
-        units::bytes(free),
-    )
+/// Describes the repair of an archive, or why there was none, and names the sources of wrong bytes.
+/// Returns `None` if nothing was to repair. Of an archive that `is_right` the damage is past.
+fn describe_repair(repair: &RepairSummary, is_right: bool) -> Option<String> {
+    let result = if is_right { past_damage(repair) } else { present_damage(repair) };
+    let cut = (repair.cut > 0)
+        .then(|| format!("{} after the end of the archive were cut off", units::bytes(repair.cut)));
+    let names = repair.wrong.join(" and ");
+    let blame = (!names.is_empty()).then(|| format!("wrong bytes came from {names}"));
+    join([result, cut, blame])
 }
 
-/// The report of an archive for which there is no room.
-pub(super) fn no_room(folder: &Folder, archive: &Archive, needed: u64, free: u64) -> ArchiveReport {
-    let too_little = too_little_room(folder, needed, free);
-    ArchiveReport {
-        detail: Some(format!("{too_little}; nothing was fetched")),
-        next: Some(NextStep::then(
-            format!("free {}, or fetch fewer archives", units::bytes(needed - free.min(needed))),
-            Again,
-        )),
-        ..blank(folder, archive, Verdict::Error)
+fn join<const N: usize>(parts: [Option<String>; N]) -> Option<String> {
+    let text = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+    Some(text).filter(|text| !text.is_empty())
+}
+
+fn past_damage(repair: &RepairSummary) -> Option<String> {
+    match (&repair.failed, effort(repair)) {
+        // If nothing was tried, there is nothing to report; a source that helped in the end was not
+        // wrong.
+        (None | Some(CannotRepair::DamagedAtSources(_)), None)
+        | (Some(CannotRepair::NotLocated), _) => None,
+        (None, Some(effort)) => Some(format!("repaired: {effort}")),
+        (Some(CannotRepair::DamagedAtSources(_)), Some(effort)) => {
+            Some(format!("could not be repaired: {effort}"))
+        }
+        (Some(why), None) => Some(format!("could not be repaired, because {why}")),
+        (Some(why), Some(effort)) => {
+            Some(format!("could not be repaired, because {why}: {effort}"))
+        }
     }
+}
+
+fn present_damage(repair: &RepairSummary) -> Option<String> {
+    let places = places(repair).map(|places| format!("{places}, not repaired"));
+    let why = repair.failed.as_ref().filter(|why| **why != CannotRepair::NotLocated);
+    match (places, why) {
+        (Some(places), Some(why)) => Some(format!("{places}, because {why}")),
+        (None, Some(why)) => Some(format!("could not be repaired, because {why}")),
+        (places, None) => places,
+    }
+}
+
+/// Describes the bytes that were downloaded for a repair.
+fn effort(repair: &RepairSummary) -> Option<String> {
+    let RepairSummary { fetched, compared, .. } = *repair;
+    let again = (fetched > 0).then(|| {
+        let place = places(repair).map_or_else(String::new, |places| format!(", {places}"));
+        format!("{} downloaded again{place}", units::bytes(fetched))
+    });
+    let compared =
+        (compared > 0).then(|| format!("{} compared with a source's copy", units::bytes(compared)));
+    join([again, compared])
+}
+
+fn places(repair: &RepairSummary) -> Option<String> {
+    let Damage { range, member, .. } = repair.damages.first()?;
+    let member =
+        member.as_deref().map_or_else(String::new, |member| format!(" ({})", escape::text(member)));
+    let others = if repair.damages.len() > 1 { ", and in other places" } else { "" };
+    Some(format!("damaged at bytes {} to {}{member}{others}", range.start, range.end))
 }

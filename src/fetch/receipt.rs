@@ -1,6 +1,6 @@
-//! Receipts: a note that a file was verified, which holds while the file is the same.
+//! Receipts: a receipt says that a file was verified, and holds while the file stays unchanged.
 //!
-//! They make a second run instant. Nobody but `fetch` believes them, and `--recheck` does not.
+//! Receipts make a second run instant. Only `fetch` relies on them, and `--recheck` ignores them.
 
 use std::fs::Metadata;
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Folder, Stamp, StateFile};
 
-/// A receipt is shorter than this; a longer file is none.
+/// The most bytes of a receipt. A longer file is not a receipt.
 const LIMIT: usize = 4096;
 
-/// What must be the same for the file to be the one that was verified.
+/// The values that must be unchanged for the file to count as verified.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Receipt {
     md5: String,
@@ -27,21 +27,20 @@ impl Receipt {
     }
 }
 
-/// Whether the file was verified as this archive and is still the same.
+/// Returns true if the file was verified as this archive and is unchanged.
 pub(super) fn holds(folder: &Folder, archive: &Archive, file: &Metadata) -> bool {
     let path = folder.state_file(archive, StateFile::Receipt);
     let bytes = disk::read(&path, LIMIT + 1).ok().filter(|bytes| bytes.len() <= LIMIT);
     bytes.and_then(|bytes| read(&bytes)) == Some(Receipt::of(archive, file))
 }
 
-/// What the bytes say, if they are a receipt.
 pub(super) fn read(bytes: &[u8]) -> Option<Receipt> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// Notes that the file at the path was verified as this archive.
+/// Records that the file was verified as this archive.
 pub(super) fn write(folder: &Folder, archive: &Archive, file: &Path) -> Result<(), DiskError> {
-    // A power cut must not take the bytes and leave the receipt.
+    // After a power cut there must be no receipt without the bytes.
     disk::sync_file(file)?;
     let metadata = file.metadata().map_err(DiskError::new(file, "inspected"))?;
     let json = serde_json::to_vec(&Receipt::of(archive, &metadata));

@@ -1,83 +1,333 @@
-//! What a run works with, and what it says of archives that it does not transfer.
+//! A run: looks at what is in the folder, checks the files that may be right, transfers the rest.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, Scope};
 
-use super::FetchRequest;
-use super::outcome::blank;
-use crate::catalog::Archive;
-use crate::disk::DiskError;
-use crate::report::SuggestedCommand::Again;
-use crate::report::{ArchiveReport, NextStep};
+use super::start_point::{NeededArchive, StartPoint, ask_size};
+use super::survey::{self, LocalState};
+use super::{FetchRequest, outcome, receipt, space};
+use crate::catalog::{Archive, Catalog};
+use crate::disk;
+use crate::event::{Event, Listener};
+use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::source::ClientError;
-use crate::transfer::{self, Context};
+use crate::text::command_line::CommandLine;
+use crate::text::escape;
+use crate::transfer::{self, Context, Ending, Outcome, Plan, StopReason, Transfer};
 use crate::verdict::Verdict;
+use crate::verify::{FileChecker, check_files};
 
-/// What a run works with.
-pub(super) struct Run<'a> {
+pub(super) struct FetchRun<'a> {
     pub(super) request: &'a FetchRequest,
-    /// The archives that are wanted.
+    /// The archives to fetch.
     pub(super) archives: Vec<Archive>,
     pub(super) context: Context<'a>,
 }
 
-impl Run<'_> {
-    /// Nothing more is to be fetched of an archive. What cannot be removed takes room, and no more.
-    pub(super) fn tidy(&self, archive: &Archive) {
+impl<'a> FetchRun<'a> {
+    /// Fetches every archive, and returns their reports in the same order.
+    pub(super) fn fetch_all(&self) -> Vec<ArchiveReport> {
+        let folder = self.context.folder;
+        let mut reports = Reports {
+            all: vec![None; self.archives.len()],
+            first_failure: None,
+            listener: self.context.listener,
+            command_line: self.request.command_line.without("--dry-run"),
+        };
+        let (mut checks, mut needed) = (Vec::new(), Vec::new());
+        let published = Catalog::nih();
+        for (index, archive) in self.archives.iter().enumerate() {
+            let is_published = published.has_same_content(archive);
+            let file = match survey::look(folder, archive, is_published, !self.request.recheck) {
+                LocalState::Verified { path, size } => {
+                    self.remove_leftovers(archive);
+                    reports.add(index, outcome::verified_before(folder, archive, path, size));
+                    continue;
+                }
+                LocalState::Blocked(why) => {
+                    reports.add(index, outcome::blocked(folder, archive, why));
+                    continue;
+                }
+                LocalState::Candidate(path) => {
+                    checks.push((index, path));
+                    continue;
+                }
+                LocalState::TooShort { path, size } => Some((path, size)),
+                LocalState::Absent => None,
+            };
+            needed.push(NeededArchive::new(&self.context, index, archive.clone(), file, None));
+        }
+        self.refuse_without_space(&mut needed, &mut reports);
+        let Reports { all, command_line, .. } = self.check_and_transfer(&checks, needed, reports);
+        let complete = |(archive, report): (&Archive, Option<ArchiveReport>)| {
+            report.unwrap_or_else(|| {
+                let mut report = outcome::interrupted(folder, archive);
+                report.resolve_next(&command_line);
+                report
+            })
+        };
+        self.archives.iter().zip(all).map(complete).collect()
+    }
+
+    /// Refuses all needed archives, before the first byte, if the disk has too little space for
+    /// them.
+    fn refuse_without_space(&self, needed: &mut Vec<NeededArchive>, reports: &mut Reports<'_>) {
+        if needed.is_empty() {
+            return;
+        }
+        let folder = self.context.folder;
+        let bytes = needed.iter().map(NeededArchive::bytes).sum();
+        let free = disk::available(folder.dir());
+        if self.request.dry_run {
+            if let Some(message) = free.ok().and_then(|free| space::shortage(folder, bytes, free)) {
+                self.context.listener.on(Event::Notice { message: &message });
+            }
+            return;
+        }
+        needed.retain(|needed| {
+            let refusal = space::refusal(folder, &needed.archive, bytes, &free);
+            refusal.map(|report| reports.add(needed.index, report)).is_none()
+        });
+    }
+
+    fn check_and_transfer(
+        &self,
+        checks: &[(usize, PathBuf)],
+        needed: Vec<NeededArchive>,
+        reports: Reports<'a>,
+    ) -> Reports<'a> {
+        let (sender, messages) = mpsc::channel();
+        let transfer = Transfer::new(self.context);
+        thread::scope(|scope| {
+            if !checks.is_empty() {
+                let copy = sender.clone();
+                let check = move || self.check(checks, &copy);
+                if thread::Builder::new().spawn_scoped(scope, check).is_err() {
+                    // Without a thread of its own, the check comes before the transfers.
+                    self.check(checks, &sender);
+                }
+            }
+            let coordinator = Coordinator {
+                scope,
+                run: self,
+                transfer: &transfer,
+                sender,
+                reports,
+                checks: checks.len(),
+                transfers: 0,
+                started: None,
+            };
+            let reports = coordinator.run(needed, &messages);
+            transfer.close();
+            transfer.finish();
+            reports
+        })
+    }
+
+    /// Checks the files that may be right.
+    fn check(&self, checks: &[(usize, PathBuf)], messages: &Sender<Message>) {
+        let Context { engine, listener, cancel, .. } = self.context;
+        let checker = FileChecker::new(&self.request.catalog, engine, listener, cancel);
+        let archive = |index: usize| Some(&self.archives[index]);
+        let files: Vec<_> =
+            checks.iter().map(|(index, path)| (path.as_path(), archive(*index))).collect();
+        check_files(&checker, &files, None, |check, report| {
+            let index = checks[check].0;
+            let archive = &self.archives[index];
+            let is_wrong = !matches!(report.verdict, Verdict::Ok | Verdict::Error);
+            let needs_size = (is_wrong || !report.damage.is_empty())
+                && archive.size.is_none()
+                && !self.request.dry_run;
+            let size = needs_size.then(|| ask_size(&self.context, archive)).flatten();
+            // The receiver lives as long as it expects messages.
+            let _ = messages.send(Message::Checked(index, Box::new(report), size));
+        });
+    }
+
+    /// Removes what is left of an earlier download of a verified archive. What cannot be removed
+    /// only takes space.
+    fn remove_leftovers(&self, archive: &Archive) {
         if self.context.lock.is_some() {
             let _ = transfer::remove_leftovers(self.context.folder, archive);
         }
     }
 
-    pub(super) fn verified_before(
-        &self,
-        archive: &Archive,
-        path: PathBuf,
-        size: u64,
-    ) -> ArchiveReport {
-        ArchiveReport {
-            actual_md5: Some(archive.md5),
-            actual_size: Some(size),
-            bytes_reused: size,
-            path: Some(path),
-            detail: Some("verified before, and unchanged since".to_owned()),
-            ..blank(self.context.folder, archive, Verdict::Ok)
+    /// Writes a receipt. If that fails, the next run takes longer.
+    fn keep_receipt(&self, archive: &Archive, path: &Path) {
+        if !self.request.dry_run {
+            let _ = receipt::write(self.context.folder, archive, path);
+        }
+    }
+}
+
+/// The reports so far, one for each archive.
+struct Reports<'a> {
+    all: Vec<Option<ArchiveReport>>,
+    /// The first archive that failed, and its verdict.
+    first_failure: Option<String>,
+    listener: &'a dyn Listener,
+    /// The command that does what is left to do.
+    command_line: CommandLine,
+}
+
+impl Reports<'_> {
+    fn add(&mut self, index: usize, mut report: ArchiveReport) {
+        report.resolve_next(&self.command_line);
+        self.listener.on(Event::Settled(&report));
+        if report.verdict != Verdict::Ok {
+            let failure = || format!("{} is {}", escape::text(&report.name), report.verdict);
+            self.first_failure.get_or_insert_with(failure);
+        }
+        self.all[index] = Some(report);
+    }
+}
+
+/// A message from another thread to the coordinator.
+enum Message {
+    /// The report on a file that was checked, and the size of its archive if a source gave it.
+    Checked(usize, Box<ArchiveReport>, Option<u64>),
+    Transferred(Box<Outcome>),
+}
+
+impl From<Outcome> for Message {
+    fn from(outcome: Outcome) -> Self {
+        Self::Transferred(Box::new(outcome))
+    }
+}
+
+/// Starts transfers, and collects the results of checks and transfers.
+struct Coordinator<'scope, 'env, 'a> {
+    scope: &'scope Scope<'scope, 'env>,
+    run: &'scope FetchRun<'a>,
+    transfer: &'scope Transfer<'a>,
+    sender: Sender<Message>,
+    reports: Reports<'a>,
+    /// Checks and transfers that have not ended.
+    checks: usize,
+    transfers: usize,
+    /// The start of the threads for transfers, once one was needed.
+    started: Option<Result<(), ClientError>>,
+}
+
+impl<'a> Coordinator<'_, '_, 'a> {
+    /// Transfers the needed archives, and each archive whose file turns out to be wrong as soon as
+    /// it does. Returns when every check and transfer has ended.
+    fn run(mut self, needed: Vec<NeededArchive>, messages: &Receiver<Message>) -> Reports<'a> {
+        for needed in needed {
+            self.transfer(needed);
+        }
+        self.stop_after_failure();
+        while self.checks + self.transfers > 0 {
+            if self.checks == 0 {
+                self.transfer.close();
+            }
+            let Ok(message) = messages.recv() else { break };
+            match message {
+                Message::Checked(index, report, size) => {
+                    self.checks -= 1;
+                    self.checked(index, report, size);
+                }
+                Message::Transferred(outcome) => {
+                    self.transfers -= 1;
+                    self.transferred(&outcome);
+                }
+            }
+            self.stop_after_failure();
+        }
+        self.reports
+    }
+
+    /// Stops all archives after a failure if `--fail-fast` asks for it.
+    fn stop_after_failure(&self) {
+        let FetchRequest { fail_fast, dry_run, .. } = *self.run.request;
+        if let Some(failure) = self.reports.first_failure.as_ref().filter(|_| fail_fast && !dry_run)
+        {
+            self.transfer.stop(StopReason::Failed(format!("{failure} (--fail-fast)")));
+            self.run.context.cancel.cancel();
         }
     }
 
-    pub(super) fn blocked(&self, archive: &Archive, why: String) -> ArchiveReport {
-        ArchiveReport {
-            detail: Some(why),
-            next: Some(NextStep::then("move it away", Again)),
-            ..blank(self.context.folder, archive, Verdict::Error)
+    fn checked(&mut self, index: usize, report: Box<ArchiveReport>, size: Option<u64>) {
+        let FetchRun { archives, context, .. } = self.run;
+        let archive = &archives[index];
+        let path = report.path.clone().unwrap_or_default();
+        match report.verdict {
+            Verdict::Ok => {
+                self.run.keep_receipt(archive, &path);
+                self.run.remove_leftovers(archive);
+                self.reports.add(index, *report);
+            }
+            Verdict::Error if report.damage.is_empty() => self.reports.add(index, *report),
+            _ if let Some(why) = survey::link(&context.folder.archive(archive)) => {
+                self.reports.add(index, outcome::blocked(context.folder, archive, why));
+            }
+            _ if context.cancel.is_cancelled() => {
+                let next = Some(SuggestedCommand::Again.into());
+                self.reports.add(index, ArchiveReport { next, ..*report });
+            }
+            _ => {
+                let archive = Archive { size: archive.size.or(size), ..archive.clone() };
+                let length = report.actual_size.or_else(|| Some(path.metadata().ok()?.len()));
+                let file = length.map(|length| (path, length));
+                let needed = NeededArchive::new(context, index, archive, file, Some(report));
+                self.transfer_wrong_file(needed);
+            }
         }
     }
 
-    pub(super) fn interrupted(&self, archive: &Archive) -> ArchiveReport {
-        ArchiveReport {
-            detail: Some("interrupted before it was checked".to_owned()),
-            next: Some(Again.into()),
-            ..blank(self.context.folder, archive, Verdict::Error)
+    /// Transfers an archive whose file is wrong, unless nothing can be done about it.
+    fn transfer_wrong_file(&mut self, mut needed: NeededArchive) {
+        let is_repairable = matches!(needed.start, StartPoint::Damaged(..));
+        let is_final =
+            |report: &mut Box<ArchiveReport>| !is_repairable && report.verdict == Verdict::Error;
+        if let Some(report) = needed.checked.take_if(is_final) {
+            self.reports.add(needed.index, *report);
+            return;
+        }
+        let folder = self.run.context.folder;
+        let bytes = needed.bytes() + self.transfer.outstanding();
+        if !self.run.request.dry_run
+            && let Some(report) =
+                space::refusal(folder, &needed.archive, bytes, &disk::available(folder.dir()))
+        {
+            self.reports.add(needed.index, report);
+            return;
+        }
+        self.transfer(needed);
+    }
+
+    fn transfer(&mut self, needed: NeededArchive) {
+        let FetchRun { request, context, .. } = self.run;
+        if request.dry_run {
+            self.reports.add(needed.index, needed.dry_run_report(context));
+            return;
+        }
+        let start = || self.transfer.start(self.scope, &self.sender);
+        if let Err(error) = self.started.get_or_insert_with(start) {
+            let report = outcome::unconnected(context.folder, &needed.archive, error);
+            self.reports.add(needed.index, report);
+            return;
+        }
+        let NeededArchive { index, archive, start, .. } = needed;
+        match start.prepare(context, &archive) {
+            Ok((kept, wrong)) => {
+                self.transfers += 1;
+                self.transfer.add(Plan { index, archive, kept, wrong });
+            }
+            Err(error) => {
+                self.reports.add(index, outcome::disk_failed(context.folder, &archive, &error));
+            }
         }
     }
 
-    /// The report of an archive for which this machine's disk refused.
-    pub(super) fn refused(&self, archive: &Archive, error: &DiskError) -> ArchiveReport {
-        ArchiveReport {
-            detail: Some(error.to_string()),
-            next: Some(NextStep::then(error.remedy(), Again)),
-            ..blank(self.context.folder, archive, Verdict::Error)
+    fn transferred(&mut self, outcome: &Outcome) {
+        let FetchRun { request, archives, context } = self.run;
+        let archive = &archives[outcome.index];
+        if matches!(outcome.ending, Ending::Verified(_)) {
+            self.run.keep_receipt(archive, &context.folder.archive(archive));
         }
-    }
-
-    /// The report of an archive that this machine gives no connections for.
-    pub(super) fn unconnected(&self, archive: &Archive, error: &ClientError) -> ArchiveReport {
-        ArchiveReport {
-            detail: Some(error.to_string()),
-            next: Some(NextStep::then(
-                "remove the cause, or set fewer connections with -c and -j",
-                Again,
-            )),
-            ..blank(self.context.folder, archive, Verdict::Error)
-        }
+        let report = outcome::report(context.folder, &request.catalog, archive, outcome);
+        self.reports.add(outcome.index, report);
     }
 }

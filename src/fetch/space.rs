@@ -1,61 +1,57 @@
-//! Whether there is room for what must be fetched.
+//! The disk space that a run needs.
 
-use super::outcome;
-use super::reports::Reports;
-use super::run::Run;
-use super::start_point::{Need, StartPoint};
-use crate::disk;
-use crate::event::Event;
-use crate::report::ArchiveReport;
+use super::outcome::{blank, disk_failed};
+use super::start_point::{NeededArchive, StartPoint};
+use crate::catalog::Archive;
+use crate::disk::{DiskError, Folder};
+use crate::report::SuggestedCommand::Again;
+use crate::report::{ArchiveReport, NextStep};
+use crate::text::{shell, units};
+use crate::verdict::Verdict;
 
-impl Need {
-    /// Bytes of disk that the archive will take beyond what it and the file in its place take now.
-    fn bytes(&self) -> u64 {
+impl NeededArchive {
+    /// Bytes that the archive takes on the disk beyond what is there of it.
+    pub(super) fn bytes(&self) -> u64 {
         let size = self.archive.size.unwrap_or(0);
-        match &self.ground {
+        match &self.start {
             StartPoint::Part(part) => size.saturating_sub(part.allocated),
             StartPoint::Beginning(_, length) => size.saturating_sub(*length),
-            // What is written over is saved, and that is little.
+            // Only the bytes that are overwritten are saved, and they are few.
             StartPoint::Damaged(..) => 0,
         }
     }
 }
 
-impl Run<'_> {
-    /// Refuses all that must be fetched, before the first byte, if there is no room for it.
-    pub(super) fn refuse_without_room(&self, needs: &mut Vec<Need>, reports: &mut Reports<'_>) {
-        if needs.is_empty() {
-            return;
-        }
-        let needed = needs.iter().map(Need::bytes).sum();
-        let free = disk::available(self.context.folder.dir());
-        if free.as_ref().is_ok_and(|&free| needed <= free) {
-            return;
-        }
-        if self.request.dry_run {
-            if let Ok(free) = free {
-                let message = outcome::too_little_room(self.context.folder, needed, free);
-                self.context.listener.on(Event::Notice { message: &message });
-            }
-            return;
-        }
-        for need in needs.drain(..) {
-            let report = match &free {
-                Ok(free) => outcome::no_room(self.context.folder, &need.archive, needed, *free),
-                Err(error) => self.refused(&need.archive, error),
-            };
-            reports.settle(need.index, report);
-        }
-    }
+/// Returns a message if fewer bytes are free than needed.
+pub(super) fn shortage(folder: &Folder, needed: u64, free: u64) -> Option<String> {
+    let message = || {
+        format!(
+            "not enough space in {}: {} more are needed ({needed} bytes), {} are free ({free} bytes)",
+            shell::path(folder.dir()),
+            units::bytes(needed),
+            units::bytes(free),
+        )
+    };
+    (needed > free).then(message)
+}
 
-    /// The same for one archive, when others are under way that take `others` bytes. Its report, if
-    /// there is no room.
-    pub(super) fn no_room(&self, need: &Need, others: u64) -> Option<ArchiveReport> {
-        let needed = need.bytes() + others;
-        match disk::available(self.context.folder.dir()) {
-            Ok(free) => (needed > free)
-                .then(|| outcome::no_room(self.context.folder, &need.archive, needed, free)),
-            Err(error) => Some(self.refused(&need.archive, &error)),
-        }
-    }
+/// Returns the report of an archive that is not fetched because fewer bytes are free than needed,
+/// or because the disk does not tell.
+pub(super) fn refusal(
+    folder: &Folder,
+    archive: &Archive,
+    needed: u64,
+    free: &Result<u64, DiskError>,
+) -> Option<ArchiveReport> {
+    let free = match free {
+        Ok(free) => *free,
+        Err(error) => return Some(disk_failed(folder, archive, error)),
+    };
+    let shortage = shortage(folder, needed, free)?;
+    let missing = units::bytes(needed - free);
+    Some(ArchiveReport {
+        detail: Some(format!("{shortage}; nothing was fetched")),
+        next: Some(NextStep::then(format!("free {missing}, or fetch fewer archives"), Again)),
+        ..blank(folder, archive, Verdict::Error)
+    })
 }

@@ -1,139 +1,70 @@
-//! What a transfer can be built on: an unfinished part, or a file of the user's.
+//! The start of a transfer: a partial download, or a user's file that holds a part of the archive.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::outcome::blank;
-use super::run::Run;
 use super::survey;
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Lock};
 use crate::event::Event;
 use crate::hash::digest::Digest;
 use crate::report::{ArchiveReport, SuggestedCommand};
-use crate::source::Source;
-use crate::text::escape;
-use crate::text::units;
-use crate::transfer::{JournalState, Part, PartialDownload};
+use crate::source::{Client, Source, SourceRequest};
+use crate::text::{escape, units};
+use crate::transfer::{self, Context, JournalState, Part, PartialDownload};
 use crate::verdict::Verdict;
 
-/// What a transfer is built on.
 #[derive(Debug)]
 pub(super) enum StartPoint {
-    /// What is unfinished; perhaps nothing.
+    /// A partial download, perhaps an empty one.
     Part(PartialDownload),
-    /// A file of the user's that is the beginning of the archive, and its length in bytes.
+    /// A user's file that is the beginning of the archive, and its length in bytes.
     Beginning(PathBuf, u64),
-    /// A file of the user's that is damaged and can be mended, and its digest, where it is as long
-    /// as the archive.
+    /// A user's file that is damaged and can be repaired, and its digest if it has the length of
+    /// the archive.
     Damaged(PathBuf, Option<Digest>),
 }
 
 /// An archive that must be transferred.
 #[derive(Debug)]
-pub(super) struct Need {
+pub(super) struct NeededArchive {
     pub(super) index: usize,
-    /// With its size, where a source told it.
+    /// With its size, if a source gave it.
     pub(super) archive: Archive,
-    /// Bytes of the file that stands in its place.
+    /// The length of the file under the archive's name, in bytes.
     length: Option<u64>,
-    /// What a check said of that file.
+    /// The report of the check on that file.
     pub(super) checked: Option<Box<ArchiveReport>>,
-    pub(super) ground: StartPoint,
+    pub(super) start: StartPoint,
 }
 
-impl Run<'_> {
-    /// The need of an archive in whose place stands `misfit`, a file and its length in bytes, of
-    /// which a check said `checked`.
-    pub(super) fn need(
-        &self,
+impl NeededArchive {
+    /// `file` is the wrong file under the archive's name, with its length in bytes; `checked` is the
+    /// report on it.
+    pub(super) fn new(
+        context: &Context<'_>,
         index: usize,
         archive: Archive,
-        misfit: Option<(PathBuf, u64)>,
+        file: Option<(PathBuf, u64)>,
         checked: Option<Box<ArchiveReport>>,
-    ) -> Need {
-        let length = misfit.as_ref().map(|(_, length)| *length);
-        let ground = self.ground(&archive, misfit, checked.as_deref());
-        Need { index, archive, length, checked, ground }
+    ) -> Self {
+        let length = file.as_ref().map(|(_, length)| *length);
+        let start = StartPoint::choose(context, &archive, file, checked.as_deref());
+        Self { index, archive, length, checked, start }
     }
 
-    /// What can be built on: a file of the user's that has more of the archive than the part, or
-    /// else the part.
-    fn ground(
-        &self,
-        archive: &Archive,
-        misfit: Option<(PathBuf, u64)>,
-        checked: Option<&ArchiveReport>,
-    ) -> StartPoint {
-        let part = survey::unfinished(self.context.folder, archive).unwrap_or_default();
-        let Some((path, length)) = misfit else { return StartPoint::Part(part) };
-        let written = part.recovered.written.total();
-        // A part that was begun beside the file on purpose is gone on with, and so is one that is a
-        // file of the user's itself: it would be lost.
-        let stays = part.recovered.beside || part.recovered.original.is_some();
-        if length <= written || stays || !survey::is_movable(&path) {
-            return StartPoint::Part(part);
-        }
-        if survey::is_beginning(archive, &path, length) {
-            return StartPoint::Beginning(path, length);
-        }
-        if self.is_damaged(archive, &path, length, checked) {
-            let checked = checked.filter(|_| archive.size == Some(length));
-            return StartPoint::Damaged(path, checked.and_then(|report| report.actual_md5));
-        }
-        StartPoint::Part(part)
-    }
-
-    /// Whether a file is the archive, with something wrong in it or behind it.
-    fn is_damaged(
-        &self,
-        archive: &Archive,
-        path: &Path,
-        length: u64,
-        checked: Option<&ArchiveReport>,
-    ) -> bool {
-        // Under the archive's other name it stays where it is.
-        path == self.context.folder.archive(archive)
-            && archive.size.is_some_and(|size| length >= size)
-            && checked.is_none_or(|report| {
-                report.verdict == Verdict::Corrupt || !report.damage.is_empty()
-            })
-            && survey::may_be(archive, path)
-    }
-
-    /// Takes over what is built on. Gives what there is, and its digest where that is known to be
-    /// wrong.
-    pub(super) fn take_over(
-        &self,
-        archive: &Archive,
-        ground: StartPoint,
-    ) -> Result<(JournalState, Option<Digest>), DiskError> {
-        let (path, wrong) = match ground {
-            StartPoint::Part(part) => return Ok((part.recovered, None)),
-            StartPoint::Beginning(path, length) => {
-                let shown = escape::path(&path);
-                let message =
-                    format!("{shown}: taking over the {} that are here", units::bytes(length));
-                self.context.listener.on(Event::Notice { message: &message });
-                (path, None)
-            }
-            StartPoint::Damaged(path, wrong) => (path, wrong),
-        };
-        self.context.lock.map_or(Ok(()), Lock::require)?;
-        Ok((Part::adopt(self.context.folder, archive, &path)?, wrong))
-    }
-
-    /// What `--dry-run` says of an archive that is not right.
-    pub(super) fn would_fetch(&self, need: Need) -> ArchiveReport {
-        let Need { archive, length, checked, ground, .. } = need;
-        let source = self.context.sources.first().map(Source::name).unwrap_or_default();
-        let here = match &ground {
+    /// Returns the report of `--dry-run`.
+    pub(super) fn dry_run_report(self, context: &Context<'_>) -> ArchiveReport {
+        let Self { archive, length, checked, start, .. } = self;
+        let source = context.sources.first().map(Source::name).unwrap_or_default();
+        let here = match &start {
             StartPoint::Part(part) => part.recovered.written.total(),
             StartPoint::Beginning(_, length) => *length,
             StartPoint::Damaged(..) => 0,
         };
-        let would = match (&ground, archive.size) {
+        let would = match (&start, archive.size) {
             (StartPoint::Damaged(..), _) => {
-                format!("would look for what is damaged in it and fetch that from {source}")
+                format!("would locate the damage and fetch the damaged bytes from {source}")
             }
             (_, Some(size)) => {
                 format!("would fetch {} from {source}", units::bytes(size.saturating_sub(here)))
@@ -141,7 +72,7 @@ impl Run<'_> {
             (_, None) => format!("would fetch it from {source}"),
         };
         let mut report = checked.map_or_else(
-            || blank(self.context.folder, &archive, verdict(&archive, length, here)),
+            || blank(context.folder, &archive, verdict_by_length(&archive, length, here)),
             |report| *report,
         );
         report.actual_size = report.actual_size.or(Some(here).filter(|&here| here > 0));
@@ -154,12 +85,106 @@ impl Run<'_> {
     }
 }
 
-/// The verdict on what was not looked into: a file of this length, of which so much can be used.
-fn verdict(archive: &Archive, length: Option<u64>, here: u64) -> Verdict {
+impl StartPoint {
+    /// Chooses the user's file if it has more of the archive than the partial download.
+    fn choose(
+        context: &Context<'_>,
+        archive: &Archive,
+        file: Option<(PathBuf, u64)>,
+        checked: Option<&ArchiveReport>,
+    ) -> Self {
+        let part = transfer::look(context.folder, archive).unwrap_or_default();
+        let Some((path, length)) = file else { return Self::Part(part) };
+        let state = &part.recovered;
+        // A partial download that was begun beside the file on purpose is continued. So is one that
+        // is a user's file itself, which would be lost otherwise.
+        let stays = state.beside || state.original.is_some();
+        if length <= state.written.total() || stays || !survey::is_movable(&path) {
+            return Self::Part(part);
+        }
+        if survey::is_beginning(archive, &path, length) {
+            return Self::Beginning(path, length);
+        }
+        let is_damaged = || {
+            // A file under the archive's other name stays where it is.
+            path == context.folder.archive(archive)
+                && archive.size.is_some_and(|size| length >= size)
+                && checked.is_none_or(|report| {
+                    report.verdict == Verdict::Corrupt || !report.damage.is_empty()
+                })
+                && survey::may_be(archive, &path)
+        };
+        if is_damaged() {
+            let checked = checked.filter(|_| archive.size == Some(length));
+            return Self::Damaged(path, checked.and_then(|report| report.actual_md5));
+        }
+        Self::Part(part)
+    }
+
+    /// Turns a user's file into a partial download. Returns the state of the partial download, and
+    /// its digest if that is known to be wrong.
+    pub(super) fn prepare(
+        self,
+        context: &Context<'_>,
+        archive: &Archive,
+    ) -> Result<(JournalState, Option<Digest>), DiskError> {
+        let (path, wrong) = match self {
+            Self::Part(part) => return Ok((part.recovered, None)),
+            Self::Beginning(path, length) => {
+                let (shown, bytes) = (escape::path(&path), units::bytes(length));
+                let message = format!("{shown}: continuing the download from its {bytes}");
+                context.listener.on(Event::Notice { message: &message });
+                (path, None)
+            }
+            Self::Damaged(path, wrong) => (path, wrong),
+        };
+        context.lock.map_or(Ok(()), Lock::require)?;
+        Ok((Part::adopt(context.folder, archive, &path)?, wrong))
+    }
+}
+
+/// Returns the verdict on an archive whose content was not checked, given the length of its file and
+/// the number of bytes that can be used.
+fn verdict_by_length(archive: &Archive, length: Option<u64>, here: u64) -> Verdict {
     match length {
         _ if here > 0 => Verdict::Incomplete,
         None => Verdict::Missing,
         Some(length) if archive.size.is_some_and(|size| length > size) => Verdict::Corrupt,
         Some(_) => Verdict::Foreign,
     }
+}
+
+/// Returns the size of an archive that the table lists without one, from the first source that
+/// reports it. With the size, a file that is too short is known before it is touched. A cancelled
+/// run does not wait for the answer.
+pub(super) fn ask_size(context: &Context<'_>, archive: &Archive) -> Option<u64> {
+    let options = &context.options.client;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
+    let client = Client::new(options).ok()?;
+    let request = SourceRequest {
+        archive,
+        range: 0..1,
+        size: None,
+        fresh: false,
+        plain: false,
+        wants_digests: false,
+    };
+    let first = async {
+        for source in context.sources {
+            let answer = source.open(&client, &request);
+            let answer = tokio::time::timeout(options.connect_timeout * 2, answer).await;
+            if let Ok(Ok(response)) = answer
+                && response.total.is_some()
+            {
+                return response.total;
+            }
+        }
+        None
+    };
+    runtime.block_on(async {
+        tokio::select! {
+            size = first => size,
+            () = context.cancel.cancelled() => None,
+        }
+    })
 }

@@ -41,7 +41,7 @@ pub enum InterchangeError {
     #[error("{0} contains a password, which every reader of the table would see")]
     Password(String),
     /// The format needs an address.
-    #[error("there is no address for {}: say with --from where the archives are", escape::text(.0))]
+    #[error("there is no address for {}; add a source with --from", escape::text(.0))]
     NoAddress(String),
     /// The format cannot express the name.
     #[error("the name `{}` cannot be written in this format", escape::text(.0))]

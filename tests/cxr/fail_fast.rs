@@ -25,7 +25,8 @@ fn the_first_failure_stops_the_others_and_a_later_run_resumes_them() {
     report.line(NAMES[0]).is("unreachable").because("404");
     for name in &NAMES[1..] {
         let line = report.line(name);
-        line.is("incomplete").because("since images_001.tar.gz is unreachable (--fail-fast)");
+        line.is("incomplete")
+            .because("stopped because images_001.tar.gz is unreachable (--fail-fast)");
         line.because("kept in .cxr/").next("cxr fetch --format json");
     }
     server.clear_faults();

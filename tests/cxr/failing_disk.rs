@@ -81,7 +81,7 @@ fn a_failed_last_sync_or_close_leaves_no_final_name_and_no_trusted_byte() {
         let server = Server::with(&all);
         let report = fetch(&sandbox, &server, &all).disk_faults(rule).report(3);
         report.only().is("error").because(words[0]).because(words[1]).next(next);
-        report.only().because("nothing of it is here yet");
+        report.only().because("nothing is kept in .cxr/");
         sandbox.assert_absent(&all[0]);
         let report = fetch(&sandbox, &server, &all).report(0);
         assert_eq!((report.only().reused(), report.downloaded()), (0, all[0].size()), "{rule}");
@@ -161,7 +161,7 @@ fn a_check_that_ends_after_the_disk_is_full_does_not_block_the_run() {
     server.inject(Fault::Silence.on(&all[1].path()).first(1));
     let report = fetch(&sandbox, &server, &all).disk_faults("write .part ENOSPC after=2").report(3);
     report.line(NAMES[0]).is("error").because("No space left");
-    report.line(NAMES[1]).is("error").because("stopped with the others");
+    report.line(NAMES[1]).is("error").because("stopped with the other archives");
     sandbox.assert_content(format!("data/{}", NAMES[1]), &all[1].flipped(1000));
 }
 
@@ -193,7 +193,9 @@ fn a_folder_that_cannot_be_locked_is_an_error_that_names_it() {
     }
     let outcome = fetch(&sandbox, &server, &all).run();
     // No owner file was left behind.
-    outcome.exits(0).expect(!outcome.stderr().contains("watching"), "no wait for another run");
+    outcome
+        .exits(0)
+        .expect(!outcome.stderr().contains("checking whether"), "no wait for another run");
 }
 
 #[test]
@@ -210,7 +212,7 @@ fn an_unreadable_byte_is_an_error_for_verify_and_repaired_by_fetch() {
     let server = Server::with(&all);
     let rule = format!("{rule}; read .part EIO at=100000 until=written");
     let report = fetch(&sandbox, &server, &all).disk_faults(&rule).report(0);
-    report.line(NAMES[1]).because("mended");
+    report.line(NAMES[1]).because("repaired");
     sandbox.assert_archive(&all[1]);
     assert!(report.downloaded() <= 128 << 10, "{}", report.shown());
 }
@@ -223,7 +225,7 @@ fn unreadable_bytes_of_a_kept_file_become_a_hole_in_the_copy() {
     sandbox.put(format!("data/{}", NAMES[0]), &mine);
     let rules = "read .tar.gz EIO at=200000; read .part EIO at=200000 until=written";
     let report = fetch(&sandbox, &server, &all).disk_faults(rules).arg("--keep-corrupt").report(0);
-    report.only().because("mended");
+    report.only().because("repaired");
     sandbox.assert_archive(&all[0]);
     let copies = sandbox.files("data/.cxr/corrupt");
     assert_eq!(copies.len(), 1, "{copies:?}");
@@ -248,7 +250,7 @@ fn a_partial_download_that_cannot_be_read_back_is_repaired() {
     let report = fetch(&sandbox, &server, &all)
         .disk_faults("read .part EIO at=1000 until=written")
         .report(0);
-    report.only().because("mended");
+    report.only().because("repaired");
     sandbox.assert_archive(&all[0]);
     // The chunk in flight at the kill, and the unreadable bytes.
     assert!(server.sent() <= all[0].size() + CHUNK + (64 << 10), "{} sent", server.sent());
@@ -259,7 +261,7 @@ fn a_partial_download_that_stays_unreadable_is_replaced_by_a_new_one() {
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
     let report = fetch(&sandbox, &server, &all).disk_faults("read .part EIO at=1000").report(0);
-    report.only().because("could not be mended");
+    report.only().because("could not be repaired");
     sandbox.assert_archive(&all[0]);
 }
 

@@ -100,7 +100,7 @@ fn a_stale_cache_is_bypassed_over_a_new_connection() {
     let (_, server, shown) = fetch_with_faults(&all, [Fault::Flip { at: 200_000 }.if_cached()], 0);
     says(
         &shown,
-        &["every byte arrived, and the MD5 is", &all[0].md5, "locating the damage", "mended"],
+        &["every byte arrived, and the MD5 is", &all[0].md5, "locating the damage", "repaired"],
     );
     let hits = server.hits();
     let is_fresh = |hit: &&Hit| hit.header("cache-control").is_some();

@@ -203,7 +203,7 @@ fn addresses_that_a_format_cannot_hold_are_refused() {
         refused(form, "https://me:secret@m.org", "contains a password");
     }
     let cxr = sandbox.cxr(["checksums", "--as", "metalink", "--checksums"]).arg(&table);
-    cxr.run().exits(2).says("say with --from");
+    cxr.run().exits(2).says("add a source with --from");
     // The variable of `fetch --from` does not apply to `checksums`.
     let cxr = sandbox.cxr(["checksums", "--as", "csv"]).env("CXR_FROM", "/mnt/nih");
     cxr.run().exits(0);

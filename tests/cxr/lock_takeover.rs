@@ -47,7 +47,7 @@ fn host() -> String {
 
 /// The number of runs that report a takeover.
 fn takeovers(outcomes: &[Outcome]) -> usize {
-    outcomes.iter().filter(|outcome| outcome.stderr().contains("taking data over")).count()
+    outcomes.iter().filter(|outcome| outcome.stderr().contains("taking over data")).count()
 }
 
 /// As on Lustre without `-o flock`, and NFS without a lock manager.
@@ -102,7 +102,7 @@ fn the_lock_of_a_killed_run_on_this_host_is_taken_at_once() {
         let id =
             kill_half_way(&server, fetch(&sandbox, &server, &all).env("CXR_FAULT_LOCKS", locks));
         let outcome = fetch(&sandbox, &server, &all).env("CXR_FAULT_LOCKS", locks).run();
-        outcome.exits(0).says("taking data over").says(&format!("process {id} on {}", host()));
+        outcome.exits(0).says("taking over data").says(&format!("process {id} on {}", host()));
         // Watching would take at least three seconds.
         outcome.expect(outcome.elapsed < Duration::from_secs(3), "no wait");
         sandbox.assert_archive(&all[0]);
@@ -128,8 +128,10 @@ fn the_lock_of_a_silent_host_is_taken_over_after_a_wait() {
     let id = kill_half_way(&server, elsewhere(&sandbox, &server, &all, 50));
     let outcome = patient(fetch(&sandbox, &server, &all), 500).run();
     let name = format!("process {id} on elsewhere");
-    outcome.exits(0).says(&format!("{name} was at work in data; watching"));
-    outcome.says(&format!("taking data over from {name}"));
+    outcome
+        .exits(0)
+        .says(&format!("checking whether another cxr is still running in data: {name}"));
+    outcome.says(&format!("taking over data from {name}"));
     outcome.expect(outcome.elapsed >= Duration::from_millis(500), "a wait of half a second");
     sandbox.assert_archive(&all[0]);
 }
@@ -206,7 +208,7 @@ fn a_run_that_watches_a_lock_can_be_interrupted() {
     let server = Server::with(&all);
     kill_half_way(&server, elsewhere(&sandbox, &server, &all, 50));
     let second = fetch(&sandbox, &server, &all).spawn();
-    wait_until("the message on watching", || second.stderr().contains("watching"));
+    wait_until("the message on the other run", || second.stderr().contains("checking whether"));
     let begun = Instant::now();
     second.signal(rustix::process::Signal::INT);
     second.wait().exits(130);

@@ -112,7 +112,7 @@ fn bytes_after_an_archive_are_reported_and_kept_on_request() {
         let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
         let fetch = if keeps { fetch.arg("--keep-corrupt") } else { fetch };
         let report = fetch.report(0);
-        report.only().because("3.91 KiB that followed the archive are cut off");
+        report.only().because("3.91 KiB after the end of the archive were cut off");
         sandbox.assert_archive(&archive);
         let kept = sandbox.files("data/.cxr/corrupt");
         let kept: Vec<_> =
@@ -148,15 +148,15 @@ fn a_failed_repair_is_not_reported_as_repaired() {
     let table = sized(&sandbox, &[(&archive, archive.size())]);
     let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
     let report = fetch().report(3);
-    report.only().is("unreachable").because("damaged at bytes ").because("not mended");
-    assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
+    report.only().is("unreachable").because("damaged at bytes ").because("not repaired");
+    assert!(!report.only().detail().contains("downloaded again"), "{}", report.shown());
     sandbox.assert_content(FINAL_NAME, &mine);
     // A source without ranges sends the whole file.
     server.clear_faults();
     server.inject(Fault::NoRanges);
     let report = fetch().report(0);
     report.only().because("no source gives ranges of it");
-    assert!(!report.only().detail().contains("fetched anew"), "{}", report.shown());
+    assert!(!report.only().detail().contains("downloaded again"), "{}", report.shown());
 }
 
 /// A common accident: a compressed file is compressed again.

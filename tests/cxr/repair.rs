@@ -51,7 +51,7 @@ fn a_killed_repair_resumes() {
     let report = fetch().report(0);
     report.all_ok();
     sandbox.assert_archive(&good);
-    report.only().because("mended");
+    report.only().because("repaired");
     let (asked, sent) = (server.hits().len(), server.sent());
     assert_eq!(asked, DAMAGES + KILLS, "{}", report.shown());
     assert!(sent <= (DAMAGES * 80 + KILLS * 8) as u64 * 1024, "{sent} bytes");
@@ -70,6 +70,6 @@ fn unreadable_bytes_of_a_file_are_fetched_and_overwritten() {
     let report = fetch.disk_faults(&rules).report(0);
     report.all_ok();
     sandbox.assert_archive(&good);
-    report.only().because("mended");
+    report.only().because("repaired");
     assert!(report.downloaded() <= 192 << 10, "{}", report.shown());
 }

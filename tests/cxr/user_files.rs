@@ -74,7 +74,7 @@ fn a_dry_run_describes_the_repair_and_changes_nothing() {
     let table = sandbox.table_with_sizes(&[(&archive, "")]);
     let (damaged, beginning) = (archive.flipped(200_000), archive.bytes[..200_000].to_vec());
     for (mine, verdict, words) in [
-        (damaged, "corrupt", "would look for what is damaged in it and fetch that from"),
+        (damaged, "corrupt", "would locate the damage and fetch the damaged bytes from"),
         (beginning, "incomplete", "would fetch "),
     ] {
         sandbox.put(FINAL_NAME, &mine);
