@@ -1,4 +1,4 @@
-//! The report as workflow commands, which GitHub's runner turns into annotations of a job.
+//! The report as workflow commands; GitHub's runner turns them into annotations of the job.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -7,16 +7,15 @@ use std::io::{self, Write};
 use super::{ArchiveReport, Exporter, Report};
 use crate::text::escape;
 
-/// So many errors and so many warnings of a step are shown; GitHub drops the rest without a word
+/// The number of errors, and of warnings, that GitHub shows for a step. It drops the rest without notice
 /// (docs/problem-matchers.md of its toolkit).
 const MOST: usize = 10;
 
-/// Characters of a message that are kept. The longest says what each of several sources answered.
+/// The most characters of a message. The longest messages list the answers of several sources.
 const LONGEST: usize = 2000;
 
-/// The report as annotations: an error for every archive that is wrong, a warning for every one
-/// that could not be judged, nothing for those that are `ok`. What is beyond GitHub's limits is
-/// summed up in the last one.
+/// The report as annotations: an error for each wrong archive, a warning for each archive without a
+/// decision, nothing for `ok`. The last annotation sums up those beyond GitHub's limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Annotations;
 
@@ -60,7 +59,7 @@ fn annotate(
     writeln!(out, "{}", command(level, &more, &names.join(", ")))
 }
 
-/// Why, and what to do.
+/// The reason and the next step.
 fn words(archive: &ArchiveReport) -> String {
     let mut words = archive.detail.clone().unwrap_or_else(|| archive.verdict.to_string());
     if let Some(next) = &archive.next {
@@ -69,8 +68,8 @@ fn words(archive: &ArchiveReport) -> String {
     words
 }
 
-/// A workflow command. The escapes are those of GitHub's toolkit, and they are applied to text
-/// that has no control characters any more.
+/// Returns a workflow command, with the escapes of GitHub's toolkit. The text has no control characters
+/// left when they are applied.
 fn command(level: &str, title: &str, message: &str) -> String {
     let title = data(title).replace(':', "%3A").replace(',', "%2C");
     format!("::{level} title={title}::{}", data(message))

@@ -10,7 +10,7 @@ use super::{ArchiveReport, Exporter, Report};
 use crate::locate::Damage;
 use crate::text::escape;
 
-/// The first member of the document. Members may be added to it; none changes its meaning.
+/// The schema. A later version may add members, and changes the meaning of none.
 const SCHEMA: &str = "cxr.report/1";
 
 #[derive(Serialize)]
@@ -23,7 +23,7 @@ struct Document<'a> {
     summary: Summary<'a>,
 }
 
-/// The verdicts that occur, in the fixed order, and the sums.
+/// The number of archives with each verdict, in the fixed order, and the sums.
 pub(crate) struct Summary<'a>(pub(crate) &'a Report);
 
 impl Serialize for Summary<'_> {
@@ -43,7 +43,7 @@ impl Serialize for Summary<'_> {
 pub struct Json;
 
 impl Json {
-    /// What every document begins with.
+    /// The beginning of every document.
     pub const HEAD: &str = "{\"schema\":\"cxr.report/";
 }
 
@@ -61,7 +61,7 @@ impl Exporter for Json {
     }
 }
 
-/// A damage in JSON: its bytes, the last one left out, and the member of the tar in which they are.
+/// Damage in JSON: its range, without the end, and the member of the tar that contains it.
 #[derive(Serialize)]
 struct Place<'a> {
     start: u64,
@@ -69,7 +69,7 @@ struct Place<'a> {
     member: Option<&'a str>,
 }
 
-/// The list of damages.
+/// Writes the list of damage.
 pub(super) fn damage<S: Serializer>(damage: &[Damage], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(damage.iter().map(|damage| Place {
         start: damage.range.start,
@@ -78,8 +78,7 @@ pub(super) fn damage<S: Serializer>(damage: &[Damage], serializer: S) -> Result<
     }))
 }
 
-/// Writes a value as one line of JSON, in which every character that could do something other
-/// than be seen stands as `\uXXXX`. The value itself stays as it is.
+/// Writes a value as one line of JSON, with every unsafe character as `\uXXXX`. The value stays the same.
 ///
 /// # Errors
 ///
@@ -90,7 +89,7 @@ pub fn write_json<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::
     out.write_all(b"\n")
 }
 
-/// Compact JSON without unsafe characters. JSON itself asks this of U+0000 to U+001F only.
+/// Compact JSON without unsafe characters. JSON itself requires escapes only for U+0000 to U+001F.
 struct Visible;
 
 impl Formatter for Visible {

@@ -1,5 +1,5 @@
-//! The report as JUnit XML, which GitLab, Jenkins and most others read: one suite, one test case
-//! an archive.
+//! The report as JUnit XML for GitLab, Jenkins and most other CI systems: one suite, and one test case
+//! per archive.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -12,14 +12,13 @@ use super::{ArchiveReport, Exporter, Report};
 use crate::text::escape;
 use crate::verdict::Verdict;
 
-/// The report as JUnit XML. An archive that is wrong is a `failure`, one that could not be judged
-/// an `error`, each with the verdict as its type. A run that did not come to a result is a test
-/// case of its own, with an `error`.
+/// The report as JUnit XML. A wrong archive is a `failure`, an archive without a decision an `error`, with
+/// the verdict as the type. A run without a result is a test case with an `error`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Junit;
 
 impl Junit {
-    /// What every document begins with.
+    /// The beginning of every document.
     pub const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"cxr ";
 }
 
@@ -31,7 +30,7 @@ impl Exporter for Junit {
         xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
         let totals = totals(report);
         let attributes = || totals.iter().map(|(name, value)| (*name, value.as_str()));
-        // Jenkins knows no `skipped` out here.
+        // Jenkins does not accept `skipped` here.
         let outer = attributes().filter(|(name, _)| *name != "skipped");
         xml.create_element("testsuites").with_attributes(outer).write_inner_content(|xml| {
             let suite = xml.create_element("testsuite").with_attributes(attributes());
@@ -70,7 +69,7 @@ fn cases(report: &Report, xml: &mut Xml) -> io::Result<()> {
             Verdict::Ok => case.write_empty()?,
             verdict => case.write_inner_content(|xml| {
                 let element = match verdict {
-                    // Nobody has verified it: it is no pass.
+                    // It was not verified, so it does not pass.
                     Verdict::Present => "skipped",
                     verdict if verdict.is_wrong() => "failure",
                     _ => "error",
@@ -89,7 +88,7 @@ fn cases(report: &Report, xml: &mut Xml) -> io::Result<()> {
     case.write_inner_content(|xml| outcome(xml, "error", "error", error, "")).map(|_| ())
 }
 
-/// Says of a test case why it did not pass.
+/// Writes the reason why a test case did not pass.
 fn outcome(xml: &mut Xml, element: &str, kind: &str, message: &str, facts: &str) -> io::Result<()> {
     let message = safe(message);
     let element =
@@ -98,7 +97,7 @@ fn outcome(xml: &mut Xml, element: &str, kind: &str, message: &str, facts: &str)
     element.write_text_content(BytesText::new(&text)).map(|_| ())
 }
 
-/// What is known of an archive, a line each, for whoever opens the test case.
+/// Lists what is known about an archive, one fact per line.
 fn facts(archive: &ArchiveReport) -> String {
     let number = |size: Option<u64>| size.map(|size| size.to_string());
     let digest =
@@ -118,9 +117,8 @@ fn facts(archive: &ArchiveReport) -> String {
     lines.join("\n")
 }
 
-/// A name for each archive and none twice, for CI systems take two test cases of one name for the
-/// same: the archive's own; of those that are there more than once, with the place; and with a
-/// number where that is not enough.
+/// Returns a unique name for each archive, because CI systems merge test cases with the same name. An
+/// archive that occurs more than once gets its place added, and then a number if necessary.
 fn names(archives: &[ArchiveReport]) -> Vec<String> {
     let mut counts: HashMap<&str, usize> = HashMap::new();
     for archive in archives {
@@ -143,8 +141,7 @@ fn with_place(archive: &ArchiveReport) -> String {
     safe(&format!("{} ({place})", archive.name))
 }
 
-/// Text of characters that XML has (XML 1.0, production 2): `escape` writes the controls out, and
-/// two code points of the rest are left.
+/// Returns text with only the characters of XML (XML 1.0, production 2): `escape` leaves two others.
 fn safe(text: &str) -> String {
     escape::text(text).replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}")
 }

@@ -1,21 +1,21 @@
-//! An archive in one line: the verdict in a column of its own, the name, and why and what next.
+//! An archive in one line: the verdict in a column, the name, the reason and the next step.
 
 use super::ArchiveReport;
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
 
-/// The longest of the seven words, `unreachable`, and the gap behind it.
+/// The width of the longest verdict, `unreachable`, and the gap after it.
 pub(super) const COLUMN: usize = 13;
 
 impl ArchiveReport {
-    /// The archive in one line, without the line's end.
+    /// The archive in one line, without a newline.
     pub fn line(&self, color: bool) -> String {
         let name = escape::text(&self.name);
         let line = format!("{}{name}  {}", column(self.verdict, color), self.remark());
         line.trim_end().to_owned()
     }
 
-    /// How large, why, and what next, as far as there is something to say.
+    /// The size, the reason and the next step, if there are any.
     fn remark(&self) -> String {
         let is_there = matches!(self.verdict, Verdict::Ok | Verdict::Present);
         let size = self.actual_size.or(self.expected_size).filter(|_| is_there).map(units::bytes);
@@ -27,7 +27,7 @@ impl ArchiveReport {
     }
 }
 
-/// The verdict in a column of its own, the colour that of the word alone.
+/// The verdict, padded to the width of the column. Only the word has a colour.
 pub(super) fn column(verdict: Verdict, color: bool) -> String {
     let word = verdict.word();
     let gap = " ".repeat(COLUMN.saturating_sub(word.len()));
@@ -35,7 +35,7 @@ pub(super) fn column(verdict: Verdict, color: bool) -> String {
     format!("{start}{word}{end}{gap}")
 }
 
-/// Green for good, cyan for what nobody has verified, yellow for what is not all here, red for what is wrong.
+/// Green for right, cyan for not verified, yellow for not complete, red for wrong, magenta for failed.
 const fn paint(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Ok => "\x1b[32m",

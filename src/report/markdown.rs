@@ -1,4 +1,4 @@
-//! The report as a Markdown table, for the summary of a step that GitHub shows.
+//! The report as a Markdown table, for the summary of a step on GitHub.
 
 use std::io::{self, Write};
 
@@ -6,15 +6,14 @@ use super::{ArchiveReport, Exporter, Report};
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
 
-/// Characters of a cell that are kept.
+/// The most characters of a cell.
 const LONGEST: usize = 500;
 
-/// The report as a heading and a table in GitHub's Markdown. Whatever is not the program's own
-/// word stands in code spans, in which nothing means anything.
+/// The report as a heading and a table in GitHub's Markdown. All foreign text is in code spans, where no
+/// character has a meaning.
 #[derive(Debug, Clone, Copy)]
 pub struct Markdown {
-    /// The most bytes it may take. Archives that are `ok` are left out first, and how many were
-    /// left out is said.
+    /// The most bytes. Archives that are `ok` are left out first, and the number left out is printed.
     pub limit: usize,
 }
 
@@ -36,13 +35,13 @@ struct Table {
     left_out: usize,
 }
 
-/// The table of these rows, as many as the limit allows; `None` if not even the heading fits.
+/// Returns a table of as many rows as the limit allows; `None` if the heading does not fit.
 fn table(
     report: &Report,
     rows: impl Iterator<Item = (Verdict, String)>,
     limit: usize,
 ) -> Option<Table> {
-    // As long as the number that may stand there is.
+    // Room for the largest number.
     let rest = |count: usize| format!("\n{count} more archives are not listed here.\n");
     let room = limit.checked_sub(rest(usize::MAX).len())?;
     let mut text = heading(report);
@@ -85,9 +84,8 @@ fn row(archive: &ArchiveReport, label: &str) -> String {
     format!("| {verdict} | {name} | {why} | {next} |\n")
 }
 
-/// A code span (CommonMark 0.31.2, section 6.1) in a cell of a table (GitHub Flavored Markdown,
-/// section 4.10): more backticks around it than any run of them in it has, and a backslash before
-/// each bar.
+/// Returns a code span (CommonMark 0.31.2, section 6.1) for a cell of a table (GitHub Flavored Markdown,
+/// section 4.10): its fence is longer than any run of backticks in it, and bars have a backslash.
 fn code(text: &str) -> String {
     let text = escape::text(text);
     let text = match text.char_indices().nth(LONGEST) {

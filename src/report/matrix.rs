@@ -1,4 +1,4 @@
-//! Several mirrors side by side: archives down, mirrors across; then what there is to say.
+//! A table of several mirrors: a row per archive, a column per mirror; then lines with reasons.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -9,7 +9,7 @@ use crate::text::escape;
 use crate::verdict::Verdict;
 
 impl Report {
-    /// The reports in rows, one for each archive, where several mirrors were checked.
+    /// The reports in rows, one per archive, if several mirrors were checked.
     pub(super) fn rows(&self) -> Option<Vec<&[ArchiveReport]>> {
         let is_of_mirrors = self.command == "verify"
             && self.archives.iter().all(|archive| archive.source.is_some());
@@ -20,7 +20,7 @@ impl Report {
 }
 
 impl Report {
-    /// Every archive and what it is called, with its mirror where there are several.
+    /// Every archive with its label, which names the mirror if there are several.
     pub(super) fn labelled(&self) -> impl Iterator<Item = (&ArchiveReport, Cow<'_, str>)> {
         let are_several = self.rows().is_some();
         self.archives.iter().map(move |archive| {

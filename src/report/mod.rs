@@ -1,5 +1,5 @@
-//! What is said of every archive, and of the run as a whole; the forms in which it is said, and the
-//! one way to standard output.
+//! The report of a run and of each archive, the formats of a report, and the only way to standard
+//! output.
 
 mod annotations;
 mod json;
@@ -31,7 +31,7 @@ pub use next_step::{NextStep, SuggestedCommand};
 pub use stdout::{lines, print};
 pub use text::Text;
 
-/// One form of a report: results in, bytes out.
+/// A format of a report.
 pub trait Exporter {
     /// Writes the whole report.
     ///
@@ -40,11 +40,11 @@ pub trait Exporter {
     /// Those of `out`.
     fn export(&self, report: &Report, out: &mut dyn Write) -> io::Result<()>;
 
-    /// The whole report in memory.
+    /// Returns the whole report as bytes.
     ///
     /// # Errors
     ///
-    /// None that memory could have; those of `export`, if it makes some of its own.
+    /// Those of `export`; writing to memory has none.
     fn to_bytes(&self, report: &Report) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.export(report, &mut bytes)?;
@@ -52,50 +52,49 @@ pub trait Exporter {
     }
 }
 
-/// All that a run found out about one archive.
+/// The result of a run for one archive.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ArchiveReport {
-    /// The catalogue name, or the file's name where it is none of the catalogue's.
+    /// The name in the table, or the name of a file that is not in the table.
     pub name: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// The published MD5; `None` for a file that is none of the catalogue's.
+    /// The MD5 in the table; `None` for a file that is not in the table.
     pub expected_md5: Option<Digest>,
-    /// The MD5 of what is here, where it was computed.
+    /// The MD5 of the file, if it was computed.
     pub actual_md5: Option<Digest>,
     /// The SHA-256 in the table, if there is one.
     pub expected_sha256: Option<Sha256>,
-    /// The SHA-256 of what is here, where it was asked for.
+    /// The SHA-256 of the file, if it was requested.
     pub actual_sha256: Option<Sha256>,
-    /// The published size in bytes, if known.
+    /// The size in the table in bytes, if known.
     pub expected_size: Option<u64>,
-    /// The size in bytes of what is here.
+    /// The size of the file in bytes.
     pub actual_size: Option<u64>,
-    /// Where the file is, or would be.
+    /// The path of the file, even if it does not exist.
     #[serde(serialize_with = "lossy")]
     pub path: Option<PathBuf>,
-    /// The sources that gave bytes, in words; `None` where nothing was downloaded.
+    /// The sources that sent bytes; `None` if nothing was downloaded.
     pub source: Option<String>,
-    /// Bytes received from sources for this archive, those fetched twice counted twice.
+    /// Bytes received for this archive; bytes that were received twice count twice.
     pub bytes_downloaded: u64,
-    /// Bytes that were already here and stayed.
+    /// Bytes of an earlier run that were reused.
     pub bytes_reused: u64,
-    /// Requests made.
+    /// The number of requests.
     pub attempts: u32,
-    /// Seconds from the first work on this archive to its verdict.
+    /// The seconds from the start of this archive to its verdict.
     pub seconds: f64,
-    /// Why the verdict is what it is; already escaped. `None` only for a plain `ok`.
+    /// The reason for the verdict; already escaped. `None` only for a plain `ok`.
     pub detail: Option<String>,
-    /// What to do next; `None` for `ok`.
+    /// The next step; `None` for `ok`.
     pub next: Option<NextStep>,
-    /// Where what is here is broken, as far as it was looked for and found; there may be more
-    /// behind the last one.
+    /// The damage that was located; more damage may follow.
     #[serde(serialize_with = "json::damage")]
     pub damage: Vec<Damage>,
 }
 
 impl ArchiveReport {
-    /// A report with nothing but a name and a verdict.
+    /// Creates a report with only a name and a verdict.
     pub fn new(name: impl Into<String>, verdict: Verdict) -> Self {
         Self {
             name: name.into(),
@@ -118,7 +117,7 @@ impl ArchiveReport {
         }
     }
 
-    /// Puts the command line of the run into the next step, where that refers to it.
+    /// Replaces a reference to the command of the run by its command line.
     pub(crate) fn resolve_next(&mut self, run: &CommandLine) {
         if let Some(next) = &mut self.next {
             next.resolve(run);
@@ -126,42 +125,42 @@ impl ArchiveReport {
     }
 }
 
-/// All that a run found out.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
     /// The command, as typed: `fetch` or `verify`.
     pub command: &'static str,
-    /// One report an archive, in the order of the catalogue or of the command line.
+    /// One report per archive, in the order of the table or of the command line.
     pub archives: Vec<ArchiveReport>,
-    /// Seconds that the run took.
+    /// The duration of the run in seconds.
     pub seconds: f64,
-    /// Why the run came to no result, in words; escaped already.
+    /// The reason why the run has no result; already escaped.
     pub error: Option<String>,
 }
 
 impl Report {
-    /// The report of a run that came to its end.
+    /// Creates the report of a complete run.
     pub const fn new(command: &'static str, archives: Vec<ArchiveReport>, seconds: f64) -> Self {
         Self { command, archives, seconds, error: None }
     }
 
-    /// The report of a run that came to no result, as one that could not begin.
+    /// Creates the report of a run without a result, such as one that could not start.
     pub const fn failed(command: &'static str, error: String, seconds: f64) -> Self {
         Self { command, archives: Vec::new(), seconds, error: Some(error) }
     }
 
-    /// Whether every archive is `ok`; a report of no archive is not, nor one of a glance.
+    /// True if every archive is `ok`, and there is at least one.
     pub fn is_ok(&self) -> bool {
         let mut archives = self.archives.iter();
         !self.archives.is_empty() && archives.all(|archive| archive.verdict == Verdict::Ok)
     }
 
-    /// The exit status that the verdicts add up to.
+    /// The exit status for the verdicts.
     pub fn exit_status(&self) -> ExitStatus {
         ExitStatus::of(self.archives.iter().map(|archive| archive.verdict))
     }
 
-    /// How many archives have the verdict.
+    /// The number of archives with the verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
         self.archives.iter().filter(|archive| archive.verdict == verdict).count()
     }
@@ -172,12 +171,12 @@ impl Report {
     }
 }
 
-/// What an archive is called beside the same one at other sources.
+/// The name of an archive, with its source if there are several.
 pub(crate) fn label<'a>(archive: &'a str, source: Option<&str>) -> Cow<'a, str> {
     source.map_or(Cow::Borrowed(archive), |source| Cow::Owned(format!("{archive} at {source}")))
 }
 
-/// JSON has no bytes: what is not UTF-8 in a path becomes U+FFFD.
+/// Replaces bytes of a path that are not UTF-8 by U+FFFD, because JSON has no bytes.
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 fn lossy<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
     match path {

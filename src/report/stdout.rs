@@ -2,17 +2,17 @@
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 
-/// Writes to standard output. A reader that has gone away, as `head` does, is no error.
+/// Writes to standard output. A reader that closes the pipe early, such as `head`, is no error.
 ///
 /// # Errors
 ///
-/// Whatever else keeps the bytes from being written, such as a full disk.
+/// Other write errors, such as a full disk.
 pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     forgiving(write(&mut out).and_then(|()| out.flush()))
 }
 
-/// Standard output for lines that go out one by one, as soon as each is whole.
+/// Returns standard output for lines that are written one by one.
 pub fn lines() -> Box<dyn Write + Send> {
     Box::new(io::stdout())
 }

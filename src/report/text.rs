@@ -8,10 +8,10 @@ use super::{Exporter, Report, matrix};
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
 
-/// The report as one line an archive, or as a table where several mirrors were checked.
+/// The report as one line per archive, or as a table if several mirrors were checked.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Text {
-    /// Whether the verdicts have colours.
+    /// True if verdicts have colours.
     pub color: bool,
 }
 
@@ -32,7 +32,7 @@ impl Exporter for Text {
 }
 
 impl Report {
-    /// The run in one line: `11 ok, 1 corrupt; 3.70 GiB downloaded in 4 min 12 s`.
+    /// The summary line: `11 ok, 1 corrupt; 3.70 GiB downloaded in 4 min 12 s`.
     pub fn summary(&self) -> String {
         let word = |(verdict, count): (Verdict, usize)| match verdict {
             Verdict::Present => format!("{count} present (not verified)"),
@@ -48,7 +48,7 @@ impl Report {
         }
     }
 
-    /// The verdicts that occur and how often, in the fixed order.
+    /// The number of archives with each verdict that occurs, in the fixed order.
     pub(super) fn counts(&self) -> impl Iterator<Item = (Verdict, usize)> {
         let all = Verdict::ALL.into_iter().map(|verdict| (verdict, self.count(verdict)));
         all.filter(|(_, count)| *count > 0)
