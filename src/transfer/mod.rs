@@ -20,6 +20,7 @@ mod outcome;
 mod part;
 mod part_writer;
 mod repair;
+mod restore_original;
 mod threads;
 
 use std::sync::Arc;

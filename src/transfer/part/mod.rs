@@ -12,12 +12,13 @@ use crate::catalog::Archive;
 use crate::disk::{self, DiskError, File, Folder, StateFile, crash_point};
 use crate::hash::Engine;
 use crate::hash::digest::Digest;
-use crate::transfer::repair::copy::salvage;
-pub(crate) use crate::transfer::repair::original::HERE;
 use crate::transfer::repair::undo_log::UndoLog;
 
 /// Bytes to hash at a time.
 const BLOCK: u64 = 256 * 1024;
+
+/// The source of the bytes of a file that was here.
+pub(crate) const HERE: &str = "a file that was here";
 
 /// A part, its journal, and the undo log if it is a user's file.
 #[derive(Debug)]
@@ -72,6 +73,11 @@ pub(crate) fn remove_leftovers(folder: &Folder, archive: &Archive) -> Result<(),
     StateFile::UNFINISHED
         .iter()
         .try_for_each(|&kept| disk::remove(&folder.state_file(archive, kept)))
+}
+
+/// The path of an incomplete copy.
+pub(crate) fn salvage(path: &Path) -> PathBuf {
+    path.with_added_extension("new")
 }
 
 impl Part {

@@ -2,12 +2,12 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::disk::{self, DiskError, File, crash_point};
-use crate::transfer::part::Part;
+use crate::transfer::part::{Part, salvage};
 
 /// A page of memory, the least that a system reads.
 const PAGE: u64 = 4096;
@@ -75,11 +75,6 @@ impl Part {
 /// The end of the page of an offset.
 const fn next_page(offset: u64) -> u64 {
     (offset / PAGE + 1) * PAGE
-}
-
-/// The path of an incomplete copy.
-pub(crate) fn salvage(path: &Path) -> PathBuf {
-    path.with_added_extension("new")
 }
 
 /// Copies the first bytes of a part. Unreadable bytes become a hole.

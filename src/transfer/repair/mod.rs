@@ -10,7 +10,6 @@ pub(crate) mod copy;
 pub(crate) mod original;
 mod plan;
 mod prefix_digest;
-mod restore_original;
 mod summary;
 pub(crate) mod undo_log;
 pub(crate) mod wrong_sources;

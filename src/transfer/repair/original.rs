@@ -8,10 +8,7 @@ use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Folder, StateFile, crash_point};
 use crate::ranges::RangeSet;
 use crate::transfer::journal::{Journal, JournalState, Original};
-use crate::transfer::part::Part;
-
-/// The source of the bytes of a file that was here.
-pub(crate) const HERE: &str = "a file that was here";
+use crate::transfer::part::{HERE, Part};
 
 impl Part {
     /// Takes over a user's file. Its bytes up to the archive's size count as written. Killed at any

@@ -3,15 +3,15 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::attempts::Attempts;
+use super::journal::JournalState;
+use super::{Ending, HERE, RestoredFile};
 use crate::disk::{self, DiskError};
-use crate::transfer::attempts::Attempts;
-use crate::transfer::journal::JournalState;
-use crate::transfer::{Ending, HERE, RestoredFile};
 
 impl Attempts<'_> {
     /// Puts the wrong bytes aside: a user's file back in its place, all others where they are kept,
     /// if they are. Returns the bytes with which the next attempt starts.
-    pub(in crate::transfer) fn set_aside(&mut self) -> Result<JournalState, DiskError> {
+    pub(super) fn set_aside(&mut self) -> Result<JournalState, DiskError> {
         if self.job.part().original().is_none() {
             let keep = self.place_for_corrupt()?;
             self.job.wait_for_writers().discard(keep.as_deref())?;
@@ -27,7 +27,7 @@ impl Attempts<'_> {
     }
 
     /// The place to keep wrong bytes, if they should be kept and are not yet.
-    pub(in crate::transfer) fn place_for_corrupt(&mut self) -> Result<Option<PathBuf>, DiskError> {
+    pub(super) fn place_for_corrupt(&mut self) -> Result<Option<PathBuf>, DiskError> {
         let context = &self.transfer.context;
         let wanted = context.keep_corrupt && self.copy.take().is_none();
         wanted.then(|| context.folder.corrupt(&self.job.archive)).transpose()
@@ -65,7 +65,7 @@ impl Attempts<'_> {
 
     /// Puts a user's file back in its place at an end without the archive. The beginning of an archive
     /// stays the part if only the rest could not be had; so does every part if the run is cancelled.
-    pub(in crate::transfer) fn restore_at_end(&mut self, ending: &Ending) -> Result<(), DiskError> {
+    pub(super) fn restore_at_end(&mut self, ending: &Ending) -> Result<(), DiskError> {
         let stays = match ending {
             Ending::Verified(_) | Ending::Cancelled | Ending::Stopped(_) => true,
             Ending::Unreachable(_) | Ending::Error(_) => self.job.part().was_beginning(),
