@@ -104,9 +104,8 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let mut targets = targets(request);
     let locates = request.locate && !request.quick;
     let notes = request.notes.as_ref().map(|notes| Notes::open(notes, request, &targets, listener));
-    let noted: Option<Vec<Option<NotedFile<'_>>>> = notes
-        .as_ref()
-        .map(|notes| targets.iter_mut().map(|target| notes.look_up(target, locates)).collect());
+    let look_up = |target| notes.as_ref().and_then(|notes| notes.look_up(target, locates));
+    let noted: Vec<Option<NotedFile<'_>>> = targets.iter_mut().map(look_up).collect();
     let bytes = targets.iter().map(VerifyTarget::size).fold(0, u64::saturating_add);
     listener.on(Event::Planned { archives: targets.len(), bytes });
     let engine = Engine::for_this_machine(request.lanes);
@@ -118,9 +117,7 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     };
     let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
     let note = |index: usize, report: &ArchiveReport, is_located: bool| {
-        if let (Some(notes), Some(noted)) = (&notes, &noted)
-            && let Some(file) = &noted[index]
-        {
+        if let (Some(notes), Some(file)) = (&notes, &noted[index]) {
             notes.keep(file, report, is_located);
         }
     };
