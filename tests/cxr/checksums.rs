@@ -223,14 +223,15 @@ fn options_can_come_from_the_environment() {
 }
 
 #[test]
-fn the_list_prints_names_and_md5s_of_any_table() {
+fn the_list_prints_names_md5s_and_states_of_any_table() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put_archive(&all[0]);
     let table = sandbox.table(&all);
     let here = sandbox.data();
     let outcome = sandbox.cxr(["list", "--checksums"]).arg(table).in_folder(&here).run();
     outcome.exits(0).is_plain();
-    outcome.prints_line(&[NAMES[0], &all[0].md5]).prints_line(&[NAMES[1], &all[1].md5]);
+    outcome.prints_line(&[NAMES[0], &all[0].md5, "  here"]);
+    outcome.prints_line(&[NAMES[1], &all[1].md5, "  missing"]);
     let built_in = sandbox.cxr(["list"]).run();
     built_in.exits(0);
     for (md5, name) in PUBLISHED {

@@ -158,8 +158,7 @@ fn wrong_size(bytes: Vec<u8>) -> (u64, String, String) {
     server.serve(&all[0].path(), &Arc::new(bytes));
     // Slow enough that a client that stops at once saves most of the bytes.
     server.inject(Fault::Throttle { rate: 1 << 20 });
-    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
-    let report = sandbox.fetch_with(&table).args(["--from", &server.base()]).run().report();
+    let report = sandbox.fetch_with_sizes(&server, &all).run().report();
     sandbox.assert_absent(&all[0]);
     let line = report.only();
     (server.sent(), line.verdict(), line.detail())
@@ -212,8 +211,7 @@ fn an_endless_body_does_not_fill_the_disk() {
         .inject(Fault::ExtraBytes { bytes: 32 << 20 })
         .inject(Fault::NoLength)
         .inject(Fault::NoRanges);
-    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
-    let outcome = sandbox.fetch_with(&table).args(["--from", &server.base()]).run();
+    let outcome = sandbox.fetch_with_sizes(&server, &all).run();
     if outcome.status == Some(0) {
         sandbox.assert_archive(&all[0]);
     } else {
@@ -247,8 +245,7 @@ fn an_unknown_total_is_enough_where_the_size_is_known() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.inject(Fault::ContentRange(WrongRange::UnknownTotal));
-    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
-    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    let fetch = sandbox.fetch_with_sizes(&server, &all);
     fetch.chunk(100_000).report(0).all_ok();
     sandbox.assert_archive(&all[0]);
 }

@@ -13,8 +13,7 @@ fn too_little_space_is_reported_before_the_download() {
     let Some(disk) = SmallDisk::mount(&sandbox.data(), 1024) else { return };
     let server = Server::with(&all);
     server.inject(Fault::Throttle { rate: 2 << 20 });
-    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
-    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    let fetch = sandbox.fetch_with_sizes(&server, &all);
     let outcome = disk.visible_to(fetch).run();
     outcome.exits(3);
     let words = format!("{}{}", outcome.stdout(), outcome.stderr());

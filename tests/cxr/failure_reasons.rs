@@ -173,8 +173,7 @@ fn an_archive_decompressed_in_transit_is_recognised_at_any_offset() {
     server.inject(Fault::OtherFile(unpacked(&all[0])));
     // Half of it is here, so that the beginning would not be requested.
     sandbox.put("data/images_001.tar.gz", &all[0].bytes[..1_000_000]);
-    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
-    let report = sandbox.fetch_with(&table).args(["--from", &server.base()]).report(3);
+    let report = sandbox.fetch_with_sizes(&server, &all).report(3);
     report.only().is("unreachable").because("the gzip layer was removed on the way");
 }
 
@@ -220,8 +219,7 @@ fn wrong_bytes_from_an_earlier_run_are_reported_as_such() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     sandbox.put("data/images_001.tar.gz", &all[0].flipped(150_000)[..300_000]);
-    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
-    let outcome = sandbox.fetch_with(&table).args(["--from", &server.base()]).run();
+    let outcome = sandbox.fetch_with_sizes(&server, &all).run();
     outcome.exits(0).says("293 KiB of it were here before");
     sandbox.assert_archive(&all[0]);
 }
@@ -241,8 +239,7 @@ fn an_empty_answer_is_retried_and_then_reported() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.inject(Fault::Empty.first(2));
-    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
-    let fetch = || sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    let fetch = || sandbox.fetch_with_sizes(&server, &all);
     fetch().report(0).all_ok();
     let (_, _, shown) = fetch_with_faults(&all, [Fault::Empty.into()], 3);
     says(&shown, &["sent nothing at all in place of the archive"]);
@@ -268,8 +265,7 @@ fn the_offered_size_is_reported_beside_the_expected_one() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::new();
     server.serve(&all[0].path(), &Arc::new(all[0].bytes[..300_000].to_vec()));
-    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
-    let report = sandbox.fetch_with(&table).args(["--from", &server.base()]).report(3);
+    let report = sandbox.fetch_with_sizes(&server, &all).report(3);
     let words = format!("offers 300000 bytes where the table says {}", all[0].size());
     report.line(NAMES[0]).is("unreachable").because(&words);
 }

@@ -112,8 +112,7 @@ fn without_a_terminal_progress_is_printed_as_lines() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = Server::with(&all);
     server.inject(Fault::Throttle { rate: 200_000 });
-    let table = sandbox.table_with_sizes(&[(&all[0], "")]);
-    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base()]);
+    let fetch = sandbox.fetch_with_sizes(&server, &all);
     let outcome = fetch.env("CXR_HEARTBEAT", "0.2").run();
     outcome.exits(0).is_plain();
     let stderr = outcome.stderr();

@@ -98,6 +98,12 @@ impl Sandbox {
         self.fetch_with(&self.table(archives)).args(["--from", source])
     }
 
+    /// As [`Sandbox::fetch`], with a table that has sizes.
+    pub fn fetch_with_sizes(&self, server: &Server, archives: &[Archive]) -> Cxr {
+        let rows: Vec<_> = archives.iter().map(|archive| (archive, "")).collect();
+        self.fetch_with(&self.table_with_sizes(&rows)).args(["--from", &server.base()])
+    }
+
     /// As [`Sandbox::fetch`], with a table and without a source.
     pub fn fetch_with(&self, table: &Path) -> Cxr {
         self.cxr(["fetch", "--format", "json", "--dir", "data", "--checksums"]).arg(table).args([
