@@ -3,7 +3,7 @@
 //! The rooms, in the order in which they depend on each other. A room imports only rooms that stand
 //! before it, which `tests/layers.rs` checks.
 //!
-//! - [`cancel`] stops a run in good order after a signal.
+//! - [`cancel`] stops a run cleanly after a signal.
 //! - [`ranges`] holds sets of bytes.
 //! - [`text`] makes text safe to show, quotes it for a shell, and writes numbers with their units.
 //! - [`hash`] computes the MD5 of many streams side by side, in SIMD lanes.

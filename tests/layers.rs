@@ -13,8 +13,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-/// Folders and files that only tests and fuzzers compile.
-const EXEMPT: [&str; 4] = ["tests", "testing", "fuzz", "fuzzing"];
+/// Folders and files that only tests compile.
+const EXEMPT: [&str; 2] = ["tests", "testing"];
 
 /// Crates and rooms that reach the network. The scheduler decides without them.
 const NETWORK: [&str; 6] = ["tokio", "reqwest", "hyper", "source", "session", "transfer"];

@@ -12,7 +12,7 @@ use cxr::text::command_line::CommandLine;
 use cxr::text::error_chain;
 use cxr::verdict::ExitStatus;
 
-use super::exit::CommandError;
+use super::exit::{CommandError, Result};
 use super::github::GithubJob;
 use super::protected_paths::ProtectedPaths;
 use super::report_files::ReportFiles;
@@ -35,10 +35,10 @@ impl CommandRun<'_> {
     /// writes, and a signal then ends the process at once.
     pub(crate) fn run<R>(
         &self,
-        request: Result<R, CommandError>,
+        request: Result<R>,
         protect: impl FnOnce(&mut ProtectedPaths, &R),
-        work: impl FnOnce(R, &dyn Listener, &Cancel) -> Result<Report, CommandError>,
-    ) -> Result<ExitStatus, CommandError> {
+        work: impl FnOnce(R, &dyn Listener, &Cancel) -> Result<Report>,
+    ) -> Result<ExitStatus> {
         let start = Instant::now();
         let messages = Messages::new(self.settings.verbosity);
         let cancel = Cancel::new();
@@ -50,7 +50,7 @@ impl CommandRun<'_> {
         let mut files = ReportFiles::default();
         let opened = files.open(self.command, &self.outputs, &protected);
         let result = opened.map_err(CommandError::usage).and(request).and_then(|request| {
-            self.show(files.events(), |listener| work(request, listener, &cancel))
+            self.show(files.events.as_ref(), |listener| work(request, listener, &cancel))
         });
         let (report, mut status) = match result {
             Ok(report) => {
@@ -88,8 +88,8 @@ impl CommandRun<'_> {
     fn show(
         &self,
         events: Option<&EventLog>,
-        work: impl FnOnce(&dyn Listener) -> Result<Report, CommandError>,
-    ) -> Result<Report, CommandError> {
+        work: impl FnOnce(&dyn Listener) -> Result<Report>,
+    ) -> Result<Report> {
         let progress = self.settings.start_progress();
         let mut listeners: Vec<&dyn Listener> = vec![&progress];
         listeners.extend(events.map(|events| events as &dyn Listener));

@@ -14,7 +14,7 @@ use cxr::{disk, interchange, report};
 
 use super::background;
 use super::command_run::CommandRun;
-use super::exit::CommandError;
+use super::exit::{CommandError, Result};
 use super::protected_paths::ProtectedPaths;
 use super::selftest_command;
 use crate::cli::{
@@ -22,7 +22,7 @@ use crate::cli::{
 };
 
 /// Runs the command. `typed` is the command line that asks for it.
-pub(crate) fn run(invocation: Invocation, typed: &CommandLine) -> Result<ExitStatus, CommandError> {
+pub(crate) fn run(invocation: Invocation, typed: &CommandLine) -> Result<ExitStatus> {
     let Invocation { settings, command } = invocation;
     match command {
         Command::Fetch(command) => fetch(command, &settings, typed),
@@ -41,11 +41,7 @@ pub(crate) fn run(invocation: Invocation, typed: &CommandLine) -> Result<ExitSta
     }
 }
 
-fn fetch(
-    fetch: Fetch,
-    settings: &Settings,
-    typed: &CommandLine,
-) -> Result<ExitStatus, CommandError> {
+fn fetch(fetch: Fetch, settings: &Settings, typed: &CommandLine) -> Result<ExitStatus> {
     let outputs = fetch.reports.clone();
     let request = catalog(settings)
         .and_then(|catalog| fetch.request(catalog, typed).map_err(CommandError::usage));
@@ -56,11 +52,7 @@ fn fetch(
     )
 }
 
-fn verify(
-    verify: Verify,
-    settings: &Settings,
-    typed: &CommandLine,
-) -> Result<ExitStatus, CommandError> {
+fn verify(verify: Verify, settings: &Settings, typed: &CommandLine) -> Result<ExitStatus> {
     let (outputs, background) = (verify.reports.clone(), verify.background);
     let request = catalog(settings)
         .and_then(|catalog| verify.request(catalog, typed).map_err(CommandError::usage));
@@ -84,7 +76,7 @@ fn verify(
     )
 }
 
-fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus, CommandError> {
+fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus> {
     let catalog = catalog(settings)?;
     let (rows, leftovers) = (cxr::list::rows(&catalog, dir), leftovers(&catalog, dir));
     let status = print(|out| match settings.format {
@@ -97,7 +89,7 @@ fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus, CommandE
     Ok(status)
 }
 
-fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus, CommandError> {
+fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus> {
     let resolved = checksums.resolve(&catalog(settings)?, settings.format);
     let (catalog, form, sources) = resolved.map_err(CommandError::usage)?;
     let mut table = Vec::new();
@@ -111,7 +103,7 @@ fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus, Co
 
 /// The table of `--checksums`, or the built-in one. Only commands that need it read it: `cite` works
 /// with a bad table too.
-fn catalog(settings: &Settings) -> Result<Catalog, CommandError> {
+fn catalog(settings: &Settings) -> Result<Catalog> {
     let Some(path) = &settings.checksums else { return Ok(Catalog::nih()) };
     let shown = escape::path(path);
     let bytes = disk::read_through(path, MAX_CHECKSUMS_BYTES)
@@ -121,9 +113,7 @@ fn catalog(settings: &Settings) -> Result<Catalog, CommandError> {
     Ok(catalog.map_err(CommandError::usage)?.read_from(path.clone()))
 }
 
-pub(crate) fn print(
-    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> Result<ExitStatus, CommandError> {
+pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitStatus> {
     report::print(write).context("cannot write to standard output")?;
     Ok(ExitStatus::Ok)
 }

@@ -4,7 +4,8 @@ use cxr::fetch::FetchError;
 use cxr::source::ClientError;
 use cxr::verdict::ExitStatus;
 
-/// The error that ends a command, with its exit status.
+pub(crate) type Result<T> = std::result::Result<T, CommandError>;
+
 #[derive(Debug)]
 pub(crate) struct CommandError {
     pub(crate) status: ExitStatus,

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use cxr::progress::Messages;
 use cxr::report::{Annotations, Exporter, Markdown, Report};
@@ -18,7 +18,8 @@ const SHARE: u64 = 64 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct GithubJob {
-    summary: Option<PathBuf>,
+    /// The file of the summary of the step.
+    pub(crate) summary: Option<PathBuf>,
 }
 
 impl GithubJob {
@@ -28,11 +29,6 @@ impl GithubJob {
         env::var_os("GITHUB_ACTIONS").filter(|value| value == "true")?;
         let summary = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
         Some(Self { summary: summary.map(PathBuf::from) })
-    }
-
-    /// The file of the step's summary.
-    pub(crate) fn summary(&self) -> Option<&Path> {
-        self.summary.as_deref()
     }
 
     /// Annotates the job and appends to the summary of its step. A summary that cannot be written is

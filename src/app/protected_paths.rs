@@ -10,7 +10,7 @@ use cxr::fetch::FetchRequest;
 use cxr::session::NetworkOptions;
 use cxr::source::SourceSpec;
 use cxr::text::escape;
-use cxr::verify::VerifyRequest;
+use cxr::verify::{MirrorsRequest, VerifyRequest};
 
 use super::github::GithubJob;
 use crate::cli::{EventTarget, ReportOptions, Settings, Verification};
@@ -28,23 +28,21 @@ impl ProtectedPaths {
     pub(crate) fn new(settings: &Settings) -> Self {
         let mut protected = Self::default();
         protected.add(settings.checksums.as_deref(), "the table");
-        let job = GithubJob::detect();
-        protected.add(job.as_ref().and_then(GithubJob::summary), "the summary of the GitHub step");
+        let summary = GithubJob::detect().and_then(|job| job.summary);
+        protected.add(summary.as_deref(), "the summary of the GitHub step");
         protected
     }
 
     pub(crate) fn add_fetch(&mut self, request: &FetchRequest) {
         self.add_folder(&request.dir, &request.catalog);
-        self.add_sources(&request.sources, &request.catalog);
-        self.add_network(&request.network);
+        self.add_sources(&request.sources, &request.network, &request.catalog);
     }
 
     pub(crate) fn add_verification(&mut self, verification: &Verification) {
         match verification {
             Verification::Here(request) => self.add_local_check(request),
-            Verification::Mirrors(request) => {
-                self.add_sources(&request.mirrors, &request.catalog);
-                self.add_network(&request.network);
+            Verification::Mirrors(MirrorsRequest { mirrors, network, catalog, .. }) => {
+                self.add_sources(mirrors, network, catalog);
             }
         }
     }
@@ -59,19 +57,16 @@ impl ProtectedPaths {
         self.add(request.limit_rate_file.as_deref(), "also the file of --limit-rate-file");
     }
 
-    fn add_network(&mut self, options: &NetworkOptions) {
-        self.add(options.limit_rate_file.as_deref(), "also the file of --limit-rate-file");
-        self.add(options.cacert.as_deref(), "also the file of --cacert");
-    }
-
     fn add(&mut self, path: Option<&Path>, role: &str) {
         self.files.extend(path.map(|path| (path.to_owned(), role.to_owned())));
     }
 
-    fn add_sources(&mut self, sources: &[SourceSpec], catalog: &Catalog) {
+    fn add_sources(&mut self, sources: &[SourceSpec], network: &NetworkOptions, catalog: &Catalog) {
         for folder in sources.iter().filter_map(SourceSpec::folder) {
             self.add_folder(folder, catalog);
         }
+        self.add(network.limit_rate_file.as_deref(), "also the file of --limit-rate-file");
+        self.add(network.cacert.as_deref(), "also the file of --cacert");
     }
 
     /// Adds the path of every archive in the folder, even if there is no file yet, and `.cxr`.

@@ -14,7 +14,7 @@ use crate::cli::{EventTarget, ReportOptions};
 #[derive(Default)]
 pub(crate) struct ReportFiles {
     reports: Vec<(Destination, Box<dyn Exporter>)>,
-    events: Option<EventLog>,
+    pub(crate) events: Option<EventLog>,
 }
 
 impl ReportFiles {
@@ -43,10 +43,6 @@ impl ReportFiles {
             self.reports.push((destination, Box::new(Junit)));
         }
         Ok(())
-    }
-
-    pub(crate) const fn events(&self) -> Option<&EventLog> {
-        self.events.as_ref()
     }
 
     /// Writes the reports, and returns the errors.

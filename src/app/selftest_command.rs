@@ -11,7 +11,7 @@ use cxr::selftest::{Check, SelftestReport, SelftestRequest, selftest};
 use cxr::text::command_line::CommandLine;
 use cxr::verdict::ExitStatus;
 
-use super::exit::CommandError;
+use super::exit::Result;
 use super::signals::Signals;
 use crate::cli::{Format, Selftest, Settings};
 
@@ -20,7 +20,7 @@ pub(crate) fn run(
     selftest: Selftest,
     settings: &Settings,
     typed: &CommandLine,
-) -> Result<ExitStatus, CommandError> {
+) -> Result<ExitStatus> {
     let program = env::current_exe().context("cannot find the file of this program")?;
     let request = selftest.request(program);
     let messages = Messages::new(settings.verbosity);

@@ -1,4 +1,4 @@
-//! SIGINT, SIGTERM and SIGHUP: the first ends the run in good order, the second at once.
+//! SIGINT, SIGTERM and SIGHUP: the first ends the run cleanly, the second at once.
 
 use std::fs;
 use std::io;

@@ -1,15 +1,16 @@
 //! Downloads the archives that are missing or wrong, and verifies them as they arrive.
 
+mod archive_reports;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/fetch.rs"]
 pub(crate) mod fuzz;
-mod outcome;
 mod receipt;
 mod run;
 mod space;
 mod start_point;
 mod survey;
 
+use std::ffi::OsStr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -72,12 +73,9 @@ impl FetchRequest {
         const CHUNK: NonZeroU64 = NonZeroU64::new(32 << 20).unwrap();
         let dir = dir.into();
         Self {
-            command_line: CommandLine::new([
-                "cxr".as_ref(),
-                "fetch".as_ref(),
-                "-d".as_ref(),
-                dir.as_os_str(),
-            ]),
+            command_line: CommandLine::new(
+                ["cxr", "fetch", "-d"].map(OsStr::new).into_iter().chain([dir.as_os_str()]),
+            ),
             selected: (0..catalog.archives().len()).collect(),
             catalog,
             dir,
@@ -118,7 +116,10 @@ pub fn fetch(
     cancel: &Cancel,
 ) -> Result<Report, FetchError> {
     let start = Instant::now();
-    let (options, fewer) = options(request)?.fit_open_files();
+    let FetchRequest { network, jobs, connections, chunk, .. } = request;
+    let options = SessionOptions::new(network, *jobs, *connections, chunk.get());
+    let options = options.map_err(|error| FetchError::Request(error.to_string()))?;
+    let (options, fewer) = options.fit_open_files();
     let archives = selected(request)?;
     let folder = Folder::new(&request.dir);
     let lock = if request.dry_run { None } else { Some(lock(request, &folder, listener, cancel)?) };
@@ -185,20 +186,14 @@ fn selected(request: &FetchRequest) -> Result<Vec<Archive>, FetchError> {
     let all = request.catalog.archives();
     let archives: Vec<Archive> =
         request.selected.iter().filter_map(|&index| all.get(index)).cloned().collect();
-    let nowhere = archives
-        .iter()
-        .find(|archive| request.sources.iter().all(|source| source.location(archive).is_none()));
-    match nowhere {
-        Some(archive) => Err(FetchError::Request(format!(
+    let has_source = |archive: &&Archive| {
+        request.sources.iter().any(|source| source.location(archive).is_some())
+    };
+    match archives.iter().find(|archive| !has_source(archive)) {
+        Some(Archive { name, .. }) => Err(FetchError::Request(format!(
             "the table has no address for {}; add a source with --from",
-            escape::text(&archive.name)
+            escape::text(name)
         ))),
         None => Ok(archives),
     }
-}
-
-fn options(request: &FetchRequest) -> Result<SessionOptions, FetchError> {
-    let FetchRequest { network, jobs, connections, chunk, .. } = request;
-    let options = SessionOptions::new(network, *jobs, *connections, chunk.get());
-    options.map_err(|error| FetchError::Request(error.to_string()))
 }

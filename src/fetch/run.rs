@@ -6,7 +6,7 @@ use std::thread::{self, Scope};
 
 use super::start_point::{NeededArchive, StartPoint, ask_size};
 use super::survey::{self, LocalState};
-use super::{FetchRequest, outcome, receipt, space};
+use super::{FetchRequest, archive_reports, receipt, space};
 use crate::catalog::{Archive, Catalog};
 use crate::disk;
 use crate::event::{Event, Listener};
@@ -42,11 +42,12 @@ impl<'a> FetchRun<'a> {
             let file = match survey::look(folder, archive, is_published, !self.request.recheck) {
                 LocalState::Verified { path, size } => {
                     self.remove_leftovers(archive);
-                    reports.add(index, outcome::verified_before(folder, archive, path, size));
+                    reports
+                        .add(index, archive_reports::verified_before(folder, archive, path, size));
                     continue;
                 }
                 LocalState::Blocked(why) => {
-                    reports.add(index, outcome::blocked(folder, archive, why));
+                    reports.add(index, archive_reports::blocked(folder, archive, why));
                     continue;
                 }
                 LocalState::Candidate(path) => {
@@ -62,7 +63,7 @@ impl<'a> FetchRun<'a> {
         let Reports { all, command_line, .. } = self.check_and_transfer(&checks, needed, reports);
         let complete = |(archive, report): (&Archive, Option<ArchiveReport>)| {
             report.unwrap_or_else(|| {
-                let mut report = outcome::interrupted(folder, archive);
+                let mut report = archive_reports::interrupted(folder, archive);
                 report.resolve_next(&command_line);
                 report
             })
@@ -260,7 +261,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
             }
             Verdict::Error if report.damage.is_empty() => self.reports.add(index, *report),
             _ if let Some(why) = survey::link(&context.folder.archive(archive)) => {
-                self.reports.add(index, outcome::blocked(context.folder, archive, why));
+                self.reports.add(index, archive_reports::blocked(context.folder, archive, why));
             }
             _ if context.cancel.is_cancelled() => {
                 let next = Some(SuggestedCommand::Again.into());
@@ -305,7 +306,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
         }
         let start = || self.transfer.start(self.scope, &self.sender);
         if let Err(error) = self.started.get_or_insert_with(start) {
-            let report = outcome::unconnected(context.folder, &needed.archive, error);
+            let report = archive_reports::unconnected(context.folder, &needed.archive, error);
             self.reports.add(needed.index, report);
             return;
         }
@@ -316,7 +317,8 @@ impl<'a> Coordinator<'_, '_, 'a> {
                 self.transfer.add(Plan { index, archive, kept, wrong });
             }
             Err(error) => {
-                self.reports.add(index, outcome::disk_failed(context.folder, &archive, &error));
+                self.reports
+                    .add(index, archive_reports::disk_failed(context.folder, &archive, &error));
             }
         }
     }
@@ -327,7 +329,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
         if matches!(outcome.ending, Ending::Verified(_)) {
             self.run.keep_receipt(archive, &context.folder.archive(archive));
         }
-        let report = outcome::report(context.folder, &request.catalog, archive, outcome);
+        let report = archive_reports::report(context.folder, &request.catalog, archive, outcome);
         self.reports.add(outcome.index, report);
     }
 }

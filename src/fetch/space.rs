@@ -1,6 +1,6 @@
 //! The disk space that a run needs.
 
-use super::outcome::{blank, disk_failed};
+use super::archive_reports::{blank, disk_failed};
 use super::start_point::{NeededArchive, StartPoint};
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Folder};

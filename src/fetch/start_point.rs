@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::outcome::blank;
+use super::archive_reports::blank;
 use super::survey;
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Lock};

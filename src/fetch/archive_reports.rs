@@ -98,21 +98,12 @@ pub(super) fn report(
         Ending::Corrupt { digest, detail, kept } => {
             report.actual_md5 = Some(*digest);
             let other = catalog.by_md5(digest).and_then(|index| catalog.archives().get(index));
-            let verdict = if other.is_some() { Verdict::Foreign } else { Verdict::Corrupt };
-            let content = other.map_or_else(String::new, |other| {
-                format!("its content is {}: ", escape::text(&other.name))
-            });
-            let answers = if detail.is_empty() { String::new() } else { format!(": {detail}") };
             let bytes = match (kept, &outcome.restored) {
                 (Some(path), _) => format!("the wrong bytes are kept as {}", escape::path(path)),
                 (None, Some(_)) => here,
                 (None, None) => "the wrong bytes were deleted".to_owned(),
             };
-            let expected = archive.md5;
-            let detail = format!(
-                "{content}the sources' copies differ from the table, which gives MD5 {expected}{answers}; {bytes}"
-            );
-            (verdict, detail, NextStep::by_hand("add another source with --from"))
+            corrupt(archive, other, detail, &bytes)
         }
         Ending::Unreachable(answers) => {
             let advice = "wait until a source answers, or add another with --from";
@@ -121,19 +112,7 @@ pub(super) fn report(
         Ending::Error(error) => {
             (Verdict::Error, format!("{error}; {here}"), NextStep::then(error.remedy(), Again))
         }
-        Ending::Stopped(StopReason::DiskFull(why)) => {
-            let detail = format!("stopped with the other archives: {why}; {here}");
-            (Verdict::Error, detail, NextStep::then("free some space", Again))
-        }
-        Ending::Stopped(StopReason::Failed(why)) => {
-            (not_whole(outcome), format!("stopped because {why}; {here}"), Again.into())
-        }
-        Ending::Stopped(StopReason::TakenOver(taker)) => {
-            let detail = format!(
-                "stopped: another cxr took over the folder while this one gave no sign of life, {taker}"
-            );
-            (Verdict::Error, detail, SuggestedCommand::With("--wait").into())
-        }
+        Ending::Stopped(reason) => stopped(reason, outcome, &here),
         Ending::Cancelled => (not_whole(outcome), format!("interrupted; {here}"), Again.into()),
     };
     if outcome.restored.is_some() {
@@ -146,6 +125,42 @@ pub(super) fn report(
         None => detail,
     });
     ArchiveReport { verdict, next: Some(next), ..report }
+}
+
+/// All sources gave wrong bytes: those of `other`, or bytes of no archive in the table.
+fn corrupt(
+    archive: &Archive,
+    other: Option<&Archive>,
+    answers: &str,
+    bytes: &str,
+) -> (Verdict, String, NextStep) {
+    let verdict = if other.is_some() { Verdict::Foreign } else { Verdict::Corrupt };
+    let content = other.map(|other| format!("its content is {}: ", escape::text(&other.name)));
+    let content = content.unwrap_or_default();
+    let answers = if answers.is_empty() { String::new() } else { format!(": {answers}") };
+    let expected = archive.md5;
+    let detail = format!(
+        "{content}the sources' copies differ from the table, which gives MD5 {expected}{answers}; {bytes}"
+    );
+    (verdict, detail, NextStep::by_hand("add another source with --from"))
+}
+
+fn stopped(reason: &StopReason, outcome: &Outcome, here: &str) -> (Verdict, String, NextStep) {
+    match reason {
+        StopReason::DiskFull(why) => {
+            let detail = format!("stopped with the other archives: {why}; {here}");
+            (Verdict::Error, detail, NextStep::then("free some space", Again))
+        }
+        StopReason::Failed(why) => {
+            (not_whole(outcome), format!("stopped because {why}; {here}"), Again.into())
+        }
+        StopReason::TakenOver(taker) => {
+            let detail = format!(
+                "stopped: another cxr took over the folder while this one gave no sign of life, {taker}"
+            );
+            (Verdict::Error, detail, SuggestedCommand::With("--wait").into())
+        }
+    }
 }
 
 /// The sources that gave bytes; a file that was here is not a source.
