@@ -58,11 +58,10 @@ pub(crate) fn unreadable_ranges(
 ) -> Result<Vec<Range<u64>>, Cancelled> {
     let mut found: Vec<Range<u64>> = Vec::new();
     read_blocks(file, range, cancel, |block, done| {
-        if let Err(range) = block {
-            match found.last_mut() {
-                Some(last) if last.end == range.start => last.end = range.end,
-                _ => found.push(range),
-            }
+        match (block, found.last_mut()) {
+            (Err(range), Some(last)) if last.end == range.start => last.end = range.end,
+            (Err(range), _) => found.push(range),
+            (Ok(_), _) => {}
         }
         listen(done);
         found.len() < most

@@ -59,7 +59,7 @@ pub struct Check {
     pub verdict: Verdict,
     /// The result in words; already escaped.
     pub detail: String,
-    /// What to do next; `None` for `ok`.
+    /// The next step; `None` for `ok`.
     pub next: Option<String>,
     /// The duration in seconds.
     pub seconds: f64,

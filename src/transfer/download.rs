@@ -244,8 +244,9 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
             return self.learn_size(at);
         }
         if !self.delivered {
-            let why = "the answer to a range held none of it".to_owned();
-            return Err(SourceError::Protocol(why).into());
+            return Err(
+                SourceError::Protocol("the answer to a range held none of it".into()).into()
+            );
         }
         // A server may send less than requested (RFC 9110, section 15.3.7).
         Ok(())

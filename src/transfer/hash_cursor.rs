@@ -177,14 +177,13 @@ impl HashCursor {
     ) -> Result<MutexGuard<'a, CursorState>, DiskError> {
         let position = state.position;
         let length = (state.written.run_end(position) - position).min(BLOCK);
-        let stream = state.stream.take();
+        let mut stream = state.stream.take();
         drop(state);
         let block = part.read(position, usize::try_from(length).unwrap_or(0))?;
         let read = block.len() as u64;
-        let stream = stream.map(|mut stream| {
+        if let Some(stream) = &mut stream {
             stream.push(block);
-            stream
-        });
+        }
         let mut state = self.state.lock();
         state.stream = stream;
         state.position = position + read;

@@ -36,10 +36,7 @@ fn check_size(path: &Path, archive: &Archive, size: u64, catalog: &Catalog) -> A
             (Verdict::Corrupt, format!("{} too many", count(size - expected)))
         }
         Some(_) => (Verdict::Present, "not verified: its size is right".to_owned()),
-        None => {
-            let detail = format!("not verified: {size} bytes, and the table has no size");
-            (Verdict::Present, detail)
-        }
+        None => (Verdict::Present, format!("not verified: {size} bytes, no size in the table")),
     };
     ArchiveReport {
         actual_size: Some(size),

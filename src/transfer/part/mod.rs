@@ -158,8 +158,8 @@ impl Part {
     ) -> Result<(), DiskError> {
         let mut failed = self.sync_failed.lock();
         if *failed {
-            let error = io::Error::other("an earlier sync failed");
-            return Err(DiskError::new(&self.path, "synced")(error));
+            let failed = DiskError::new(&self.path, "synced");
+            return Err(failed(io::Error::other("an earlier sync failed")));
         }
         let result = sync(&self.file);
         if result.is_err() {

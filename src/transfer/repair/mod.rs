@@ -307,12 +307,11 @@ impl<'a> Repairer<'a> {
             let before = self.digest_of(range.clone())?;
             self.fetch(range.clone())?;
             self.summary.compared += length;
-            if self.digest_of(range)? == before {
-                continue;
-            }
-            let digest = self.hash.finish(&self.job.part(), self.size)?;
-            if digest == self.job.archive.md5 {
-                return Ok(digest);
+            if self.digest_of(range)? != before {
+                let digest = self.hash.finish(&self.job.part(), self.size)?;
+                if digest == self.job.archive.md5 {
+                    return Ok(digest);
+                }
             }
         }
         Err(CannotRepair::NoDamage.into())
