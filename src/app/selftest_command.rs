@@ -43,8 +43,7 @@ fn run_checks(
     cancel: &Cancel,
 ) -> anyhow::Result<SelftestReport> {
     // The messages of the fetches themselves are for `--verbose`.
-    let is_verbose = settings.verbosity == Verbosity::Verbose;
-    let progress = is_verbose.then(|| settings.start_lines());
+    let progress = (settings.verbosity == Verbosity::Verbose).then(|| settings.start_lines());
     let listener = progress.as_ref().map_or(&Silent as &dyn Listener, |progress| progress);
     let color = settings.has_color();
     let mut printed = Ok(());

@@ -37,10 +37,9 @@ pub fn leftovers(catalog: &Catalog, dir: &Path) -> Vec<Leftover> {
         .flat_map(|archive| StateFile::UNFINISHED.map(|file| folder.state_file(archive, file)))
         .collect();
     let entries = fs::read_dir(folder.own()).into_iter().flatten().flatten();
-    let unknown = entries
+    let mut found: Vec<_> = entries
         .map(|entry| entry.path())
-        .filter(|path| StateFile::is_unfinished(path) && !known.contains(path));
-    let mut found: Vec<_> = unknown
+        .filter(|path| StateFile::is_unfinished(path) && !known.contains(path))
         .filter_map(|path| {
             let metadata = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
             Some(Leftover { path, bytes: allocated(&metadata) })

@@ -224,10 +224,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
         match result {
             Ok(ControlFlow::Break(())) => self.settle(lease, delivered, job, ReadOutcome::Read),
             Ok(ControlFlow::Continue(())) => self.resume(job, lease, delivered),
-            Err(LeaseError::Superseded) => {
-                self.put_back(lease, job);
-                self.schedule.lock().finish(lease, delivered, Instant::now());
-            }
+            Err(LeaseError::Superseded) => self.release(lease, delivered, job),
             Err(LeaseError::Source(error)) => self.fail(job, lease, delivered, error),
             Err(LeaseError::Disk(error)) => {
                 self.fail(job, lease, delivered, SourceError::File(error.to_string()));
@@ -238,8 +235,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
     /// A lease has ended: it was the last, or the next one follows.
     fn resume(&self, mut job: ReadJob<'a, R>, lease: &Lease, delivered: bool) {
         if !self.schedule.lock().chunks(lease.archive).is_complete() {
-            self.put_back(lease, job);
-            self.schedule.lock().finish(lease, delivered, Instant::now());
+            self.release(lease, delivered, job);
         } else if job.request.reader.is_content(job.answers) {
             self.settle(lease, delivered, job, ReadOutcome::Read);
         } else {
@@ -274,6 +270,12 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
                 }
             }
         }
+    }
+
+    /// Ends a lease of an archive that is not complete.
+    fn release(&self, lease: &Lease, delivered: bool, job: ReadJob<'a, R>) {
+        self.put_back(lease, job);
+        self.schedule.lock().finish(lease, delivered, Instant::now());
     }
 
     fn put_back(&self, lease: &Lease, job: ReadJob<'a, R>) {
