@@ -4,7 +4,7 @@
 //! asks for the digest at the end. `push` waits while the stream has more than [`BACKLOG`] bytes
 //! unhashed, so memory is limited, and only the hash slows a fast source down.
 //!
-//! A [`Sha256Stream`] does the same on its own thread, so that the lanes do not wait for it.
+//! A `Sha256Stream` does the same on its own thread, so that the lanes do not wait for it.
 //!
 //! Below the engine, a [`LaneSet`] hashes the next bytes of several [`Md5Hasher`]s at once, on the
 //! calling thread, with the widest vectors of the [`Platform`].

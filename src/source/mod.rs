@@ -1,6 +1,6 @@
 //! Sources of archives: the publisher, mirrors, and local folders.
 //!
-//! A [`Source`] opens an archive at a range and returns a [`Body`], or a [`SourceError`] with its
+//! A `Source` opens an archive at a range and returns a `Body`, or a `SourceError` with its
 //! `RetryClass`. Nothing here waits or retries, with one exception: if a remembered redirect no
 //! longer works, the original address is asked at once.
 
