@@ -299,6 +299,6 @@ fn a_run_that_lost_its_lock_stops_at_its_next_heartbeat() {
 fn the_self_test_reports_that_every_lock_is_granted() {
     let sandbox = Sandbox::new();
     let selftest = |locks| sandbox.cxr(["selftest", "--dir", "data"]).env("CXR_FAULT_LOCKS", locks);
-    selftest("off").run().exits(0).prints_line(&["folder", "since the system grants every lock"]);
+    selftest("off").run().exits(0).prints_line(&["folder", "because the system grants every lock"]);
     selftest("").run().exits(0).prints_line(&["folder", "renamed and locked"]);
 }
