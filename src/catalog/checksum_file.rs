@@ -42,7 +42,7 @@ impl Catalog {
     /// The table as `md5sum -c` reads it. The built-in table is, byte for byte, that of NIH; others
     /// have the two spaces and the escapes of GNU's `md5sum`.
     pub fn md5sums(&self) -> String {
-        if *self == Self::nih() {
+        if self.archives == Self::nih().archives {
             return nih::MD5SUMS.to_owned();
         }
         let line = |archive: &Archive| {
@@ -195,6 +195,8 @@ mod tests {
         let text = Catalog::nih().md5sums();
         assert_eq!(text.as_bytes(), include_bytes!("../../checksums/MD5SUMS"));
         assert!(text.starts_with("fe8ed0a6961412fddcbb3603c11b3698 images_001.tar.gz\n"));
+        let copy = Catalog::nih().read_from("copy.tsv".into());
+        assert_eq!(copy.md5sums(), text, "the file of a table makes no difference");
     }
 
     #[test]
