@@ -43,7 +43,10 @@ fn a_usage_error_exits_with_2_and_a_message_on_standard_error() {
         (&["nonsense"], "nonsense"),
         (&["fetch", "13"], "`13` is not in the table"),
         (&["fetch", "--jobs", "0"], "from 1 to 64"),
-        (&["fetch", "--from", "ftp://m.org"], "only http://"),
+        (
+            &["fetch", "--from", "ftp://m.org"],
+            "`ftp://m.org` is neither an http:// or https:// address",
+        ),
         (&["verify", "-q", "-v"], "--quiet"),
         (&["list", "--checksums", "/nonexistent"], "/nonexistent: No such file"),
         (&["checksums", "--checksums", "/dev/null"], "/dev/null: it contains no checksum"),
