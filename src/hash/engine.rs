@@ -1,12 +1,11 @@
 //! A pool of threads that hash many streams.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::digest::Digest;
 use super::lane_set::{LaneInput, LaneSet};
@@ -35,6 +34,7 @@ pub struct Md5Stream {
 #[derive(Debug)]
 struct EngineShared {
     lanes: LaneSet,
+    /// Of std: with the locks of `parking_lot`, `fetch` takes a tenth longer.
     state: Mutex<EngineState>,
     /// Notified when there is work for another thread, and when the engine is dropped.
     work: Condvar,
@@ -63,7 +63,7 @@ impl Engine {
             let thread = thread::Builder::new().name("hash".to_owned());
             // If the system gives no thread, the threads that wait for a digest do the work.
             if thread.spawn(move || worker.run()).is_ok() {
-                shared.state.lock().threads += 1;
+                shared.lock().threads += 1;
             }
         }
         Self { shared }
@@ -71,14 +71,14 @@ impl Engine {
 
     /// Opens an empty stream.
     pub fn stream(&self) -> Md5Stream {
-        let id = self.shared.state.lock().table.open();
+        let id = self.shared.lock().table.open();
         Md5Stream { shared: Arc::clone(&self.shared), id }
     }
 }
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.shared.state.lock().is_closed = true;
+        self.shared.lock().is_closed = true;
         self.shared.work.notify_all();
     }
 }
@@ -88,26 +88,26 @@ impl Md5Stream {
     /// bytes are unhashed.
     #[expect(clippy::needless_pass_by_value, reason = "the caller does not need the block again")]
     pub fn push(&mut self, block: Bytes) {
-        let mut state = self.shared.state.lock();
+        let mut state = self.shared.lock();
         while let Err(room) = state.table.push(self.id, &block) {
             // An idle thread takes the stream of a blocked source after a moment.
             if state.idle > 0 {
                 self.shared.work.notify_one();
             }
-            self.shared.wait(&mut state, &room);
+            state = self.shared.wait(state, &room);
         }
         self.shared.wake(&state);
     }
 
     /// Ends the stream: waits until all of it is hashed, and returns the digest.
     pub fn finish(self) -> Digest {
-        let mut state = self.shared.state.lock();
+        let mut state = self.shared.lock();
         loop {
             match state.table.end(self.id) {
                 Ok(hasher) => return hasher.finish(),
                 Err(end) => {
                     self.shared.wake(&state);
-                    self.shared.wait(&mut state, &end);
+                    state = self.shared.wait(state, &end);
                 }
             }
         }
@@ -116,7 +116,7 @@ impl Md5Stream {
 
 impl Drop for Md5Stream {
     fn drop(&mut self) {
-        let mut state = self.shared.state.lock();
+        let mut state = self.shared.lock();
         state.table.close(self.id);
         if state.is_over() {
             self.shared.work.notify_all();
@@ -134,6 +134,10 @@ impl EngineState {
 }
 
 impl EngineShared {
+    fn lock(&self) -> MutexGuard<'_, EngineState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Wakes an idle thread if there is work for it.
     fn wake(&self, state: &EngineState) {
         if state.idle > 0 && state.table.is_worthwhile(self.lanes.platform) {
@@ -142,55 +146,72 @@ impl EngineShared {
     }
 
     /// Waits for the progress of a stream.
-    fn wait(&self, state: &mut MutexGuard<'_, EngineState>, progress: &Condvar) {
+    fn wait<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, EngineState>,
+        progress: &Condvar,
+    ) -> MutexGuard<'a, EngineState> {
         if state.threads == 0 {
             let jobs = state.table.take(self.lanes.platform, 0, false);
             if !jobs.is_empty() {
                 return self.hash(state, jobs);
             }
         }
-        progress.wait(state);
+        progress.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The loop of a thread.
     fn run(&self) {
-        let mut state = self.state.lock();
+        let mut state = self.lock();
         // The end of the time for which a blocked source has to wait for more lanes to fill.
         let mut deadline = None;
         while !state.is_over() {
             let idle = state.idle;
             let is_patient = deadline.is_none_or(|deadline| Instant::now() < deadline);
             let jobs = state.table.take(self.lanes.platform, idle, is_patient);
-            if jobs.is_empty() {
+            state = if jobs.is_empty() {
                 let is_urgent = state.table.is_urgent();
                 deadline = is_urgent.then(|| deadline.unwrap_or(Instant::now() + PATIENCE));
-                self.wait_for_work(&mut state, deadline);
+                self.wait_for_work(state, deadline)
             } else {
                 deadline = None;
                 self.wake(&state);
-                self.hash(&mut state, jobs);
-            }
+                self.hash(state, jobs)
+            };
         }
     }
 
-    fn wait_for_work(&self, state: &mut MutexGuard<'_, EngineState>, deadline: Option<Instant>) {
+    fn wait_for_work<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, EngineState>,
+        deadline: Option<Instant>,
+    ) -> MutexGuard<'a, EngineState> {
         state.idle += 1;
-        match deadline {
-            Some(deadline) => drop(self.work.wait_until(state, deadline)),
-            None => self.work.wait(state),
-        }
+        let mut state = match deadline {
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.work.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+        };
         state.idle -= 1;
+        state
     }
 
     /// Hashes the jobs without the lock, and puts them back.
-    fn hash(&self, state: &mut MutexGuard<'_, EngineState>, mut jobs: Vec<HashJob>) {
-        MutexGuard::unlocked(state, || {
-            let inputs = jobs.iter_mut().map(|job| LaneInput::new(&mut job.hasher, &job.blocks));
-            self.lanes.update(inputs.collect());
-        });
+    fn hash<'a>(
+        &'a self,
+        state: MutexGuard<'a, EngineState>,
+        mut jobs: Vec<HashJob>,
+    ) -> MutexGuard<'a, EngineState> {
+        drop(state);
+        let inputs = jobs.iter_mut().map(|job| LaneInput::new(&mut job.hasher, &job.blocks));
+        self.lanes.update(inputs.collect());
+        let mut state = self.lock();
         for job in jobs {
             state.table.put_back(job);
         }
+        state
     }
 }
 

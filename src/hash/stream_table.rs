@@ -7,10 +7,9 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Condvar};
 
 use bytes::Bytes;
-use parking_lot::Condvar;
 
 use super::hasher::Md5Hasher;
 use super::md5::Platform;
