@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
-use super::client::check_redirect;
 use super::headers::{self, ContentRange};
+use super::redirects::check_redirect;
 use super::{Location, SourceSpec};
 use crate::catalog::Catalog;
 use crate::fuzzing::{assert_message, assert_visible};

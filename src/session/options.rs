@@ -77,7 +77,11 @@ impl SessionOptions {
         connections: NonZeroUsize,
         chunk: u64,
     ) -> Result<Self, ClientError> {
-        let client = ClientOptions::new(network.connect_timeout, network.cacert.as_deref())?;
+        let client = ClientOptions::new(
+            network.connect_timeout,
+            network.stall_timeout,
+            network.cacert.as_deref(),
+        )?;
         Ok(Self { jobs, connections, chunk, network: network.clone(), client })
     }
 

@@ -35,20 +35,16 @@ pub(crate) struct ResponseReader<'a> {
 }
 
 impl ResponseReader<'_> {
-    /// Sends a request. Waits no longer for the response than connecting and a stall may take.
+    /// Sends a request.
     pub(crate) async fn open(
         &self,
         client: &Client,
         request: &SourceRequest<'_>,
     ) -> Result<SourceAnswer, SessionError> {
-        let limit = self.options.connect_timeout + self.options.stall_timeout;
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(SessionError::Cancelled),
-            answer = timeout(limit, self.source.open(client, request)) => match answer {
-                Ok(answer) => Ok(answer?),
-                Err(_) => Err(SourceError::NoAnswer(limit).into()),
-            },
+            answer = self.source.open(client, request) => Ok(answer?),
         }
     }
 
@@ -64,7 +60,7 @@ impl ResponseReader<'_> {
             () = self.cancel.cancelled() => return Err(SessionError::Cancelled),
             block = timeout(stall.left(), body.next()) => match block {
                 Ok(block) => block?,
-                Err(_) => return Err(SourceError::Stalled(stall.window).into()),
+                Err(_) => return Err(body.located(SourceError::Stalled(stall.window)).into()),
             },
         };
         let length = block.as_ref().map_or(0, Bytes::len) as u64;

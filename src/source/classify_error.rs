@@ -4,20 +4,30 @@ use std::error::Error;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
 
-use reqwest::Url;
 use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
 use super::SourceError;
 use super::client::describe;
+use super::redirects::Hop;
+use super::resolver::{LinkLocalName, LookupError};
 use crate::text::{escape, units};
 
 /// The client's text if a proxy wants a name and a password, or other ones, before it opens a tunnel.
 /// The client does not report the status.
 const NO_TUNNEL: &str = "proxy authorization required";
 
-/// Translates an error before the answer.
-pub(super) fn not_sent(error: &reqwest::Error) -> SourceError {
+/// The client's texts for failures of a proxy: of the tunnel through it, or of SOCKS.
+const PROXY_ERRORS: [&str; 2] = ["tunnel error: ", "SOCKS error: "];
+
+/// The client's text if a proxy does not open a tunnel.
+const TUNNEL_REFUSED: &str = "tunnel error: unsuccessful";
+
+/// The client's texts for a connection that was never open.
+const TCP_ERROR: &str = "tcp connect error";
+
+/// Translates an error before the answer. `pending` is the host whose lookup has no answer.
+pub(super) fn not_sent(error: &reqwest::Error, hop: &Hop, pending: Option<String>) -> SourceError {
     if let Some(refusal) = causes(error).find_map(refusal) {
         return refusal;
     }
@@ -25,9 +35,8 @@ pub(super) fn not_sent(error: &reqwest::Error) -> SourceError {
         return SourceError::Protocol(malformed);
     }
     let text = describe(error);
-    if is_unknown_name(&text) {
-        let host = error.url().and_then(Url::host_str).unwrap_or_default();
-        return SourceError::NameNotFound(escape::text(host).into_owned());
+    if let Some(unknown) = causes(error).find_map(|cause| cause.downcast_ref::<LookupError>()) {
+        return not_found(unknown, hop);
     }
     if text.contains(NO_TUNNEL) {
         return SourceError::Status { code: 407, retry_after: None };
@@ -35,9 +44,49 @@ pub(super) fn not_sent(error: &reqwest::Error) -> SourceError {
     if !error.is_connect() {
         return SourceError::Unanswered(root(error));
     }
-    // The source's name already has the address, and the message says that the connection failed.
-    let reason = text.split_once("): ").map_or(text.as_str(), |(_, reason)| reason);
-    SourceError::NoConnection(reason.trim_start_matches("client error (Connect): ").to_owned())
+    if let Some(host) = pending.filter(|_| error.is_timeout()) {
+        let reason = format!("DNS: no answer about {} in time", escape::text(&host));
+        return SourceError::NoConnection(format!("{}: {reason}", hop.server()));
+    }
+    SourceError::NoConnection(no_connection(error, &text, hop))
+}
+
+/// The name service has no address for a host, or did not answer.
+fn not_found(unknown: &LookupError, hop: &Hop) -> SourceError {
+    let host = escape::text(&unknown.host);
+    let is_proxy = hop.address.host_str() != Some(&unknown.host);
+    let server = if is_proxy { format!("the proxy {host}") } else { hop.server() };
+    let reason = escape::text(&unknown.error.to_string()).into_owned();
+    match (is_unknown_name(&reason), is_proxy) {
+        (true, false) => SourceError::NameNotFound(host.into_owned()),
+        (true, true) => SourceError::NameNotFound(server),
+        (false, _) => SourceError::NoConnection(format!("{server}: DNS: {}", lookup(&reason))),
+    }
+}
+
+/// Returns the system's reason for a failed lookup.
+fn lookup(reason: &str) -> &str {
+    reason.trim_start_matches("failed to lookup address information: ")
+}
+
+/// Returns the server or the proxy, the step that failed, and the reason.
+fn no_connection(error: &reqwest::Error, text: &str, hop: &Hop) -> String {
+    let server = hop.server();
+    // A proxy failed in a step of its own, or could not be reached at all.
+    let is_proxy = PROXY_ERRORS.iter().any(|known| text.contains(known));
+    let reason = if error.is_timeout() { "timed out".to_owned() } else { root(error) };
+    let is_tcp = text.contains(TCP_ERROR);
+    match &hop.proxy {
+        Some(proxy) if text.contains(TUNNEL_REFUSED) => {
+            format!("{server}: the proxy {proxy} refuses to connect to it")
+        }
+        Some(proxy) if is_tcp || error.is_timeout() => format!("the proxy {proxy}: {reason}"),
+        Some(proxy) if is_proxy => format!("{server}: the proxy {proxy} fails: {reason}"),
+        _ if is_tcp || error.is_timeout() || hop.address.scheme() == "http" => {
+            format!("{server}: {reason}")
+        }
+        _ => format!("{server}: TLS: {reason}"),
+    }
 }
 
 /// Translates an error in the body, at offset `at` of the archive. The body should end at `end`.
@@ -55,10 +104,11 @@ pub(super) fn not_received(error: &reqwest::Error, at: u64, end: Option<u64>) ->
     }
 }
 
-/// Returns a refused redirect or certificate.
+/// Returns a refused address or certificate.
 fn refusal(cause: &(dyn Error + 'static)) -> Option<SourceError> {
-    if let Some(refused) = cause.downcast_ref::<SourceError>() {
-        return Some(refused.clone());
+    if let Some(LinkLocalName { host, address }) = cause.downcast_ref() {
+        let name = format!("{host} ({})", address.ip());
+        return Some(SourceError::LinkLocal(escape::text(&name).into_owned()));
     }
     match cause.downcast_ref() {
         Some(rustls::Error::InvalidCertificate(error)) => {

@@ -2,18 +2,20 @@
 
 use std::error::Error;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
-use reqwest::redirect::{Action, Attempt, Policy};
+use reqwest::redirect::Policy;
 
+use super::classify_error::not_sent;
+use super::redirects::Hop;
+use super::resolver::Resolver;
 use super::tls::Tls;
 use super::{ClientError, SourceError};
 use crate::text::{error_chain, escape};
-
-/// The most redirects in a row. NIH's addresses need three.
-const REDIRECTS: usize = 10;
 
 /// Servers throttle or refuse clients without a name.
 const USER_AGENT: &str =
@@ -30,67 +32,92 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone)]
 pub(crate) struct ClientOptions {
     pub(crate) connect_timeout: Duration,
+    /// The time in which the first bytes of an answer must arrive, after all redirects.
+    answer_timeout: Duration,
     tls: Tls,
 }
 
 /// An HTTP client. Its connections belong to the runtime of the thread that created it.
 #[derive(Debug, Clone)]
-pub(crate) struct Client(reqwest::Client);
+pub(crate) struct Client {
+    /// For the addresses that the user gave.
+    direct: reqwest::Client,
+    /// For the targets of redirects: it refuses the names of link-local addresses.
+    redirected: reqwest::Client,
+    resolver: Resolver,
+    proxies: Arc<Matcher>,
+    options: ClientOptions,
+}
 
 impl ClientOptions {
-    /// `cacert` is a file of PEM certificates that are trusted in addition to the platform's.
+    /// `cacert` is a file of PEM certificates that are trusted in addition to the platform's. A
+    /// connection that is open may be silent for `stall_timeout`.
     pub(crate) fn new(
         connect_timeout: Duration,
+        stall_timeout: Duration,
         cacert: Option<&Path>,
     ) -> Result<Self, ClientError> {
-        let tls = cacert.map_or_else(|| Ok(Tls::default()), Tls::trusting)?;
-        Ok(Self { connect_timeout, tls })
+        let answer_timeout = connect_timeout + stall_timeout;
+        Ok(Self { connect_timeout, answer_timeout, tls: Tls::new(cacert)? })
+    }
+
+    fn client(&self, resolver: Resolver) -> Result<reqwest::Client, ClientError> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.tls.config()?)
+            .http1_only()
+            .user_agent(USER_AGENT)
+            .default_headers(headers)
+            .connect_timeout(self.connect_timeout)
+            .pool_idle_timeout(IDLE)
+            .tcp_keepalive(KEEP_ALIVE)
+            .dns_resolver(resolver)
+            // `redirects` follows them.
+            .redirect(Policy::none())
+            .referer(false)
+            // Only `schedule` decides about retries.
+            .retry(reqwest::retry::never());
+        builder.build().map_err(|error| ClientError::Tls(describe(&error)))
     }
 }
 
 impl Client {
     pub(crate) fn new(options: &ClientOptions) -> Result<Self, ClientError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let builder = reqwest::Client::builder()
-            .tls_backend_preconfigured(options.tls.config()?)
-            .http1_only()
-            .user_agent(USER_AGENT)
-            .default_headers(headers)
-            .connect_timeout(options.connect_timeout)
-            .pool_idle_timeout(IDLE)
-            .tcp_keepalive(KEEP_ALIVE)
-            .redirect(Policy::custom(follow))
-            .referer(false)
-            // Only `schedule` decides about retries.
-            .retry(reqwest::retry::never());
-        builder.build().map(Self).map_err(|error| ClientError::Tls(describe(&error)))
+        let resolver = Resolver::default();
+        Ok(Self {
+            direct: options.client(resolver.clone())?,
+            redirected: options.client(resolver.refusing_link_local())?,
+            resolver,
+            proxies: Arc::new(Matcher::from_system()),
+            options: options.clone(),
+        })
     }
 
-    pub(super) fn get(&self, address: Url) -> reqwest::RequestBuilder {
-        self.0.get(address)
+    pub(super) const fn answer_timeout(&self) -> Duration {
+        self.options.answer_timeout
     }
-}
 
-fn follow(attempt: Attempt<'_>) -> Action {
-    match check_redirect(attempt.previous(), attempt.url()) {
-        Ok(()) => attempt.follow(),
-        // It comes back inside of reqwest's error.
-        Err(refused) => attempt.error(refused),
+    /// Sends a GET to one address, and follows no redirect.
+    pub(super) async fn get(
+        &self,
+        hop: &Hop,
+        headers: HeaderMap,
+    ) -> Result<reqwest::Response, SourceError> {
+        if hop.address.scheme() == "https" && !self.options.tls.has_authorities() {
+            return Err(SourceError::NoAuthorities);
+        }
+        let is_checked = hop.looks_up_target() && !hop.is_given;
+        let client = if is_checked { &self.redirected } else { &self.direct };
+        let sent = client.get(hop.address.clone()).headers(headers).send().await;
+        sent.map_err(|error| not_sent(&error, hop, self.resolver.pending()))
     }
-}
 
-/// Checks a redirect to `next` that comes after the addresses in `previous`.
-pub(super) fn check_redirect(previous: &[Url], next: &Url) -> Result<(), SourceError> {
-    if previous.len() > REDIRECTS {
-        return Err(SourceError::RedirectLoop(REDIRECTS));
+    /// Returns the proxy that requests to an address use, without a password.
+    pub(super) fn proxy(&self, address: &Url) -> Option<String> {
+        let proxy = self.proxies.intercept(&address.as_str().parse().ok()?)?;
+        Some(escape::text(proxy.uri().to_string().trim_end_matches('/')).into_owned())
     }
-    let from_https = previous.last().is_some_and(|url| url.scheme() == "https");
-    if from_https && next.scheme() != "https" {
-        let host = next.host_str().unwrap_or("another scheme");
-        return Err(SourceError::Downgrade(escape::text(host).into_owned()));
-    }
-    Ok(())
 }
 
 /// Returns an error and its causes on one line, escaped.

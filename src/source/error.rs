@@ -1,8 +1,10 @@
 //! Errors of sources, and the retries that they allow.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::redirects::Place;
 use crate::schedule::{Failure, RetryClass};
 use crate::text::escape;
 
@@ -16,8 +18,15 @@ pub(crate) enum SourceError {
     #[error("name not found: {0}")]
     NameNotFound(String),
     /// Refused, unreachable, timed out, or a name that did not resolve this time.
-    #[error("no connection: {0}")]
+    /// The text names the server or the proxy, and the step.
+    #[error("no connection to {0}")]
     NoConnection(String),
+    /// This machine has no certificate of an authority, so it can trust no server.
+    #[error(
+        "this machine has no certificates to check an https server with: install the package \
+         ca-certificates, or set SSL_CERT_FILE or --cacert to a file with certificates"
+    )]
+    NoAuthorities,
     /// The text says why, and who can correct it.
     #[error("the certificate is not trusted: {0}")]
     Certificate(String),
@@ -62,9 +71,21 @@ pub(crate) enum SourceError {
     RedirectLoop(usize),
     #[error("redirects from https to http, to {0}; cxr does not follow")]
     Downgrade(String),
+    /// The scheme and the host of the target of a redirect.
+    #[error("redirects to {0}; cxr follows only http and https")]
+    OtherScheme(String),
+    /// The target of a redirect, and its address if it is a name.
+    #[error(
+        "redirects to {0}, an address of the local link, where clouds keep the credentials of a \
+         machine; cxr does not follow"
+    )]
+    LinkLocal(String),
     /// A local file could not be read.
     #[error("{0}")]
     File(String),
+    /// An error, and its server.
+    #[error("{error}, {place}")]
+    At { error: Box<Self>, place: Arc<Place> },
 }
 
 /// The reason why this machine has no HTTP client.
@@ -88,7 +109,7 @@ pub enum ClientError {
 
 impl Failure for SourceError {
     fn retry_class(&self, delivered: bool) -> RetryClass {
-        match self {
+        match self.kind() {
             Self::NoConnection(_) | Self::Unanswered(_) => RetryClass::Busy,
             Self::NoAnswer(_)
             | Self::Stalled(_)
@@ -107,27 +128,57 @@ impl Failure for SourceError {
             | Self::TooLong { .. }
             | Self::RedirectLoop(_)
             | Self::Downgrade(_)
+            | Self::OtherScheme(_)
+            | Self::LinkLocal(_)
+            | Self::NoAuthorities
+            | Self::At { .. }
             | Self::File(_) => RetryClass::Permanent,
         }
     }
 
     fn retry_after(&self) -> Option<Duration> {
-        match self {
+        match self.kind() {
             Self::Status { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
 
     fn is_suspicious(&self) -> bool {
-        matches!(self, Self::Foreign(_) | Self::Protocol(_))
+        matches!(self.kind(), Self::Foreign(_) | Self::Protocol(_))
     }
 
     fn is_about_size(&self) -> bool {
-        matches!(self, Self::WrongSize { .. } | Self::OtherSize { .. } | Self::TooLong { .. })
+        matches!(
+            self.kind(),
+            Self::WrongSize { .. } | Self::OtherSize { .. } | Self::TooLong { .. }
+        )
     }
 }
 
 impl SourceError {
+    /// Returns the error without its server.
+    pub(crate) fn kind(&self) -> &Self {
+        match self {
+            Self::At { error, .. } => error.kind(),
+            error => error,
+        }
+    }
+
+    /// Returns true if the server wants fewer requests.
+    pub(super) fn is_busy(&self) -> bool {
+        matches!(self.kind(), Self::Status { code: 429 | 503, .. })
+    }
+
+    /// Adds the server, as far as the message does not name it.
+    pub(super) fn at(self, place: &Arc<Place>) -> Self {
+        let place = match self {
+            Self::At { .. } | Self::LinkLocal(_) => return self,
+            Self::NameNotFound(_) | Self::NoConnection(_) => Arc::new(place.of_redirect()),
+            _ => Arc::clone(place),
+        };
+        if place.is_empty() { self } else { Self::At { error: Box::new(self), place } }
+    }
+
     /// Returns the error for a size that contradicts the table, or else an earlier answer.
     pub(crate) const fn size(offered: u64, expected: u64, table: Option<u64>) -> Self {
         match table {

@@ -2,19 +2,21 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use reqwest::header::{
-    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderName,
-    RANGE, RETRY_AFTER,
+    CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderName, HeaderValue, RANGE, RETRY_AFTER,
 };
 use reqwest::{Response, StatusCode, Url};
 
-use super::classify_error::{not_received, not_sent};
+use super::classify_error::not_received;
 use super::client::Client;
 use super::headers::{ContentRange, rate_limit, retry_after};
+use super::redirects::{Hop, Place, follow};
 use super::server_digests::{WANTED, server_digests};
 use super::{Body, SourceAnswer, SourceError, SourceRequest};
 use crate::hash::digest::Digest;
@@ -35,6 +37,7 @@ pub(super) type RedirectTargets = Mutex<HashMap<Url, Url>>;
 #[derive(Debug)]
 pub(crate) struct HttpBody {
     response: Response,
+    place: Arc<Place>,
     /// The first bytes, if they were read to identify the document.
     head: Option<Bytes>,
     /// The offset in the archive of the next byte.
@@ -43,46 +46,93 @@ pub(crate) struct HttpBody {
     end: Option<u64>,
 }
 
-/// Requests a range, first at the remembered target of a redirect.
-pub(super) async fn open(
-    client: &Client,
-    targets: &RedirectTargets,
-    address: &Url,
-    request: &SourceRequest<'_>,
-) -> Result<SourceAnswer, SourceError> {
-    let target = targets.lock().get(address).cloned();
-    if let Some(target) = target {
-        match send(client, &target, request).await {
-            Ok((_, answer)) => return Ok(answer),
-            Err(busy @ SourceError::Status { code: 429 | 503, .. }) => return Err(busy),
-            Err(_) => targets.lock().remove(address),
-        };
-    }
-    match send(client, address, request).await {
-        Ok((target, answer)) => {
-            if target != *address {
-                targets.lock().insert(address.clone(), target);
-            }
-            Ok(answer)
-        }
-        Err(size @ (SourceError::WrongSize { .. } | SourceError::OtherSize { .. }))
-            if request.range.start > 0 =>
-        {
-            Err(other_document(client, address, request).await.unwrap_or(size))
-        }
-        Err(error) => Err(error),
-    }
+/// An archive at a server.
+pub(super) struct Server<'a> {
+    pub(super) client: &'a Client,
+    pub(super) targets: &'a RedirectTargets,
+    /// The original address, before redirects.
+    pub(super) address: &'a Url,
+    /// The name of the source contains the host.
+    pub(super) is_named: bool,
 }
 
-/// Identifies a document of a wrong size by its beginning: often it is not the archive at all.
-async fn other_document(
-    client: &Client,
-    address: &Url,
-    request: &SourceRequest<'_>,
-) -> Option<SourceError> {
-    let beginning = SourceRequest { range: 0..HEAD as u64, ..request.clone() };
-    let error = send(client, address, &beginning).await.err()?;
-    matches!(error, SourceError::Foreign(_)).then_some(error)
+impl Server<'_> {
+    /// Requests a range, first at the remembered target of a redirect.
+    pub(super) async fn open(
+        &self,
+        request: &SourceRequest<'_>,
+    ) -> Result<SourceAnswer, SourceError> {
+        let address = self.address;
+        let target = self.targets.lock().get(address).cloned();
+        if let Some(target) = target {
+            match self.send(&target, request).await {
+                Ok((_, answer)) => return Ok(answer),
+                Err(error) if error.is_busy() => return Err(error),
+                Err(_) => self.targets.lock().remove(address),
+            };
+        }
+        match self.send(address, request).await {
+            Ok((target, answer)) => {
+                if target != *address {
+                    self.targets.lock().insert(address.clone(), target);
+                }
+                Ok(answer)
+            }
+            Err(error)
+                if request.range.start > 0
+                    && matches!(
+                        error.kind(),
+                        SourceError::WrongSize { .. } | SourceError::OtherSize { .. }
+                    ) =>
+            {
+                Err(self.other_document(request).await.unwrap_or(error))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Identifies a document of a wrong size by its beginning: often it is not the archive at all.
+    async fn other_document(&self, request: &SourceRequest<'_>) -> Option<SourceError> {
+        let beginning = SourceRequest { range: 0..HEAD as u64, ..request.clone() };
+        let error = self.send(self.address, &beginning).await.err()?;
+        matches!(error.kind(), SourceError::Foreign(_)).then_some(error)
+    }
+
+    /// Sends one request, and waits no longer for the first bytes of the answer than connecting and
+    /// a stall may take.
+    async fn send(
+        &self,
+        first: &Url,
+        request: &SourceRequest<'_>,
+    ) -> Result<(Url, SourceAnswer), SourceError> {
+        let (limit, place) = (self.client.answer_timeout(), Mutex::default());
+        let answer = tokio::time::timeout(limit, self.exchange(first, request, &place)).await;
+        let answer = answer.unwrap_or(Err(SourceError::NoAnswer(limit)));
+        answer.map_err(|error| error.at(&place.into_inner()))
+    }
+
+    /// Sends a request. `place` is then that of the server that answered, or should have.
+    async fn exchange(
+        &self,
+        first: &Url,
+        request: &SourceRequest<'_>,
+        place: &Mutex<Arc<Place>>,
+    ) -> Result<(Url, SourceAnswer), SourceError> {
+        let note = |hop: &Hop| *place.lock() = hop.place(self.is_named);
+        let addresses = (self.address, first);
+        let (target, response) = follow(self.client, addresses, &headers(request), note).await?;
+        let place = Arc::clone(&place.lock());
+        let answer = match response.status() {
+            StatusCode::OK => {
+                let total = response.content_length();
+                accept(response, place, request, 0, total, total).await
+            }
+            StatusCode::PARTIAL_CONTENT => partial(response, place, request).await,
+            StatusCode::RANGE_NOT_SATISFIABLE => no_such_range(&response, request),
+            status => Err(refusal(&response, status)),
+        };
+        Ok((target, answer?))
+    }
 }
 
 /// Returns the value of a Range header (RFC 9110, section 14.1.2), open if the end is unknown.
@@ -91,41 +141,29 @@ fn range(range: &Range<u64>) -> String {
     if *end == u64::MAX { format!("bytes={start}-") } else { format!("bytes={start}-{}", end - 1) }
 }
 
-async fn send(
-    client: &Client,
-    address: &Url,
-    request: &SourceRequest<'_>,
-) -> Result<(Url, SourceAnswer), SourceError> {
-    let mut builder = client.get(address.clone());
+/// Returns the headers of a request.
+fn headers(request: &SourceRequest<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     if !request.plain {
-        builder = builder.header(RANGE, range(&request.range));
+        let value = HeaderValue::try_from(range(&request.range));
+        headers.extend(value.ok().map(|value| (RANGE, value)));
     }
     if request.fresh {
         // RFC 9111, section 5.2.1: neither stored nor unpacked on the way. And a new connection
         // next time, because something on this one may mix up answers.
-        builder =
-            builder.header(CACHE_CONTROL, "no-cache, no-transform").header(CONNECTION, "close");
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if request.wants_digests {
-        builder = builder.header(WANT_REPR_DIGEST, WANTED);
+        headers.insert(WANT_REPR_DIGEST, HeaderValue::from_static(WANTED));
     }
-    let response = builder.send().await.map_err(|error| not_sent(&error))?;
-    let target = response.url().clone();
-    let answer = match response.status() {
-        StatusCode::OK => {
-            let total = response.content_length();
-            accept(response, request, 0, total, total).await
-        }
-        StatusCode::PARTIAL_CONTENT => partial(response, request).await,
-        StatusCode::RANGE_NOT_SATISFIABLE => no_such_range(&response, request),
-        status => Err(refusal(&response, status)),
-    };
-    Ok((target, answer?))
+    headers
 }
 
 /// 206: the requested range, or its beginning.
 async fn partial(
     response: Response,
+    place: Arc<Place>,
     request: &SourceRequest<'_>,
 ) -> Result<SourceAnswer, SourceError> {
     let start = request.range.start;
@@ -139,12 +177,13 @@ async fn partial(
     if let Some(expected) = request.size.filter(|&size| range.total.is_none() && last >= size) {
         return Err(SourceError::TooLong { expected });
     }
-    accept(response, request, start, range.total, Some(last + 1)).await
+    accept(response, place, request, start, range.total, Some(last + 1)).await
 }
 
 /// Checks the size and the beginning of a 200 or 206.
 async fn accept(
     response: Response,
+    place: Arc<Place>,
     request: &SourceRequest<'_>,
     start: u64,
     total: Option<u64>,
@@ -152,7 +191,7 @@ async fn accept(
 ) -> Result<SourceAnswer, SourceError> {
     let whole = response.status() == StatusCode::OK;
     let (tag, digests) = (header(&response, &ETAG), server_digests(response.headers()));
-    let mut body = HttpBody { response, head: None, at: start, end };
+    let mut body = HttpBody { response, place, head: None, at: start, end };
     body.check(total, request).await?;
     let body = Body::Http(Box::new(body));
     Ok(SourceAnswer { start, total, end, whole, tag, digests, body })
@@ -200,6 +239,10 @@ fn header(response: &Response, name: &HeaderName) -> Option<String> {
 }
 
 impl HttpBody {
+    pub(super) const fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
         match self.head.take() {
             Some(head) => Ok(Some(head)),
@@ -209,7 +252,8 @@ impl HttpBody {
 
     async fn chunk(&mut self) -> Result<Option<Bytes>, SourceError> {
         let chunk = self.response.chunk().await;
-        let chunk = chunk.map_err(|error| not_received(&error, self.at, self.end))?;
+        let chunk =
+            chunk.map_err(|error| not_received(&error, self.at, self.end).at(&self.place))?;
         self.at += chunk.as_ref().map_or(0, Bytes::len) as u64;
         Ok(chunk)
     }

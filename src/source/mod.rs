@@ -1,7 +1,7 @@
 //! Sources of archives: the publisher, mirrors, and local folders.
 //!
 //! A `Source` opens an archive at a range and returns a `Body`, or a `SourceError` with its
-//! `RetryClass`. Nothing here waits or retries, with one exception: if a remembered redirect no
+//! `RetryClass`. Nothing here retries, with one exception: if a remembered redirect no
 //! longer works, the original address is asked at once.
 
 mod classify_error;
@@ -12,7 +12,10 @@ mod error;
 pub(crate) mod fuzz;
 mod headers;
 mod http;
+mod link_local;
 mod local_folder;
+mod redirects;
+mod resolver;
 mod server_digests;
 mod spec;
 mod tls;
@@ -103,7 +106,10 @@ impl Source {
     ) -> Result<SourceAnswer, SourceError> {
         match self.spec.location(request.archive).ok_or(SourceError::NoAddress)? {
             Location::Address(address) => {
-                http::open(client, &self.targets, &address, request).await
+                let is_named = self.spec != SourceSpec::Publisher;
+                http::Server { client, targets: &self.targets, address: &address, is_named }
+                    .open(request)
+                    .await
             }
             Location::File(path) => local_folder::open(&path, request),
         }
@@ -126,6 +132,14 @@ impl SourceAnswer {
 }
 
 impl Body {
+    /// Adds the server to an error.
+    pub(crate) fn located(&self, error: SourceError) -> SourceError {
+        match self {
+            Self::Http(body) => error.at(body.place()),
+            Self::Empty | Self::File(_) => error,
+        }
+    }
+
     /// Returns the next bytes, and `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, SourceError> {
         match self {

@@ -28,6 +28,7 @@ mod events;
 mod examples;
 mod existing_files;
 mod fail_fast;
+mod failed_server;
 #[cfg(debug_assertions)]
 mod failing_disk;
 mod failure_reasons;

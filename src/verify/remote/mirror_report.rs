@@ -55,7 +55,7 @@ fn next(verdict: Verdict) -> Option<NextStep> {
 
 /// The mirror was skipped for the archive.
 fn skipped(archive: &Archive, error: &SourceError, reason: &str) -> ArchiveReport {
-    let (verdict, size) = match *error {
+    let (verdict, size) = match *error.kind() {
         SourceError::Status { code: 404 | 410, .. } => (Verdict::Missing, None),
         SourceError::WrongSize { offered, expected } if offered < expected => {
             (Verdict::Incomplete, Some(offered))
