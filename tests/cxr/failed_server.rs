@@ -20,9 +20,9 @@ fn both_say(sandbox: &Sandbox, all: &[Archive], source: &str, words: &[&str]) {
     fetch.exits(3).report().only().is("unreachable");
     for outcome in [fetch, verify] {
         let report = outcome.is_plain().report();
-        words.iter().for_each(|words| {
+        for words in words {
             report.only().because(words);
-        });
+        }
     }
 }
 
