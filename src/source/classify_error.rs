@@ -8,10 +8,9 @@ use rustls::CertificateError;
 use rustls::pki_types::UnixTime;
 
 use super::SourceError;
-use super::client::describe;
-use super::redirects::Hop;
+use super::hop::Hop;
 use super::resolver::{LinkLocalName, LookupError};
-use crate::text::{escape, units};
+use crate::text::{error_chain, escape, units};
 
 /// The client's text if a proxy wants a name and a password, or other ones, before it opens a tunnel.
 /// The client does not report the status.
@@ -169,6 +168,11 @@ fn is_unknown_name(text: &str) -> bool {
     ["Name or service not known", "nodename nor servname", "Name does not resolve"]
         .iter()
         .any(|known| text.contains(known))
+}
+
+/// Returns an error and its causes on one line, escaped.
+pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
+    escape::text(&error_chain::describe(error)).into_owned()
 }
 
 /// Returns the text of the innermost cause, escaped.

@@ -1,6 +1,5 @@
 //! The HTTP client: HTTP/1.1 only, TLS with the platform's roots, and no content encoding.
 
-use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +9,12 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
-use super::classify_error::not_sent;
-use super::redirects::Hop;
+use super::classify_error::{describe, not_sent};
+use super::hop::Hop;
 use super::resolver::Resolver;
 use super::tls::Tls;
 use super::{ClientError, SourceError};
-use crate::text::{error_chain, escape};
+use crate::text::escape;
 
 /// Servers throttle or refuse clients without a name.
 const USER_AGENT: &str =
@@ -118,9 +117,4 @@ impl Client {
         let proxy = self.proxies.intercept(&address.as_str().parse().ok()?)?;
         Some(escape::text(proxy.uri().to_string().trim_end_matches('/')).into_owned())
     }
-}
-
-/// Returns an error and its causes on one line, escaped.
-pub(super) fn describe(error: &(dyn Error + 'static)) -> String {
-    escape::text(&error_chain::describe(error)).into_owned()
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::redirects::Place;
+use super::hop::Place;
 use crate::schedule::{Failure, RetryClass};
 use crate::text::escape;
 

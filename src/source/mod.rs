@@ -11,6 +11,7 @@ mod error;
 #[path = "../../fuzz/invariants/source.rs"]
 pub(crate) mod fuzz;
 mod headers;
+mod hop;
 mod http;
 mod link_local;
 mod local_folder;
