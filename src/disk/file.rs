@@ -1,6 +1,6 @@
 //! An open file.
 
-use std::fs::{self, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, Metadata, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
 use super::syscalls::{Operation, perform};
-use super::{DiskError, crash_point, faults, remove_non_file};
+use super::{DiskError, crash_point, faults};
 
 /// An open file that knows its path.
 #[derive(Debug)]
@@ -21,55 +21,16 @@ pub(crate) struct File {
 }
 
 impl File {
+    pub(super) fn new(file: fs::File, path: &Path) -> Self {
+        Self { file, path: path.to_owned() }
+    }
+
     /// Opens a file to read it. Does not wait for the other end of a named pipe.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let open = |_| Ok(rustix::fs::open(path, flags, Mode::empty())?);
         let file = perform(path, Operation::Open, open)?;
-        Ok(Self { file: fs::File::from(file), path: path.to_owned() })
-    }
-
-    /// Opens a file of the program to read and write it, and creates it if it does not exist.
-    /// Removes a symbolic link or another non-file in its place, and never writes through one.
-    pub(crate) fn open_or_create(path: &Path) -> Result<Self, DiskError> {
-        remove_non_file(path)?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        Self::with(path, Operation::Create, &options)
-    }
-
-    /// Opens an existing file of the program to append to it.
-    pub(crate) fn open_to_append(path: &Path) -> Result<Self, DiskError> {
-        Self::with(path, Operation::Open, OpenOptions::new().append(true))
-    }
-
-    /// Creates a file of the program, or empties it.
-    pub(super) fn create_or_empty(path: &Path) -> Result<Self, DiskError> {
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        Self::with(path, Operation::Empty, &options)
-    }
-
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that opens files to write"
-    )]
-    fn with(
-        path: &Path,
-        operation: Operation<'_>,
-        options: &OpenOptions,
-    ) -> Result<Self, DiskError> {
-        let file = perform(path, operation, |_| options.open(path));
-        Ok(Self { file: file.map_err(DiskError::new(path, "opened"))?, path: path.to_owned() })
-    }
-
-    /// Creates a file of the program to write it. Returns `None` if the path exists. If two
-    /// processes try, on any hosts, one succeeds (open(2), `O_EXCL`).
-    pub(super) fn create_new(path: &Path) -> Result<Option<Self>, DiskError> {
-        match Self::with(path, Operation::Create, OpenOptions::new().write(true).create_new(true)) {
-            Err(error) if error.source.kind() == ErrorKind::AlreadyExists => Ok(None),
-            result => result.map(Some),
-        }
+        Ok(Self::new(fs::File::from(file), path))
     }
 
     /// The path at which the file was opened.
@@ -150,6 +111,17 @@ impl File {
             // Linux has closed it all the same (close(2)).
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             result => result.map_err(self.failed("closed")),
+        }
+    }
+
+    /// Closes the file, with the errors that [`File::close_duplicate`] explains. Some file systems
+    /// rename and remove only files that nobody has open.
+    pub(crate) fn close(self) -> Result<(), DiskError> {
+        let Self { file, path } = self;
+        match faults::perform(&path, Operation::Close, |_| Ok(nix::unistd::close(file)?)) {
+            // Linux has closed it all the same (close(2)).
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            result => result.map_err(DiskError::new(&path, "closed")),
         }
     }
 

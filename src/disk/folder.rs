@@ -1,8 +1,11 @@
 //! Paths in the user's folder: archives have their names, and all other files are in `.cxr/`.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::DiskError;
+use super::held_folder::HeldFolder;
+use super::{DiskError, Entry};
 use crate::catalog::Archive;
 use crate::text::escape;
 
@@ -17,7 +20,7 @@ const NAME_LIMIT: usize = 180;
 #[derive(Debug, Clone)]
 pub struct Folder {
     dir: PathBuf,
-    own: PathBuf,
+    own: Arc<HeldFolder>,
 }
 
 /// A file in `.cxr/` that belongs to one archive.
@@ -61,17 +64,33 @@ impl Folder {
     pub fn new(dir: &Path) -> Self {
         // "" is not a path that can be opened or synced.
         let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-        Self { dir: dir.to_owned(), own: dir.join(OWN) }
+        Self { dir: dir.to_owned(), own: HeldFolder::own(dir.join(OWN)) }
     }
 
     /// Returns the paths for a folder whose own folder is at another place.
     pub(crate) fn with_own(dir: &Path, own: PathBuf) -> Self {
-        Self { own, ..Self::new(dir) }
+        Self { own: HeldFolder::own(own), ..Self::new(dir) }
     }
 
-    /// Creates the folder, and the program's own folder in it.
+    /// Returns the same folder, to be opened again when it is next used.
+    pub(crate) fn closed(&self) -> Self {
+        Self { dir: self.dir.clone(), own: HeldFolder::own(self.own.path().to_owned()) }
+    }
+
+    /// Creates the folder, and the program's own folder in it. Fails if that is a symbolic link or
+    /// belongs to a user who is neither this one nor the owner of the folder.
     pub(crate) fn create(&self) -> Result<(), DiskError> {
-        super::create_folder(&self.own)
+        self.own.create()
+    }
+
+    /// Checks the program's own folder in the same way, if there is one. Changes nothing.
+    pub(crate) fn check(&self) -> Result<(), DiskError> {
+        match self.own.open() {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(DiskError::new(self.own(), "used")(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The user's folder.
@@ -81,36 +100,40 @@ impl Folder {
 
     /// The program's own folder.
     pub(crate) fn own(&self) -> &Path {
-        &self.own
+        self.own.path()
     }
 
-    pub(crate) fn lock(&self) -> PathBuf {
-        self.own.join("lock")
+    /// Returns a name in the program's own folder.
+    pub(crate) fn own_entry(&self, name: &str) -> Entry {
+        Entry::new(&self.own, name)
+    }
+
+    pub(super) fn lock(&self) -> Entry {
+        self.own_entry("lock")
     }
 
     /// The file that names the process that works in the folder.
-    pub(crate) fn owner(&self) -> PathBuf {
-        self.own.join("owner")
+    pub(super) fn owner(&self) -> Entry {
+        self.own_entry("owner")
     }
 
     pub(crate) fn archive(&self, archive: &Archive) -> PathBuf {
         self.dir.join(&archive.name)
     }
 
-    /// Returns the path of a file of the archive. It contains the archive's MD5, so that a partial
-    /// download of other content is never used.
-    pub fn state_file(&self, archive: &Archive, file: StateFile) -> PathBuf {
-        self.own.join(format!("{}.{}", key(archive), file.extension()))
+    /// Returns a file of the archive. Its name contains the archive's MD5, so that a partial download
+    /// of other content is never used.
+    pub(crate) fn state_file(&self, archive: &Archive, file: StateFile) -> Entry {
+        self.own_entry(&format!("{}.{}", key(archive), file.extension()))
     }
 
-    /// Returns an unused path for a corrupt file that is kept on request, and creates its folder.
-    pub(crate) fn corrupt(&self, archive: &Archive) -> Result<PathBuf, DiskError> {
-        let folder = self.own.join("corrupt");
-        super::create_folder(&folder)?;
-        let free = (1..=u32::MAX)
-            .map(|number| folder.join(format!("{}.{number}", key(archive))))
-            .find(|path| path.symlink_metadata().is_err());
-        Ok(free.unwrap_or(folder))
+    /// Returns an unused name for a corrupt file that is kept on request, and creates its folder.
+    pub(crate) fn corrupt(&self, archive: &Archive) -> Result<Entry, DiskError> {
+        let folder = self.own.inner("corrupt");
+        folder.create()?;
+        let entry = |number: u32| Entry::new(&folder, format!("{}.{number}", key(archive)));
+        let free = (1..=u32::MAX).map(entry).find(Entry::is_free);
+        Ok(free.unwrap_or_else(|| entry(0)))
     }
 }
 
@@ -148,7 +171,7 @@ mod tests {
     fn names_are_flat_and_of_bounded_length() {
         let folder = Folder::new(Path::new(""));
         assert_eq!(
-            folder.state_file(&archive("a/b%\n.gz"), StateFile::Part),
+            folder.state_file(&archive("a/b%\n.gz"), StateFile::Part).path(),
             Path::new("./.cxr/a%2fb%25%0a.gz.d41d8cd9.part")
         );
         assert_eq!(key(&archive("a\u{202e}zg.\u{9b}m")), "a%202ezg.%9bm.d41d8cd9");
@@ -162,7 +185,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(dir.path());
         let first = folder.corrupt(&archive("a.gz")).unwrap();
-        fs::write(&first, "bad").unwrap();
-        assert_ne!(folder.corrupt(&archive("a.gz")).unwrap(), first);
+        fs::write(first.path(), "bad").unwrap();
+        assert_ne!(folder.corrupt(&archive("a.gz")).unwrap().path(), first.path());
     }
 }

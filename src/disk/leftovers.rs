@@ -34,9 +34,15 @@ pub fn leftovers(catalog: &Catalog, dir: &Path) -> Vec<Leftover> {
     let known: HashSet<PathBuf> = catalog
         .archives()
         .iter()
-        .flat_map(|archive| StateFile::UNFINISHED.map(|file| folder.state_file(archive, file)))
+        .flat_map(|archive| {
+            StateFile::UNFINISHED.map(|file| folder.state_file(archive, file).path().to_owned())
+        })
         .collect();
-    let entries = fs::read_dir(folder.own()).into_iter().flatten().flatten();
+    // What cxr does not use is none of its leftovers.
+    let entries = folder.check().and_then(|()| {
+        fs::read_dir(folder.own()).map_err(super::DiskError::new(folder.own(), "read"))
+    });
+    let entries = entries.into_iter().flatten().flatten();
     let mut found: Vec<_> = entries
         .map(|entry| entry.path())
         .filter(|path| StateFile::is_unfinished(path) && !known.contains(path))
@@ -86,7 +92,7 @@ mod tests {
         fs::create_dir(own.join("folder.part")).unwrap();
         let catalog = Catalog::nih();
         let known = Folder::new(dir.path()).state_file(&catalog.archives()[0], StateFile::Part);
-        fs::write(known, "begun").unwrap();
+        fs::write(known.path(), "begun").unwrap();
         for name in [
             "lock",
             "corrupt/a.part.1",

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{major, minor, statvfs};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::DiskError;
@@ -39,11 +40,19 @@ impl Stamp {
     }
 }
 
-/// Returns the bytes that this user may still write to the file system of `path`.
-pub(crate) fn available(path: &Path) -> Result<u64, DiskError> {
-    let stat = statvfs(path)
-        .map_err(|error| DiskError::new(path, "checked for free space")(error.into()))?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+/// Returns the bytes that this user may still write to the file system of `path`. Returns `None` if
+/// it does not say: then a full disk shows when it is written to.
+pub(crate) fn available(path: &Path) -> Result<Option<u64>, DiskError> {
+    match statvfs(path) {
+        // File systems without a size of their own, as of object stores, report 0 of 0 blocks.
+        Ok(stat) if stat.f_blocks == 0 => Ok(None),
+        Ok(stat) => Ok(Some(stat.f_bavail.saturating_mul(stat.f_frsize))),
+        // The file system or a sandbox does not support the question.
+        Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS | Errno::OVERFLOW) => {
+            Ok(None)
+        }
+        Err(error) => Err(DiskError::new(path, "checked for free space")(error.into())),
+    }
 }
 
 /// Returns the bytes that a file takes on the disk: less than its length if it has holes.

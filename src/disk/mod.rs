@@ -3,28 +3,33 @@
 //!
 //! Every error has the path and the operation that failed.
 
+mod at;
 mod destination;
+mod entry;
 #[cfg(debug_assertions)]
 mod fault_injection;
 mod file;
 mod file_id;
 mod folder;
+mod held_folder;
 pub mod leftovers;
 mod lock;
 mod metadata;
 #[cfg(not(debug_assertions))]
 mod no_faults;
+mod refusal;
 mod scratch;
 mod syscalls;
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use rustix::io::Errno;
 
 pub use destination::{Destination, DestinationError};
+pub(crate) use entry::Entry;
 #[cfg(debug_assertions)]
 pub use fault_injection::inject_faults;
 pub(crate) use file::File;
@@ -39,8 +44,10 @@ use crate::text::escape;
 #[cfg(debug_assertions)]
 use fault_injection as faults;
 pub(crate) use faults::{crash_point, interval};
+use held_folder::HeldFolder;
 #[cfg(not(debug_assertions))]
 use no_faults as faults;
+use refusal::Refusal;
 use syscalls::{Operation, perform};
 
 /// A failed operation on a file or folder.
@@ -67,8 +74,11 @@ impl DiskError {
     }
 
     /// Returns advice for the user.
-    pub(crate) fn remedy(&self) -> &'static str {
-        match self.source.kind() {
+    pub(crate) fn remedy(&self) -> Cow<'static, str> {
+        if let Some(refusal) = Refusal::of(&self.source) {
+            return refusal.remedy(&self.path).into();
+        }
+        let advice = match self.source.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
             ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
                 "make the folder writable"
@@ -81,7 +91,8 @@ impl DiskError {
             }
             _ if is_open_file_limit(&self.source) => "raise the limit of open files (`ulimit -n`)",
             _ => "look for disk errors in the system log",
-        }
+        };
+        advice.into()
     }
 
     /// Returns true if the medium does not return what was written to it. The kernel reports that
@@ -116,43 +127,16 @@ pub fn read_through(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Removes whatever is in the place of a file of the program and is not a file. Of directories, it
-/// removes empty ones.
-fn remove_non_file(path: &Path) -> Result<(), DiskError> {
-    match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => {
-            perform(path, Operation::Remove, |_| fs::remove_dir(path))
-                .map_err(DiskError::new(path, "removed"))
-        }
-        Ok(metadata) if !metadata.is_file() => remove(path),
-        _ => Ok(()),
-    }
-}
-
-/// Replaces a small file in one step: writes and syncs a new file beside it, then renames that.
-/// A reader sees the old or the new file, never a part. After an error the old file is still there.
-pub(crate) fn replace(path: &Path, contents: &[u8]) -> Result<(), DiskError> {
-    let beside = path.with_added_extension("new");
-    remove_non_file(&beside)?;
-    remove_non_file(path)?;
-    let file = File::create_or_empty(&beside)?;
-    file.write_at(0, &[Bytes::copy_from_slice(contents)])?;
-    file.sync()?;
-    file.close_duplicate()?;
-    crash_point("replacement-written");
-    rename(&beside, path)
-}
-
-/// Renames a file within one file system. Replaces the target.
+/// Renames a draft of a document. Replaces the target.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that renames")]
-pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
+fn rename(from: &Path, to: &Path) -> Result<(), DiskError> {
     perform(from, Operation::Rename { to }, |_| fs::rename(from, to))
         .map_err(DiskError::new(from, "renamed"))
 }
 
-/// Removes a file that the program created, if it exists.
+/// Removes a draft of a document, if it exists.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that removes")]
-pub(crate) fn remove(path: &Path) -> Result<(), DiskError> {
+fn remove(path: &Path) -> Result<(), DiskError> {
     match perform(path, Operation::Remove, |_| fs::remove_file(path)) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(DiskError::new(path, "removed")(error))
@@ -189,16 +173,8 @@ pub(crate) fn parent(path: &Path) -> &Path {
     parent.unwrap_or(Path::new("."))
 }
 
-/// Syncs the entries of a folder. Without this, a rename may not survive a power cut. Succeeds on
+/// Syncs the names in a folder. Without this, a rename may not survive a power cut. Succeeds on
 /// file systems that cannot do it.
-#[expect(clippy::disallowed_methods, reason = "a folder is not a file to read or write")]
 pub(crate) fn sync_folder(path: &Path) -> Result<(), DiskError> {
-    let sync = |_| fs::File::open(path).and_then(|folder| folder.sync_all());
-    match perform(path, Operation::SyncFolder, sync) {
-        // FUSE and some network file systems have no such operation.
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => {
-            Ok(())
-        }
-        result => result.map_err(DiskError::new(path, "synced")),
-    }
+    held_folder::sync(&HeldFolder::user(path))
 }

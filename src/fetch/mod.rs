@@ -122,7 +122,12 @@ pub fn fetch(
     let (options, fewer) = options.fit_open_files();
     let archives = selected(request)?;
     let folder = Folder::new(&request.dir);
-    let lock = if request.dry_run { None } else { Some(lock(request, &folder, listener, cancel)?) };
+    let lock = if request.dry_run {
+        folder.check().map_err(|error| refused(&error))?;
+        None
+    } else {
+        Some(lock(request, &folder, listener, cancel)?)
+    };
     let leftovers = leftovers(&request.catalog, &request.dir);
     if let Some(message) = leftovers::describe(&leftovers, &request.dir) {
         listener.on(Event::Notice { message: &message });
@@ -149,6 +154,10 @@ pub fn fetch(
     Ok(Report::new("fetch", run.fetch_all(), start.elapsed().as_secs_f64()))
 }
 
+fn refused(error: &DiskError) -> FetchError {
+    FetchError::Machine(format!("{error}; {}", error.remedy()))
+}
+
 /// Creates the folder and locks it.
 fn lock(
     request: &FetchRequest,
@@ -156,8 +165,7 @@ fn lock(
     listener: &dyn Listener,
     cancel: &Cancel,
 ) -> Result<Lock, FetchError> {
-    let refused = |error: DiskError| FetchError::Machine(format!("{error}; {}", error.remedy()));
-    folder.create().map_err(refused)?;
+    folder.create().map_err(|error| refused(&error))?;
     let dir = escape::path(folder.dir());
     let tell = |notice: LockNotice<'_>| {
         let message = match notice {

@@ -29,8 +29,8 @@ impl Receipt {
 
 /// Returns true if the file was verified as this archive and is unchanged.
 pub(super) fn holds(folder: &Folder, archive: &Archive, file: &Metadata) -> bool {
-    let path = folder.state_file(archive, StateFile::Receipt);
-    let bytes = disk::read(&path, LIMIT + 1).ok().filter(|bytes| bytes.len() <= LIMIT);
+    let entry = folder.state_file(archive, StateFile::Receipt);
+    let bytes = entry.read(LIMIT + 1).ok().filter(|bytes| bytes.len() <= LIMIT);
     bytes.and_then(|bytes| read(&bytes)) == Some(Receipt::of(archive, file))
 }
 
@@ -44,8 +44,9 @@ pub(super) fn write(folder: &Folder, archive: &Archive, file: &Path) -> Result<(
     disk::sync_file(file)?;
     let metadata = file.metadata().map_err(DiskError::new(file, "inspected"))?;
     let json = serde_json::to_vec(&Receipt::of(archive, &metadata));
-    let path = folder.state_file(archive, StateFile::Receipt);
-    disk::replace(&path, &json.map_err(|error| DiskError::new(&path, "written")(error.into()))?)?;
+    let entry = folder.state_file(archive, StateFile::Receipt);
+    let failed = DiskError::new(entry.path(), "written");
+    entry.replace(&json.map_err(|error| failed(error.into()))?)?;
     disk::crash_point("receipt-written");
     Ok(())
 }
@@ -81,7 +82,7 @@ mod tests {
         assert!(!holds(&other));
         fs::write(&file, "diff").unwrap();
         assert!(!holds(&archive));
-        fs::write(folder.state_file(&archive, StateFile::Receipt), "{}").unwrap();
+        fs::write(folder.state_file(&archive, StateFile::Receipt).path(), "{}").unwrap();
         assert!(!holds(&archive));
     }
 }

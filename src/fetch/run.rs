@@ -81,7 +81,9 @@ impl<'a> FetchRun<'a> {
         let bytes = needed.iter().map(NeededArchive::bytes).sum();
         let free = disk::available(folder.dir());
         if self.request.dry_run {
-            if let Some(message) = free.ok().and_then(|free| space::shortage(folder, bytes, free)) {
+            if let Some(message) =
+                free.ok().flatten().and_then(|free| space::shortage(folder, bytes, free))
+            {
                 self.context.listener.on(Event::Notice { message: &message });
             }
             return;

@@ -36,15 +36,15 @@ pub(super) fn shortage(folder: &Folder, needed: u64, free: u64) -> Option<String
 }
 
 /// Returns the report of an archive that is not fetched because fewer bytes are free than needed,
-/// or because the disk does not tell.
+/// or because the disk cannot be asked.
 pub(super) fn refusal(
     folder: &Folder,
     archive: &Archive,
     needed: u64,
-    free: &Result<u64, DiskError>,
+    free: &Result<Option<u64>, DiskError>,
 ) -> Option<ArchiveReport> {
     let free = match free {
-        Ok(free) => *free,
+        Ok(free) => (*free)?,
         Err(error) => return Some(disk_failed(folder, archive, error)),
     };
     let shortage = shortage(folder, needed, free)?;

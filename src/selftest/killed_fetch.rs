@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::CheckError;
 use super::setup::{CHUNK, Setup};
-use crate::disk::{self, Folder};
+use crate::disk::{Entry, Folder};
 use crate::text::escape;
 use crate::transfer;
 
@@ -73,7 +73,7 @@ fn written(setup: &Setup<'_>, dir: &Path) -> u64 {
 
 fn start(setup: &Setup<'_>, dir: &Path) -> Result<Child, CheckError> {
     let table = setup.dir("table.md5");
-    disk::replace(&table, setup.catalog.md5sums().as_bytes())?;
+    Entry::at(&table).replace(setup.catalog.md5sums().as_bytes())?;
     let mut program = setup.request.program.clone();
     if setup.is_sabotaged("kill") {
         program.push("nowhere");

@@ -16,12 +16,12 @@ pub(super) fn folder(dir: &Path) -> Result<(Scratch, String), CheckError> {
     let scratch = Scratch::create(dir)?;
     let folder = Folder::new(&scratch.path().join("folder"));
     folder.create()?;
-    let file = folder.own().join("written");
+    let file = folder.own_entry("written");
     for contents in ["one", "two"] {
-        disk::replace(&file, contents.as_bytes())?;
-        let read = disk::read(&file, 1000).map_err(disk::DiskError::new(&file, "read"))?;
+        file.replace(contents.as_bytes())?;
+        let read = file.read(1000).map_err(disk::DiskError::new(file.path(), "read"))?;
         if read != contents.as_bytes() {
-            let path = escape::path(&file);
+            let path = escape::path(file.path());
             return Err(CheckError::corrupt(format!(
                 "{path} does not contain the bytes that cxr wrote to it"
             )));
@@ -33,7 +33,8 @@ pub(super) fn folder(dir: &Path) -> Result<(Scratch, String), CheckError> {
     } else {
         "locked (by a file of cxr, because the system grants every lock)"
     };
-    let free = units::bytes(disk::available(scratch.path())?);
+    let free = disk::available(scratch.path())?;
+    let free = free.map_or_else(|| "an unknown amount".to_owned(), units::bytes);
     let dir = escape::path(dir);
     Ok((
         scratch,

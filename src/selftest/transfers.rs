@@ -6,7 +6,7 @@ use super::killed_fetch;
 use super::server::Fault;
 use super::setup::{CHUNK, Setup, all_ok, repeated};
 use super::{CheckError, CheckResult};
-use crate::disk::{DiskError, File};
+use crate::disk::{DiskError, Entry};
 use crate::text::units;
 use crate::verdict::Verdict;
 
@@ -119,7 +119,7 @@ fn flip(setup: &Setup<'_>, dir: &Path) -> Result<(), CheckError> {
     let path = dir.join(&sample.archive.name);
     let at = sample.bytes.len() as u64 / 2;
     let mut byte = [0];
-    let file = File::open_or_create(&path)?;
+    let file = Entry::at(&path).open_or_create()?;
     file.read_at(&mut byte, at).map_err(DiskError::new(&path, "read"))?;
     file.write_at(at, &[vec![byte[0] ^ 1].into()])?;
     Ok(())

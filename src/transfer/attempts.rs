@@ -1,12 +1,10 @@
 //! Takes one archive through as many attempts as it needs: judges what arrived, repairs it, or
 //! starts over.
 
-use std::path::PathBuf;
-
 use super::hash_cursor::End;
 use super::repair::{CannotRepair, RepairError, RepairSummary, Repairer, ReplacedBytes};
 use super::{Ending, Job, RestoredFile, Transfer};
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, Entry};
 use crate::event::Event;
 use crate::hash::digest::Digest;
 use crate::ranges::RangeSet;
@@ -32,7 +30,7 @@ pub(super) struct Attempts<'a> {
     /// Bytes that sources gave and that were replaced later.
     replaced_bytes: ReplacedBytes,
     /// A copy of this attempt's wrong bytes.
-    pub(super) copy: Option<PathBuf>,
+    pub(super) copy: Option<Entry>,
     /// The number of first bytes that are right although the rest cannot be repaired.
     pub(super) proven: u64,
     /// A user's file that is back in its place.
@@ -177,9 +175,9 @@ impl<'a> Attempts<'a> {
         let target = context.folder.archive(&self.job.archive);
         if context.keep_corrupt && target.symlink_metadata().is_ok() {
             let kept = context.folder.corrupt(&self.job.archive)?;
-            disk::rename(&target, &kept)?;
+            Entry::at(&target).rename(&kept)?;
             // Before another file gets its name.
-            disk::sync_folder(disk::parent(&kept))?;
+            kept.sync_folder()?;
             disk::crash_point("old-file-kept");
         }
         let original = self.job.part().original().map_or(0, |original| original.length);
@@ -188,7 +186,7 @@ impl<'a> Attempts<'a> {
             let kept = context.folder.corrupt(&self.job.archive)?;
             self.job.part().copy_to(&kept)?;
         }
-        self.job.part().become_archive(size, &target)?;
+        self.job.wait_for_writers().become_archive(size, &target)?;
         Ok(Ending::Verified(digest))
     }
 
@@ -294,8 +292,9 @@ impl<'a> Attempts<'a> {
         }
         let copy = self.copy.clone();
         let kept = self.place_for_corrupt()?;
-        self.job.part().discard(kept.as_deref())?;
-        Ok(Ending::Corrupt { digest, detail, kept: kept.or(copy) })
+        self.job.wait_for_writers().discard(kept.as_ref())?;
+        let kept = kept.or(copy).map(|kept| kept.path().to_owned());
+        Ok(Ending::Corrupt { digest, detail, kept })
     }
 
     /// Each skipped source and the reason.

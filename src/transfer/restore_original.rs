@@ -1,12 +1,11 @@
 //! Puts wrong bytes aside, and a user's file back in its place.
 
 use std::io;
-use std::path::PathBuf;
 
 use super::attempts::Attempts;
 use super::journal::JournalState;
 use super::{Ending, HERE, RestoredFile};
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, Entry};
 
 impl Attempts<'_> {
     /// Puts the wrong bytes aside: a user's file back in its place, all others where they are kept,
@@ -14,7 +13,7 @@ impl Attempts<'_> {
     pub(super) fn set_aside(&mut self) -> Result<JournalState, DiskError> {
         if self.job.part().original().is_none() {
             let keep = self.place_for_corrupt()?;
-            self.job.wait_for_writers().discard(keep.as_deref())?;
+            self.job.wait_for_writers().discard(keep.as_ref())?;
             return Ok(JournalState::default());
         }
         let proven = std::mem::take(&mut self.proven);
@@ -27,7 +26,7 @@ impl Attempts<'_> {
     }
 
     /// The place to keep wrong bytes, if they should be kept and are not yet.
-    pub(super) fn place_for_corrupt(&mut self) -> Result<Option<PathBuf>, DiskError> {
+    pub(super) fn place_for_corrupt(&mut self) -> Result<Option<Entry>, DiskError> {
         let context = &self.transfer.context;
         let wanted = context.keep_corrupt && self.copy.take().is_none();
         wanted.then(|| context.folder.corrupt(&self.job.archive)).transpose()
@@ -40,13 +39,14 @@ impl Attempts<'_> {
         let target = folder.archive(archive);
         // Another file may have taken its place.
         let is_free = target.symlink_metadata().is_err();
-        let path = if is_free { target } else { folder.corrupt(archive)? };
+        let place = if is_free { Entry::at(&target) } else { folder.corrupt(archive)? };
         self.transfer.schedule.lock().void_leases(self.archive);
-        self.job.wait_for_writers().discard(Some(&path))?;
+        self.job.wait_for_writers().discard(Some(&place))?;
         if let Some(copy) = self.copy.take() {
-            disk::remove(&copy)?;
+            copy.remove()?;
         }
-        self.restored = Some(RestoredFile { path, length: original.length });
+        self.restored =
+            Some(RestoredFile { path: place.path().to_owned(), length: original.length });
         Ok(())
     }
 
@@ -54,7 +54,7 @@ impl Attempts<'_> {
     fn check_space(&self) -> Result<(), DiskError> {
         let folder = self.transfer.context.folder;
         let free = disk::available(folder.dir())?;
-        if self.job.archive.size.is_some_and(|size| size > free) {
+        if free.zip(self.job.archive.size).is_some_and(|(free, size)| size > free) {
             let why = "there is no space for another copy of it";
             let error = io::Error::new(io::ErrorKind::StorageFull, why);
             let target = folder.archive(&self.job.archive);

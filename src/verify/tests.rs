@@ -150,8 +150,8 @@ fn a_partial_download_is_mentioned() {
     let place = Folder::new(dir.path());
     place.create().unwrap();
     let archives = catalog();
-    fs::write(place.state_file(&archives.archives()[0], StateFile::Receipt), b"").unwrap();
-    fs::write(place.state_file(&archives.archives()[1], StateFile::Part), b"").unwrap();
+    fs::write(place.state_file(&archives.archives()[0], StateFile::Receipt).path(), b"").unwrap();
+    fs::write(place.state_file(&archives.archives()[1], StateFile::Part).path(), b"").unwrap();
     let reports = check(&[dir.path()]);
     assert_eq!(detail(&reports[0]), "not here");
     assert_eq!(detail(&reports[1]), "a partial download exists");

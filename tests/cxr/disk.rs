@@ -190,17 +190,6 @@ fn a_file_where_the_working_folder_should_be_is_an_error_and_stays() {
 }
 
 #[test]
-fn a_working_folder_that_is_a_symbolic_link_harms_no_file() {
-    let (sandbox, all) = (Sandbox::new(), archives(1));
-    let server = Server::with(&all);
-    sandbox.put("elsewhere/mine", "precious");
-    symlink(sandbox.path("elsewhere"), sandbox.path("data/.cxr")).unwrap();
-    let outcome = sandbox.fetch(&server, &all).run();
-    outcome.exits(0);
-    sandbox.assert_content("elsewhere/mine", b"precious");
-}
-
-#[test]
 fn a_symbolic_link_in_place_of_a_partial_download_is_not_followed() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);

@@ -59,6 +59,7 @@ mod scheduled;
 mod selftest;
 mod servers;
 mod sha256;
+mod shared_folder;
 mod signals;
 mod sources;
 mod status;

@@ -37,10 +37,10 @@ fn a_fetch_syncs_bytes_before_names_and_names_before_the_receipt() {
     let Some(trace) = SystemCalls::of(&sandbox, fetch, &CALLS) else { return };
     let root = sandbox.root().to_string_lossy().into_owned();
     let folder = |name: &str| format!("<{root}{name}>)");
-    let to_name = format!(", \"new/data/{}\"", NAMES[0]);
+    let to_name = format!("/new/data>, \"{}\"", NAMES[0]);
     in_order(&[
         // New folders are synced in their parents.
-        trace.first("mkdir", &["\"new/data/.cxr\""]),
+        trace.first("mkdir", &["/new/data>, \".cxr\""]),
         trace.first("fsync(", &[&folder("/new/data")]),
         // The names of the journal and the partial download are synced before the first byte.
         trace.first("fdatasync(", &[".journal.new>"]),
@@ -69,7 +69,7 @@ fn a_replaced_file_is_kept_on_the_disk_before_the_new_one_gets_its_name() {
     let fetch = sandbox.fetch(&server, &all).arg("--keep-corrupt");
     let Some(trace) = SystemCalls::of(&sandbox, fetch, &CALLS) else { return };
     let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
-    let from_name = format!("\"data/{}\",", NAMES[0]);
+    let from_name = format!("/data>, \"{}\",", NAMES[0]);
     in_order(&[
         trace.last("rename", &[&from_name]),
         trace.last("fsync(", &[&corrupt]),
@@ -86,7 +86,7 @@ fn a_wrong_download_is_kept_on_the_disk_before_its_journal_is_deleted() {
     let Some(trace) = SystemCalls::of(&sandbox, fetch, &CALLS) else { return };
     let corrupt = format!("<{}/data/.cxr/corrupt>)", sandbox.root().display());
     in_order(&[
-        trace.first("rename", &[".part\"", "/corrupt/"]),
+        trace.first("rename", &[".part\"", "/corrupt>"]),
         trace.last("fsync(", &[&corrupt]),
         trace.first("unlink", &[".journal\""]),
     ]);
@@ -101,7 +101,7 @@ fn an_adopted_file_is_synced_and_saved_before_it_is_overwritten() {
         return;
     };
     let name = format!("/data/{}>)", NAMES[0]);
-    let from_name = format!("\"data/{}\",", NAMES[0]);
+    let from_name = format!("/data>, \"{}\",", NAMES[0]);
     let own = format!("<{}/data/.cxr>)", sandbox.root().display());
     let taken_over = trace.first("rename", &[&from_name]);
     in_order(&[

@@ -85,13 +85,13 @@ impl Lock {
         let dir = folder.dir();
         let mut attempt =
             LockAttempt { dir, wait, notify, cancel, has_told_of_waiting, has_told_of_watching };
-        let file = File::open_or_create(&folder.lock())?;
+        let file = folder.lock().open_or_create_anyones()?;
         let mut owner_file = OwnerFile::new(folder.owner());
         while !is_locked(&file)? {
             attempt.wait_for(&owner_file.owner())?;
         }
         crash_point("lock-taken");
-        let is_enforced = !is_locked(&File::open_or_create(&folder.lock())?)?;
+        let is_enforced = !is_locked(&folder.lock().open_or_create_anyones()?)?;
         owner_file.has_lock = is_enforced;
         loop {
             match owner_file.claim()? {
@@ -106,7 +106,8 @@ impl Lock {
             }
         }
         let heartbeat = Arc::new(Heartbeat::new(owner_file));
-        let lock = Self { _file: file, heartbeat, owner: folder.owner(), is_enforced };
+        let lock =
+            Self { _file: file, heartbeat, owner: folder.owner().path().to_owned(), is_enforced };
         lock.heartbeat.start().map_err(DiskError::new(&lock.owner, "kept up to date"))?;
         Ok(lock)
     }

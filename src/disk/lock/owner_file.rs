@@ -6,12 +6,12 @@
 //! can create. That process reads the file back before it acts.
 
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::identity::{Identity, Liveness};
-use crate::disk::{DiskError, File, Interval, crash_point, interval, remove, rename};
+use crate::disk::at::Facts;
+use crate::disk::refusal::Refusal;
+use crate::disk::{DiskError, Entry, Interval, crash_point, interval};
 
 /// The time between two touches of the owner's file.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(3);
@@ -29,9 +29,9 @@ const UNKNOWN_PROCESS: &str = "an unknown process";
 /// The owner's file of a folder, for one process.
 #[derive(Debug)]
 pub(super) struct OwnerFile {
-    path: PathBuf,
+    file: Entry,
     /// The process that creates this file may replace the owner.
-    next: PathBuf,
+    next: Entry,
     identity: Identity,
     /// This process has the lock of the operating system, and this machine enforces it.
     pub(super) has_lock: bool,
@@ -71,22 +71,22 @@ struct LivenessWatch {
 }
 
 impl OwnerFile {
-    pub(super) fn new(path: PathBuf) -> Self {
-        let next = path.with_added_extension("next");
+    pub(super) fn new(file: Entry) -> Self {
+        let next = file.with_added_extension("next");
         let (owner_watch, successor_watch) = (LivenessWatch::default(), LivenessWatch::default());
         let identity = Identity::own();
-        Self { path, next, identity, has_lock: false, owner_watch, successor_watch }
+        Self { file, next, identity, has_lock: false, owner_watch, successor_watch }
     }
 
     /// Tries once to become the owner.
     pub(super) fn claim(&mut self) -> Result<ClaimOutcome, DiskError> {
-        if create(&self.path, &self.identity)? {
+        if create(&self.file, &self.identity)? {
             crash_point("owner-written");
             // The file may have been invalid for too long, so that another process replaced it.
             let is_own = self.is_own()?;
             return Ok(if is_own { ClaimOutcome::Claimed } else { ClaimOutcome::Retry });
         }
-        let Some(owner) = OwnerRecord::read(&self.path)? else { return Ok(ClaimOutcome::Retry) };
+        let Some(owner) = OwnerRecord::read(&self.file)? else { return Ok(ClaimOutcome::Retry) };
         match self.owner_watch.liveness(&owner, &self.identity, self.has_lock) {
             Liveness::Alive => Ok(ClaimOutcome::Held(owner.name())),
             Liveness::Unknown => Ok(ClaimOutcome::Watched(owner.name())),
@@ -100,12 +100,12 @@ impl OwnerFile {
             return self.check_successor();
         }
         crash_point("taker-written");
-        let is_same = OwnerRecord::read(&self.path)?.is_some_and(|now| now.is_same(ended));
+        let is_same = OwnerRecord::read(&self.file)?.is_some_and(|now| now.is_same(ended));
         if !is_same {
-            remove(&self.next)?;
+            self.next.remove()?;
             return Ok(ClaimOutcome::Retry);
         }
-        match rename(&self.next, &self.path) {
+        match self.next.rename(&self.file) {
             // Another process has removed our file, because this process seemed to have ended.
             Err(error) if error.source.kind() == ErrorKind::NotFound => {}
             result => result?,
@@ -124,7 +124,7 @@ impl OwnerFile {
             Liveness::Alive => ClaimOutcome::Held(successor.name()),
             Liveness::Unknown => ClaimOutcome::Watched(successor.name()),
             Liveness::Ended(_) => {
-                remove(&self.next)?;
+                self.next.remove()?;
                 ClaimOutcome::Retry
             }
         })
@@ -132,13 +132,13 @@ impl OwnerFile {
 
     /// Returns true if this process is the owner.
     pub(super) fn is_own(&self) -> Result<bool, DiskError> {
-        let owner = OwnerRecord::read(&self.path)?.and_then(|record| record.identity);
+        let owner = OwnerRecord::read(&self.file)?.and_then(|record| record.identity);
         Ok(owner.is_some_and(|owner| owner.is_same(&self.identity)))
     }
 
     /// Names the present owner.
     pub(super) fn owner(&self) -> String {
-        match OwnerRecord::read(&self.path) {
+        match OwnerRecord::read(&self.file) {
             Ok(Some(record)) => record.name(),
             _ => UNKNOWN_PROCESS.to_owned(),
         }
@@ -146,7 +146,7 @@ impl OwnerFile {
 
     /// Changes the time of the file.
     pub(super) fn touch(&self) -> Result<(), DiskError> {
-        let file = File::open(&self.path).map_err(DiskError::new(&self.path, "opened"))?;
+        let file = self.file.open_anyones().map_err(DiskError::new(self.file.path(), "opened"))?;
         file.touch(SystemTime::now())
     }
 
@@ -155,27 +155,30 @@ impl OwnerFile {
         if !create(&self.next, &self.identity)? {
             return Ok(());
         }
-        let removed = self.is_own().and_then(|own| if own { remove(&self.path) } else { Ok(()) });
+        let removed = self.is_own().and_then(|own| if own { self.file.remove() } else { Ok(()) });
         crash_point("owner-removed");
-        remove(&self.next)?;
+        self.next.remove()?;
         removed
     }
 }
 
 impl OwnerRecord {
     /// Reads an owner's file. Returns `None` if there is none.
-    fn read(path: &Path) -> Result<Option<Self>, DiskError> {
+    fn read(entry: &Entry) -> Result<Option<Self>, DiskError> {
         let read = || -> io::Result<_> {
-            let file = File::open(path)?;
-            let metadata = file.metadata()?;
-            Ok((file.read(LIMIT)?, metadata))
+            match entry.open_anyones() {
+                Ok(file) => Ok((Identity::from_json(&file.read(LIMIT)?), Facts::of(&file)?)),
+                // It names no owner.
+                Err(error) if Refusal::of(&error) == Some(Refusal::NotAFile) => {
+                    Ok((None, entry.facts()?))
+                }
+                Err(error) => Err(error),
+            }
         };
         match read() {
-            Ok((bytes, metadata)) => Ok(Some(Self {
-                identity: Identity::from_json(&bytes),
-                inode: metadata.ino(),
-                changed: (metadata.mtime(), metadata.mtime_nsec()),
-            })),
+            Ok((identity, Facts { inode, changed, .. })) => {
+                Ok(Some(Self { identity, inode, changed }))
+            }
             // On a network file system, an open file that is replaced becomes stale.
             Err(error)
                 if matches!(
@@ -185,7 +188,7 @@ impl OwnerRecord {
             {
                 Ok(None)
             }
-            Err(error) => Err(DiskError::new(path, "read")(error)),
+            Err(error) => Err(DiskError::new(entry.path(), "read")(error)),
         }
     }
 
@@ -222,15 +225,15 @@ impl LivenessWatch {
 }
 
 /// Creates the file for `identity`. Returns false if it exists.
-fn create(path: &Path, identity: &Identity) -> Result<bool, DiskError> {
-    let Some(file) = File::create_new(path)? else { return Ok(false) };
+fn create(entry: &Entry, identity: &Identity) -> Result<bool, DiskError> {
+    let Some(file) = entry.create_new()? else { return Ok(false) };
     crash_point("owner-made");
     // On a network file system, others see the content only after a close.
     let content = identity.to_json().into();
-    let written = file.write_at(0, &[content]).and_then(|()| file.close_duplicate());
+    let written = file.write_at(0, &[content]).and_then(|()| file.close());
     if written.is_err() {
         // A file without content would delay the next run.
-        let _ = remove(path);
+        let _ = entry.remove();
     }
     written.map(|()| true)
 }

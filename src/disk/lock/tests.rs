@@ -25,8 +25,8 @@ fn a_second_run_learns_the_holder_and_gets_the_lock_afterwards() {
 fn a_dropped_lock_leaves_no_files_of_the_owner() {
     let (_dir, folder) = folder();
     drop(take(&folder).unwrap());
-    assert!(!folder.owner().exists());
-    assert!(!folder.owner().with_added_extension("next").exists());
+    assert!(folder.owner().is_free());
+    assert!(folder.owner().with_added_extension("next").is_free());
 }
 
 #[test]
@@ -43,10 +43,10 @@ fn a_loss_is_noticed_and_the_other_file_stays() {
     let (_dir, folder) = folder();
     let lock = take(&folder).unwrap();
     assert_eq!(lock.check().unwrap(), None);
-    std::fs::write(folder.owner(), "{}").unwrap();
+    std::fs::write(folder.owner().path(), "{}").unwrap();
     assert_eq!(lock.lost(), None);
     assert_eq!(lock.check().unwrap(), Some("an unknown process"));
     assert!(lock.lost().is_some());
     drop(lock);
-    assert!(folder.owner().exists());
+    assert!(folder.owner().is_file());
 }

@@ -24,11 +24,10 @@
 use std::fs::Metadata;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::origins::Origins;
-use crate::disk::{self, DiskError, File};
+use crate::disk::{self, DiskError, Entry, File};
 use crate::hash::digest::Digest;
 use crate::ranges::RangeSet;
 use crate::text::escape;
@@ -105,7 +104,8 @@ impl Change<'_> {
 /// A journal that is being written.
 #[derive(Debug)]
 pub(super) struct Journal {
-    file: File,
+    /// `None` once the journal is no longer written to.
+    file: Option<File>,
     /// The number of `wrote` records.
     records: u64,
     /// The number of those that the last `synced` record covers.
@@ -114,8 +114,8 @@ pub(super) struct Journal {
 }
 
 /// Reads a journal; `None` if there is no readable one for this archive.
-pub(super) fn read(path: &Path, md5: &Digest) -> Option<JournalState> {
-    let bytes = disk::read(path, SIZE_LIMIT + 1).ok().filter(|bytes| bytes.len() <= SIZE_LIMIT)?;
+pub(super) fn read(entry: &Entry, md5: &Digest) -> Option<JournalState> {
+    let bytes = entry.read(SIZE_LIMIT + 1).ok().filter(|bytes| bytes.len() <= SIZE_LIMIT)?;
     parse(&bytes, md5, disk::boot().as_deref())
 }
 
@@ -273,10 +273,14 @@ pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &JournalState) -> Fr
 
 impl Journal {
     /// Begins a journal that continues from `kept`.
-    pub(super) fn begin(path: &Path, md5: &Digest, kept: JournalState) -> Result<Self, DiskError> {
+    pub(super) fn begin(
+        entry: &Entry,
+        md5: &Digest,
+        kept: JournalState,
+    ) -> Result<Self, DiskError> {
         let Fresh { text, records, synced } = fresh(md5, disk::boot().as_deref(), &kept);
-        disk::replace(path, text.as_bytes())?;
-        Ok(Self { file: File::open_to_append(path)?, records, synced, kept })
+        entry.replace(text.as_bytes())?;
+        Ok(Self { file: Some(entry.open_to_append()?), records, synced, kept })
     }
 
     pub(super) const fn size(&self) -> Option<u64> {
@@ -303,7 +307,7 @@ impl Journal {
     pub(super) fn lost(&mut self, range: Range<u64>) -> Result<(), DiskError> {
         self.append(&line(&format!("lost {} {}", range.start, range.end)))?;
         self.kept.lose(range);
-        self.file.sync()
+        self.sync()
     }
 
     /// The number of records that a sync of the part covers if it begins now.
@@ -320,7 +324,7 @@ impl Journal {
     pub(super) fn synced(&mut self, records: u64) -> Result<(), DiskError> {
         self.append(&line(&format!("synced {records}")))?;
         self.synced = records;
-        self.file.sync()
+        self.sync()
     }
 
     /// Notes that a sync of the part has failed. This needs no sync: after another boot none of the
@@ -344,7 +348,17 @@ impl Journal {
     }
 
     fn append(&mut self, text: &str) -> Result<(), DiskError> {
-        self.file.append(text.as_bytes())
+        self.file.as_ref().map_or(Ok(()), |file| file.append(text.as_bytes()))
+    }
+
+    fn sync(&self) -> Result<(), DiskError> {
+        self.file.as_ref().map_or(Ok(()), File::sync)
+    }
+
+    /// Closes the file, because some file systems rename and remove only files that nobody has open.
+    /// The archive that it was about is complete or given up: later records are dropped.
+    pub(super) fn close(&mut self) {
+        self.file = None;
     }
 }
 

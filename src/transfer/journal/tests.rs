@@ -66,7 +66,7 @@ fn a_damaged_journal_claims_nothing_that_was_not_written() {
 #[test]
 fn a_journal_reads_back_as_written() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("a.journal");
+    let path = Entry::at(&dir.path().join("a.journal"));
     let mut journal = Journal::begin(&path, &md5(), JournalState::default()).unwrap();
     journal.told_size(100).unwrap();
     journal.wrote(0..10, "http://a/\u{202e}").unwrap();
@@ -98,7 +98,7 @@ fn lost_bytes_are_missing_until_written_again() {
     assert_eq!(written(&text, Some("boot-2")), Some(vec![0..40, 60..100]));
 
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("a.journal");
+    let path = Entry::at(&dir.path().join("a.journal"));
     let original = Original { length: 70, modified: (-5, 7) };
     let kept = JournalState { original: Some(original), beside: true, ..JournalState::default() };
     let mut journal = Journal::begin(&path, &md5(), kept).unwrap();

@@ -2,14 +2,14 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::journal::{self, Journal, JournalState};
 use crate::catalog::Archive;
-use crate::disk::{self, DiskError, File, Folder, StateFile, crash_point};
+use crate::disk::{self, DiskError, Entry, File, Folder, StateFile, crash_point};
 use crate::hash::Engine;
 use crate::hash::digest::Digest;
 use crate::transfer::repair::undo_log::UndoLog;
@@ -23,11 +23,13 @@ pub(crate) const HERE: &str = "a file that was here";
 /// A part, its journal, and the undo log if it is a user's file.
 #[derive(Debug)]
 pub(crate) struct Part {
-    pub(super) path: PathBuf,
-    pub(super) journal_path: PathBuf,
-    pub(super) undo_path: PathBuf,
+    pub(super) entry: Entry,
+    pub(super) journal_entry: Entry,
+    pub(super) undo_entry: Entry,
     md5: Digest,
-    pub(super) file: File,
+    /// `None` once the file has another name: some file systems rename only files that nobody has
+    /// open.
+    file: Option<File>,
     journal: Mutex<Journal>,
     /// A sync has failed. The kernel reports the error once (fsync(2)), and the next sync succeeds.
     sync_failed: Mutex<bool>,
@@ -46,9 +48,7 @@ pub struct PartialDownload {
 
 /// Looks at the partial download of an archive, and changes nothing.
 pub fn look(folder: &Folder, archive: &Archive) -> Option<PartialDownload> {
-    let path = folder.state_file(archive, StateFile::Part);
-    // A link is never cxr's own, and opening a FIFO would wait for its other end.
-    let metadata = path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let metadata = folder.state_file(archive, StateFile::Part).metadata().ok()?;
     let limit = archive.size.unwrap_or(u64::MAX).min(metadata.len());
     let recovered =
         match journal::read(&folder.state_file(archive, StateFile::Journal), &archive.md5) {
@@ -69,15 +69,13 @@ pub(crate) fn remove_leftovers(folder: &Folder, archive: &Archive) -> Result<(),
     if look(folder, archive).is_some_and(|here| here.recovered.original.is_some()) {
         return Ok(());
     }
-    disk::remove(&salvage(&folder.state_file(archive, StateFile::Part)))?;
-    StateFile::UNFINISHED
-        .iter()
-        .try_for_each(|&kept| disk::remove(&folder.state_file(archive, kept)))
+    salvage(&folder.state_file(archive, StateFile::Part)).remove()?;
+    StateFile::UNFINISHED.iter().try_for_each(|&kept| folder.state_file(archive, kept).remove())
 }
 
-/// The path of an incomplete copy.
-pub(crate) fn salvage(path: &Path) -> PathBuf {
-    path.with_added_extension("new")
+/// An incomplete copy.
+pub(crate) fn salvage(entry: &Entry) -> Entry {
+    entry.with_added_extension("new")
 }
 
 impl Part {
@@ -87,25 +85,48 @@ impl Part {
         archive: &Archive,
         kept: JournalState,
     ) -> Result<Self, DiskError> {
-        let path = folder.state_file(archive, StateFile::Part);
-        let journal_path = folder.state_file(archive, StateFile::Journal);
-        let undo_path = folder.state_file(archive, StateFile::Undo);
-        disk::remove(&salvage(&path))?;
+        let entry = folder.state_file(archive, StateFile::Part);
+        let journal_entry = folder.state_file(archive, StateFile::Journal);
+        let undo_entry = folder.state_file(archive, StateFile::Undo);
+        salvage(&entry).remove()?;
         if kept.original.is_none() {
             // It belongs to a file that is no longer here.
-            disk::remove(&undo_path)?;
+            undo_entry.remove()?;
         }
         // The journal first: without a part it claims nothing.
-        let journal = Mutex::new(Journal::begin(&journal_path, &archive.md5, kept)?);
+        let journal = Mutex::new(Journal::begin(&journal_entry, &archive.md5, kept)?);
         crash_point("journal-begun");
-        let file = File::open_or_create(&path)?;
+        let file = Some(entry.open_or_create()?);
         // Before the first byte: a journal without a name proves no sync.
-        disk::sync_folder(disk::parent(&path))?;
+        entry.sync_folder()?;
         let md5 = archive.md5;
         let (sync_failed, undo) = (Mutex::default(), Mutex::default());
-        let part = Self { path, journal_path, undo_path, md5, file, journal, sync_failed, undo };
+        let part = Self { entry, journal_entry, undo_entry, md5, file, journal, sync_failed, undo };
         part.save_what_is_missing()?;
         Ok(part)
+    }
+
+    /// The open file.
+    pub(super) fn file(&self) -> Result<&File, DiskError> {
+        self.file.as_ref().ok_or_else(|| {
+            DiskError::new(self.entry.path(), "used")(io::Error::other("it has been closed"))
+        })
+    }
+
+    /// Closes the file and gives it another name. If that fails, the file is open again.
+    pub(super) fn rename(&mut self, to: &Entry) -> Result<(), DiskError> {
+        let closed = self.file.take().map_or(Ok(()), File::close);
+        let renamed = closed.and_then(|()| self.entry.rename(to));
+        if renamed.is_err() {
+            self.file = self.entry.open_to_write().ok();
+        }
+        renamed
+    }
+
+    /// Closes the journal and the undo log, so that every file system removes them.
+    pub(super) fn close_records(&self) {
+        self.journal().close();
+        *self.undo.lock() = None;
     }
 
     pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -114,7 +135,7 @@ impl Part {
 
     /// Writes blocks one after the other, from an offset on.
     pub(crate) fn write(&self, offset: u64, blocks: &[Bytes]) -> Result<(), DiskError> {
-        self.file.write_at(offset, blocks)?;
+        self.file()?.write_at(offset, blocks)?;
         crash_point("part-written");
         Ok(())
     }
@@ -138,7 +159,7 @@ impl Part {
     pub(crate) fn sync(&self) -> Result<(), DiskError> {
         let records = {
             let journal = self.journal();
-            if journal.is_synced() {
+            if self.file.is_none() || journal.is_synced() {
                 return Ok(());
             }
             journal.records()
@@ -158,16 +179,16 @@ impl Part {
     ) -> Result<(), DiskError> {
         let mut failed = self.sync_failed.lock();
         if *failed {
-            let failed = DiskError::new(&self.path, "synced");
+            let failed = DiskError::new(self.entry.path(), "synced");
             return Err(failed(io::Error::other("an earlier sync failed")));
         }
-        let result = sync(&self.file);
+        let result = self.file().and_then(sync);
         if result.is_err() {
             *failed = true;
             let mut journal = self.journal();
             if journal.doubt().is_err() && journal.original().is_none() {
                 // Without a journal nothing is believed either. Why the sync failed is the error.
-                let _ = disk::remove(&self.journal_path);
+                let _ = self.journal_entry.remove();
             }
         }
         result
@@ -176,7 +197,7 @@ impl Part {
     /// The bytes that the next run will believe, if these are not all that were written.
     pub(crate) fn believed(&self) -> Option<u64> {
         let failed = *self.sync_failed.lock();
-        let read = || journal::read(&self.journal_path, &self.md5);
+        let read = || journal::read(&self.journal_entry, &self.md5);
         failed.then(|| read().map_or(0, |told| told.written.total()))
     }
 
@@ -221,61 +242,68 @@ impl Part {
     /// Starts over after [`Part::discard`], from nothing or from what was salvaged.
     pub(crate) fn begin_again(&mut self, kept: JournalState) -> Result<(), DiskError> {
         let salvaged = !kept.written.is_empty();
-        let fresh = Journal::begin(&self.journal_path, &self.md5, kept)?;
+        self.close_records();
+        let fresh = Journal::begin(&self.journal_entry, &self.md5, kept)?;
         crash_point("begun-again-in-the-journal");
         if salvaged {
-            disk::rename(&salvage(&self.path), &self.path)?;
+            salvage(&self.entry).rename(&self.entry)?;
         }
-        self.file = File::open_or_create(&self.path)?;
-        disk::sync_folder(disk::parent(&self.path))?;
+        self.file = Some(self.entry.open_or_create()?);
+        self.entry.sync_folder()?;
         self.journal = Mutex::new(fresh);
         self.sync_failed = Mutex::default();
-        self.undo = Mutex::default();
         Ok(())
     }
 
     /// Makes the part the archive: exactly `size` bytes, synced, under its final name, with that name
     /// synced too. Then removes the journal. If it fails, the part stays, and so does the file that
     /// has the name.
-    pub(crate) fn become_archive(&self, size: u64, target: &Path) -> Result<(), DiskError> {
-        let length = self.file.metadata().map_err(DiskError::new(&self.path, "inspected"))?.len();
-        if length != size {
-            self.file.resize(size)?;
+    pub(crate) fn become_archive(&mut self, size: u64, target: &Path) -> Result<(), DiskError> {
+        let metadata = self.file()?.metadata();
+        let metadata = metadata.map_err(DiskError::new(self.entry.path(), "inspected"))?;
+        if metadata.len() != size {
+            self.file()?.resize(size)?;
             crash_point("size-set");
         }
         self.put_on_disk(|file| file.sync_all().and_then(|()| file.close_duplicate()))?;
         crash_point("archive-synced");
-        let folder = disk::parent(target);
-        disk::create_folder(folder)?;
+        disk::create_folder(disk::parent(target))?;
         // The user's file is no longer needed: this one is right.
-        disk::remove(&self.undo_path)?;
-        disk::rename(&self.path, target)?;
+        *self.undo.lock() = None;
+        self.undo_entry.remove()?;
+        let target = Entry::at(target);
+        self.rename(&target)?;
         crash_point("archive-named");
-        disk::sync_folder(folder)?;
+        target.sync_folder()?;
         crash_point("name-synced");
-        disk::remove(&self.journal_path)?;
+        self.close_records();
+        self.journal_entry.remove()?;
         crash_point("journal-removed");
         Ok(())
     }
 
     /// Removes the journal and the part, or moves the part to `keep`. Restores a user's file there;
     /// fails if there is nowhere to restore it.
-    pub(crate) fn discard(&self, keep: Option<&Path>) -> Result<(), DiskError> {
+    pub(crate) fn discard(&mut self, keep: Option<&Entry>) -> Result<(), DiskError> {
         match (self.original(), keep) {
             (Some(original), Some(keep)) => return self.put_back(original, keep),
             (Some(_), None) => {
                 let error = io::Error::other("it is a file of yours");
-                return Err(DiskError::new(&self.path, "removed")(error));
+                return Err(DiskError::new(self.entry.path(), "removed")(error));
             }
             (None, Some(keep)) => {
-                disk::rename(&self.path, keep)?;
-                disk::sync_folder(disk::parent(keep))?;
+                self.rename(keep)?;
+                keep.sync_folder()?;
             }
-            (None, None) => disk::remove(&self.path)?,
+            (None, None) => {
+                self.file = None;
+                self.entry.remove()?;
+            }
         }
         crash_point("part-given-up");
         // Without a part it claims nothing.
-        disk::remove(&self.journal_path)?;
+        self.close_records();
+        self.journal_entry.remove()?;
         crash_point("journal-given-up");
         Ok(())
     }

@@ -18,7 +18,7 @@ fn part(dir: &Path) -> Part {
 #[test]
 fn no_sync_is_believed_after_a_failed_one() {
     let dir = tempfile::tempdir().unwrap();
-    let part = part(dir.path());
+    let mut part = part(dir.path());
     let write = |range: Range<u64>| {
         part.write(range.start, &[vec![1; 10].into()]).unwrap();
         part.record(range, "x").unwrap();
@@ -27,7 +27,8 @@ fn no_sync_is_believed_after_a_failed_one() {
     part.sync().unwrap();
     assert_eq!(part.believed(), None);
     write(10..20);
-    let fails = |_: &File| Err(DiskError::new(&part.path, "synced")(io::Error::other("once")));
+    let fails =
+        |_: &File| Err(DiskError::new(part.entry.path(), "synced")(io::Error::other("once")));
     part.put_on_disk(fails).unwrap_err();
     part.sync().unwrap_err();
     let target = dir.path().join("a.gz");

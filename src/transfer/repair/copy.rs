@@ -2,11 +2,10 @@
 
 use std::io;
 use std::ops::Range;
-use std::path::Path;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::disk::{self, DiskError, File, crash_point};
+use crate::disk::{DiskError, Entry, crash_point};
 use crate::transfer::part::{Part, salvage};
 
 /// A page of memory, the least that a system reads.
@@ -26,11 +25,11 @@ impl Part {
         let mut end = offset + length as u64;
         loop {
             let wanted = usize::try_from(end - offset).unwrap_or(length).min(length);
-            let read = match self.file.read_at(&mut block[..wanted], offset) {
+            let read = match self.file()?.read_at(&mut block[..wanted], offset) {
                 Ok(0) => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
                 other => other,
             };
-            match read.map_err(DiskError::new(&self.path, "read")) {
+            match read.map_err(DiskError::new(self.entry.path(), "read")) {
                 Ok(read) => {
                     block.truncate(read);
                     return Ok(block.freeze());
@@ -49,26 +48,28 @@ impl Part {
     pub(crate) fn unreadable(&self, offset: u64) -> Range<u64> {
         let start = offset / MARGIN * MARGIN;
         let mut end = next_page(offset);
-        while end < start + MARGIN && self.file.read_at(&mut [0], end).is_err() {
+        let is_unreadable = |at| self.file().is_ok_and(|file| file.read_at(&mut [0], at).is_err());
+        while end < start + MARGIN && is_unreadable(end) {
             end += PAGE;
         }
         start..end
     }
 
-    /// Copies the part to a path. Unreadable bytes become a hole. If it fails, there is no copy.
-    pub(crate) fn copy_to(&self, path: &Path) -> Result<(), DiskError> {
-        let metadata = self.file.metadata().map_err(DiskError::new(&self.path, "inspected"))?;
-        let beside = salvage(path);
+    /// Copies the part. Unreadable bytes become a hole. If it fails, there is no copy.
+    pub(crate) fn copy_to(&self, to: &Entry) -> Result<(), DiskError> {
+        let metadata = self.file()?.metadata();
+        let metadata = metadata.map_err(DiskError::new(self.entry.path(), "inspected"))?;
+        let beside = salvage(to);
         copy(self, metadata.len(), &beside)?;
-        disk::rename(&beside, path)?;
-        disk::sync_folder(disk::parent(path))?;
+        beside.rename(to)?;
+        to.sync_folder()?;
         crash_point("old-file-kept");
         Ok(())
     }
 
     /// Copies the first bytes to where [`Part::begin_again`] finds them.
     pub(crate) fn salvage(&self, length: u64) -> Result<(), DiskError> {
-        copy(self, length, &salvage(&self.path))
+        copy(self, length, &salvage(&self.entry))
     }
 }
 
@@ -78,9 +79,9 @@ const fn next_page(offset: u64) -> u64 {
 }
 
 /// Copies the first bytes of a part. Unreadable bytes become a hole.
-fn copy(part: &Part, length: u64, to: &Path) -> Result<(), DiskError> {
-    disk::remove(to)?;
-    let copy = File::open_or_create(to)?;
+fn copy(part: &Part, length: u64, to: &Entry) -> Result<(), DiskError> {
+    to.remove()?;
+    let copy = to.open_or_create()?;
     copy.resize(length)?;
     let mut at = 0;
     while at < length {
@@ -95,5 +96,6 @@ fn copy(part: &Part, length: u64, to: &Path) -> Result<(), DiskError> {
             Err(error) => return Err(error),
         }
     }
-    copy.sync_all()
+    copy.sync_all()?;
+    copy.close()
 }

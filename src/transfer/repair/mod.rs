@@ -15,10 +15,9 @@ pub(crate) mod undo_log;
 pub(crate) mod wrong_sources;
 
 use std::ops::Range;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 
-use crate::disk::{self, DiskError};
+use crate::disk::{self, DiskError, Entry};
 use crate::event::{Activity, Event};
 use crate::hash::digest::Digest;
 use crate::locate::identify::{self, FileKind, HEAD};
@@ -85,7 +84,7 @@ pub(crate) struct Repairer<'a> {
     /// Bytes that were here at first and have been replaced.
     pub(crate) lost: RangeSet,
     /// A copy of the damaged file, if it is kept.
-    pub(crate) copy: Option<PathBuf>,
+    pub(crate) copy: Option<Entry>,
     /// The number of first bytes that are right.
     pub(crate) proven: u64,
 }
@@ -275,7 +274,7 @@ impl<'a> Repairer<'a> {
         if !wanted || part.overwritten()? > 0 {
             return Ok(());
         }
-        if disk::available(context.folder.dir())? < self.size {
+        if disk::available(context.folder.dir())?.is_some_and(|free| free < self.size) {
             return Err(CannotRepair::NoSpace.into());
         }
         let path = context.folder.corrupt(&self.job.archive)?;

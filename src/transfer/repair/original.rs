@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::undo_log::UndoLog;
 use crate::catalog::Archive;
-use crate::disk::{self, DiskError, Folder, StateFile, crash_point};
+use crate::disk::{self, DiskError, Entry, Folder, StateFile, crash_point};
 use crate::ranges::RangeSet;
 use crate::transfer::journal::{Journal, JournalState, Original};
 use crate::transfer::part::{HERE, Part};
@@ -19,11 +19,11 @@ impl Part {
         file: &Path,
     ) -> Result<JournalState, DiskError> {
         let metadata = file.symlink_metadata().map_err(DiskError::new(file, "inspected"))?;
-        let path = folder.state_file(archive, StateFile::Part);
+        let part = folder.state_file(archive, StateFile::Part);
         // The journal will say that it is on the disk.
         disk::sync_file(file)?;
-        disk::remove(&path)?;
-        disk::remove(&folder.state_file(archive, StateFile::Undo))?;
+        part.remove()?;
+        folder.state_file(archive, StateFile::Undo).remove()?;
         let written = 0..archive.size.unwrap_or(u64::MAX).min(metadata.len());
         let original = Some(Original::of(&metadata));
         let synced = RangeSet::from_iter([written.clone()]);
@@ -35,9 +35,9 @@ impl Part {
             kept.clone(),
         )?;
         // A part is cxr's own unless its journal says that it is a user's file.
-        disk::sync_folder(folder.own())?;
+        part.sync_folder()?;
         crash_point("adoption-journalled");
-        disk::rename(file, &path)?;
+        Entry::at(file).rename(&part)?;
         crash_point("file-adopted");
         Ok(kept)
     }
@@ -47,7 +47,7 @@ impl Part {
     pub(crate) fn lose(&self, range: Range<u64>) -> Result<(), DiskError> {
         if let Some(original) = self.original() {
             let saved = range.start..range.end.min(original.length);
-            self.with_undo(|undo| undo.save(&self.file, saved))?;
+            self.with_undo(|undo| undo.save(self.file()?, saved))?;
         }
         crash_point("old-bytes-saved");
         self.journal().lost(range)?;
@@ -63,7 +63,7 @@ impl Part {
         let end = journal.size().unwrap_or(u64::MAX).min(original.length);
         let missing = journal.written().gaps(0..end);
         drop(journal);
-        missing.into_iter().try_for_each(|gap| self.with_undo(|undo| undo.save(&self.file, gap)))
+        missing.into_iter().try_for_each(|gap| self.with_undo(|undo| undo.save(self.file()?, gap)))
     }
 
     /// The user's file that the part was.
@@ -93,25 +93,26 @@ impl Part {
         let mut undo = self.undo.lock();
         let undo = match &mut *undo {
             Some(undo) => undo,
-            none => none.insert(UndoLog::open(&self.undo_path)?),
+            none => none.insert(UndoLog::open(&self.undo_entry)?),
         };
         work(undo)
     }
 
     /// Restores the user's file at a path, with its bytes, its length and its time; there is no part
     /// after that. Killed at any moment, the file is there or a part. If it fails, the part stays.
-    pub(crate) fn put_back(&self, original: Original, to: &Path) -> Result<(), DiskError> {
-        self.with_undo(|undo| undo.restore(&self.file))?;
-        self.file.resize(original.length)?;
-        self.file.touch(original.modified())?;
-        self.file.sync_all()?;
+    pub(crate) fn put_back(&mut self, original: Original, to: &Entry) -> Result<(), DiskError> {
+        let file = self.file()?;
+        self.with_undo(|undo| undo.restore(file))?;
+        file.resize(original.length)?;
+        file.touch(original.modified())?;
+        file.sync_all()?;
         crash_point("old-bytes-restored");
-        let folder = disk::parent(to);
-        disk::create_folder(folder)?;
-        disk::rename(&self.path, to)?;
-        disk::sync_folder(folder)?;
+        disk::create_folder(disk::parent(to.path()))?;
+        self.rename(to)?;
+        to.sync_folder()?;
         crash_point("file-put-back");
-        disk::remove(&self.journal_path)?;
-        disk::remove(&self.undo_path)
+        self.close_records();
+        self.journal_entry.remove()?;
+        self.undo_entry.remove()
     }
 }

@@ -6,11 +6,10 @@
 //! that has changed.
 
 use std::ops::Range;
-use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::disk::{self, DiskError, File};
+use crate::disk::{DiskError, Entry, File};
 use crate::ranges::RangeSet;
 
 const FORMAT: &[u8] = b"cxr-undo/1\n";
@@ -34,9 +33,9 @@ pub(crate) struct UndoLog {
 }
 
 impl UndoLog {
-    /// Opens the log at a path, as far as it is whole. Creates it if there is none.
-    pub(crate) fn open(path: &Path) -> Result<Self, DiskError> {
-        let mut undo = Self { file: File::open_or_create(path)?, end: 0, saved: RangeSet::new() };
+    /// Opens the log, as far as it is whole. Creates it if there is none.
+    pub(crate) fn open(entry: &Entry) -> Result<Self, DiskError> {
+        let mut undo = Self { file: entry.open_or_create()?, end: 0, saved: RangeSet::new() };
         let mut saved = RangeSet::new();
         undo.end = undo.records(|at, bytes| {
             saved.insert(at..at + bytes.len() as u64);
@@ -46,7 +45,7 @@ impl UndoLog {
         if undo.end == 0 {
             undo.file.resize(0)?;
             undo.append(Bytes::from_static(FORMAT))?;
-            disk::sync_folder(disk::parent(path))?;
+            entry.sync_folder()?;
         }
         Ok(undo)
     }
@@ -184,7 +183,7 @@ mod tests {
             let dir = tempfile::tempdir().unwrap();
             let old: Vec<u8> = (0..=250).cycle().take(size).collect();
             fs::write(dir.path().join("file"), &old).unwrap();
-            let file = File::open_or_create(&dir.path().join("file")).unwrap();
+            let file = Entry::at(&dir.path().join("file")).open_or_create().unwrap();
             Self { dir, file, old }
         }
 
@@ -193,7 +192,7 @@ mod tests {
         }
 
         fn undo(&self) -> UndoLog {
-            UndoLog::open(&self.log()).unwrap()
+            UndoLog::open(&Entry::at(&self.log())).unwrap()
         }
 
         fn overwrite(&self, undo: &mut UndoLog, range: Range<u64>) {

@@ -46,7 +46,8 @@ pub(super) struct Notes<'a> {
     now: SystemTime,
 }
 
-/// The folders for the notes on one folder, the preferred one first.
+/// The folders for the notes on one folder, the preferred one first. They are not held open: a check
+/// may be of thousands.
 struct NoteFolders {
     folders: Vec<Folder>,
     /// The number of the pass in progress, if there is one.
@@ -88,7 +89,7 @@ impl<'a> Notes<'a> {
         let folders = note_folders(dir, self.request.state.as_deref());
         let mut folders = NoteFolders { folders, pass: None };
         if self.request.resume {
-            folders.pass = folders.folders.iter().find_map(read_pass);
+            folders.pass = folders.folders.iter().find_map(|folder| read_pass(&folder.closed()));
             if folders.pass.is_none() {
                 let pass = fastrand::u64(..);
                 folders.pass = Some(pass);
@@ -177,7 +178,7 @@ impl<'a> Notes<'a> {
         for folders in self.folders.values().filter(|folders| folders.pass.is_some()) {
             for folder in &folders.folders {
                 // A mark that cannot be removed could not be written either.
-                let _ = remove_pass(folder);
+                let _ = remove_pass(&folder.closed());
             }
         }
     }
@@ -193,15 +194,15 @@ impl<'a> Notes<'a> {
 impl NoteFolders {
     /// The latest note on the archive in any of the folders.
     fn latest(&self, archive: &Archive) -> Option<Note> {
-        let notes = self.folders.iter().filter_map(|folder| Note::read(folder, archive));
+        let notes = self.folders.iter().filter_map(|folder| Note::read(&folder.closed(), archive));
         notes.max_by_key(Note::time)
     }
 
     /// Writes into the first folder that can be written to.
     fn write(&self, write: impl Fn(&Folder) -> Result<(), DiskError>) -> Result<(), DiskError> {
         let mut first = Ok(());
-        for folder in &self.folders {
-            let written = disk::create_folder(folder.own()).and_then(|()| write(folder));
+        for folder in self.folders.iter().map(Folder::closed) {
+            let written = folder.create().and_then(|()| write(&folder));
             if written.is_ok() {
                 return Ok(());
             }

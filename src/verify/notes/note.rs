@@ -1,13 +1,13 @@
 //! A note on one archive, and the mark of a pass.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Archive, Catalog};
-use crate::disk::{self, DiskError, Folder, Stamp, StateFile};
+use crate::disk::{DiskError, Entry, Folder, Stamp, StateFile};
 use crate::hash::digest::Sha256;
 use crate::locate::{Damage, DamageKind};
 use crate::report::ArchiveReport;
@@ -152,19 +152,20 @@ pub(super) fn write_pass(folder: &Folder, pass: u64) -> Result<(), DiskError> {
 }
 
 pub(super) fn remove_pass(folder: &Folder) -> Result<(), DiskError> {
-    disk::remove(&pass_mark(folder))
+    pass_mark(folder).remove()
 }
 
-fn pass_mark(folder: &Folder) -> PathBuf {
-    folder.own().join("pass")
+fn pass_mark(folder: &Folder) -> Entry {
+    folder.own_entry("pass")
 }
 
-fn read<T: for<'a> Deserialize<'a>>(path: &Path) -> Option<T> {
-    let bytes = disk::read(path, LIMIT + 1).ok().filter(|bytes| bytes.len() <= LIMIT)?;
+fn read<T: for<'a> Deserialize<'a>>(entry: &Entry) -> Option<T> {
+    let bytes = entry.read(LIMIT + 1).ok().filter(|bytes| bytes.len() <= LIMIT)?;
     serde_json::from_slice(&bytes).ok()
 }
 
-fn write(path: &Path, value: &impl Serialize) -> Result<(), DiskError> {
+fn write(entry: &Entry, value: &impl Serialize) -> Result<(), DiskError> {
     let json = serde_json::to_vec(value);
-    disk::replace(path, &json.map_err(|error| DiskError::new(path, "written")(error.into()))?)
+    let failed = DiskError::new(entry.path(), "written");
+    entry.replace(&json.map_err(|error| failed(error.into()))?)
 }
