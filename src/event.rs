@@ -38,8 +38,9 @@ impl fmt::Display for Activity {
 pub enum Event<'a> {
     /// The run knows its work.
     Planned {
-        /// The number of archives.
-        archives: usize,
+        /// The labels of the archives, as in `Begun`, in the order of the table or the request: the
+        /// name, or `NAME at SOURCE`.
+        archives: &'a [String],
         /// The sum of the known sizes in bytes.
         bytes: u64,
     },

@@ -62,6 +62,11 @@ impl Verdict {
     pub const fn is_undecided(self) -> bool {
         matches!(self, Self::Unreachable | Self::Error)
     }
+
+    /// Returns true if the exit status is not 0 because of this archive.
+    pub const fn is_problem(self) -> bool {
+        self.is_wrong() || self.is_undecided()
+    }
 }
 
 impl fmt::Display for Verdict {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context;
 use cxr::cancel::Cancel;
 use cxr::event::{Listener, Listeners};
-use cxr::progress::{EventLog, Messages};
+use cxr::progress::{EventLog, LiveVerdicts, Messages, Progress};
 use cxr::report::{self, Exporter, Json, Report, Text};
 use cxr::text::command_line::CommandLine;
 use cxr::text::error_chain;
@@ -23,6 +23,8 @@ pub(crate) struct CommandRun<'a> {
     pub(crate) command: &'static str,
     pub(crate) settings: &'a Settings,
     pub(crate) outputs: ReportOptions,
+    /// True if the text is only about archives with a problem.
+    pub(crate) only_problems: bool,
     /// The command line that asks for the run.
     pub(crate) typed: &'a CommandLine,
 }
@@ -71,7 +73,7 @@ impl CommandRun<'_> {
         for error in lost {
             status = after_loss(status, &error, messages);
         }
-        if report.error.is_none() {
+        if report.error.is_none() && !self.has_summary() {
             messages.note(report.summary());
         }
         let signal = signals.status();
@@ -90,12 +92,32 @@ impl CommandRun<'_> {
         events: Option<&EventLog>,
         work: impl FnOnce(&dyn Listener) -> Result<Report>,
     ) -> Result<Report> {
-        let progress = self.settings.start_progress();
+        let progress = self.start_progress();
         let mut listeners: Vec<&dyn Listener> = vec![&progress];
         listeners.extend(events.map(|events| events as &dyn Listener));
         let result = work(&Listeners(listeners));
         progress.finish();
         result
+    }
+
+    fn start_progress(&self) -> Progress {
+        let is_shared = report::is_stderr_too();
+        // Bars and events would overwrite each other.
+        let has_events = is_shared && self.outputs.events_on_stdout();
+        let has_bars = self.settings.has_bars() && !has_events;
+        let verdicts = match self.only_problems {
+            // The report has them at the same place.
+            _ if has_bars || is_shared => LiveVerdicts::None,
+            true => LiveVerdicts::Problems,
+            false => LiveVerdicts::All,
+        };
+        self.settings.start_progress(has_bars, verdicts)
+    }
+
+    /// Returns true if the report on standard output ends with the summary.
+    fn has_summary(&self) -> bool {
+        let is_text = self.settings.format == Format::Text && !self.outputs.events_on_stdout();
+        self.only_problems && is_text
     }
 
     fn print(&self, report: &Report) -> anyhow::Result<()> {
@@ -105,7 +127,9 @@ impl CommandRun<'_> {
         let color = self.settings.has_color();
         let write = |out: &mut dyn Write| -> io::Result<()> {
             match self.settings.format {
-                Format::Text => Text { color }.export(report, out),
+                Format::Text => {
+                    Text { color, only_problems: self.only_problems }.export(report, out)
+                }
                 Format::Json => Json.export(report, out),
             }
         };

@@ -45,7 +45,7 @@ fn fetch(fetch: Fetch, settings: &Settings, typed: &CommandLine) -> Result<ExitS
     let outputs = fetch.reports.clone();
     let request = catalog(settings)
         .and_then(|catalog| fetch.request(catalog, typed).map_err(CommandError::usage));
-    CommandRun { command: "fetch", settings, outputs, typed }.run(
+    CommandRun { command: "fetch", settings, outputs, only_problems: false, typed }.run(
         request,
         ProtectedPaths::add_fetch,
         |request, listener, cancel| Ok(cxr::fetch::fetch(&request, listener, cancel)?),
@@ -53,10 +53,11 @@ fn fetch(fetch: Fetch, settings: &Settings, typed: &CommandLine) -> Result<ExitS
 }
 
 fn verify(verify: Verify, settings: &Settings, typed: &CommandLine) -> Result<ExitStatus> {
-    let (outputs, background) = (verify.reports.clone(), verify.background);
+    let Verify { reports, background, only_problems, .. } = &verify;
+    let (outputs, background, only_problems) = (reports.clone(), *background, *only_problems);
     let request = catalog(settings)
         .and_then(|catalog| verify.request(catalog, typed).map_err(CommandError::usage));
-    CommandRun { command: "verify", settings, outputs, typed }.run(
+    CommandRun { command: "verify", settings, outputs, only_problems, typed }.run(
         request,
         ProtectedPaths::add_verification,
         |request, listener, cancel| {

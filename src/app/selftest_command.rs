@@ -5,7 +5,7 @@ use std::env;
 use anyhow::Context;
 use cxr::cancel::Cancel;
 use cxr::event::{Listener, Silent};
-use cxr::progress::{Messages, Verbosity};
+use cxr::progress::{LiveVerdicts, Messages, Verbosity};
 use cxr::report;
 use cxr::selftest::{Check, SelftestReport, SelftestRequest, selftest};
 use cxr::text::command_line::CommandLine;
@@ -43,7 +43,8 @@ fn run_checks(
     cancel: &Cancel,
 ) -> anyhow::Result<SelftestReport> {
     // The messages of the fetches themselves are for `--verbose`.
-    let progress = (settings.verbosity == Verbosity::Verbose).then(|| settings.start_lines());
+    let is_verbose = settings.verbosity == Verbosity::Verbose;
+    let progress = is_verbose.then(|| settings.start_progress(false, LiveVerdicts::All));
     let listener = progress.as_ref().map_or(&Silent as &dyn Listener, |progress| progress);
     let color = settings.has_color();
     let mut printed = Ok(());

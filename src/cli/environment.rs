@@ -88,6 +88,14 @@ pub(super) fn wants_bars(progress: When) -> bool {
     progress.wants_bars(io::stderr().is_terminal(), env::var_os("TERM"))
 }
 
+/// True if the terminal probably wraps long lines again when it becomes narrower, as most do. It is
+/// known of xterm, GNU screen and the Linux console that they do not.
+pub(super) fn rewraps() -> bool {
+    let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is_linux = env::var_os("TERM").is_some_and(|term| term == "linux");
+    is_set("TMUX") || !(is_linux || is_set("STY") || is_set("XTERM_VERSION"))
+}
+
 /// True if colours are wanted on standard output.
 pub(super) fn wants_color(color: When) -> bool {
     color.wants_color(io::stdout().is_terminal(), |name| env::var_os(name))

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
-use cxr::progress::{Progress, Verbosity};
+use cxr::progress::{Display, LiveVerdicts, Progress, Verbosity};
 use cxr::text::When;
 
 use super::environment;
@@ -110,15 +110,19 @@ impl GlobalOptions {
 }
 
 impl Settings {
-    /// Shows a run from now on, with bars where they are wanted.
-    pub(crate) fn start_progress(&self) -> Progress {
-        let bars = environment::wants_bars(self.progress);
-        Progress::start(self.verbosity, bars, environment::heartbeat())
+    /// True if bars are wanted on standard error.
+    pub(crate) fn has_bars(&self) -> bool {
+        environment::wants_bars(self.progress)
     }
 
-    /// The same, always without bars.
-    pub(crate) fn start_lines(&self) -> Progress {
-        Progress::start(self.verbosity, false, environment::heartbeat())
+    /// Shows a run from now on, with bars or with lines.
+    pub(crate) fn start_progress(&self, has_bars: bool, verdicts: LiveVerdicts) -> Progress {
+        let display = if has_bars {
+            Display::Bars { rewraps: environment::rewraps() }
+        } else {
+            Display::Lines(environment::heartbeat())
+        };
+        Progress::start(self.verbosity, display, verdicts)
     }
 
     /// True if the verdicts on standard output have colours.

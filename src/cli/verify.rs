@@ -15,7 +15,7 @@ use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
 
 use super::environment;
-use super::headings::{FROM, LIMITS, WHAT};
+use super::headings::{FROM, LIMITS, OUTPUT, WHAT};
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
 use super::value_parsers::{self, Sources};
@@ -79,6 +79,12 @@ pub(crate) struct Verify {
     /// With --from: archives to read at a time, 1 to 64, each over one connection
     #[arg(short, long, default_value = "12", value_name = "N", value_parser = value_parsers::count, help_heading = LIMITS, hide_short_help = true)]
     jobs: NonZeroUsize,
+    /// Print only what is not ok, and a summary line
+    ///
+    /// With --quick, `present` is no problem. A quiet run prints the summary too. Documents in JSON
+    /// and JUnit XML stay complete.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = OUTPUT, hide_short_help = true)]
+    pub(crate) only_problems: bool,
     #[command(flatten)]
     pub(crate) reports: ReportOptions,
 }

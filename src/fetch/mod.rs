@@ -136,7 +136,8 @@ pub fn fetch(
         listener.on(Event::Notice { message: &message });
     }
     let bytes = archives.iter().filter_map(|archive| archive.size).sum();
-    listener.on(Event::Planned { archives: archives.len(), bytes });
+    let names: Vec<String> = archives.iter().map(|archive| archive.name.clone()).collect();
+    listener.on(Event::Planned { archives: &names, bytes });
     let sources: Vec<Source> = request.sources.iter().cloned().map(Source::new).collect();
     let engine = Engine::for_this_machine(request.lanes);
     let cancel = &cancel.child();

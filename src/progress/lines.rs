@@ -47,21 +47,12 @@ impl<W: FnMut(&str) + Send> Renderer for Lines<W> {
 /// `12.3 of 42.0 GiB (29 %), 45.1 MiB/s, 11 min left`, as far as the numbers are known.
 fn position(done: u64, whole: Option<u64>, rate: f64) -> String {
     let bytes = match whole {
-        Some(whole) => format!("{} ({} %)", of(done, whole), units::percent(done, whole)),
+        Some(whole) => format!("{} ({} %)", units::part(done, whole), units::percent(done, whole)),
         None => units::bytes(done),
     };
     let left = whole.and_then(|whole| time_left(whole.saturating_sub(done), rate));
     let left = left.map_or_else(String::new, |left| format!(", {} left", units::estimate(left)));
     format!("{bytes}, {}{left}", units::rate(rate))
-}
-
-/// `12.3 of 42.0 GiB`; both units if they differ.
-fn of(done: u64, whole: u64) -> String {
-    let (done, whole) = (units::bytes(done), units::bytes(whole));
-    match (done.split_once(' '), whole.split_once(' ')) {
-        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} of {whole}"),
-        _ => format!("{done} of {whole}"),
-    }
 }
 
 #[cfg(test)]
@@ -105,7 +96,7 @@ mod tests {
             position(12 * GIB, Some(42 * GIB), rate),
             "12.0 of 42.0 GiB (28 %), 45.1 MiB/s, 12 min left"
         );
-        assert_eq!(position(5, Some(GIB), 0.0), "5 B of 1.00 GiB (0 %), 0 B/s");
+        assert_eq!(position(5, Some(GIB), 0.0), "0.00 of 1.00 GiB (0 %), 0 B/s");
         assert_eq!(position(GIB, None, 0.0), "1.00 GiB, 0 B/s");
         assert_eq!(position(GIB, Some(GIB), 1e9), "1.00 of 1.00 GiB (100 %), 954 MiB/s, 0 s left");
     }

@@ -9,6 +9,8 @@ mod event_log;
 mod lines;
 mod mean_rate;
 mod messages;
+mod rows;
+mod screen;
 mod state;
 
 use std::collections::HashSet;
@@ -31,6 +33,7 @@ use crate::event::{Event, Listener};
 use crate::locate::Damage;
 use crate::report::label;
 use crate::text::{escape, units};
+use crate::verdict::Verdict;
 
 /// The usual time between two lines on the state of a run that has no bars.
 pub const HEARTBEAT: Duration = Duration::from_secs(30);
@@ -47,6 +50,29 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// The form of the display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Display {
+    /// Bars on a terminal.
+    Bars {
+        /// True if the terminal wraps the lines again that are longer than its new width.
+        rewraps: bool,
+    },
+    /// Lines, and at this interval a line on the state of the run.
+    Lines(Duration),
+}
+
+/// The verdicts that are shown as soon as they are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LiveVerdicts {
+    /// All.
+    All,
+    /// Those of archives with a problem.
+    Problems,
+    /// None: the report appears at the same place.
+    None,
+}
+
 /// A way to show a run.
 trait Renderer: Send {
     /// Prints a line that stays.
@@ -61,7 +87,7 @@ trait Renderer: Send {
 pub struct Progress {
     state: Arc<ProgressState>,
     verbosity: Verbosity,
-    bars: bool,
+    verdicts: LiveVerdicts,
     /// The kinds of event that were shown, by archive.
     shown: Mutex<HashSet<(&'static str, String)>>,
     /// The queue of lines; closing it ends the thread.
@@ -76,17 +102,20 @@ impl fmt::Debug for Progress {
 }
 
 impl Progress {
-    /// Shows a run from now on: with bars, or with lines and a line on its state at every
-    /// `heartbeat`. A quiet run shows nothing.
-    pub fn start(verbosity: Verbosity, bars: bool, heartbeat: Duration) -> Self {
-        let (renderer, interval): (Box<dyn Renderer>, _) = if bars {
-            (Box::new(Bars::on_stderr()), Duration::from_secs(1) / u32::from(bars::HERTZ))
-        } else {
-            let lines = Lines::new(messages::line, heartbeat, Instant::now());
-            (Box::new(lines), heartbeat.min(Duration::from_secs(1)))
+    /// Shows a run from now on. A quiet run shows nothing.
+    pub fn start(verbosity: Verbosity, display: Display, verdicts: LiveVerdicts) -> Self {
+        let second = Duration::from_secs(1);
+        let (renderer, interval): (Box<dyn Renderer>, _) = match display {
+            Display::Bars { rewraps } => {
+                (Box::new(Bars::on_stderr(rewraps)), second / u32::from(bars::HERTZ))
+            }
+            Display::Lines(heartbeat) => {
+                let lines = Lines::new(messages::line, heartbeat, Instant::now());
+                (Box::new(lines), heartbeat.min(second))
+            }
         };
         let mut progress = Self::with(verbosity, renderer, interval);
-        progress.bars = bars;
+        progress.verdicts = verdicts;
         progress
     }
 
@@ -101,7 +130,8 @@ impl Progress {
             thread = thread::Builder::new().name("progress".to_owned()).spawn(show).ok();
             lines = Some(sender);
         }
-        Self { state, verbosity, bars: false, shown: Mutex::default(), lines, thread }
+        let (verdicts, shown) = (LiveVerdicts::All, Mutex::default());
+        Self { state, verbosity, verdicts, shown, lines, thread }
     }
 
     /// Shows the remaining lines, and removes the bars.
@@ -119,6 +149,16 @@ impl Progress {
     fn shows(&self, kind: &'static str, archive: &str) -> bool {
         let mut shown = self.shown.lock();
         self.verbosity == Verbosity::Verbose || shown.insert((kind, archive.to_owned()))
+    }
+}
+
+impl LiveVerdicts {
+    const fn include(self, verdict: Verdict) -> bool {
+        match self {
+            Self::All => true,
+            Self::Problems => verdict.is_problem(),
+            Self::None => false,
+        }
     }
 }
 
@@ -159,8 +199,7 @@ impl Listener for Progress {
             Event::Notice { message } => self.line(escape::text(message).into_owned()),
             Event::Settled(report) => {
                 self.state.settle(report);
-                // With bars, the verdicts are in the report right below.
-                if !self.bars {
+                if self.verdicts.include(report.verdict) {
                     self.line(report.line(false));
                 }
             }
@@ -220,7 +259,6 @@ mod tests {
     use super::*;
     use crate::event::Activity;
     use crate::report::ArchiveReport;
-    use crate::verdict::Verdict;
 
     #[derive(Clone, Default)]
     struct RecordedLines(Arc<Mutex<Vec<String>>>);
@@ -243,7 +281,7 @@ mod tests {
         let (reason, wait) = ("HTTP 503", Duration::ZERO);
         let again = Event::Retrying { archive: "a", source: None, reason, wait };
         let elsewhere = Event::Retrying { archive: "a", source: Some("m"), reason, wait };
-        progress.on(Event::Planned { archives: 1, bytes: 5 });
+        progress.on(Event::Planned { archives: &["a".to_owned()], bytes: 5 });
         let (activity, size) = (Activity::Fetch, Some(5));
         progress.on(Event::Begun { archive: "a", source: None, activity, size });
         progress.on(again);
@@ -271,6 +309,26 @@ mod tests {
         assert_eq!(
             lines,
             ["fetch a", RETRY, RETRY, ELSEWHERE, "x\\u{1b}", "missing      a", "finish"]
+        );
+    }
+
+    #[test]
+    fn verdicts_are_shown_where_they_are_wanted() {
+        let shown = |verdicts: LiveVerdicts| {
+            let recorded = RecordedLines::default();
+            let mut progress = Progress::with(Verbosity::Normal, Box::new(recorded.clone()), NEVER);
+            progress.verdicts = verdicts;
+            for (name, verdict) in
+                [("a", Verdict::Ok), ("b", Verdict::Present), ("c", Verdict::Corrupt)]
+            {
+                progress.on(Event::Settled(&ArchiveReport::new(name, verdict)));
+            }
+            progress.finish();
+            recorded.0.lock().len() - 1
+        };
+        assert_eq!(
+            [LiveVerdicts::All, LiveVerdicts::Problems, LiveVerdicts::None].map(shown),
+            [3, 1, 0]
         );
     }
 

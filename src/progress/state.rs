@@ -21,14 +21,24 @@ pub(super) struct ProgressState {
 
 #[derive(Debug, Default)]
 struct ArchiveStates {
-    /// The number of archives to do, and their bytes without those that will never come.
-    planned: Option<(usize, u64)>,
+    /// The plan; its bytes do not include those that will never come.
+    planned: Option<Plan>,
+    /// The number of archives that have a verdict.
+    settled_archives: usize,
     /// Bytes of the archives that have a verdict.
     settled: u64,
     /// The archives in progress, by label.
     active: HashMap<String, Arc<Counters>>,
     /// The number of archives that have begun.
     begun: u64,
+}
+
+#[derive(Debug)]
+struct Plan {
+    /// The place of each archive in the table or the request, by label.
+    places: HashMap<String, usize>,
+    archives: usize,
+    bytes: u64,
 }
 
 /// The counters of an archive in progress.
@@ -47,19 +57,25 @@ struct Counters {
 pub(super) struct Snapshot {
     /// The number of archives of the run, if known.
     pub(super) archives: usize,
+    /// The number of archives that have a verdict.
+    pub(super) settled: usize,
     /// Bytes done.
     pub(super) done: u64,
     /// Bytes in all, at least those done; `None` until the run has a plan.
     pub(super) whole: Option<u64>,
     /// Bytes done since the start; it never falls.
     pub(super) moved: u64,
-    /// The archives in progress, in the order in which they began.
+    /// The archives in progress, in the order of the table or the request. Those that are not in
+    /// the plan follow in the order in which they began.
     pub(super) active: Vec<ActiveArchive>,
 }
 
 /// An archive in progress, and its form in the event log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct ActiveArchive {
+    /// The place in the plan.
+    #[serde(skip)]
+    place: usize,
     /// A new number each time that work on an archive begins.
     #[serde(skip)]
     pub(super) number: u64,
@@ -76,8 +92,13 @@ pub(super) struct ActiveArchive {
 }
 
 impl ProgressState {
-    pub(super) fn plan(&self, archives: usize, bytes: u64) {
-        self.archives.write().planned = Some((archives, bytes));
+    /// Takes note of the labels of all archives, in order, and of their bytes.
+    pub(super) fn plan(&self, archives: &[String], bytes: u64) {
+        // Of two with the same label, the first decides.
+        let places = archives.iter().enumerate().rev();
+        let places = places.map(|(place, label)| (label.clone(), place)).collect();
+        let archives = archives.len();
+        self.archives.write().planned = Some(Plan { places, archives, bytes });
     }
 
     pub(super) fn begin(
@@ -87,10 +108,14 @@ impl ProgressState {
         activity: Activity,
         size: Option<u64>,
     ) {
+        let label = label(archive, source);
         let mut archives = self.archives.write();
         archives.begun += 1;
+        let places = archives.planned.as_ref().map(|plan| &plan.places);
+        let place = places.and_then(|places| places.get(&*label)).copied();
         let counters = Counters {
             archive: ActiveArchive {
+                place: place.unwrap_or(usize::MAX),
                 number: archives.begun,
                 archive: archive.to_owned(),
                 source: source.map(str::to_owned),
@@ -103,17 +128,17 @@ impl ProgressState {
             moved: AtomicU64::new(0),
             has_position: AtomicBool::new(false),
         };
-        let before = archives.active.insert(label(archive, source).into_owned(), counters.into());
+        let before = archives.active.insert(label.into_owned(), counters.into());
         let Some(before) = before else { return };
         // A second reading adds work and does not undo what was done before.
         let is_more = activity == Activity::Locate;
         if is_more {
             archives.settled = archives.settled.saturating_add(before.done.load(Ordering::Relaxed));
         }
-        if let (Some(size), Some((_, bytes))) = (size, &mut archives.planned)
+        if let (Some(size), Some(plan)) = (size, &mut archives.planned)
             && (is_more || before.archive.size.is_none())
         {
-            *bytes = bytes.saturating_add(size);
+            plan.bytes = plan.bytes.saturating_add(size);
         }
     }
 
@@ -141,25 +166,28 @@ impl ProgressState {
             _ => reached,
         };
         archives.settled = archives.settled.saturating_add(done);
-        if let Some((_, bytes)) = &mut archives.planned {
+        archives.settled_archives += 1;
+        if let Some(plan) = &mut archives.planned {
             // The missing bytes will not come in this run. Without a size, none were planned.
-            *bytes = bytes.saturating_sub(size.unwrap_or(0)).saturating_add(done);
+            plan.bytes = plan.bytes.saturating_sub(size.unwrap_or(0)).saturating_add(done);
         }
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
         let archives = self.archives.read();
         let mut active: Vec<_> = archives.active.values().map(|counters| counters.load()).collect();
-        active.sort_unstable_by_key(|archive| archive.number);
+        active.sort_unstable_by_key(|archive| (archive.place, archive.number));
         let sum = |archives: &mut dyn Iterator<Item = &ActiveArchive>| -> u64 {
             archives.fold(0, |sum: u64, archive| sum.saturating_add(archive.done))
         };
         let done = archives.settled.saturating_add(sum(&mut active.iter()));
         let unplanned = sum(&mut active.iter().filter(|archive| archive.size.is_none()));
+        let plan = archives.planned.as_ref();
         Snapshot {
-            archives: archives.planned.map_or(0, |(archives, _)| archives),
+            archives: plan.map_or(0, |plan| plan.archives),
+            settled: archives.settled_archives,
             done,
-            whole: archives.planned.map(|(_, bytes)| bytes.saturating_add(unplanned).max(done)),
+            whole: plan.map(|plan| plan.bytes.saturating_add(unplanned).max(done)),
             moved: self.moved.load(Ordering::Relaxed),
             active,
         }
@@ -180,6 +208,11 @@ impl Counters {
 mod tests {
     use super::*;
 
+    /// The labels of this many archives: `a`, `b`, `c`.
+    fn names(count: usize) -> Vec<String> {
+        ('a'..).take(count).map(String::from).collect()
+    }
+
     fn sums(state: &ProgressState) -> (u64, Option<u64>, u64) {
         let snapshot = state.snapshot();
         (snapshot.done, snapshot.whole, snapshot.moved)
@@ -195,7 +228,7 @@ mod tests {
     #[test]
     fn bytes_that_were_already_here_are_done_and_not_moved() {
         let state = ProgressState::default();
-        state.plan(2, 1000);
+        state.plan(&names(2), 1000);
         state.begin("a", None, Activity::Fetch, Some(600));
         state.advance("a", None, 200);
         assert_eq!(sums(&state), (200, Some(1000), 0));
@@ -206,7 +239,7 @@ mod tests {
     #[test]
     fn an_archive_at_two_sources_counts_twice() {
         let state = ProgressState::default();
-        state.plan(2, 1200);
+        state.plan(&names(2), 1200);
         for source in ["m", "n"] {
             state.begin("a", Some(source), Activity::Verify, Some(600));
         }
@@ -220,9 +253,26 @@ mod tests {
     }
 
     #[test]
+    fn archives_are_in_the_order_of_the_plan_and_the_others_follow() {
+        let state = ProgressState::default();
+        state.plan(&["c", "b at m", "a"].map(str::to_owned), 3);
+        for (archive, source) in
+            [("y", None), ("a", None), ("x", None), ("b", Some("m")), ("c", None)]
+        {
+            state.begin(archive, source, Activity::Fetch, Some(1));
+        }
+        let active = state.snapshot().active;
+        let names: Vec<_> = active.iter().map(|active| &*active.archive).collect();
+        assert_eq!(names, ["c", "b", "a", "y", "x"]);
+        // It keeps its place when it begins again.
+        state.begin("c", None, Activity::Repair, Some(1));
+        assert_eq!(state.snapshot().active[0].archive, "c");
+    }
+
+    #[test]
     fn a_position_can_go_back_and_never_exceeds_the_size() {
         let state = ProgressState::default();
-        state.plan(1, 600);
+        state.plan(&names(1), 600);
         state.begin("a", None, Activity::Fetch, Some(600));
         state.advance("a", None, 500);
         state.advance("a", None, 100);
@@ -234,7 +284,7 @@ mod tests {
     #[test]
     fn work_that_begins_again_starts_at_zero() {
         let state = ProgressState::default();
-        state.plan(1, 600);
+        state.plan(&names(1), 600);
         state.begin("a", None, Activity::Verify, Some(600));
         state.advance("a", None, 600);
         let before = state.snapshot().active;
@@ -248,7 +298,7 @@ mod tests {
     #[test]
     fn a_second_reading_adds_to_the_whole() {
         let state = ProgressState::default();
-        state.plan(2, 1000);
+        state.plan(&names(2), 1000);
         state.begin("a", None, Activity::Verify, Some(600));
         state.advance("a", None, 0);
         state.advance("a", None, 600);
@@ -264,7 +314,7 @@ mod tests {
     #[test]
     fn bytes_of_a_failed_archive_leave_the_whole() {
         let state = ProgressState::default();
-        state.plan(3, 1000);
+        state.plan(&names(3), 1000);
         state.begin("a", None, Activity::Fetch, Some(600));
         state.advance("a", None, 0);
         state.advance("a", None, 50);
@@ -280,7 +330,7 @@ mod tests {
     #[test]
     fn a_size_learned_later_adds_to_the_whole() {
         let state = ProgressState::default();
-        state.plan(1, 0);
+        state.plan(&names(1), 0);
         state.begin("a", None, Activity::Fetch, None);
         state.begin("a", None, Activity::Fetch, Some(100));
         state.advance("a", None, 25);
@@ -291,7 +341,7 @@ mod tests {
     #[test]
     fn an_archive_of_unknown_size_never_exceeds_the_whole() {
         let state = ProgressState::default();
-        state.plan(1, 0);
+        state.plan(&names(1), 0);
         state.begin("a", None, Activity::Fetch, None);
         state.advance("a", None, 70);
         assert_eq!(sums(&state), (70, Some(70), 0));

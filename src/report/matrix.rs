@@ -32,7 +32,7 @@ impl Report {
 
 /// Writes the mirrors' names, the table, and a line for everything that is not `ok`.
 pub(super) fn write(rows: &[&[ArchiveReport]], out: &mut dyn Write, color: bool) -> io::Result<()> {
-    let mirrors = rows.first().copied().unwrap_or_default();
+    let Some(&mirrors) = rows.first() else { return Ok(()) };
     for (number, mirror) in (1..).zip(mirrors) {
         let name = mirror.source.as_deref().unwrap_or_default();
         writeln!(out, "{number}  {}", escape::text(name))?;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     fn text(report: &Report, color: bool) -> String {
-        String::from_utf8(Text { color }.to_bytes(report).unwrap()).unwrap()
+        String::from_utf8(Text { color, only_problems: false }.to_bytes(report).unwrap()).unwrap()
     }
 
     #[test]

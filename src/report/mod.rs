@@ -28,7 +28,7 @@ pub use json::{Json, write_json};
 pub use junit::Junit;
 pub use markdown::Markdown;
 pub use next_step::{NextStep, SuggestedCommand};
-pub use stdout::{lines, print};
+pub use stdout::{is_stderr_too, lines, print};
 pub use text::Text;
 
 /// A format of a report.

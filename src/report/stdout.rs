@@ -2,6 +2,8 @@
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 
+use rustix::fs::fstat;
+
 /// Writes to standard output. A reader that closes the pipe early, such as `head`, is no error.
 ///
 /// # Errors
@@ -15,6 +17,16 @@ pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result
 /// Returns standard output for lines that are written one by one.
 pub fn lines() -> Box<dyn Write + Send> {
     Box::new(io::stdout())
+}
+
+/// Returns true if standard output and standard error are the same file, pipe or terminal, as after
+/// `2>&1`. A line on both of them is then there twice.
+pub fn is_stderr_too() -> bool {
+    let (out, errors) = (fstat(io::stdout()), fstat(io::stderr()));
+    match (out, errors) {
+        (Ok(out), Ok(errors)) => (out.st_dev, out.st_ino) == (errors.st_dev, errors.st_ino),
+        _ => false,
+    }
 }
 
 fn forgiving(result: io::Result<()>) -> io::Result<()> {

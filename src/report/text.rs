@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{Exporter, Report, matrix};
+use super::{ArchiveReport, Exporter, Report, matrix};
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
 
@@ -13,19 +13,28 @@ use crate::verdict::Verdict;
 pub struct Text {
     /// True if verdicts have colours.
     pub color: bool,
+    /// True if only the archives with a problem have lines; the summary then follows.
+    pub only_problems: bool,
 }
 
 impl Exporter for Text {
     fn export(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        if let Some(rows) = report.rows() {
+        let is_shown =
+            |archive: &ArchiveReport| !self.only_problems || archive.verdict.is_problem();
+        if let Some(mut rows) = report.rows() {
+            rows.retain(|row| row.iter().any(is_shown));
             matrix::write(&rows, out, self.color)?;
         } else {
-            let mut archives = report.archives.iter();
+            let mut archives = report.archives.iter().filter(|archive| is_shown(archive));
             archives.try_for_each(|archive| writeln!(out, "{}", archive.line(self.color)))?;
         }
         for (index, command) in report.next_commands().iter().enumerate() {
             let gap = if index == 0 { "\n" } else { "" };
             writeln!(out, "{gap}next: {}", escape::text(command))?;
+        }
+        if self.only_problems && report.error.is_none() {
+            let gap = if report.archives.iter().any(is_shown) { "\n" } else { "" };
+            writeln!(out, "{gap}{}", report.summary())?;
         }
         Ok(())
     }
@@ -57,7 +66,7 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{ArchiveReport, NextStep, SuggestedCommand};
+    use super::super::{NextStep, SuggestedCommand};
     use super::*;
 
     fn report() -> Report {
@@ -74,7 +83,52 @@ mod tests {
     }
 
     fn text(color: bool) -> String {
-        String::from_utf8(Text { color }.to_bytes(&report()).unwrap()).unwrap()
+        written(Text { color, ..Text::default() }, &report())
+    }
+
+    fn written(text: Text, report: &Report) -> String {
+        String::from_utf8(text.to_bytes(report).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn only_problems_have_lines_and_the_summary_follows() {
+        let only_problems = Text { color: false, only_problems: true };
+        let summary = "1 ok, 1 missing, 1 corrupt; 3.70 GiB downloaded in 4 min 12 s\n";
+        assert_eq!(
+            written(only_problems, &report()),
+            format!(
+                "corrupt      images_002.tar.gz  the MD5 differs; next: free some space\n\
+                 missing      images_003.tar.gz\n\nnext: cxr fetch 2\n\n{summary}"
+            )
+        );
+        let fine = ["a", "b"].map(|name| ArchiveReport::new(name, Verdict::Ok)).into();
+        assert_eq!(written(only_problems, &Report::new("verify", fine, 3.0)), "2 ok in 3.0 s\n");
+        let failed = Report::failed("verify", "no table".to_owned(), 3.0);
+        assert_eq!(written(only_problems, &failed), "");
+    }
+
+    #[test]
+    fn a_table_of_mirrors_has_rows_with_problems_only() {
+        let at = |name, source: &str, verdict| {
+            let source = Some(source.to_owned());
+            ArchiveReport { source, ..ArchiveReport::new(name, verdict) }
+        };
+        let report = |verdict| {
+            let archives = [
+                at("a", "m", Verdict::Ok),
+                at("a", "n", Verdict::Ok),
+                at("b", "m", Verdict::Ok),
+                at("b", "n", verdict),
+            ];
+            Report::new("verify", archives.into(), 3.0)
+        };
+        let only_problems = Text { color: false, only_problems: true };
+        let table = written(only_problems, &report(Verdict::Corrupt));
+        assert!(table.contains("\nb  ok ") && !table.contains("\na "), "{table}");
+        assert!(
+            table.starts_with("1  m\n2  n\n") && table.ends_with("\n\n3 ok, 1 corrupt in 3.0 s\n")
+        );
+        assert_eq!(written(only_problems, &report(Verdict::Ok)), "4 ok in 3.0 s\n");
     }
 
     #[test]

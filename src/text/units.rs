@@ -26,6 +26,22 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
+/// Formats a part of a number of bytes in the unit of the whole: `2.9 of 42.0 GiB`. The part is
+/// rounded down, so that it equals the whole only if all is done.
+pub fn part(done: u64, whole: u64) -> String {
+    let text = bytes(whole);
+    let (number, unit) = text.split_once(' ').unwrap_or((&text, ""));
+    if done >= whole {
+        return format!("{number} of {text}");
+    }
+    let digits = number.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let power = UNITS.iter().position(|name| *name == unit).map_or(0, |index| index + 1);
+    let scale = (0..power).fold(1.0, |scale, _| scale * 1024.0);
+    let step = (0..digits).fold(1.0, |step, _| step * 10.0);
+    let value = (done as f64 / scale * step).floor() / step;
+    format!("{value:.digits$} of {text}")
+}
+
 /// Formats a rate: `45.1 MiB/s`.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
 pub fn rate(bytes_a_second: f64) -> String {
@@ -50,6 +66,17 @@ pub fn estimate(time: Duration) -> String {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min", seconds.div_ceil(60)),
         _ => duration(time),
+    }
+}
+
+/// Formats an estimate in at most six characters: `38 s`, `99 min`, `12 h`, `4 d`.
+pub fn short_estimate(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..5941 => format!("{} min", seconds.div_ceil(60)),
+        5941..172_800 => format!("{} h", seconds.div_ceil(3600)),
+        _ => format!("{} d", seconds.div_ceil(86_400)),
     }
 }
 
@@ -117,6 +144,43 @@ mod tests {
         }
         assert_eq!(rate(45.1 * 1_048_576.0), "45.1 MiB/s");
         assert_eq!(rate(f64::NAN), "0 B/s");
+    }
+
+    #[test]
+    fn a_part_has_the_unit_of_the_whole() {
+        const GIB: u64 = 1 << 30;
+        for (done, whole, text) in [
+            (0, 0, "0 of 0 B"),
+            (5, 1023, "5 of 1023 B"),
+            (0, 5 << 20, "0.00 of 5.00 MiB"),
+            (3 * GIB - 1, 45_079_862_784, "2.9 of 42.0 GiB"),
+            (45_079_862_783, 45_079_862_784, "41.9 of 42.0 GiB"),
+            (45_079_862_784, 45_079_862_784, "42.0 of 42.0 GiB"),
+            (12 << 20, 500 << 20, "12 of 500 MiB"),
+            (GIB, 2_008_470_987, "1.00 of 1.87 GiB"),
+            (9, 5, "5 of 5 B"),
+            (1, u64::MAX, "0.0 of 16.0 EiB"),
+        ] {
+            assert_eq!(part(done, whole), text, "{done} of {whole}");
+        }
+    }
+
+    #[test]
+    fn a_short_estimate_has_six_characters() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (61, "2 min"),
+            (5940, "99 min"),
+            (5941, "2 h"),
+            (172_799, "48 h"),
+            (172_801, "3 d"),
+            (315_359_999, "3650 d"),
+        ] {
+            let short = short_estimate(Duration::from_secs(seconds));
+            assert_eq!(short, text);
+            assert!(short.len() <= 6);
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<'a> FileChecker<'a> {
         let opened = if is_cancelled { Err(ReadError::Cancelled) } else { FileReader::open(path) };
         let reader = opened.map_err(|error| Box::new(unreadable(path, name.archive(), &error)))?;
         let size = reader.size();
-        let label = self.label(path, name, size);
+        let label = label(path, name, size, self.catalog);
         let (archive, source, activity) = (&label, self.source, Activity::Verify);
         self.listener.on(Event::Begun { archive, source, activity, size: Some(size) });
         let expected = name.archive().and_then(|archive| archive.size);
@@ -90,15 +90,14 @@ impl<'a> FileChecker<'a> {
             cancel.sleep(wait);
         }
     }
+}
 
-    /// The name in events before the content is known. It is that of the report, as far as the name
-    /// of the file or else the size can tell.
-    fn label(&self, path: &Path, name: NameMatch<'a>, size: u64) -> String {
-        let of_this_size =
-            || self.catalog.archives().iter().find(|archive| archive.size == Some(size));
-        let archive = name.archive().or_else(of_this_size);
-        archive.map_or_else(|| own_name(path), |archive| archive.name.clone())
-    }
+/// The name in events before the content is known. It is that of the report, as far as the name of
+/// the file or else the size can tell.
+pub(super) fn label(path: &Path, name: NameMatch<'_>, size: u64, catalog: &Catalog) -> String {
+    let of_this_size = || catalog.archives().iter().find(|archive| archive.size == Some(size));
+    let archive = name.archive().or_else(of_this_size);
+    archive.map_or_else(|| own_name(path), |archive| archive.name.clone())
 }
 
 /// Bytes that came from the disk, and the time that they took.

@@ -107,7 +107,8 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let look_up = |target| notes.as_ref().and_then(|notes| notes.look_up(target, locates));
     let noted: Vec<Option<NotedFile<'_>>> = targets.iter_mut().map(look_up).collect();
     let bytes = targets.iter().map(VerifyTarget::size).fold(0, u64::saturating_add);
-    listener.on(Event::Planned { archives: targets.len(), bytes });
+    let labels: Vec<String> = targets.iter().map(|target| target.label(&request.catalog)).collect();
+    listener.on(Event::Planned { archives: &labels, bytes });
     let engine = Engine::for_this_machine(request.lanes);
     let throttle = Throttle::new(request.limit_rate, request.limit_rate_file.as_deref(), listener);
     let checker = FileChecker {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::VerifyRequest;
 use super::advice::folder_of;
-use super::file_check::{blank, unreadable};
+use super::file_check::{blank, label, unreadable};
 use super::file_reader::ReadError;
 use super::names::{NameMatch, match_name};
 use crate::catalog::{Archive, Catalog};
@@ -34,6 +34,15 @@ impl VerifyTarget<'_> {
     /// The bytes to read.
     pub(super) const fn size(&self) -> u64 {
         if let Self::File { size, .. } = self { *size } else { 0 }
+    }
+
+    /// The name in events before the content is known.
+    pub(super) fn label(&self, catalog: &Catalog) -> String {
+        match self {
+            Self::File { expected: Some(archive), .. } => archive.name.clone(),
+            Self::File { path, size, .. } => label(path, match_name(path, catalog), *size, catalog),
+            Self::Settled(report) | Self::Unlocated(report) => report.name.clone(),
+        }
     }
 }
 

@@ -211,7 +211,7 @@ struct RecordedEvents(Mutex<Vec<String>>);
 impl Listener for RecordedEvents {
     fn on(&self, event: Event<'_>) {
         let text = match event {
-            Event::Planned { archives, bytes } => format!("{archives} of {bytes}"),
+            Event::Planned { archives, bytes } => format!("{} of {bytes}", archives.len()),
             Event::Begun { archive, size, .. } => format!("{archive} begun, {size:?}"),
             Event::Position { archive, done, .. } => format!("{archive} at {done}"),
             Event::Settled(report) => format!("{} {}", report.name, report.verdict),

@@ -50,10 +50,11 @@ fn compile_getenv_logger(sandbox: &Sandbox) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Runs that together read every variable: a GitHub job, notes, HTTP and HTTPS servers, and a
+/// Runs that together read every variable: a GitHub job, bars, notes, HTTP and HTTPS servers, and a
 /// self-test in the folder for temporary files.
 fn runs(sandbox: &Sandbox, all: &[Archive]) -> Vec<Cxr> {
     let job = sandbox.verify(all).args(["data", "--resume", "--format", "text"]);
+    let job = job.args(["--progress", "always"]);
     let job = job.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "summary");
     let fetch = |address: &str| sandbox.fetch_from(address, all).args(["--retries", "1"]);
     let empty = Server::new();

@@ -150,7 +150,9 @@ fn the_cron_line_prints_only_problems() {
     assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{}", said(&output));
     sandbox.put(Path::new("data").join(NAMES[1]), all[1].flipped(1000));
     let output = machine.shell(&command).output().unwrap();
-    assert!(said(&output).contains(&format!("corrupt      {}", NAMES[1])), "{}", said(&output));
+    let text = said(&output);
+    assert_eq!(text.matches(&format!("corrupt      {}", NAMES[1])).count(), 1, "{text}");
+    assert!(!text.contains(NAMES[0]) && text.contains("\n1 ok, 1 corrupt in "), "{text}");
 }
 
 #[test]

@@ -65,6 +65,7 @@ mod sources;
 mod status;
 mod suggestions;
 mod sync_order;
+mod terminal;
 mod transport;
 #[cfg(debug_assertions)]
 mod user_files;

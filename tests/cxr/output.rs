@@ -120,6 +120,87 @@ fn without_a_terminal_progress_is_printed_as_lines() {
     outcome.expect(beats.count() >= 3, "three lines of progress");
 }
 
+/// Runs a command in a shell, with both streams in one file.
+fn in_one_file(sandbox: &Sandbox, command: &str) -> String {
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", command]).env("CXR", env!("CARGO_BIN_EXE_cxr")).current_dir(sandbox.root());
+    let output = shell.env("CXR_BACKOFF_MS", "20").output().unwrap();
+    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
+    std::fs::read_to_string(sandbox.path("log")).unwrap()
+}
+
+#[test]
+fn on_one_stream_each_result_appears_once() {
+    let sandbox = Sandbox::new();
+    let (server, all) = mixed(&sandbox);
+    sandbox.table(&all);
+    let from = server.base();
+    let fetch = format!("$CXR fetch -d data --checksums table.md5 --retries 2 --from {from} -j 1");
+    let verify = "$CXR verify data --checksums table.md5".to_owned();
+    let mirrors = format!("$CXR verify --checksums table.md5 --from data --from {from}");
+    for command in [fetch, verify, mirrors] {
+        for both in [">log 2>&1", "2>&1 | cat >log", ">log 2>>log"] {
+            let text = in_one_file(&sandbox, &format!("{command} {both}"));
+            for name in all.iter().map(|archive| &archive.name) {
+                let verdicts = ["ok", "missing", "foreign", "corrupt", "unreachable", "error"];
+                let is_result = |line: &&str| {
+                    let mut words = line.split_whitespace();
+                    verdicts.iter().any(|verdict| words.clone().next() == Some(verdict))
+                        && words.nth(1) == Some(name)
+                };
+                let mut results: Vec<_> = text.lines().filter(is_result).collect();
+                let count = results.len();
+                results.dedup();
+                assert!(results.len() == count && count <= 2, "{command} {both}:\n{text}");
+                assert!(count == 1 || command.contains("--from data"), "{command} {both}:\n{text}");
+            }
+            assert!(!text.contains('\u{1b}'), "{text}");
+        }
+        // Apart, standard error has the results as they come.
+        let text = in_one_file(&sandbox, &format!("{command} 2>log >/dev/null"));
+        assert!(text.contains(&format!("  {}", NAMES[0])), "{command}:\n{text}");
+    }
+}
+
+#[test]
+fn only_problems_are_printed_on_request() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let verify = |more: &[&str]| {
+        sandbox.verify(&all).args(["data", "--format", "text", "--only-problems"]).args(more).run()
+    };
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let outcome = verify(&[]);
+    outcome.exits(0).expect(outcome.stdout().starts_with("3 ok in "), "the summary alone");
+    outcome.expect(outcome.stdout().lines().count() == 1, "one line");
+    outcome.expect(outcome.stderr.is_empty(), "nothing on standard error");
+    let outcome = verify(&["--quick"]);
+    outcome
+        .exits(0)
+        .expect(outcome.stdout().starts_with("3 present (not verified) in "), "it alone");
+    sandbox.put(format!("data/{}", NAMES[1]), all[1].flipped(1000));
+    std::fs::remove_file(sandbox.data().join(NAMES[2])).unwrap();
+    let outcome = verify(&[]);
+    outcome.exits(1).prints_line(&["corrupt", NAMES[1]]).prints_line(&["missing", NAMES[2]]);
+    outcome.prints("\nnext: cxr fetch ").prints("\n1 ok, 1 missing, 1 corrupt in ");
+    let both = format!("{}{}", outcome.stdout(), outcome.stderr());
+    outcome.expect(!both.contains(NAMES[0]), "nothing on what is ok");
+    outcome.expect(both.matches("1 ok, ").count() == 1, "one summary");
+    // Documents stay complete.
+    let outcome = sandbox.verify(&all).args(["data", "--only-problems"]).run();
+    assert_eq!(outcome.report().verdicts(), ["ok", "corrupt", "missing"]);
+    outcome.says("1 ok, 1 missing, 1 corrupt in ");
+}
+
+#[test]
+fn a_run_that_cannot_start_says_so_with_only_problems_too() {
+    let sandbox = Sandbox::new();
+    let verify = sandbox.cxr(["verify", "--only-problems", "--quiet", "--checksums", "no.md5"]);
+    let outcome = verify.run();
+    outcome.exits(2).says("no.md5").expect(outcome.stdout.is_empty(), "no summary");
+}
+
 #[test]
 fn retries_are_printed() {
     let (sandbox, all) = (Sandbox::new(), archives(1));

@@ -52,7 +52,7 @@ fn without_time(line: &Value) -> Value {
 fn each_event_has_a_line_except_positions() {
     let output = SharedOutput::default();
     let log = log(&output, NEVER);
-    log.on(Event::Planned { archives: 1, bytes: 10 });
+    log.on(Event::Planned { archives: &["a".to_owned()], bytes: 10 });
     log.on(begun("a"));
     log.on(Event::Position { archive: "a", source: None, done: 0 });
     log.on(Event::Position { archive: "a", source: None, done: 4 });

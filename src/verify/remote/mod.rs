@@ -8,6 +8,7 @@ mod mirror_report;
 mod quick_reader;
 mod stream;
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::OnceLock;
@@ -24,7 +25,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
 use crate::hash::{Engine, LaneSet};
 use crate::locate::identify::HEAD;
-use crate::report::{ArchiveReport, Report};
+use crate::report::{ArchiveReport, Report, label};
 use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{ClientError, Source, SourceSpec};
 use crate::text::command_line::CommandLine;
@@ -115,7 +116,10 @@ pub fn verify_mirrors(
     let check = MirrorCheck { request, options, mirrors, names, engine, listener, cancel, entries };
     let bytes = check.entries.iter().filter_map(|entry| entry.archive.size);
     let bytes = bytes.fold(0, u64::saturating_add);
-    listener.on(Event::Planned { archives: check.entries.len(), bytes });
+    let labels = check.entries.iter();
+    let labels = labels.map(|entry| label(&entry.archive.name, check.label(entry.mirror)));
+    let labels: Vec<String> = labels.map(Cow::into_owned).collect();
+    listener.on(Event::Planned { archives: &labels, bytes });
     check.run();
     let reports = check.entries.into_iter().filter_map(|entry| entry.report.into_inner());
     Ok(Report::new("verify", reports.collect(), start.elapsed().as_secs_f64()))

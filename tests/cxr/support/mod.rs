@@ -19,6 +19,7 @@ mod simulated_disk;
 mod small_disk;
 mod system_calls;
 mod terminal;
+mod tmux;
 mod unanswered_port;
 
 pub use archive::{
@@ -42,6 +43,7 @@ pub use simulated_disk::{DiskOperation, SimulatedDisk, Unsynced};
 pub use small_disk::SmallDisk;
 pub use system_calls::{SystemCall, SystemCalls};
 pub use terminal::on_a_terminal;
+pub use tmux::Tmux;
 pub use unanswered_port::UnansweredPort;
 
 use std::time::{Duration, Instant};
