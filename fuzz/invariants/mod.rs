@@ -17,7 +17,7 @@ use crate::{catalog, fetch, hash, locate, source, transfer};
 pub type FuzzTarget = fn(&[u8]);
 
 /// All targets by their names, which are also those of their programs and corpora.
-pub const TARGETS: [(&str, FuzzTarget); 15] = [
+pub const TARGETS: [(&str, FuzzTarget); 16] = [
     ("addresses", source::fuzz::addresses),
     ("checksums", catalog::fuzz::checksums),
     ("content_range", source::fuzz::content_range),
@@ -29,6 +29,7 @@ pub const TARGETS: [(&str, FuzzTarget); 15] = [
     ("rate_limit", source::fuzz::rate_limit),
     ("receipt", fetch::fuzz::receipt),
     ("redirects", source::fuzz::redirects),
+    ("refusal", source::fuzz::refusal),
     ("retry_after", source::fuzz::retry_after),
     ("scanner", locate::fuzz::scanner),
     ("selectors", catalog::fuzz::selectors),

@@ -5,10 +5,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, SystemTime};
 
 use percent_encoding::percent_decode_str;
-use reqwest::Url;
+use reqwest::{StatusCode, Url};
 
 use super::headers::{self, ContentRange};
 use super::redirects::check_redirect;
+use super::refusal_reason;
 use super::{Location, SourceSpec};
 use crate::catalog::Catalog;
 use crate::fuzzing::{assert_message, assert_visible};
@@ -123,5 +124,16 @@ pub(crate) fn redirects(bytes: &[u8]) {
         let schemes: Vec<&str> = trail.iter().map(Url::scheme).collect();
         assert!(schemes.windows(2).all(|pair| pair[0] != "https" || pair[1] == "https"));
         assert!(trail.len() <= 11, "{} addresses", trail.len());
+    }
+}
+
+/// The first byte chooses a status, and the others are the body of a refusal: the reason is short and
+/// safe to show.
+pub(crate) fn refusal(bytes: &[u8]) {
+    let Some((first, body)) = bytes.split_first() else { return };
+    let status = StatusCode::from_u16(400 + u16::from(first % 200)).expect("a status");
+    if let Some(reason) = refusal_reason::reason(body, status) {
+        assert_message(&reason);
+        assert!(!reason.is_empty());
     }
 }

@@ -80,7 +80,7 @@ fn a_lease_that_ends_in_a_moment_is_not_halved() {
 fn a_failing_source_is_skipped_and_an_archive_without_sources_is_stranded() {
     let now = Instant::now();
     let mut schedule = schedule(2, 1, &[MIB]);
-    let missing = SourceError::Status { code: 404, retry_after: None };
+    let missing = SourceError::status(404, None);
     for source in 0..2 {
         let lease = work(schedule.next(now));
         assert_eq!(lease.source, source);
@@ -124,7 +124,7 @@ fn all_connections_wait_if_a_source_asks_for_it() {
     let mut schedule = schedule(1, 2, &[MIB, MIB]);
     let lease = work(schedule.next(now));
     let seven = Duration::from_secs(7);
-    let busy = SourceError::Status { code: 429, retry_after: Some(seven) };
+    let busy = SourceError::status(429, Some(seven));
     assert_eq!(schedule.fail(&lease, false, &busy, now, 0.0), AfterFailure::Retry(seven));
     assert_eq!(schedule.next(now), Next::Wait(Some(now + seven)));
     assert!(matches!(schedule.next(now + seven), Next::Work(_)));
@@ -212,7 +212,7 @@ fn lost_bytes_are_requested_past_caches_from_a_source_that_did_not_give_them() {
     let mut schedule = losing(3);
     let lease = work(schedule.next(now));
     assert_eq!((lease.source, lease.range.clone(), lease.fresh), (1, MIB..2 * MIB, true));
-    let missing = SourceError::Status { code: 404, retry_after: None };
+    let missing = SourceError::status(404, None);
     schedule.fail(&lease, false, &missing, now, 0.0);
     let lease = work(schedule.next(now));
     assert_eq!(lease.source, 2);

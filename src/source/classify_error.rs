@@ -38,7 +38,7 @@ pub(super) fn not_sent(error: &reqwest::Error, hop: &Hop, pending: Option<String
         return not_found(unknown, hop);
     }
     if text.contains(NO_TUNNEL) {
-        return SourceError::Status { code: 407, retry_after: None };
+        return SourceError::status(407, None);
     }
     if !error.is_connect() {
         return SourceError::Unanswered(root(error));

@@ -43,9 +43,9 @@ pub(crate) enum SourceError {
     /// The offsets in the archive at which the answer ended and should have ended.
     #[error("truncated: the answer ended at byte {at}{}", expected_end(*.end))]
     Truncated { at: u64, end: Option<u64> },
-    /// A status code without content (RFC 9110, section 15).
-    #[error("answered {}", status_words(*.code))]
-    Status { code: u16, retry_after: Option<Duration> },
+    /// A refusal (RFC 9110, section 15), and the reason in its body.
+    #[error("answered {}{}", status_words(*.code), quoted(.reason.as_deref()))]
+    Status { code: u16, retry_after: Option<Duration>, reason: Option<Box<str>> },
     /// Another document came, most often a web page.
     #[error("sent {0} in place of the archive")]
     Foreign(String),
@@ -156,6 +156,11 @@ impl Failure for SourceError {
 }
 
 impl SourceError {
+    /// Returns the error for a status alone.
+    pub(crate) const fn status(code: u16, retry_after: Option<Duration>) -> Self {
+        Self::Status { code, retry_after, reason: None }
+    }
+
     /// Returns the error without its server.
     pub(crate) fn kind(&self) -> &Self {
         match self {
@@ -204,6 +209,10 @@ fn expected_end(end: Option<u64>) -> String {
     end.map_or_else(|| ", which is too early".to_owned(), |end| format!(" of {end}"))
 }
 
+fn quoted(reason: Option<&str>) -> String {
+    reason.map_or_else(String::new, |reason| format!(": \"{reason}\""))
+}
+
 /// Returns the code and its standard name.
 fn status_words(code: u16) -> String {
     let name = reqwest::StatusCode::from_u16(code).ok().and_then(|code| code.canonical_reason());
@@ -234,12 +243,9 @@ mod tests {
 
     #[test]
     fn messages_name_the_status_and_the_time() {
-        let status = SourceError::Status { code: 503, retry_after: None };
+        let status = SourceError::status(503, None);
         assert_eq!(status.to_string(), "answered 503 Service Unavailable");
-        assert_eq!(
-            SourceError::Status { code: 522, retry_after: None }.to_string(),
-            "answered 522"
-        );
+        assert_eq!(SourceError::status(522, None).to_string(), "answered 522");
         assert_eq!(
             SourceError::Stalled(Duration::from_millis(1500)).to_string(),
             "stalled: almost no data in 1.5 s"

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -18,6 +18,7 @@ use super::client::Client;
 use super::headers::{ContentRange, rate_limit, retry_after};
 use super::hop::{Hop, Place};
 use super::redirects::follow;
+use super::refusal_reason;
 use super::server_digests::{WANTED, server_digests};
 use super::{Body, SourceAnswer, SourceError, SourceRequest};
 use crate::hash::digest::Digest;
@@ -29,6 +30,12 @@ const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// The digests that the client wants (RFC 9530, section 4).
 const WANT_REPR_DIGEST: HeaderName = HeaderName::from_static("want-repr-digest");
+
+/// The reason of a refusal, from hosts of models and data sets.
+const ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
+
+/// The time in which the body of a refusal may come.
+const REASON_TIME: Duration = Duration::from_secs(1);
 
 /// The target of the redirects of each original address, while it works. A signed address expires;
 /// then the original is asked again.
@@ -130,7 +137,7 @@ impl Server<'_> {
             }
             StatusCode::PARTIAL_CONTENT => partial(response, place, request).await,
             StatusCode::RANGE_NOT_SATISFIABLE => no_such_range(&response, request),
-            status => Err(refusal(&response, status)),
+            status => Err(refusal(response, status).await),
         };
         Ok((target, answer?))
     }
@@ -226,11 +233,30 @@ const fn ends_at(size: u64) -> SourceAnswer {
     SourceAnswer::bare(size..size, size, Body::Empty)
 }
 
-fn refusal(response: &Response, status: StatusCode) -> SourceError {
-    let wait = header(response, &RETRY_AFTER)
+async fn refusal(response: Response, status: StatusCode) -> SourceError {
+    let wait = header(&response, &RETRY_AFTER)
         .and_then(|value| retry_after(&value, SystemTime::now()))
-        .or_else(|| header(response, &RATE_LIMIT).and_then(|value| rate_limit(&value)));
-    SourceError::Status { code: status.as_u16(), retry_after: wait }
+        .or_else(|| header(&response, &RATE_LIMIT).and_then(|value| rate_limit(&value)));
+    let stated = header(&response, &ERROR_MESSAGE).unwrap_or_default();
+    let body = if stated.is_empty() { beginning(response).await } else { stated.into_bytes() };
+    let reason = refusal_reason::reason(&body, status).map(String::into_boxed_str);
+    SourceError::Status { code: status.as_u16(), retry_after: wait, reason }
+}
+
+/// Reads the first bytes of a body, as far as they come in time.
+async fn beginning(mut response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    let read = async {
+        while let Ok(Some(chunk)) = response.chunk().await {
+            let room = refusal_reason::READ - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() >= room {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(REASON_TIME, read).await;
+    body
 }
 
 /// Returns a header as text, with U+FFFD for invalid UTF-8.

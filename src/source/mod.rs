@@ -16,6 +16,7 @@ mod http;
 mod link_local;
 mod local_folder;
 mod redirects;
+mod refusal_reason;
 mod resolver;
 mod server_digests;
 mod spec;

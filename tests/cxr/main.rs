@@ -51,6 +51,7 @@ mod quick;
 #[cfg(debug_assertions)]
 mod random_faults;
 mod read_only;
+mod refusals;
 mod remote;
 mod repair;
 mod reports;

@@ -108,7 +108,7 @@ impl Answer {
     fn correct(found: Resource, asked: Option<(u64, Option<u64>)>) -> Self {
         match found {
             Resource::File(bytes) => Self::of_file(bytes, asked),
-            Resource::Nothing => Self::page(404, "<html>Not Resource</html>\n"),
+            Resource::Nothing => Self::page(404, "<html>Not Found</html>\n"),
             Resource::Expired => Self::page(403, "<html>The link has expired</html>\n"),
             Resource::Redirect { status, target } => {
                 let mut answer = Self::page(status, "<html>Over there</html>\n");
@@ -186,6 +186,7 @@ impl Answer {
             Fault::Trickle { bytes, every } => self.pace = Some(Pace { bytes, every }),
             Fault::Throttle { rate } => self.throttle(rate),
             Fault::Status(status) => self.replace_with(Self::page(status, "<html>No</html>\n")),
+            Fault::Refusal(status, text) => self.replace_with(Self::page(status, text)),
             Fault::RetryAfter(status, when) => {
                 self.replace_with(Self::page(status, "<html>Later</html>\n"));
                 self.set("Retry-After", when.to_owned());
@@ -216,7 +217,7 @@ impl Answer {
             Fault::ChangingEtag => self.change_tag(),
             Fault::GzipLabel => self.set("Content-Encoding", "gzip".to_owned()),
             Fault::NoHead if self.head_only => {
-                self.replace_with(Self::page(404, "<html>Not Resource</html>\n"));
+                self.replace_with(Self::page(404, "<html>Not Found</html>\n"));
             }
             Fault::NoKeepAlive => self.keep_alive = false,
             Fault::RefusesRanges | Fault::NoRanges | Fault::OtherFile(_) | Fault::NoHead => {}

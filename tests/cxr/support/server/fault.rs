@@ -20,6 +20,8 @@ pub enum Fault {
     Throttle { rate: u64 },
     /// A status with a short page.
     Status(u16),
+    /// A status with this page or document.
+    Refusal(u16, &'static str),
     /// A status with a `Retry-After`.
     RetryAfter(u16, &'static str),
     /// 200 and a web page in place of the file.
