@@ -23,6 +23,8 @@ use cli::EarlyExit;
 fn main() -> ExitCode {
     #[cfg(debug_assertions)]
     cxr::disk::inject_faults(cli::fault);
+    // If that is impossible, only a limit that is met ends the process.
+    let _ = app::signals::survive_file_limit();
     let arguments: Vec<OsString> = env::args_os().collect();
     ExitCode::from(run(&arguments).code())
 }

@@ -8,4 +8,4 @@ mod github;
 mod protected_paths;
 mod report_files;
 mod selftest_command;
-mod signals;
+pub(crate) mod signals;

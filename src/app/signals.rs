@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use cxr::cancel::Cancel;
 use cxr::verdict::ExitStatus;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 use signal_hook::iterator::Signals as Arriving;
 
@@ -21,6 +21,12 @@ const ECHO: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Signals {
     first: Arc<AtomicI32>,
+}
+
+/// Lets a write beyond the limit of the size of files (`ulimit -f`) fail with an error, instead of
+/// ending the process without a word.
+pub(crate) fn survive_file_limit() -> io::Result<()> {
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false))).map(drop)
 }
 
 impl Signals {

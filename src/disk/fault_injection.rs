@@ -159,6 +159,7 @@ impl FaultEffect {
             "torn" => return Self::Torn,
             "stop" => return Self::Stop,
             "EDQUOT" => Errno::DQUOT,
+            "EFBIG" => Errno::FBIG,
             "EINTR" => Errno::INTR,
             "EIO" => Errno::IO,
             "EMFILE" => Errno::MFILE,

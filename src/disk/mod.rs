@@ -10,6 +10,7 @@ mod entry;
 mod fault_injection;
 mod file;
 mod file_id;
+mod file_limit;
 mod folder;
 mod held_folder;
 pub mod leftovers;
@@ -34,6 +35,7 @@ pub(crate) use entry::Entry;
 pub use fault_injection::inject_faults;
 pub(crate) use file::File;
 pub use file_id::FileId;
+pub(crate) use file_limit::FileLimit;
 pub use folder::{Folder, StateFile};
 pub(crate) use lock::{Lock, LockError, LockNotice, boot};
 pub(crate) use metadata::{Stamp, allocated, available, is_on_spinning_disk};
@@ -88,6 +90,10 @@ impl DiskError {
             }
             ErrorKind::CrossesDevices => {
                 "put the archive's folder on the file system that .cxr is on"
+            }
+            ErrorKind::FileTooLarge => {
+                "raise the limit (`ulimit -f unlimited`), or use a folder on a file system that \
+                 holds larger files"
             }
             _ if is_open_file_limit(&self.source) => "raise the limit of open files (`ulimit -n`)",
             _ => "look for disk errors in the system log",

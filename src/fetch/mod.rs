@@ -179,12 +179,13 @@ fn lock(
         listener.on(Event::Notice { message: &message });
     };
     Lock::take(folder, request.wait, &tell, cancel).map_err(|error| {
-        let next = match error {
+        let next = match &error {
             LockError::Busy { .. } => {
                 let command = request.command_line.with("--wait");
                 format!("; use another folder, or wait for it: {command}")
             }
-            _ => String::new(),
+            LockError::Disk(error) => format!("; {}", error.remedy()),
+            LockError::Cancelled => String::new(),
         };
         FetchError::Machine(format!("{error}{next}"))
     })

@@ -8,7 +8,7 @@ use super::start_point::{NeededArchive, StartPoint, ask_size};
 use super::survey::{self, LocalState};
 use super::{FetchRequest, archive_reports, receipt, space};
 use crate::catalog::{Archive, Catalog};
-use crate::disk;
+use crate::disk::{self, FileLimit};
 use crate::event::{Event, Listener};
 use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::source::ClientError;
@@ -59,6 +59,7 @@ impl<'a> FetchRun<'a> {
             };
             needed.push(NeededArchive::new(&self.context, index, archive.clone(), file, None));
         }
+        self.refuse_too_large(&mut needed, &mut reports);
         self.refuse_without_space(&mut needed, &mut reports);
         let Reports { all, command_line, .. } = self.check_and_transfer(&checks, needed, reports);
         let complete = |(archive, report): (&Archive, Option<ArchiveReport>)| {
@@ -69,6 +70,16 @@ impl<'a> FetchRun<'a> {
             })
         };
         self.archives.iter().zip(all).map(complete).collect()
+    }
+
+    /// Refuses the needed archives, before the first byte, that are larger than a file may be.
+    fn refuse_too_large(&self, needed: &mut Vec<NeededArchive>, reports: &mut Reports<'_>) {
+        let folder = self.context.folder;
+        let limit = FileLimit::of(folder.dir());
+        needed.retain(|needed| {
+            let refusal = space::too_large(folder, &needed.archive, limit);
+            refusal.map(|report| reports.add(needed.index, report)).is_none()
+        });
     }
 
     /// Refuses all needed archives, before the first byte, if the disk has too little space for
@@ -289,6 +300,11 @@ impl<'a> Coordinator<'_, '_, 'a> {
             return;
         }
         let folder = self.run.context.folder;
+        if let Some(report) = space::too_large(folder, &needed.archive, FileLimit::of(folder.dir()))
+        {
+            self.reports.add(needed.index, report);
+            return;
+        }
         let bytes = needed.bytes() + self.transfer.outstanding();
         if !self.run.request.dry_run
             && let Some(report) =

@@ -3,7 +3,7 @@
 use super::archive_reports::{blank, disk_failed};
 use super::start_point::{NeededArchive, StartPoint};
 use crate::catalog::Archive;
-use crate::disk::{DiskError, Folder};
+use crate::disk::{DiskError, FileLimit, Folder};
 use crate::report::SuggestedCommand::Again;
 use crate::report::{ArchiveReport, NextStep};
 use crate::text::{shell, units};
@@ -33,6 +33,23 @@ pub(super) fn shortage(folder: &Folder, needed: u64, free: u64) -> Option<String
         )
     };
     (needed > free).then(message)
+}
+
+/// Returns the report of an archive that is not fetched because no file may be as large.
+pub(super) fn too_large(
+    folder: &Folder,
+    archive: &Archive,
+    limit: Option<FileLimit>,
+) -> Option<ArchiveReport> {
+    let (limit, size) = limit.zip(archive.size).filter(|(limit, size)| *size > limit.bytes)?;
+    let (path, size) = (shell::path(folder.dir()), units::bytes(size));
+    Some(ArchiveReport {
+        detail: Some(format!(
+            "its {size} do not fit in a file in {path}: {limit}; nothing was fetched"
+        )),
+        next: Some(NextStep::then(limit.remedy(), Again)),
+        ..blank(folder, archive, Verdict::Error)
+    })
 }
 
 /// Returns the report of an archive that is not fetched because fewer bytes are free than needed,

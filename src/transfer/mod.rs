@@ -40,7 +40,7 @@ pub(crate) use repair::{CannotRepair, RepairSummary};
 
 use crate::cancel::Cancel;
 use crate::catalog::Archive;
-use crate::disk::{self, DiskError, Lock};
+use crate::disk::{self, DiskError, FileLimit, Lock};
 use crate::event::{Activity, Event};
 use crate::rate::Throttle;
 use crate::schedule::Schedule;
@@ -155,6 +155,9 @@ impl<'a> Transfer<'a> {
 
     /// Notes the size of an archive, which was unknown.
     fn size_learned(&self, job: &Job, size: u64) -> Result<(), DiskError> {
+        if let Some(limit) = FileLimit::of(self.context.folder.dir()) {
+            limit.check(&self.context.folder.archive(&job.archive), size)?;
+        }
         job.part().record_size(size)?;
         job.cursor.learn_size(size);
         self.report_begun(&job.archive, Some(size));

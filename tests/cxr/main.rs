@@ -34,6 +34,7 @@ mod failing_disk;
 mod failure_reasons;
 mod fault_table;
 mod fetch;
+mod file_systems;
 mod github;
 mod interchange;
 mod leftovers;

@@ -17,9 +17,16 @@ impl SmallDisk {
     /// Mounts a disk of `kibibytes` KiB on a folder. Returns `None`, and says so, if that is not
     /// allowed.
     pub fn mount(at: &Path, kibibytes: u32) -> Option<Self> {
-        let script = format!(
-            "mount -t tmpfs -o size={kibibytes}k none \"$0\" && echo ready && exec sleep 600"
-        );
+        Self::mount_with(at, &format!("-t tmpfs -o size={kibibytes}k"))
+    }
+
+    /// Mounts a disk that reports no size, and no free space.
+    pub fn without_size(at: &Path) -> Option<Self> {
+        Self::mount_with(at, "-t ramfs")
+    }
+
+    fn mount_with(at: &Path, options: &str) -> Option<Self> {
+        let script = format!("mount {options} none \"$0\" && echo ready && exec sleep 600");
         let mut holder = Command::new("unshare")
             .args(["--user", "--map-root-user", "--mount", "sh", "-c", &script])
             .arg(at)
