@@ -12,6 +12,7 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/catalog.rs"]
 pub(crate) mod fuzz;
+mod inventory;
 mod nih;
 mod select;
 mod table;
@@ -21,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 pub use checksum_file::MAX_CHECKSUMS_BYTES;
 pub use error::{CatalogError, LineError};
+pub(crate) use inventory::Inventory;
 pub use select::SelectError;
 pub(crate) use select::Selector;
 

@@ -81,6 +81,14 @@ impl ArchiveDecoder {
         if continues { start.min(self.last_block / 8) } else { start }
     }
 
+    /// Ends the archive here: after a complete gzip file, fewer bytes than a tar header has are no
+    /// tar.
+    pub(super) fn end(&mut self) {
+        if matches!(self.section, GzipSection::AfterTrailer) {
+            self.tar.end();
+        }
+    }
+
     /// True if a complete archive has been read, as far as it shows: some tars have no end mark.
     pub(super) fn is_complete(&self) -> bool {
         let is_after_trailer = matches!(self.section, GzipSection::AfterTrailer);
@@ -145,6 +153,10 @@ impl ArchiveDecoder {
                 evidence = self.tar.take(slice).map_err(|kind| self.damage(kind))?;
             }
             self.note(evidence);
+            let (position, has_ended) = (self.proven_bytes(), self.tar.has_ended);
+            if let Some(survey) = &mut self.tar.survey {
+                survey.advance(position, has_ended);
+            }
         }
         Ok(())
     }

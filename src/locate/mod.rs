@@ -15,6 +15,7 @@ mod decoder;
 pub(crate) mod fuzz;
 mod gzip;
 pub(crate) mod identify;
+mod images;
 mod inflate;
 mod png;
 mod scan_file;
@@ -29,6 +30,7 @@ mod tests;
 
 use std::ops::Range;
 
+pub(crate) use self::images::{ExpectedImages, ImageCounts, check_images};
 pub(crate) use self::scan_file::{Cancelled, ScanResult, scan_file, unreadable_ranges};
 pub use self::scanner::DamageScanner;
 
@@ -101,6 +103,25 @@ pub(crate) enum DamageKind {
     /// The file ends before its last chunk.
     #[error("a PNG ends too early")]
     PngEnd,
+    /// An impossible size, depth or colour.
+    #[error("a PNG has an impossible header")]
+    ImageHeader,
+    /// Possible, but not that of NIH's images.
+    #[error("a PNG has another form than NIH's images: 1024 x 1024 pixels, 8 bits, grey or RGBA")]
+    ImageForm,
+    #[error("a chunk of a PNG is missing or in the wrong place")]
+    ImageOrder,
+    /// It cannot be decompressed.
+    #[error("the image data of a PNG cannot be decompressed")]
+    ImageData,
+    #[error("the image data of a PNG is too short or too long")]
+    ImageLength,
+    #[error("a row of a PNG has a filter that does not exist")]
+    ImageFilter,
+    #[error("the image data of a PNG fails its Adler-32")]
+    ImageAdler,
+    #[error("bytes follow the end of a PNG")]
+    ImageRest,
     /// The data cannot be decompressed, or does not match its trailer: the damage may be anywhere
     /// before.
     #[error("the content is damaged and is no tar that could show where")]

@@ -71,7 +71,7 @@ pub(crate) fn unreadable_ranges(
 
 /// Gives each block of the range, or the range that cannot be read in its place, to `take`, with
 /// the offset after it, until that returns false or the file ends.
-fn read_blocks(
+pub(super) fn read_blocks(
     file: &File,
     range: Range<u64>,
     cancel: &Cancel,

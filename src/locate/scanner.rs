@@ -87,6 +87,7 @@ impl DamageScanner {
     ///
     /// Returns the damage if the archive is not complete. The scanner has then gone back.
     pub fn finish(&mut self) -> Result<(), Damage> {
+        self.decoder.end();
         if self.decoder.is_complete() {
             return Ok(());
         }

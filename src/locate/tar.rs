@@ -1,6 +1,7 @@
 //! Checks a tar as its bytes pass, and knows to which member they belong.
 
 use super::DamageKind;
+use super::images::ImageSurvey;
 use super::png::{Evidence, PngReader, UsualLength};
 use super::tar_header::{BLOCK, Block, MAGIC_BYTES, MemberKind, PaxRecords, TarHeader};
 use super::tar_header::{has_magic, resembles_header, until_zero};
@@ -32,6 +33,8 @@ pub(super) struct TarReader {
     /// True if no check covers some of the bytes since the last proof.
     is_uncovered: bool,
     usual_length: UsualLength,
+    /// Decodes the images, if that is asked for.
+    pub(super) survey: Option<Box<ImageSurvey>>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,6 +65,7 @@ impl TarReader {
             has_begun: false,
             is_uncovered: false,
             usual_length: UsualLength::default(),
+            survey: None,
         }
     }
 
@@ -78,6 +82,13 @@ impl TarReader {
         match self.section {
             TarSection::NoTar => Some(false),
             _ => self.has_begun.then_some(true),
+        }
+    }
+
+    /// Ends the content here: if no header was complete, it is no tar.
+    pub(super) fn end(&mut self) {
+        if !self.has_begun && self.filled > 0 {
+            self.section = TarSection::NoTar;
         }
     }
 
@@ -188,7 +199,11 @@ impl TarReader {
         let PaxRecords { path, size } = std::mem::take(&mut self.next);
         let name = path.unwrap_or(header.name);
         let name = &name[..name.len().min(LONGEST_NAME)];
-        self.name = Some(String::from_utf8_lossy(name).into_owned());
+        let name = String::from_utf8_lossy(name).into_owned();
+        if let Some(survey) = &mut self.survey {
+            survey.begin(&name, header.kind);
+        }
+        self.name = Some(name);
         self.begin_content(size.unwrap_or(header.size), header.kind);
     }
 
@@ -202,7 +217,9 @@ impl TarReader {
             MemberKind::File => {
                 TarSection::Image(Box::new(PngReader::new(size, self.is_called_png())))
             }
-            MemberKind::Sparse(false) | MemberKind::Other => TarSection::Content(size),
+            MemberKind::Sparse(false) | MemberKind::Folder | MemberKind::Other => {
+                TarSection::Content(size)
+            }
         };
     }
 
@@ -221,6 +238,9 @@ impl TarReader {
     fn image(&mut self, bytes: &[u8]) -> Result<Evidence, DamageKind> {
         let TarSection::Image(png) = &mut self.section else { return Ok(Evidence::Pending) };
         let evidence = png.take(bytes, &mut self.usual_length)?;
+        if let Some(survey) = &mut self.survey {
+            survey.take(bytes);
+        }
         if png.left == 0 {
             self.end_member();
         }

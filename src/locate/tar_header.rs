@@ -32,6 +32,7 @@ pub(super) enum MemberKind {
     Records,
     /// A file with holes (GNU); true if a block with more of its map follows.
     Sparse(bool),
+    Folder,
     Other,
 }
 
@@ -45,6 +46,7 @@ impl TarHeader {
             b'0' | b'7' | 0 => MemberKind::File,
             b'L' => MemberKind::LongName,
             b'x' => MemberKind::Records,
+            b'5' => MemberKind::Folder,
             b'S' => MemberKind::Sparse(block[482] != 0),
             _ => MemberKind::Other,
         };

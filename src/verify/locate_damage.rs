@@ -1,5 +1,7 @@
 //! Locates the damage in files that are not right, by reading them a second time.
 
+mod images;
+
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
@@ -7,13 +9,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use self::images::describe_images;
 use super::classify::part_of;
 use super::file_check::FileChecker;
 use super::file_reader::{FileReader, ReadError};
 use super::reader_threads::on_spinning_disk;
+use crate::catalog::Inventory;
 use crate::event::{Activity, Event};
-use crate::locate::{Cancelled, Damage, DamageKind, ScanResult};
-use crate::locate::{identify, scan_file, unreadable_ranges};
+use crate::locate::{Cancelled, Damage, DamageKind, ImageCounts, ScanResult};
+use crate::locate::{check_images, identify, scan_file, unreadable_ranges};
 use crate::report::ArchiveReport;
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
@@ -109,13 +113,33 @@ impl FileChecker<'_> {
             }
         };
         if report.verdict == Verdict::Error {
-            return Ok((self.find_unreadable(report, &reader, listen)?, None));
+            let damages = self.find_unreadable(report, &reader, listen)?;
+            return Ok(Located { damages, ..Located::default() });
         }
         let ScanResult { damage, is_tar } = scan_file(&reader.file, size, self.cancel, listen)?;
+        let images = match damage {
+            None if is_tar == Some(true) => self.check_images(report, &reader)?,
+            _ => None,
+        };
         if !reader.is_unchanged(path) || Some(size) != report.actual_size {
             return Err(ReadError::Changed);
         }
-        Ok((damage.into_iter().collect(), is_tar))
+        Ok(Located { damages: damage.into_iter().collect(), is_tar, images })
+    }
+
+    /// Decodes the images of an archive in which no check fails: it is read a third time.
+    fn check_images(
+        &self,
+        report: &ArchiveReport,
+        reader: &FileReader,
+    ) -> Result<Option<ImageCounts>, Cancelled> {
+        let inventory = report.expected_md5.as_ref().and_then(Inventory::of);
+        let mut read = 0;
+        let listen = |done: u64| {
+            self.wait(done.saturating_sub(read));
+            read = done;
+        };
+        check_images(&reader.file, reader.size(), inventory, self.cancel, listen)
     }
 
     /// Finds all unreadable ranges, and the member of the tar that contains the first of them. The
@@ -142,8 +166,15 @@ impl FileChecker<'_> {
     }
 }
 
-/// The damage, and true if the file contains a tar; `None` if that is unknown.
-type Located = (Vec<Damage>, Option<bool>);
+/// The result of the second reading.
+#[derive(Debug, Default)]
+struct Located {
+    damages: Vec<Damage>,
+    /// True if the file contains a tar; `None` if that is unknown.
+    is_tar: Option<bool>,
+    /// The images of a tar without damage.
+    images: Option<ImageCounts>,
+}
 
 impl From<Cancelled> for ReadError {
     fn from(_: Cancelled) -> Self {
@@ -151,14 +182,16 @@ impl From<Cancelled> for ReadError {
     }
 }
 
-const INTACT_IMAGES: &str = "every image in it is intact: the bytes that differ do not affect the \
-                             images, such as those of the gzip header";
+const NO_CHECK_FAILS: &str = "no check of its gzip stream and of its tar fails";
 
-const NO_TAR: &str = "it is complete in itself and contains no tar: compressed twice, or a different \
-                      file";
+const NO_TAR: &str = "it is complete in itself and contains no tar with files: compressed twice, or a \
+                      different file";
+
+const EMPTY: &str = "it is complete in itself and contains nothing";
 
 /// Adds the damage to the report, and changes the verdict if the damage demands it.
-fn add_damage(report: &mut ArchiveReport, (damages, is_tar): Located) {
+fn add_damage(report: &mut ArchiveReport, located: Located) {
+    let Located { damages, is_tar, images } = located;
     let size = report.expected_size.or(report.actual_size).unwrap_or(0);
     match (report.verdict, damages.first()) {
         (Verdict::Incomplete, Some(Damage { kind: DamageKind::Truncated, .. })) => {
@@ -172,7 +205,7 @@ fn add_damage(report: &mut ArchiveReport, (damages, is_tar): Located) {
             report.verdict = Verdict::Foreign;
             let part = part_of(report.actual_size.unwrap_or(0), size);
             report.detail = Some(format!("{part}, but complete in itself: it is a different file"));
-            return;
+            return add_content(report, is_tar, images);
         }
         // If even the beginning is wrong, it may not be a gzip file, and right as far as it goes.
         (Verdict::Incomplete, Some(damage)) if damage.range.start == 0 => return,
@@ -184,7 +217,7 @@ fn add_damage(report: &mut ArchiveReport, (damages, is_tar): Located) {
     }
     match damages.first() {
         None if report.verdict == Verdict::Corrupt => {
-            add_detail(report, if is_tar == Some(false) { NO_TAR } else { INTACT_IMAGES });
+            return add_content(report, is_tar, images);
         }
         None | Some(Damage { kind: DamageKind::Unreadable, .. }) => {}
         Some(damage) => {
@@ -193,6 +226,23 @@ fn add_damage(report: &mut ArchiveReport, (damages, is_tar): Located) {
     }
     report.damage = damages;
     report.damage.retain(|damage| damage.kind != DamageKind::NoTar);
+}
+
+/// Adds what is known of an archive in which nothing is damaged: of its images, only what was
+/// counted and decoded.
+fn add_content(report: &mut ArchiveReport, is_tar: Option<bool>, images: Option<ImageCounts>) {
+    match (is_tar, images) {
+        (Some(true), Some(mut images)) => {
+            if report.verdict == Verdict::Corrupt {
+                add_detail(report, NO_CHECK_FAILS);
+            }
+            add_detail(report, &describe_images(&images));
+            report.damage = images.first_broken.take().into_iter().collect();
+        }
+        (Some(true), None) => add_detail(report, NO_CHECK_FAILS),
+        (Some(false), _) => add_detail(report, NO_TAR),
+        (None, _) => add_detail(report, EMPTY),
+    }
 }
 
 /// Adds to the detail.

@@ -36,6 +36,7 @@ mod fault_table;
 mod fetch;
 mod file_systems;
 mod github;
+mod images;
 mod interchange;
 mod leftovers;
 mod limited_machine;

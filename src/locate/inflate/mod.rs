@@ -19,6 +19,8 @@ mod huffman;
 mod tests;
 mod window;
 
+use std::sync::LazyLock;
+
 use self::code_lengths::CodeLengths;
 use self::huffman::{BASE, END, HuffmanEntry, HuffmanTable, LITERAL};
 use self::huffman::{byte, code_length, entry, extra_bits, value};
@@ -69,7 +71,21 @@ pub(super) struct DeflateDecoder {
     start: u64,
     literals: HuffmanTable<4096, 11>,
     distances: HuffmanTable<512, 8>,
+    /// True if the tables are those of the fixed codes: empty blocks of these take ten bits each.
+    is_fixed: bool,
 }
+
+/// The tables of the fixed codes (RFC 1951, section 3.2.6).
+static FIXED: LazyLock<(HuffmanTable<4096, 11>, HuffmanTable<512, 8>)> = LazyLock::new(|| {
+    let (mut literals, mut distances) = (HuffmanTable::new(), HuffmanTable::new());
+    let mut lengths = [8; 288];
+    lengths[144..256].fill(9);
+    lengths[256..280].fill(7);
+    // Both sets are complete: the tests decode streams of them.
+    let _ = literals.build(&lengths, literal);
+    let _ = distances.build(&[5; 32], distance);
+    (literals, distances)
+});
 
 impl DeflateDecoder {
     pub(super) fn new() -> Self {
@@ -81,6 +97,7 @@ impl DeflateDecoder {
             start: 0,
             literals: HuffmanTable::new(),
             distances: HuffmanTable::new(),
+            is_fixed: false,
         }
     }
 
@@ -137,7 +154,7 @@ impl DeflateDecoder {
                 BlockState::StoredLength
             }
             1 => {
-                self.build_fixed()?;
+                self.use_fixed();
                 BlockState::Symbols
             }
             2 => {
@@ -196,28 +213,25 @@ impl DeflateDecoder {
         Ok(DecodeStatus::StreamEnd)
     }
 
-    fn build_fixed(&mut self) -> Result<(), DamageKind> {
-        let mut lengths = [8; 288];
-        lengths[144..256].fill(9);
-        lengths[256..280].fill(7);
-        self.build(&lengths, &[5; 32])
+    fn use_fixed(&mut self) {
+        if !self.is_fixed {
+            self.literals.0.copy_from_slice(&FIXED.0.0[..]);
+            self.distances.0.copy_from_slice(&FIXED.1.0[..]);
+            self.is_fixed = true;
+        }
     }
 
     fn code_lengths(&mut self, bits: &mut BitReader, input: &mut &[u8]) -> StepResult {
         if !self.lengths.read(bits, input)? {
             return Ok(Some(DecodeStatus::NeedsInput));
         }
-        let lengths = self.lengths.clone();
-        let (literals, distances) = lengths.codes();
-        self.build(literals, distances)?;
-        self.state = BlockState::Symbols;
-        Ok(None)
-    }
-
-    fn build(&mut self, literals: &[u8], distances: &[u8]) -> Result<(), DamageKind> {
+        self.is_fixed = false;
+        let (literals, distances) = self.lengths.codes();
         let literals = self.literals.build(literals, literal);
         let distances = self.distances.build(distances, distance);
-        literals.and(distances).map(|_| ()).ok_or(DamageKind::CodeTable)
+        literals.and(distances).ok_or(DamageKind::CodeTable)?;
+        self.state = BlockState::Symbols;
+        Ok(None)
     }
 
     /// Decodes symbols until the goal is reached, the block ends, or the input ends inside a symbol.

@@ -1,0 +1,139 @@
+//! The images that each of NIH's archives contains. `checksums/README.md` gives the source.
+//!
+//! The names are `PPPPPPPP_SSS.png`: the patients are numbered from 1, and the images of each
+//! patient from 0, without gaps. The archives contain them in the order of their names.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use super::Catalog;
+use crate::hash::digest::Digest;
+
+/// The number of images of each patient, a byte for each.
+const IMAGES_PER_PATIENT: &[u8] = include_bytes!("../../checksums/images_per_patient.bin");
+
+/// The number of images in each archive.
+const IMAGES_PER_ARCHIVE: [usize; 12] =
+    [4999, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 7121];
+
+/// The number of images of all patients before each one.
+static BEFORE: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let before = |sum: &mut usize, &images: &u8| {
+        let before = *sum;
+        *sum += usize::from(images);
+        Some(before)
+    };
+    IMAGES_PER_PATIENT.iter().scan(0, before).collect()
+});
+
+/// The names of the images of one archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Inventory {
+    /// Their places in the list of all images.
+    places: Range<usize>,
+}
+
+impl Inventory {
+    /// Returns the inventory of the archive with this MD5, if it is one of NIH's.
+    pub(crate) fn of(md5: &Digest) -> Option<Self> {
+        let archive = Catalog::nih().by_md5(md5)?;
+        let start = IMAGES_PER_ARCHIVE.iter().take(archive).sum();
+        Some(Self { places: start..start + IMAGES_PER_ARCHIVE.get(archive)? })
+    }
+
+    /// Returns the number of images.
+    pub(crate) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Returns the number of the image, from 0, if the archive contains one of this name.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        let (patient, image) = name.strip_suffix(".png")?.split_once('_')?;
+        let is_number = |text: &str, digits| {
+            text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        if !is_number(patient, 8) || !is_number(image, 3) {
+            return None;
+        }
+        let patient = patient.parse::<usize>().ok()?.checked_sub(1)?;
+        let image = image.parse::<usize>().ok()?;
+        if image >= usize::from(*IMAGES_PER_PATIENT.get(patient)?) {
+            return None;
+        }
+        let place = BEFORE.get(patient)? + image;
+        self.places.contains(&place).then(|| place - self.places.start)
+    }
+
+    /// Returns the name of the image with this number.
+    pub(crate) fn name(&self, position: usize) -> String {
+        let place = self.places.start + position;
+        let patient = BEFORE.partition_point(|&before| before <= place);
+        let before = patient.checked_sub(1).and_then(|patient| BEFORE.get(patient));
+        format!("{patient:08}_{:03}.png", place - before.copied().unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    fn all() -> Vec<Inventory> {
+        let nih = Catalog::nih();
+        nih.archives().iter().map(|archive| Inventory::of(&archive.md5).unwrap()).collect()
+    }
+
+    /// The digest of all names is that of NIH's own list.
+    #[test]
+    fn the_names_are_those_of_the_published_list() {
+        let mut names = String::new();
+        for inventory in all() {
+            (0..inventory.len()).for_each(|position| {
+                names.push_str(&inventory.name(position));
+                names.push('\n');
+            });
+        }
+        assert_eq!(names.lines().count(), 112_120);
+        assert_eq!(
+            hex::encode(Sha256::digest(&names)),
+            "9e749a0b70e21f2803b792b4e4d4c2d7bf7560e2c4bd75780a5b83904df79b7a"
+        );
+    }
+
+    #[test]
+    fn a_name_is_found_in_its_archive_only() {
+        let all = all();
+        for (archive, inventory) in all.iter().enumerate() {
+            for position in [0, 1, 500, inventory.len() - 1] {
+                let name = inventory.name(position);
+                let found: Vec<_> = all.iter().map(|other| other.position(&name)).collect();
+                let mut expected = [None; 12];
+                expected[archive] = Some(position);
+                assert_eq!(found, expected, "{name}");
+            }
+        }
+        let first = (all[0].name(0), all[0].name(4998), all[1].name(0), all[11].name(7120));
+        let names =
+            ["00000001_000.png", "00001335_006.png", "00001336_000.png", "00030805_000.png"];
+        assert_eq!((&*first.0, &*first.1, &*first.2, &*first.3), names.into());
+    }
+
+    #[test]
+    fn other_names_are_found_nowhere() {
+        for name in [
+            "00000000_000.png",
+            "00000001_003.png",
+            "00000001_+00.png",
+            "0000001_000.png",
+            "00000001_0000.png",
+            "00030806_000.png",
+            "00000001_000.jpg",
+            "99999999_999.png",
+            "",
+        ] {
+            assert!(all().iter().all(|inventory| inventory.position(name).is_none()), "{name}");
+        }
+        assert_eq!(Inventory::of(&Digest::EMPTY), None);
+    }
+}

@@ -1,0 +1,10 @@
+//! Decodes the images of an archive, to say what is true of them. A CRC-32 for each chunk does not
+//! notice a chunk that is missing or in another place.
+
+mod image_header;
+mod image_reader;
+mod image_stream;
+mod survey;
+
+pub(super) use self::survey::ImageSurvey;
+pub(crate) use self::survey::{ExpectedImages, ImageCounts, check_images};

@@ -1,0 +1,168 @@
+//! Counts the images of an archive and decodes each of them.
+
+use std::ops::Range;
+
+use super::super::Damage;
+use super::super::decoder::ArchiveDecoder;
+use super::super::inflate::DecodeStatus;
+use super::super::scan_file::{Cancelled, read_blocks};
+use super::super::tar_header::MemberKind;
+use super::image_reader::{ImageProblem, ImageReader};
+use super::image_stream::ImageStream;
+use crate::cancel::Cancel;
+use crate::catalog::Inventory;
+use crate::disk::File;
+
+/// The decompressed bytes of all images together that are checked, for each byte of the archive:
+/// those of NIH have fewer than three. An archive could be made to keep a processor busy for days.
+const BYTES_PER_BYTE: u64 = 64;
+
+/// The same for a small archive.
+const BYTES_AT_LEAST: u64 = 64 << 20;
+
+/// The content of an archive. An image is a file that is called `.png`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ImageCounts {
+    /// Images, of which some are broken, and some were not checked because they are too large.
+    pub(crate) images: u64,
+    pub(crate) broken: u64,
+    pub(crate) unchecked: u64,
+    /// Other members, without folders.
+    pub(crate) others: u64,
+    /// Members after the end of the tar: programs do not unpack them.
+    pub(crate) hidden: u64,
+    /// The first broken image.
+    pub(crate) first_broken: Option<Damage>,
+    /// The images that belong into the archive, if that is known.
+    pub(crate) expected: Option<ExpectedImages>,
+}
+
+/// The images that belong into an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExpectedImages {
+    pub(crate) number: u64,
+    /// Those that are there, broken or not.
+    pub(crate) found: u64,
+    pub(crate) first_missing: Option<String>,
+}
+
+/// Decodes all images of an archive of `size` bytes that is complete in itself. Returns `None` if
+/// it is not after all, or if it cannot be read. `listen` gets the number of bytes that are done.
+pub(crate) fn check_images(
+    file: &File,
+    size: u64,
+    inventory: Option<Inventory>,
+    cancel: &Cancel,
+    mut listen: impl FnMut(u64),
+) -> Result<Option<ImageCounts>, Cancelled> {
+    let mut decoder = ArchiveDecoder::new();
+    decoder.tar.survey = Some(Box::new(ImageSurvey::new(size, inventory)));
+    let mut is_sound = true;
+    read_blocks(file, 0..size, cancel, |block, done| {
+        is_sound = block.is_ok_and(|block| push(&mut decoder, block).is_ok());
+        listen(done);
+        is_sound
+    })?;
+    let survey = decoder.tar.survey.take().filter(|_| is_sound && decoder.is_complete());
+    Ok(survey.map(|survey| survey.finish(size)))
+}
+
+fn push(decoder: &mut ArchiveDecoder, mut bytes: &[u8]) -> Result<(), Damage> {
+    while decoder.step(&mut bytes)? != DecodeStatus::NeedsInput {}
+    Ok(())
+}
+
+/// The images so far.
+#[derive(Debug, Clone)]
+pub(in super::super) struct ImageSurvey {
+    inventory: Option<Inventory>,
+    /// For each image of the inventory, true if it was there.
+    found: Vec<bool>,
+    /// The current image, its name, and the byte of the archive at which it begins.
+    current: Option<(ImageReader, String, u64)>,
+    stream: ImageStream,
+    /// The last known position in the archive.
+    position: u64,
+    /// True after the end of the tar.
+    has_ended: bool,
+    counts: ImageCounts,
+}
+
+impl ImageSurvey {
+    fn new(size: u64, inventory: Option<Inventory>) -> Self {
+        let budget = size.saturating_mul(BYTES_PER_BYTE).max(BYTES_AT_LEAST);
+        Self {
+            found: vec![false; inventory.as_ref().map_or(0, Inventory::len)],
+            inventory,
+            current: None,
+            stream: ImageStream::new(budget),
+            position: 0,
+            has_ended: false,
+            counts: ImageCounts::default(),
+        }
+    }
+
+    /// Begins a member.
+    pub(in super::super) fn begin(&mut self, name: &str, kind: MemberKind) {
+        self.end_image(self.position);
+        let is_png = name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("png"));
+        match kind {
+            _ if self.has_ended => self.counts.hidden += 1,
+            MemberKind::Folder => {}
+            MemberKind::File if is_png => self.begin_image(name),
+            _ => self.counts.others += 1,
+        }
+    }
+
+    fn begin_image(&mut self, name: &str) {
+        self.counts.images += 1;
+        let base = name.rsplit_once('/').map_or(name, |(_, base)| base);
+        let place = self.inventory.as_ref().and_then(|inventory| inventory.position(base));
+        if let Some(found) = place.and_then(|place| self.found.get_mut(place)) {
+            *found = true;
+        }
+        let reader = ImageReader::new(place.is_some());
+        self.current = Some((reader, name.to_owned(), self.position));
+    }
+
+    /// Takes bytes of the current member.
+    pub(in super::super) fn take(&mut self, bytes: &[u8]) {
+        if let Some((reader, ..)) = &mut self.current {
+            reader.take(bytes, &mut self.stream);
+        }
+    }
+
+    /// Notes the position in the archive.
+    pub(in super::super) fn advance(&mut self, position: u64, has_ended: bool) {
+        self.position = position;
+        self.has_ended |= has_ended;
+    }
+
+    fn end_image(&mut self, end: u64) {
+        let Some((reader, name, start)) = self.current.take() else { return };
+        match reader.finish() {
+            Ok(()) => {}
+            Err(ImageProblem::TooLarge) => self.counts.unchecked += 1,
+            Err(ImageProblem::Broken(kind)) => {
+                self.counts.broken += 1;
+                let range = Range { start, end: end.max(start + 1) };
+                let damage = || Damage { range, member: Some(name), kind };
+                self.counts.first_broken.get_or_insert_with(damage);
+            }
+        }
+    }
+
+    fn finish(mut self, size: u64) -> ImageCounts {
+        self.end_image(size);
+        self.counts.expected = self.inventory.map(|inventory| ExpectedImages {
+            number: self.found.len() as u64,
+            found: self.found.iter().filter(|&&found| found).count() as u64,
+            first_missing: self
+                .found
+                .iter()
+                .position(|&found| !found)
+                .map(|place| inventory.name(place)),
+        });
+        self.counts
+    }
+}
