@@ -25,6 +25,8 @@ pub(crate) enum FileKind {
     Tar,
     Zip,
     Pdf,
+    /// Another known kind.
+    Other(&'static OtherKind),
     Html(String),
     Xml(String),
     Json(String),
@@ -35,6 +37,37 @@ pub(crate) enum FileKind {
     Unknown,
 }
 
+/// A kind of file that its first bytes give away.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct OtherKind {
+    magic: &'static [u8],
+    /// Follows "it is".
+    words: &'static str,
+    /// The end of its names.
+    extension: &'static str,
+}
+
+const fn other(magic: &'static [u8], words: &'static str, extension: &'static str) -> OtherKind {
+    OtherKind { magic, words, extension }
+}
+
+static OTHER_KINDS: [OtherKind; 14] = [
+    other(b"\x89PNG\r\n\x1a\n", "a PNG image", "png"),
+    other(b"\xff\xd8\xff", "a JPEG image", "jpg"),
+    other(b"GIF8", "a GIF image", "gif"),
+    other(b"BZh", "a bzip2 file", "bz2"),
+    other(b"\xfd7zXZ\0", "an xz file", "xz"),
+    other(b"\x28\xb5\x2f\xfd", "a Zstandard file", "zst"),
+    other(b"\x04\x22\x4d\x18", "an LZ4 file", "lz4"),
+    other(b"LZIP", "an lzip file", "lz"),
+    other(b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "7z"),
+    other(b"Rar!\x1a\x07", "a RAR archive", "rar"),
+    other(b"\x1f\x9d", "a file of compress", "z"),
+    other(b"\x7fELF", "a program of Linux", ""),
+    other(b"SQLite format 3\0", "an SQLite database", "sqlite"),
+    other(b"\x89HDF\r\n\x1a\n", "an HDF5 file", "h5"),
+];
+
 impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, quotation) = match self {
@@ -43,6 +76,7 @@ impl fmt::Display for FileKind {
             Self::Tar => ("a plain tar: the gzip layer was removed on the way", ""),
             Self::Zip => ("a zip file: a browser packs several files into one", ""),
             Self::Pdf => ("a PDF document", ""),
+            Self::Other(kind) => (kind.words, ""),
             Self::Html(quotation) => ("a web page: ", quotation.as_str()),
             Self::Xml(quotation) => ("an XML document: ", quotation.as_str()),
             Self::Json(quotation) => ("a JSON document: ", quotation.as_str()),
@@ -64,7 +98,23 @@ pub(crate) fn kind(head: &[u8]) -> FileKind {
         [b'%', b'P', b'D', b'F', b'-', ..] => FileKind::Pdf,
         _ if head.get(257..262) == Some(b"ustar") => FileKind::Tar,
         _ if head.iter().all(|&byte| byte == 0) => FileKind::Zeros,
-        _ => text(head).map_or(FileKind::Unknown, document),
+        _ => match OTHER_KINDS.iter().find(|kind| head.starts_with(kind.magic)) {
+            Some(kind) => FileKind::Other(kind),
+            None => text(head).map_or(FileKind::Unknown, document),
+        },
+    }
+}
+
+/// Returns true if the first bytes of a file, which is not gzip, may be those of a gzip file with
+/// some wrong bits: one of the two bytes of the magic is right, or what follows them.
+pub(crate) fn resembles_gzip(head: &[u8]) -> bool {
+    match head {
+        [0x1f, ..] | [_, 0x8b, ..] => true,
+        // Deflate, no reserved flags, and a known system (RFC 1952, section 2.3.1).
+        [_, _, 8, flags, _, _, _, _, 0 | 2 | 4, system, ..] => {
+            flags & 0xe0 == 0 && matches!(system, 0..=13 | 255)
+        }
+        _ => false,
     }
 }
 
@@ -84,6 +134,9 @@ pub(crate) fn is_out_of_place(kind: &FileKind, name: &str) -> bool {
         FileKind::Gzip => matches!(expected, "tar" | "zip" | "pdf"),
         FileKind::Tar => matches!(expected, "gz" | "tgz" | "zip" | "pdf"),
         FileKind::Zip => matches!(expected, "gz" | "tgz" | "tar" | "pdf"),
+        FileKind::Other(kind) => {
+            matches!(expected, "gz" | "tgz" | "tar" | "zip" | "pdf") && expected != kind.extension
+        }
         FileKind::Pdf | FileKind::Xml(_) | FileKind::Json(_) | FileKind::Text(_) => {
             matches!(expected, "gz" | "tgz" | "tar" | "zip")
         }
@@ -201,7 +254,9 @@ mod tests {
             (b"Too many requests\r\nsorry", "a text file: Too many requests"),
             (&[0; 40], "only zeros at its beginning"),
             (b"\0\0\x01", "of an unknown kind"),
-            (b"\x89PNG\r\n\x1a\n", "of an unknown kind"),
+            (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+            (b"BZh91AY&SY", "a bzip2 file"),
+            (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
         ] {
             assert_eq!(kind(head).to_string(), words, "{}", head.escape_ascii());
         }

@@ -9,6 +9,7 @@
 //! Nothing here decides whether an archive is right; its MD5 does.
 
 mod bit_reader;
+mod check_images;
 mod decoder;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/locate.rs"]
@@ -30,7 +31,8 @@ mod tests;
 
 use std::ops::Range;
 
-pub(crate) use self::images::{ExpectedImages, ImageCounts, check_images};
+pub(crate) use self::check_images::check_images;
+pub(crate) use self::images::{ExpectedImages, ImageCounts};
 pub(crate) use self::scan_file::{Cancelled, ScanResult, scan_file, unreadable_ranges};
 pub use self::scanner::DamageScanner;
 

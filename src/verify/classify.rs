@@ -92,6 +92,10 @@ fn wrong<'a>(archive: &'a Archive, content: &ContentSummary) -> Classification<'
         Some(expected) if size == expected => (Verdict::Corrupt, wrong_md5(archive, content)),
         expected => match (other_kind(archive, content), expected) {
             (Some(kind), _) => (Verdict::Foreign, format!("{kind} ({size} bytes)")),
+            _ if is_strange(archive, content) => (
+                Verdict::Foreign,
+                format!("of an unknown kind, and not like a gzip file ({size} bytes)"),
+            ),
             (None, Some(expected)) if size < expected => too_short(archive, expected, content),
             (None, Some(expected)) => (Verdict::Corrupt, too_long(archive, expected, content)),
             (None, None) => (Verdict::Corrupt, wrong_md5(archive, content)),
@@ -104,6 +108,13 @@ fn wrong<'a>(archive: &'a Archive, content: &ContentSummary) -> Classification<'
 fn other_kind(archive: &Archive, content: &ContentSummary) -> Option<FileKind> {
     let kind = identify::kind(&content.head);
     identify::is_out_of_place(&kind, &archive.name).then_some(kind)
+}
+
+/// Returns true if a file that should be gzip has nothing in common with one.
+fn is_strange(archive: &Archive, content: &ContentSummary) -> bool {
+    identify::expects_gzip(&archive.name)
+        && identify::kind(&content.head) == FileKind::Unknown
+        && !identify::resembles_gzip(&content.head)
 }
 
 fn too_short(archive: &Archive, expected: u64, content: &ContentSummary) -> (Verdict, String) {

@@ -287,3 +287,31 @@ fn images_of_nih_that_are_missing_are_counted() {
     let report = sandbox.verify(&[nih]).arg("data").report(1);
     report.only().is("corrupt").because("it contains 2 of the 4999 images of this archive");
 }
+
+#[test]
+fn a_file_of_another_kind_under_the_name_of_an_archive_is_foreign() {
+    let mut noise = vec![0; 50_000];
+    fastrand::Rng::with_seed(5).fill(&mut noise);
+    let of = |magic: &[u8]| [magic, &noise[..]].concat();
+    for (bytes, words) in [
+        (original(), "a PNG image"),
+        (of(b"BZh91AY&SY"), "a bzip2 file"),
+        (of(b"PK\x03\x04\x14\0"), "a zip file"),
+        (of(b"\xfd7zXZ\0"), "an xz file"),
+        (of(b"\x28\xb5\x2f\xfd"), "a Zstandard file"),
+        (of(b"7z\xbc\xaf\x27\x1c"), "a 7-Zip archive"),
+        (noise.clone(), "of an unknown kind, and not like a gzip file"),
+    ] {
+        verified(&bytes).only().is("foreign").because(words).next("cxr fetch -d data");
+        let sandbox = Sandbox::new();
+        sandbox.put("data/images_001.tar.gz", &bytes);
+        let report =
+            sandbox.cxr(["verify", "data/images_001.tar.gz", "--format", "json"]).report(1);
+        report.only().is("foreign").because(words);
+    }
+    // Wrong bits at its beginning make an archive no different file.
+    let whole = archive(1, 2);
+    for at in [0, 1, 2, 3] {
+        verified(&whole.flipped(at)).only().is("corrupt");
+    }
+}

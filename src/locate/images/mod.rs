@@ -7,4 +7,4 @@ mod image_stream;
 mod survey;
 
 pub(super) use self::survey::ImageSurvey;
-pub(crate) use self::survey::{ExpectedImages, ImageCounts, check_images};
+pub(crate) use self::survey::{ExpectedImages, ImageCounts};

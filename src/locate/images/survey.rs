@@ -3,15 +3,10 @@
 use std::ops::Range;
 
 use super::super::Damage;
-use super::super::decoder::ArchiveDecoder;
-use super::super::inflate::DecodeStatus;
-use super::super::scan_file::{Cancelled, read_blocks};
 use super::super::tar_header::MemberKind;
 use super::image_reader::{ImageProblem, ImageReader};
 use super::image_stream::ImageStream;
-use crate::cancel::Cancel;
 use crate::catalog::Inventory;
-use crate::disk::File;
 
 /// The decompressed bytes of all images together that are checked, for each byte of the archive:
 /// those of NIH have fewer than three. An archive could be made to keep a processor busy for days.
@@ -46,32 +41,6 @@ pub(crate) struct ExpectedImages {
     pub(crate) first_missing: Option<String>,
 }
 
-/// Decodes all images of an archive of `size` bytes that is complete in itself. Returns `None` if
-/// it is not after all, or if it cannot be read. `listen` gets the number of bytes that are done.
-pub(crate) fn check_images(
-    file: &File,
-    size: u64,
-    inventory: Option<Inventory>,
-    cancel: &Cancel,
-    mut listen: impl FnMut(u64),
-) -> Result<Option<ImageCounts>, Cancelled> {
-    let mut decoder = ArchiveDecoder::new();
-    decoder.tar.survey = Some(Box::new(ImageSurvey::new(size, inventory)));
-    let mut is_sound = true;
-    read_blocks(file, 0..size, cancel, |block, done| {
-        is_sound = block.is_ok_and(|block| push(&mut decoder, block).is_ok());
-        listen(done);
-        is_sound
-    })?;
-    let survey = decoder.tar.survey.take().filter(|_| is_sound && decoder.is_complete());
-    Ok(survey.map(|survey| survey.finish(size)))
-}
-
-fn push(decoder: &mut ArchiveDecoder, mut bytes: &[u8]) -> Result<(), Damage> {
-    while decoder.step(&mut bytes)? != DecodeStatus::NeedsInput {}
-    Ok(())
-}
-
 /// The images so far.
 #[derive(Debug, Clone)]
 pub(in super::super) struct ImageSurvey {
@@ -89,7 +58,7 @@ pub(in super::super) struct ImageSurvey {
 }
 
 impl ImageSurvey {
-    fn new(size: u64, inventory: Option<Inventory>) -> Self {
+    pub(in super::super) fn new(size: u64, inventory: Option<Inventory>) -> Self {
         let budget = size.saturating_mul(BYTES_PER_BYTE).max(BYTES_AT_LEAST);
         Self {
             found: vec![false; inventory.as_ref().map_or(0, Inventory::len)],
@@ -152,7 +121,7 @@ impl ImageSurvey {
         }
     }
 
-    fn finish(mut self, size: u64) -> ImageCounts {
+    pub(in super::super) fn finish(mut self, size: u64) -> ImageCounts {
         self.end_image(size);
         self.counts.expected = self.inventory.map(|inventory| ExpectedImages {
             number: self.found.len() as u64,
