@@ -33,7 +33,7 @@ impl fmt::Display for Activity {
     }
 }
 
-/// An event of a run. Archives have their catalogue names.
+/// An event of a run. Archives have their catalog names.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// The run knows its work.

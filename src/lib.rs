@@ -1,6 +1,6 @@
 //! Fetches and verifies the archives of the NIH ChestX-ray14 data set.
 //!
-//! The rooms, in the order in which they depend on each other. A room imports only rooms that stand
+//! The modules, in the order in which they depend on each other. A module imports only modules that stand
 //! before it, which `tests/layers.rs` checks.
 //!
 //! - [`cancel`] stops a run cleanly after a signal.
@@ -8,7 +8,7 @@
 //! - [`text`] makes text safe to show, quotes it for a shell, and writes numbers with their units.
 //! - [`hash`] computes the MD5 of many streams side by side, in SIMD lanes.
 //! - [`catalog`] says what should exist: names, digests, sizes, addresses. It reads and writes tables.
-//! - [`disk`] is the only room that changes anything on the disk. It also locks the folder.
+//! - [`disk`] is the only module that changes anything on the disk. It also locks the folder.
 //! - [`locate`] finds out what a file is and where an archive is damaged, from its bytes alone.
 //! - `schedule` decides which range is fetched next, from which source. It is pure.
 //! - [`source`] reads archives from HTTP(S) servers and folders.

@@ -1,4 +1,4 @@
-//! The `list` command: the catalogue, and the local files as far as no hashing is needed.
+//! The `list` command: the catalog, and the local files as far as no hashing is needed.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -188,7 +188,7 @@ mod tests {
             archive("folder", Some(100), None),
             archive("right/inside", Some(100), None),
         ];
-        // A catalogue cannot have both `right` and the last one.
+        // A catalog cannot have both `right` and the last one.
         let mut rows = rows(&Catalog::new(archives[..8].to_vec()).unwrap(), dir);
         rows.push(row(&archives[8], dir));
         rows

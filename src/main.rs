@@ -1,6 +1,6 @@
 //! The `cxr` program: reads the command line, calls the library, and returns the exit status.
 //!
-//! Its own rooms follow those of the library, in the order in which they depend on each other:
+//! Its own modules follow those of the library, in the order in which they depend on each other:
 //!
 //! - `cli` defines the command line and turns it into requests to the library.
 //! - `app` runs the commands: signals, progress, reports and the exit status.

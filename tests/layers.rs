@@ -1,9 +1,9 @@
-//! The order of the rooms in `src/lib.rs` and `src/main.rs` is true: a room imports only rooms that
-//! stand before it, and no two files of a room import each other.
+//! The order of the modules in `src/lib.rs` and `src/main.rs` is true: a module imports only modules that
+//! stand before it, and no two files of a module import each other.
 //!
 //! The test reads the paths in the code: the `use` lines, and paths such as `crate::text::units`
 //! that stand elsewhere. Code that only tests and fuzzers compile is exempt, since it may build its
-//! input with any room. So is each `mod.rs` in the search for circles: it holds what the files of
+//! input with any module. So is each `mod.rs` in the search for circles: it holds what the files of
 //! its folder share and also calls them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 /// Folders and files that only tests compile.
 const EXEMPT: [&str; 2] = ["tests", "testing"];
 
-/// Crates and rooms that reach the network. The scheduler decides without them.
+/// Crates and modules that reach the network. The scheduler decides without them.
 const NETWORK: [&str; 6] = ["tokio", "reqwest", "hyper", "source", "session", "transfer"];
 
 /// A file under `src/`.
@@ -48,14 +48,14 @@ type Modules<'a> = BTreeMap<Vec<String>, &'a File>;
 static FILES: LazyLock<Vec<File>> = LazyLock::new(read_files);
 
 #[test]
-fn the_map_names_every_room() {
-    let rooms: BTreeSet<String> = FILES.iter().filter_map(File::room).collect();
+fn the_map_names_every_module() {
+    let modules: BTreeSet<String> = FILES.iter().filter_map(File::module).collect();
     let map: BTreeSet<String> = map().into_iter().collect();
-    assert_eq!(map, rooms, "left: the lists in src/lib.rs and src/main.rs; right: the rooms");
+    assert_eq!(map, modules, "left: the lists in src/lib.rs and src/main.rs; right: the modules");
 }
 
 #[test]
-fn a_room_imports_only_rooms_that_stand_before_it() {
+fn a_module_imports_only_rooms_that_stand_before_it() {
     assert_none(&upward_imports(&FILES, &map()));
 }
 
@@ -65,7 +65,7 @@ fn the_scheduler_imports_nothing_of_the_network() {
 }
 
 #[test]
-fn no_two_files_of_a_room_import_each_other() {
+fn no_two_files_of_a_module_import_each_other() {
     assert_none(&circles(&FILES));
 }
 
@@ -83,12 +83,12 @@ fn each_rule_finds_what_breaks_it() {
     let text = "// crate::high\nconst A: &str = r#\" crate::high \"# ;";
     assert!(upward_imports(&[file("low.rs", &format!("{tests}{text}"))], &order).is_empty());
     let files = [
-        file("room/mod.rs", "mod a; mod b; pub(crate) use b::B; use a::A;"),
-        file("room/a.rs", "use super::B;"),
-        file("room/b.rs", "fn f() { super::a::g() }"),
+        file("module/mod.rs", "mod a; mod b; pub(crate) use b::B; use a::A;"),
+        file("module/a.rs", "use super::B;"),
+        file("module/b.rs", "fn f() { super::a::g() }"),
     ];
-    let circle =
-        ["room/a.rs", "room/b.rs"].map(|file| format!("{file} imports itself through other files"));
+    let circle = ["module/a.rs", "module/b.rs"]
+        .map(|file| format!("{file} imports itself through other files"));
     assert_eq!(circles(&files), circle);
     assert!(circles(&files[..2]).is_empty());
 }
@@ -97,33 +97,34 @@ fn assert_none(violations: &[String]) {
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
-/// The rooms in the order in which they depend on each other: the lists in the documentation of the
+/// The modules in the order in which they depend on each other: the lists in the documentation of the
 /// library and of the program.
 fn map() -> Vec<String> {
     let read = |name: &str| fs::read_to_string(root().join(name)).unwrap();
     let text = read("lib.rs") + &read("main.rs");
-    let room = |line: &str| {
-        let room = line.strip_prefix("//! - ")?.trim_start_matches('[').strip_prefix('`')?;
-        Some(room.split('`').next()?.to_owned())
+    let module = |line: &str| {
+        let module = line.strip_prefix("//! - ")?.trim_start_matches('[').strip_prefix('`')?;
+        Some(module.split('`').next()?.to_owned())
     };
-    text.lines().filter_map(room).collect()
+    text.lines().filter_map(module).collect()
 }
 
 fn upward_imports(files: &[File], order: &[String]) -> Vec<String> {
-    let place = |room: &str| order.iter().position(|other| other == room);
+    let place = |module: &str| order.iter().position(|other| other == module);
     let mut violations = BTreeSet::new();
     for (file, line, path) in absolute_paths(files) {
-        let (Some(room), Some(other)) = (file.room(), path.first()) else { continue };
-        if place(other) > place(&room) {
+        let (Some(module), Some(other)) = (file.module(), path.first()) else { continue };
+        if place(other) > place(&module) {
             let name = &file.name;
-            violations.insert(format!("{name}:{line} imports {other}, which stands after {room}"));
+            violations
+                .insert(format!("{name}:{line} imports {other}, which stands after {module}"));
         }
     }
     violations.into_iter().collect()
 }
 
-fn imports_of(files: &[File], room: &str, forbidden: &[&str]) -> Vec<String> {
-    let of_room = files.iter().filter(|file| file.room().as_deref() == Some(room));
+fn imports_of(files: &[File], module: &str, forbidden: &[&str]) -> Vec<String> {
+    let of_room = files.iter().filter(|file| file.module().as_deref() == Some(module));
     let paths = of_room.flat_map(|file| file.paths.iter().map(move |path| (file, path)));
     let forbidden = paths.filter_map(|(file, path)| {
         let first = path.segments.iter().find(|segment| !is_relative(segment))?;
@@ -133,14 +134,14 @@ fn imports_of(files: &[File], room: &str, forbidden: &[&str]) -> Vec<String> {
     forbidden.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The files that import another file of their room from which imports lead back.
+/// The files that import another file of their module from which imports lead back.
 fn circles(files: &[File]) -> Vec<String> {
     let modules = modules(files);
     let mut imports = BTreeMap::<&str, BTreeSet<&str>>::new();
     for (file, _, path) in absolute_paths(files) {
         let Some(other) = definition(&path, &modules, 0) else { continue };
         let is_shared = |file: &File| file.name.ends_with("mod.rs");
-        if file.room() == other.room() && !is_shared(file) && !is_shared(other) {
+        if file.module() == other.module() && !is_shared(file) && !is_shared(other) {
             imports.entry(&file.name).or_default().insert(&other.name);
         }
     }
@@ -190,8 +191,8 @@ fn is_relative(segment: &str) -> bool {
 }
 
 impl File {
-    /// The room: a folder or a file in `src/`.
-    fn room(&self) -> Option<String> {
+    /// The module: a folder or a file in `src/`.
+    fn module(&self) -> Option<String> {
         self.module.first().cloned()
     }
 

@@ -1,9 +1,9 @@
 //! Reads and writes checksum files in all forms that `md5sum -c` reads, and reads tables with more
 //! columns.
 //!
-//! The first line of a table names the columns. The other forms are recognised line by line, so
+//! The first line of a table names the columns. The other forms are recognized line by line, so
 //! that a file that combines the output of several tools is read. A name that begins with a space
-//! or `*` is therefore not recognised in the form with one space.
+//! or `*` is therefore not recognized in the form with one space.
 
 use std::borrow::Cow;
 
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn utf_16_is_recognised() {
+    fn utf_16_is_recognized() {
         assert_eq!(Catalog::from_checksums(b"\xff\xfef\0e\0"), Err(CatalogError::Utf16));
     }
 

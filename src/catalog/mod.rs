@@ -57,7 +57,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// A catalogue of these archives, in this order.
+    /// A catalog of these archives, in this order.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Catalog {
         Self::from_lines((1..).zip(archives).collect())
     }
 
-    /// A catalogue of archives, each with its line in the table.
+    /// A catalog of archives, each with its line in the table.
     fn from_lines(archives: Vec<(usize, Archive)>) -> Result<Self, CatalogError> {
         if archives.is_empty() {
             return Err(CatalogError::Empty);
@@ -76,7 +76,7 @@ impl Catalog {
         Ok(Self::indexed(archives.into_iter().map(|(_, archive)| archive).collect()))
     }
 
-    /// A catalogue of archives that are known to be right.
+    /// A catalog of archives that are known to be right.
     fn indexed(archives: Vec<Archive>) -> Self {
         let mut catalog = Self {
             by_name: HashMap::with_capacity(archives.len()),
@@ -106,7 +106,7 @@ impl Catalog {
         known.is_some_and(|known| known.size == archive.size)
     }
 
-    /// A catalogue of the archives with these indices, in this order. Invalid indices are ignored.
+    /// A catalog of the archives with these indices, in this order. Invalid indices are ignored.
     #[must_use]
     pub fn only(&self, indices: &[usize]) -> Self {
         let archives = indices.iter().filter_map(|&index| self.archives.get(index));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_catalogue_is_refused() {
+    fn an_empty_catalog_is_refused() {
         assert_eq!(refused(&[]), CatalogError::Empty);
     }
 

@@ -77,7 +77,7 @@ pub(crate) struct Fetch {
 }
 
 impl Fetch {
-    /// Builds the request over this catalogue.
+    /// Builds the request over this catalog.
     pub(crate) fn request(
         self,
         catalog: Catalog,

@@ -26,7 +26,7 @@ use super::value_parsers::{self, Sources};
 pub(crate) struct Verify {
     /// Folders of archives, and files of any name [default: .]
     ///
-    /// A folder must hold every archive of the table. cxr recognises a file by its name or by its
+    /// A folder must hold every archive of the table. cxr recognizes a file by its name or by its
     /// content. With --from, these are the archives to check, as for `fetch`, and the default is
     /// all.
     #[arg(value_name = "PATH", help_heading = FROM, display_order = 0)]
@@ -122,11 +122,11 @@ pub(crate) enum RequestError {
 }
 
 impl Verify {
-    /// Builds the request over this catalogue.
+    /// Builds the request over this catalog.
     ///
     /// # Errors
     ///
-    /// [`RequestError`] if the options contradict each other or the catalogue lacks something.
+    /// [`RequestError`] if the options contradict each other or the catalog lacks something.
     pub(crate) fn request(
         self,
         catalog: Catalog,

@@ -156,7 +156,7 @@ fn stopped(reason: &StopReason, outcome: &Outcome, here: &str) -> (Verdict, Stri
         }
         StopReason::TakenOver(taker) => {
             let detail = format!(
-                "stopped: another cxr took over the folder while this one gave no sign of life, {taker}"
+                "stopped: another cxr took over the folder while this one did not respond, {taker}"
             );
             (Verdict::Error, detail, SuggestedCommand::With("--wait").into())
         }

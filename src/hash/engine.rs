@@ -14,7 +14,7 @@ use super::stream_table::{HashJob, StreamTable};
 /// The time for which a source may be blocked while a thread waits for other streams to fill its
 /// lanes: a set takes as long for one as for eight. If there are too few processors, the other
 /// streams fill meanwhile.
-const PATIENCE: Duration = Duration::from_millis(2);
+const FILL_TIME: Duration = Duration::from_millis(2);
 
 /// A pool of threads that hash the blocks of many streams.
 ///
@@ -171,7 +171,7 @@ impl EngineShared {
             let jobs = state.table.take(self.lanes.platform, idle, is_patient);
             state = if jobs.is_empty() {
                 let is_urgent = state.table.is_urgent();
-                deadline = is_urgent.then(|| deadline.unwrap_or(Instant::now() + PATIENCE));
+                deadline = is_urgent.then(|| deadline.unwrap_or(Instant::now() + FILL_TIME));
                 self.wait_for_work(state, deadline)
             } else {
                 deadline = None;

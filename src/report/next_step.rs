@@ -74,7 +74,7 @@ impl From<SuggestedCommand> for NextStep {
 }
 
 impl SuggestedCommand {
-    /// Builds the `cxr fetch` of the archive of the catalogue into the folder.
+    /// Builds the `cxr fetch` of the archive of the catalog into the folder.
     pub(crate) fn fetch(catalog: &Catalog, archive: &Archive, dir: &Path) -> Self {
         let mut start = "cxr fetch".to_owned();
         if !matches!(dir.to_str(), Some("" | "." | "./")) {

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use super::retry::{AfterFailure, PATIENCE, RetryClass, RetryDecision, RetryPolicy};
+use super::retry::{AfterFailure, MAX_RETRY_AFTER, RetryClass, RetryDecision, RetryPolicy};
 use super::{Lease, Schedule};
 use crate::text::units;
 
@@ -36,7 +36,7 @@ impl Schedule {
     ) -> AfterFailure {
         self.finish(lease, delivered, now);
         let gate = &mut self.gates[lease.source];
-        if let Some(wait) = failure.retry_after().filter(|&wait| wait <= PATIENCE) {
+        if let Some(wait) = failure.retry_after().filter(|&wait| wait <= MAX_RETRY_AFTER) {
             gate.pause(now + wait);
         }
         let Some(entry) = self.entries.get_mut(lease.archive).filter(|e| !e.is_settled()) else {
@@ -54,7 +54,7 @@ impl Schedule {
         match failure.retry_class(health.delivered) {
             RetryClass::Again => AfterFailure::Retry(Duration::ZERO),
             RetryClass::Busy if self.gates[lease.source].crowded(now) => {
-                let asked = failure.retry_after().filter(|&wait| wait <= PATIENCE);
+                let asked = failure.retry_after().filter(|&wait| wait <= MAX_RETRY_AFTER);
                 let wait = self.policy.backoff(1, jitter).max(asked.unwrap_or_default());
                 health.not_before = Some(now + wait);
                 AfterFailure::Retry(wait)
@@ -103,7 +103,7 @@ impl Schedule {
 
 fn skip_reason(failure: &dyn Failure, failures: u32) -> String {
     match (failure.retry_after(), failures) {
-        (Some(wait), _) if wait > PATIENCE => {
+        (Some(wait), _) if wait > MAX_RETRY_AFTER => {
             format!("{failure}, and wants no request for {}", units::duration(wait))
         }
         (_, 1) => failure.to_string(),

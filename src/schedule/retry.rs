@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest wait that a server may ask for. One that asks for more is skipped in this run.
-pub(crate) const PATIENCE: Duration = Duration::from_hours(1);
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// The longest wait that cxr chooses by itself.
 const CAP: Duration = Duration::from_secs(30);
@@ -65,7 +65,7 @@ impl RetryPolicy {
             return RetryDecision::Skip;
         }
         match retry_after {
-            Some(asked) if asked > PATIENCE => RetryDecision::Skip,
+            Some(asked) if asked > MAX_RETRY_AFTER => RetryDecision::Skip,
             Some(asked) => RetryDecision::Retry(asked.max(self.backoff(failures, jitter))),
             None => RetryDecision::Retry(self.backoff(failures, jitter)),
         }
@@ -85,7 +85,7 @@ mod tests {
     const POLICY: RetryPolicy = RetryPolicy { attempts: 8, base: Duration::from_secs(1) };
 
     #[test]
-    fn waits_double_up_to_a_cap_and_then_it_is_given_up() {
+    fn waits_double_up_to_a_cap_and_then_it_is_skipped() {
         let waits: Vec<_> = (1..=8).map(|failures| POLICY.decide(failures, None, 1.0)).collect();
         let mut expected: Vec<_> =
             [1, 2, 4, 8, 16, 30, 30].map(|s| RetryDecision::Retry(Duration::from_secs(s))).to_vec();

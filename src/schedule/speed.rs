@@ -20,7 +20,7 @@ const ENOUGH: u64 = 1 << 20;
 const MOMENT: Duration = Duration::from_millis(200);
 
 /// The age at which a lease has a speed, if no source is replaced for being slow.
-const USUAL_PATIENCE: Duration = Duration::from_secs(10);
+const SLOW_SOURCE_TIME: Duration = Duration::from_secs(10);
 
 /// The speeds of all sources.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Speeds {
     pub(super) fn new(sources: usize, patience: Option<Duration>) -> Self {
         let (known, tried) = (vec![None; sources], vec![None; sources]);
         let compares = patience.is_some() && sources > 1;
-        let patience = patience.unwrap_or(USUAL_PATIENCE);
+        let patience = patience.unwrap_or(SLOW_SOURCE_TIME);
         let short = vec![(0, Duration::ZERO); sources];
         Self { patience, compares, leases: Vec::new(), known, short, tried }
     }

@@ -6,7 +6,7 @@ use crate::ranges::RangeSet;
 use crate::source::SourceError;
 
 const MIB: u64 = 1 << 20;
-const PATIENCE: Duration = Duration::from_secs(10);
+const SLOW_SOURCE_TIME: Duration = Duration::from_secs(10);
 const POLICY: RetryPolicy = RetryPolicy { attempts: 3, base: Duration::from_secs(1) };
 
 fn work(next: Next) -> Lease {
@@ -22,7 +22,7 @@ fn hand(schedule: &mut Schedule) {
 }
 
 fn schedule(sources: usize, jobs: usize, sizes: &[u64]) -> Schedule {
-    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, Some(PATIENCE));
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, Some(SLOW_SOURCE_TIME));
     for &size in sizes {
         schedule.add(Some(size), RangeSet::new());
     }
@@ -199,7 +199,7 @@ fn caches_are_bypassed_after_a_mixed_up_response() {
 /// A schedule in which bytes `MIB..2 * MIB` of a complete archive are fetched again, not from source 0
 /// if another one can give them.
 fn losing(sources: usize) -> Schedule {
-    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, Some(PATIENCE));
+    let mut schedule = Schedule::new(sources, 4 * MIB, POLICY, Some(SLOW_SOURCE_TIME));
     schedule.add(Some(4 * MIB), RangeSet::from_iter([0..4 * MIB; 1]));
     hand(&mut schedule);
     schedule.lose(0, MIB..2 * MIB, vec![0]);
@@ -251,14 +251,14 @@ fn a_slow_lease_ends_early_and_the_rest_comes_from_another_source() {
         schedule.claim(lease, bytes);
         schedule.advance(lease, now).unwrap()
     };
-    assert_eq!(deliver(&mut schedule, &slow, 1000, now + PATIENCE / 2), 1000..4 * MIB);
-    let now = now + PATIENCE;
+    assert_eq!(deliver(&mut schedule, &slow, 1000, now + SLOW_SOURCE_TIME / 2), 1000..4 * MIB);
+    let now = now + SLOW_SOURCE_TIME;
     assert_eq!(deliver(&mut schedule, &slow, 1000, now), 2000..2000);
     schedule.finish(&slow, true, now);
     let fast = work(schedule.next(now));
     assert_eq!((fast.source, fast.range.clone()), (1, 2000..4 * MIB));
     // Its bytes are not counted twice, and the slow source gets no more leases.
-    let later = now + 2 * PATIENCE;
+    let later = now + 2 * SLOW_SOURCE_TIME;
     assert_eq!(deliver(&mut schedule, &fast, 2 * MIB, later), 2000 + 2 * MIB..4 * MIB);
     assert_eq!(schedule.chunks(0).total_done(), 2000 + 2 * MIB);
 }

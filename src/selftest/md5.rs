@@ -42,7 +42,7 @@ const BLOCK: usize = 64;
 const EDGES: [usize; 6] = [0, 1, 55, 56, 57, 63];
 
 /// The bytes of a stream, and its expected digest.
-type Sample<'a> = (&'a [u8], Digest);
+type KnownAnswer<'a> = (&'a [u8], Digest);
 
 /// Checks the lanes of these platforms, of which the first is in use. `seed` selects the random input.
 pub(super) fn check(platforms: &[Platform], seed: u64, sabotaged: bool) -> CheckResult {
@@ -66,7 +66,7 @@ pub(super) fn check(platforms: &[Platform], seed: u64, sabotaged: bool) -> Check
 fn known_answers(platform: Platform, thousand: &[u8]) -> Result<(), CheckError> {
     let known = KNOWN.iter().map(|(message, md5)| (message.as_bytes(), *md5));
     let thousands = std::iter::repeat_n((thousand, THOUSAND), platform.lanes());
-    let samples: Result<Vec<Sample<'_>>, ParseDigestError> =
+    let samples: Result<Vec<KnownAnswer<'_>>, ParseDigestError> =
         known.chain(thousands).map(|(message, md5)| Ok((message, md5.parse()?))).collect();
     let samples = samples.map_err(|error| CheckError::corrupt(error.to_string()))?;
     compare(platform, &samples, <[u8]>::len, "a known answer")
@@ -86,7 +86,7 @@ fn random_input(platform: Platform, seed: u64) -> Result<(), CheckError> {
             let bytes = &pool[random.usize(..MAX_BLOCKS * BLOCK)..][..length];
             (bytes, Digest::new(Md5::digest(bytes).into()))
         };
-        let samples: Vec<Sample<'_>> = (0..=2 * platform.lanes()).map(|_| sample()).collect();
+        let samples: Vec<KnownAnswer<'_>> = (0..=2 * platform.lanes()).map(|_| sample()).collect();
         let source = format!("from the md-5 crate, random seed {seed}");
         compare(platform, &samples, |bytes| random.usize(..=bytes.len()), &source)?;
     }
@@ -97,7 +97,7 @@ fn random_input(platform: Platform, seed: u64) -> Result<(), CheckError> {
 /// digests.
 fn compare(
     platform: Platform,
-    samples: &[Sample<'_>],
+    samples: &[KnownAnswer<'_>],
     mut cut: impl FnMut(&[u8]) -> usize,
     source: &str,
 ) -> Result<(), CheckError> {

@@ -22,18 +22,18 @@ pub struct SelftestReport {
 }
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct SelftestDocument<'a> {
     schema: &'static str,
     command: &'static str,
     ok: bool,
     checks: &'a [Check],
-    summary: Summary<'a>,
+    summary: SelftestSummary<'a>,
 }
 
 /// The number of checks with each verdict, in the fixed order, and the duration.
-struct Summary<'a>(&'a Report);
+struct SelftestSummary<'a>(&'a Report);
 
-impl Serialize for Summary<'_> {
+impl Serialize for SelftestSummary<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         for verdict in Verdict::ALL {
@@ -65,12 +65,12 @@ impl SelftestReport {
     /// Those of `out`.
     pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         let report = self.as_report();
-        let document = Document {
+        let document = SelftestDocument {
             schema: SCHEMA,
             command: report.command,
             ok: report.is_ok(),
             checks: &self.checks,
-            summary: Summary(&report),
+            summary: SelftestSummary(&report),
         };
         write_json(&document, out)
     }

@@ -136,5 +136,5 @@ pub(super) fn repeated(report: &Report) -> String {
     let sizes = report.archives.iter().filter_map(|archive| archive.actual_size).sum();
     let reused: u64 = report.archives.iter().map(|archive| archive.bytes_reused).sum();
     let more = (report.bytes_downloaded() + reused).saturating_sub(sizes);
-    format!("received {} of {} twice", units::bytes(more), units::bytes(sizes))
+    format!("{} of {} were received twice", units::bytes(more), units::bytes(sizes))
 }

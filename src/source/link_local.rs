@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_of_a_link_local_address_is_recognised() {
+    fn every_form_of_a_link_local_address_is_recognized() {
         for host in [
             "169.254.169.254",
             "169.254.1",

@@ -18,7 +18,7 @@ const ESCAPED: &AsciiSet =
 /// A source of archives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceSpec {
-    /// The addresses in the catalogue.
+    /// The addresses in the catalog.
     Publisher,
     /// An `http(s)://` address to which the name of each archive is added.
     Base(Url),
@@ -82,7 +82,7 @@ impl SourceSpec {
         }
     }
 
-    /// Returns the location of the archive, and `None` if the catalogue has no address for it.
+    /// Returns the location of the archive, and `None` if the catalog has no address for it.
     pub(crate) fn location(&self, archive: &Archive) -> Option<Location> {
         let name = || utf8_percent_encode(&archive.name, ESCAPED).to_string();
         match self {

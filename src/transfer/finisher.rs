@@ -1,4 +1,4 @@
-//! A finisher: a thread that sees one archive through to its outcome, then the next.
+//! A finisher: a thread that brings one archive at a time to its outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -50,7 +50,7 @@ use hash_cursor::End;
 use job::Job;
 
 /// The time for which a source may be slow before another one is tried: a connection starts slowly.
-const PATIENCE: Duration = Duration::from_secs(10);
+const SLOW_SOURCE_TIME: Duration = Duration::from_secs(10);
 
 /// The time that a cancelled run gives its connections to write what has arrived.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -79,7 +79,7 @@ impl<'a> Transfer<'a> {
         let Context { options, sources, .. } = context;
         // Where the rate is limited, a slow source is not to blame.
         let patience = (!options.network.limits_rate())
-            .then(|| disk::interval(disk::Interval::SlowSource, PATIENCE));
+            .then(|| disk::interval(disk::Interval::SlowSource, SLOW_SOURCE_TIME));
         let schedule =
             Schedule::new(sources.len(), options.chunk, options.retry_policy(), patience);
         let schedule = SharedSchedule::new(schedule, &cancel);

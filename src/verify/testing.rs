@@ -1,4 +1,4 @@
-//! Shared by the tests of this room.
+//! Shared by the tests of this module.
 
 use md5::{Digest as _, Md5};
 

@@ -110,7 +110,7 @@ const REPLACED: Scenario = Scenario {
 /// A source sends a wrong bit, and the rest of the run is right.
 const WRONG_ONCE: Scenario = Scenario {
     faults: || vec![Fault::Flip { at: 300_000 }.into()],
-    points: &["begun-again-in-the-journal", "loss-journalled", "part-given-up"],
+    points: &["begun-again-in-the-journal", "loss-journalled", "part-removed"],
     bounded: false,
     ..PLAIN
 };
@@ -120,7 +120,7 @@ const WRONG_AND_KEPT: Scenario = Scenario { options: &["--keep-corrupt"], ..WRON
 
 /// A source always sends the same wrong bit.
 const ALWAYS_WRONG: Scenario = Scenario {
-    points: &["journal-given-up", "part-given-up"],
+    points: &["journal-removed", "part-removed"],
     options: &["--keep-corrupt"],
     ..WRONG_ONCE
 };

@@ -167,7 +167,7 @@ fn an_archive_decompressed_in_transit_is_requested_untransformed() {
 }
 
 #[test]
-fn an_archive_decompressed_in_transit_is_recognised_at_any_offset() {
+fn an_archive_decompressed_in_transit_is_recognized_at_any_offset() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 5)]);
     let server = Server::with(&all);
     server.inject(Fault::OtherFile(unpacked(&all[0])));

@@ -164,7 +164,7 @@ impl Scenario {
 fn restore(files: &BTreeMap<PathBuf, Vec<u8>>) -> Sandbox {
     let sandbox = Sandbox::new();
     for (path, bytes) in files {
-        // After a real reboot the owner is recognised at once. Here it would be another host, and
+        // After a real reboot the owner is recognized at once. Here it would be another host, and
         // the next run would wait.
         if !path.to_string_lossy().contains(".cxr/owner") {
             sandbox.put(path, bytes);

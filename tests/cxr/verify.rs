@@ -169,7 +169,7 @@ fn swapped_names_are_foreign_and_each_names_the_other() {
 }
 
 #[test]
-fn a_file_under_any_name_is_recognised_by_its_content() {
+fn a_file_under_any_name_is_recognized_by_its_content() {
     let (sandbox, all) = (Sandbox::new(), archives(3));
     sandbox.put("download (2).bin", &*all[1].bytes);
     let report = sandbox.verify(&all).arg("download (2).bin").report(0);
@@ -214,7 +214,7 @@ fn a_missing_file_is_missing_and_the_others_are_checked() {
 }
 
 #[test]
-fn names_of_the_nih_script_are_recognised() {
+fn names_of_the_nih_script_are_recognized() {
     let sandbox = Sandbox::new();
     let path = sandbox.put("data/images_03.tar.gz", &*archive(3, 1).bytes);
     let report = sandbox.cxr(["verify", "--format", "json", "data"]).report(1);

@@ -201,7 +201,7 @@ fn the_verdicts_of_verify_and_the_list() {
 }
 
 #[test]
-fn files_that_verify_recognises_and_does_not() {
+fn files_that_verify_recognizes_and_does_not() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     sandbox.put("download.bin", &*all[0].bytes);
     sandbox.put("images_002 (1).tar.gz", all[0].flipped(100_000));

@@ -300,11 +300,11 @@ impl Part {
                 self.entry.remove()?;
             }
         }
-        crash_point("part-given-up");
+        crash_point("part-removed");
         // Without a part it claims nothing.
         self.close_records();
         self.journal_entry.remove()?;
-        crash_point("journal-given-up");
+        crash_point("journal-removed");
         Ok(())
     }
 }

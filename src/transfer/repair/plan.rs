@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unhelpful_range_is_fetched_elsewhere_then_widened_then_given_up() {
+    fn an_unhelpful_range_is_fetched_elsewhere_then_widened_then_skipped() {
         let mut plan = RepairPlan::new(100 * MIB, 100 * MIB);
         let damage = 10 * MIB..10 * MIB + 5000;
         assert_eq!(plan.next(&damage, true), RepairStep::Fetch(10 * MIB..10 * MIB + UNIT));
