@@ -60,6 +60,7 @@ mod reports;
 mod resume;
 mod scheduled;
 mod selftest;
+mod server_kinds;
 mod servers;
 mod sha256;
 mod shared_folder;

@@ -2,6 +2,7 @@
 
 mod archive;
 mod authority;
+mod daemon;
 mod file_damage;
 mod name_resolution;
 mod nginx;
@@ -27,6 +28,7 @@ pub use archive::{
     stored_archive,
 };
 pub use authority::{Authority, Certificate};
+pub use daemon::Daemon;
 pub use file_damage::{DAMAGES, change_silently};
 pub use name_resolution::{NameResolution, NameServer};
 pub use nginx::Nginx;
