@@ -1,6 +1,7 @@
 //! Downloads the archives that are missing or wrong, and verifies them as they arrive.
 
 mod archive_reports;
+mod ask_size;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/fetch.rs"]
 pub(crate) mod fuzz;

@@ -1,10 +1,15 @@
 //! A run: looks at what is in the folder, checks the files that may be right, transfers the rest.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, Scope};
 
-use super::start_point::{NeededArchive, StartPoint, ask_size};
+use parking_lot::Mutex;
+
+use super::ask_size::ask_size;
+use super::start_point::{NeededArchive, StartPoint};
 use super::survey::{self, LocalState};
 use super::{FetchRequest, archive_reports, receipt, space};
 use crate::catalog::{Archive, Catalog};
@@ -116,10 +121,10 @@ impl<'a> FetchRun<'a> {
         thread::scope(|scope| {
             if !checks.is_empty() {
                 let copy = sender.clone();
-                let check = move || self.check(checks, &copy);
+                let check = move || self.check(scope, checks, &copy);
                 if thread::Builder::new().spawn_scoped(scope, check).is_err() {
                     // Without a thread of its own, the check comes before the transfers.
-                    self.check(checks, &sender);
+                    self.check(scope, checks, &sender);
                 }
             }
             let coordinator = Coordinator {
@@ -140,22 +145,34 @@ impl<'a> FetchRun<'a> {
     }
 
     /// Checks the files that may be right.
-    fn check(&self, checks: &[(usize, PathBuf)], messages: &Sender<Message>) {
+    fn check<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        checks: &[(usize, PathBuf)],
+        messages: &Sender<Message>,
+    ) {
         let Context { engine, listener, cancel, .. } = self.context;
         let checker = FileChecker::new(&self.request.catalog, engine, listener, cancel);
         let archive = |index: usize| Some(&self.archives[index]);
         let files: Vec<_> =
             checks.iter().map(|(index, path)| (path.as_path(), archive(*index))).collect();
+        let asking = Arc::new(AtomicUsize::new(0));
         check_files(&checker, &files, None, |check, report| {
             let index = checks[check].0;
-            let archive = &self.archives[index];
+            let report = Box::new(report);
             let is_wrong = !matches!(report.verdict, Verdict::Ok | Verdict::Error);
             let needs_size = (is_wrong || !report.damage.is_empty())
-                && archive.size.is_none()
+                && self.archives[index].size.is_none()
                 && !self.request.dry_run;
-            let size = needs_size.then(|| ask_size(&self.context, archive)).flatten();
-            // The receiver lives as long as it expects messages.
-            let _ = messages.send(Message::Checked(index, Box::new(report), size));
+            if needs_size {
+                let report = Mutex::new(Some(report));
+                let question =
+                    SizeQuestion { run: self, index, report, messages: messages.clone() };
+                question.answer_aside(scope, &asking);
+            } else {
+                // The receiver lives as long as it expects messages.
+                let _ = messages.send(Message::Checked(index, report, None));
+            }
         });
     }
 
@@ -171,6 +188,42 @@ impl<'a> FetchRun<'a> {
     fn keep_receipt(&self, archive: &Archive, path: &Path) {
         if !self.request.dry_run {
             let _ = receipt::write(self.context.folder, archive, path);
+        }
+    }
+}
+
+/// A wrong file of an archive whose size is not in the table.
+struct SizeQuestion<'scope, 'a> {
+    run: &'scope FetchRun<'a>,
+    index: usize,
+    report: Mutex<Option<Box<ArchiveReport>>>,
+    messages: Sender<Message>,
+}
+
+impl<'scope> SizeQuestion<'scope, '_> {
+    /// Asks for the size without holding up the check, because a busy source takes its time.
+    /// `asking` counts the threads that do so.
+    fn answer_aside(self, scope: &'scope Scope<'scope, '_>, asking: &Arc<AtomicUsize>) {
+        let question = Arc::new(self);
+        let (copy, count) = (Arc::clone(&question), Arc::clone(asking));
+        let answer = move || {
+            copy.answer();
+            count.fetch_sub(1, Ordering::Relaxed);
+        };
+        let is_free =
+            asking.fetch_add(1, Ordering::Relaxed) < question.run.context.options.jobs.get();
+        if !is_free || thread::Builder::new().spawn_scoped(scope, answer).is_err() {
+            question.answer();
+            asking.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn answer(&self) {
+        let FetchRun { context, archives, .. } = self.run;
+        let size = ask_size(context, &archives[self.index]);
+        if let Some(report) = self.report.lock().take() {
+            // The receiver lives as long as it expects messages.
+            let _ = self.messages.send(Message::Checked(self.index, report, size));
         }
     }
 }

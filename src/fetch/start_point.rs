@@ -9,7 +9,7 @@ use crate::disk::{DiskError, Lock};
 use crate::event::Event;
 use crate::hash::digest::Digest;
 use crate::report::{ArchiveReport, SuggestedCommand};
-use crate::source::{Client, Source, SourceRequest};
+use crate::source::Source;
 use crate::text::{escape, units};
 use crate::transfer::{self, Context, JournalState, Part, PartialDownload};
 use crate::verdict::Verdict;
@@ -152,39 +152,4 @@ fn verdict_by_length(archive: &Archive, length: Option<u64>, here: u64) -> Verdi
         Some(length) if archive.size.is_some_and(|size| length > size) => Verdict::Corrupt,
         Some(_) => Verdict::Foreign,
     }
-}
-
-/// Returns the size of an archive that the table lists without one, from the first source that
-/// reports it. With the size, a file that is too short is known before it is touched. A cancelled
-/// run does not wait for the answer.
-pub(super) fn ask_size(context: &Context<'_>, archive: &Archive) -> Option<u64> {
-    let options = &context.options.client;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    let client = Client::new(options).ok()?;
-    let request = SourceRequest {
-        archive,
-        range: 0..1,
-        size: None,
-        fresh: false,
-        plain: false,
-        wants_digests: false,
-    };
-    let first = async {
-        for source in context.sources {
-            let answer = source.open(&client, &request);
-            let answer = tokio::time::timeout(options.connect_timeout * 2, answer).await;
-            if let Ok(Ok(response)) = answer
-                && response.total.is_some()
-            {
-                return response.total;
-            }
-        }
-        None
-    };
-    runtime.block_on(async {
-        tokio::select! {
-            size = first => size,
-            () = context.cancel.cancelled() => None,
-        }
-    })
 }

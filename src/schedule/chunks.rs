@@ -139,6 +139,18 @@ impl Chunks {
         Some(lease.end)
     }
 
+    /// Moves a lease that is done to the next free bytes behind it. `None` if there are none, or if
+    /// other leases are under way.
+    pub(crate) fn next_gap(&mut self, id: u64) -> Option<Range<u64>> {
+        let [lease] = &self.leases[..] else { return None };
+        if lease.id != id || lease.at < lease.end {
+            return None;
+        }
+        let gap = self.done.gap_after(lease.at, self.size?)?;
+        self.leases[0] = ActiveLease { id, at: gap.start, writing: gap.start, end: gap.end };
+        Some(gap)
+    }
+
     /// Claims bytes that a lease is about to write. Returns how many still belong to it: another
     /// lease may have taken the rest.
     pub(crate) fn claim(&mut self, id: u64, bytes: u64) -> Option<u64> {
@@ -253,6 +265,19 @@ mod tests {
         assert_eq!(chunks.extend(1), Some(30));
         assert_eq!(deliver(&mut chunks, 2, 5), None);
         assert_eq!(deliver(&mut chunks, 1, 30), Some(30..30));
+        assert!(chunks.is_complete());
+    }
+
+    #[test]
+    fn the_only_lease_moves_on_to_the_next_gap() {
+        let mut chunks = Chunks::new(Some(30), 10, RangeSet::from_iter([0..5, 8..20]));
+        chunks.take_whole();
+        assert_eq!(chunks.take(1), Some(5..8));
+        assert_eq!(chunks.next_gap(1), None, "it is not done");
+        deliver(&mut chunks, 1, 3);
+        assert_eq!(chunks.next_gap(1), Some(20..30));
+        deliver(&mut chunks, 1, 10);
+        assert_eq!(chunks.next_gap(1), None);
         assert!(chunks.is_complete());
     }
 

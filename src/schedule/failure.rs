@@ -4,8 +4,13 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use super::retry::{AfterFailure, MAX_RETRY_AFTER, RetryClass, RetryDecision, RetryPolicy};
+use super::source_health::Refusal;
 use super::{Lease, Schedule};
 use crate::text::units;
+
+/// The wait after a refusal for which there may be too many connections doubles only so often: they
+/// are as many as the source serves.
+const MOST_CROWDED: u32 = 4;
 
 /// An error that ended a lease, as the schedule sees it. Its text is safe to show.
 pub(crate) trait Failure: Display {
@@ -19,6 +24,9 @@ pub(crate) trait Failure: Display {
     /// Returns true if a cache or a proxy may have mixed up the response: the next request then
     /// bypasses them.
     fn is_suspicious(&self) -> bool;
+
+    /// Returns true if the response does not fit the requested range, or contradicts itself.
+    fn is_contradiction(&self) -> bool;
 
     /// Returns true if the error depends on a size that a source reported.
     fn is_about_size(&self) -> bool;
@@ -34,7 +42,8 @@ impl Schedule {
         now: Instant,
         jitter: f64,
     ) -> AfterFailure {
-        self.finish(lease, delivered, now);
+        let opened = self.gates[lease.source].open_connections();
+        self.end(lease, delivered, now);
         let gate = &mut self.gates[lease.source];
         if let Some(wait) = failure.retry_after().filter(|&wait| wait <= MAX_RETRY_AFTER) {
             gate.pause(now + wait);
@@ -51,6 +60,7 @@ impl Schedule {
             return AfterFailure::Superseded;
         }
         health.suspicious |= failure.is_suspicious();
+        health.contradictions += u32::from(failure.is_contradiction());
         match failure.retry_class(health.delivered) {
             RetryClass::Again => AfterFailure::Retry(Duration::ZERO),
             RetryClass::Busy if self.gates[lease.source].crowded(now) => {
@@ -59,6 +69,16 @@ impl Schedule {
                 health.not_before = Some(now + wait);
                 AfterFailure::Retry(wait)
             }
+            RetryClass::Refused => match self.gates[lease.source].refused(opened, now) {
+                Refusal::Final => health.skip(failure.to_string()),
+                Refusal::Counts => self.try_again(lease, failure, now, jitter),
+                Refusal::TooMany => {
+                    health.crowded = (health.crowded + 1).min(MOST_CROWDED);
+                    let wait = self.policy.backoff(health.crowded, jitter);
+                    health.not_before = Some(now + wait);
+                    AfterFailure::Retry(wait)
+                }
+            },
             RetryClass::Permanent => {
                 health.by_size = failure.is_about_size();
                 health.skip(failure.to_string())

@@ -16,10 +16,11 @@ mod source_health;
 mod speed;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 pub(crate) use failure::Failure;
 pub(crate) use retry::RetryClass;
-pub(crate) use retry::{AfterFailure, RetryPolicy};
+pub(crate) use retry::{AfterFailure, RetryDecision, RetryPolicy};
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -257,9 +258,9 @@ impl Schedule {
         self.speeds.begin(id, source, now);
         let entry = &self.entries[archive];
         let (size, attempt) = (entry.chunks.size(), entry.attempt);
-        let SourceHealth { suspicious, failures, .. } = entry.health[source];
+        let SourceHealth { suspicious, failures, contradictions, .. } = entry.health[source];
         let fresh = attempt > 0 || suspicious || entry.avoided.is_some();
-        let plain = suspicious && failures >= MISUNDERSTOOD;
+        let plain = (suspicious && failures >= MISUNDERSTOOD) || contradictions >= MISUNDERSTOOD;
         Lease { id, archive, source, range, size, fresh, plain, begun: now, attempt }
     }
 
@@ -281,22 +282,9 @@ impl Schedule {
         }
     }
 
-    /// The source sends whole files only: extends the lease to the end of the free bytes and returns
-    /// that end. `None` if another connection has the archive, or if only a few bytes are wanted.
-    pub(crate) fn whole(&mut self, lease: &Lease) -> Option<u64> {
-        let source = lease.source;
-        let entry = self.current(lease)?;
-        entry.health[source].sends_whole = true;
-        if entry.avoided.is_some() {
-            return None;
-        }
-        entry.chunks.take_whole();
-        entry.chunks.extend(lease.id)
-    }
-
     /// The first bytes of a lease have arrived.
-    pub(crate) fn delivers(&mut self, lease: &Lease) {
-        self.gates[lease.source].deliver();
+    pub(crate) fn delivers(&mut self, lease: &Lease, now: Instant) {
+        self.gates[lease.source].deliver(now);
     }
 
     /// Claims bytes that a lease is about to write. Returns how many still belong to it, or `None`
@@ -323,6 +311,14 @@ impl Schedule {
 
     /// Ends a lease without a failure. Its remaining bytes are free again.
     pub(crate) fn finish(&mut self, lease: &Lease, delivered: bool, now: Instant) {
+        self.end(lease, delivered, now);
+        let source = lease.source;
+        if let Some(entry) = self.current(lease).filter(|_| delivered && !lease.plain) {
+            entry.health[source].contradictions = 0;
+        }
+    }
+
+    fn end(&mut self, lease: &Lease, delivered: bool, now: Instant) {
         self.gates[lease.source].leave(delivered, now);
         self.speeds.end(lease.id, now);
         if let Some(entry) = self.current(lease) {

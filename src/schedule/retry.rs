@@ -25,6 +25,8 @@ pub(crate) enum RetryClass {
     /// The source may have too many connections: like `Transient`, but if it serves others at the
     /// same time, it gets fewer of them, and the attempt does not count.
     Busy,
+    /// Like `Permanent`, unless the source has other connections: then it may have too many of them.
+    Refused,
     /// Nothing arrived and nothing is wrong: retry at once, in another way.
     Again,
     /// This source will not give this archive.

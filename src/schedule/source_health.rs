@@ -10,6 +10,9 @@ const EASE: Duration = Duration::from_secs(15);
 /// A source that served a connection within this time is not down.
 const LATELY: Duration = Duration::from_secs(2);
 
+/// The time for which a source is expected to serve as many connections at a time as it has.
+const PROVEN: Duration = Duration::from_mins(1);
+
 /// The connections to one source.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionGate {
@@ -22,6 +25,8 @@ pub(crate) struct ConnectionGate {
     /// Open connections, and those that have delivered bytes.
     active: usize,
     delivering: usize,
+    /// The largest number of connections that delivered bytes at one time, and the last time.
+    proven: Option<(usize, Instant)>,
     /// The last time a connection that had delivered bytes ended.
     served: Option<Instant>,
     /// The source was skipped for an archive and has delivered nothing since.
@@ -38,6 +43,10 @@ pub(crate) struct SourceHealth {
     pub by_size: bool,
     /// Attempts in a row without a new byte.
     pub failures: u32,
+    /// Responses in a row that did not fit their range.
+    pub contradictions: u32,
+    /// Refusals in a row that may have been about the number of connections.
+    pub crowded: u32,
     /// The time of the last failure that counted.
     pub counted: Option<Instant>,
     /// The time before which no request is sent.
@@ -68,6 +77,7 @@ impl Default for ConnectionGate {
             easing: None,
             active: 0,
             delivering: 0,
+            proven: None,
             served: None,
             dead: false,
         }
@@ -101,9 +111,22 @@ impl ConnectionGate {
     }
 
     /// Its first bytes arrive.
-    pub(crate) const fn deliver(&mut self) {
+    pub(crate) fn deliver(&mut self, now: Instant) {
         self.delivering += 1;
         self.dead = false;
+        if self.delivering >= self.proven(now) {
+            self.proven = Some((self.delivering, now));
+        }
+    }
+
+    /// The number of connections at one time that the source has served of late.
+    fn proven(&self, now: Instant) -> usize {
+        let recent = self.proven.filter(|(_, at)| now.duration_since(*at) < PROVEN);
+        recent.map_or(self.delivering, |(most, _)| most.max(self.delivering))
+    }
+
+    pub(crate) const fn open_connections(&self) -> usize {
+        self.active
     }
 
     /// It ends.
@@ -123,14 +146,44 @@ impl ConnectionGate {
     /// The source refused a connection. If it serves others, limits it to these for a while and
     /// returns true.
     pub(crate) fn crowded(&mut self, now: Instant) -> bool {
-        let lately = self.served.is_some_and(|served| now.duration_since(served) < LATELY);
-        if self.delivering == 0 && !lately {
-            return false;
+        let serves = self.serves(now);
+        if serves {
+            self.limit_to_served(now);
         }
+        serves
+    }
+
+    /// The source refused one of its `opened` connections, in words that can mean anything.
+    pub(crate) fn refused(&mut self, opened: usize, now: Instant) -> Refusal {
+        if self.active == 0 && !self.serves(now) {
+            return if self.served.is_some() { Refusal::Counts } else { Refusal::Final };
+        }
+        if opened > self.proven(now) {
+            self.limit_to_served(now);
+        }
+        Refusal::TooMany
+    }
+
+    fn serves(&self, now: Instant) -> bool {
+        let lately = self.served.is_some_and(|served| now.duration_since(served) < LATELY);
+        self.delivering > 0 || lately
+    }
+
+    fn limit_to_served(&mut self, now: Instant) {
         self.limit = self.delivering.max(1);
         self.easing = Some(now + EASE);
-        true
     }
+}
+
+/// The meaning of a refusal that may be about the archive or about the number of connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// There was no other connection, and the source has served none: it gives nothing.
+    Final,
+    /// There was no other connection, but the source may count some that have ended.
+    Counts,
+    /// There were other connections.
+    TooMany,
 }
 
 /// The time at which a source can be asked.
@@ -184,6 +237,7 @@ impl SourceHealth {
     /// New bytes arrived.
     pub(crate) const fn progress(&mut self) {
         self.failures = 0;
+        self.crowded = 0;
         self.delivered = true;
     }
 
@@ -221,8 +275,8 @@ mod tests {
             gate.enter();
         }
         assert!(!gate.crowded(now));
-        gate.deliver();
-        gate.deliver();
+        gate.deliver(now);
+        gate.deliver(now);
         for _ in 0..3 {
             gate.leave(false, now);
             assert!(gate.crowded(now));
@@ -230,6 +284,42 @@ mod tests {
         assert_eq!(gate.opens(now), Opening::At(now + EASE));
         gate.ease(now + EASE);
         assert_eq!(gate.opens(now + EASE), Opening::Now);
+    }
+
+    #[test]
+    fn a_refusal_counts_if_nothing_else_explains_it() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let mut gate = ConnectionGate::default();
+        for _ in 0..4 {
+            gate.enter();
+        }
+        gate.leave(false, now);
+        assert_eq!(gate.refused(4, now), Refusal::TooMany, "others are open");
+        gate.deliver(now);
+        gate.deliver(now);
+        gate.leave(false, now);
+        assert_eq!(gate.refused(3, now), Refusal::TooMany);
+        assert_eq!(gate.opens(now), Opening::At(now + EASE));
+        gate.leave(true, now);
+        gate.leave(true, now);
+        assert_eq!(gate.refused(1, now + second), Refusal::TooMany, "it served some just now");
+        assert_eq!(gate.refused(1, now + 3 * second), Refusal::Counts);
+        assert_eq!(ConnectionGate::default().refused(1, now), Refusal::Final);
+    }
+
+    #[test]
+    fn as_many_connections_as_were_served_of_late_are_not_made_fewer() {
+        let now = Instant::now();
+        let mut gate = ConnectionGate::default();
+        for _ in 0..3 {
+            gate.enter();
+            gate.deliver(now);
+        }
+        gate.leave(true, now);
+        assert_eq!(gate.refused(3, now), Refusal::TooMany);
+        assert_eq!(gate.opens(now), Opening::Now);
+        assert_eq!(gate.refused(3, now + PROVEN), Refusal::TooMany);
+        assert_eq!(gate.opens(now), Opening::At(now + PROVEN + EASE), "that was long ago");
     }
 
     #[test]

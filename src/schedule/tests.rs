@@ -100,7 +100,7 @@ fn attempts_count_only_while_no_new_byte_arrives() {
     let broken = SourceError::Broken("reset".to_owned());
     for _ in 0..10 {
         let lease = work(schedule.next(now));
-        schedule.delivers(&lease);
+        schedule.delivers(&lease, now);
         schedule.claim(&lease, 10);
         schedule.advance(&lease, now);
         let reaction = schedule.fail(&lease, true, &broken, now, 0.0);

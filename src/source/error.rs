@@ -64,6 +64,12 @@ pub(crate) enum SourceError {
     TooLong { expected: u64 },
     #[error("protocol error: {0}")]
     Protocol(String),
+    /// The answer does not fit the range, or contradicts itself.
+    #[error("protocol error: {0}")]
+    Contradiction(String),
+    /// The source says that it does not have the range.
+    #[error("protocol error: {0}")]
+    RangeRefused(String),
     /// The source ignores ranges, and the request was not for the whole archive.
     #[error("sends whole files only")]
     NoRanges,
@@ -110,13 +116,18 @@ pub enum ClientError {
 impl Failure for SourceError {
     fn retry_class(&self, delivered: bool) -> RetryClass {
         match self.kind() {
-            Self::NoConnection(_) | Self::Unanswered(_) => RetryClass::Busy,
+            // A status with a time: the server says when to come back.
+            Self::NoConnection(_)
+            | Self::Unanswered(_)
+            | Self::Status { retry_after: Some(_), .. } => RetryClass::Busy,
             Self::NoAnswer(_)
             | Self::Stalled(_)
             | Self::Broken(_)
             | Self::Truncated { .. }
             | Self::Foreign(_)
-            | Self::Protocol(_) => RetryClass::Transient,
+            | Self::Protocol(_)
+            | Self::Contradiction(_)
+            | Self::RangeRefused(_) => RetryClass::Transient,
             Self::Status { code, .. } => status_class(*code, delivered),
             Self::NoRanges => RetryClass::Again,
             Self::NoAddress
@@ -144,7 +155,11 @@ impl Failure for SourceError {
     }
 
     fn is_suspicious(&self) -> bool {
-        matches!(self.kind(), Self::Foreign(_) | Self::Protocol(_))
+        self.is_contradiction() || matches!(self.kind(), Self::Foreign(_) | Self::Protocol(_))
+    }
+
+    fn is_contradiction(&self) -> bool {
+        matches!(self.kind(), Self::Contradiction(_) | Self::RangeRefused(_))
     }
 
     fn is_about_size(&self) -> bool {
@@ -174,6 +189,13 @@ impl SourceError {
         matches!(self.kind(), Self::Status { code: 429 | 503, .. })
     }
 
+    /// Returns true for a status that is no reason to retry.
+    pub(super) fn is_refusal(&self) -> bool {
+        let Self::Status { code, retry_after, .. } = self.kind() else { return false };
+        retry_after.is_none()
+            && matches!(status_class(*code, false), RetryClass::Permanent | RetryClass::Refused)
+    }
+
     /// Adds the server, as far as the message does not name it.
     pub(super) fn at(self, place: &Arc<Place>) -> Self {
         let place = match self {
@@ -200,7 +222,11 @@ fn status_class(code: u16, delivered: bool) -> RetryClass {
         429 | 503 => RetryClass::Busy,
         408 | 425 | 500 | 502 | 504 | 509 | 520..=524 | 530 => RetryClass::Transient,
         // A signed address expires, and a server that shuts down answers anything.
-        401 | 403 | 404 | 410 if delivered => RetryClass::Transient,
+        401 | 403 if delivered => RetryClass::Busy,
+        404 | 410 if delivered => RetryClass::Transient,
+        // These are about the archive, the request or a proxy, whatever else the source serves.
+        300..=399 | 404..=407 | 410..=417 | 431 | 451 | 501 | 505 => RetryClass::Permanent,
+        400..=599 => RetryClass::Refused,
         _ => RetryClass::Permanent,
     }
 }
@@ -235,10 +261,13 @@ mod tests {
             [408, 425, 500, 502, 504, 509, 520, 521, 522, 523, 524, 530]
         );
         let more: Vec<_> = codes(RetryClass::Transient, true);
-        assert_eq!(
-            more,
-            [401, 403, 404, 408, 410, 425, 500, 502, 504, 509, 520, 521, 522, 523, 524, 530]
-        );
+        assert_eq!(more, [404, 408, 410, 425, 500, 502, 504, 509, 520, 521, 522, 523, 524, 530]);
+        assert_eq!(codes(RetryClass::Busy, true), [401, 403, 429, 503]);
+        let refused = codes(RetryClass::Refused, false);
+        assert_eq!(refused[..5], [400, 401, 402, 403, 409]);
+        for permanent in [302, 404, 405, 407, 410, 412, 416, 451, 501] {
+            assert!(!refused.contains(&permanent), "{permanent}");
+        }
     }
 
     #[test]

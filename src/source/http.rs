@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use reqwest::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderName, HeaderValue, RANGE, RETRY_AFTER,
+    HeaderName, HeaderValue, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use reqwest::{Response, StatusCode, Url};
 
@@ -17,12 +17,13 @@ use super::classify_error::not_received;
 use super::client::Client;
 use super::headers::{ContentRange, rate_limit, retry_after};
 use super::hop::{Hop, Place};
+use super::range_answer::{AnswerHead, Placement};
 use super::redirects::follow;
 use super::refusal_reason;
 use super::server_digests::{WANTED, server_digests};
 use super::{Body, SourceAnswer, SourceError, SourceRequest};
 use crate::hash::digest::Digest;
-use crate::locate::identify::{self, HEAD};
+use crate::locate::identify;
 use crate::text::escape;
 
 /// The rest of a quota (draft-ietf-httpapi-ratelimit-headers, section 4).
@@ -65,11 +66,29 @@ pub(super) struct Server<'a> {
 }
 
 impl Server<'_> {
-    /// Requests a range, first at the remembered target of a redirect.
+    /// Requests a range. If a size seems wrong, or the source refuses the range as such, asks once
+    /// more in another way before that is believed.
     pub(super) async fn open(
         &self,
         request: &SourceRequest<'_>,
     ) -> Result<SourceAnswer, SourceError> {
+        let error = match self.ask(request).await {
+            Err(error) if !request.plain => error,
+            result => return result,
+        };
+        let mut last = None;
+        for other in other_requests(&error, request) {
+            match self.ask(&other).await {
+                Ok(answer) => return Ok(answer),
+                Err(other) => last = Some(other),
+            }
+        }
+        // A mere refusal says less than the first answer.
+        Err(last.filter(|last| !last.is_refusal()).unwrap_or(error))
+    }
+
+    /// Sends a request, first to the remembered target of a redirect.
+    async fn ask(&self, request: &SourceRequest<'_>) -> Result<SourceAnswer, SourceError> {
         let address = self.address;
         let target = self.targets.lock().get(address).cloned();
         if let Some(target) = target {
@@ -79,31 +98,11 @@ impl Server<'_> {
                 Err(_) => self.targets.lock().remove(address),
             };
         }
-        match self.send(address, request).await {
-            Ok((target, answer)) => {
-                if target != *address {
-                    self.targets.lock().insert(address.clone(), target);
-                }
-                Ok(answer)
-            }
-            Err(error)
-                if request.range.start > 0
-                    && matches!(
-                        error.kind(),
-                        SourceError::WrongSize { .. } | SourceError::OtherSize { .. }
-                    ) =>
-            {
-                Err(self.other_document(request).await.unwrap_or(error))
-            }
-            Err(error) => Err(error),
+        let (target, answer) = self.send(address, request).await?;
+        if target != *address {
+            self.targets.lock().insert(address.clone(), target);
         }
-    }
-
-    /// Identifies a document of a wrong size by its beginning: often it is not the archive at all.
-    async fn other_document(&self, request: &SourceRequest<'_>) -> Option<SourceError> {
-        let beginning = SourceRequest { range: 0..HEAD as u64, ..request.clone() };
-        let error = self.send(self.address, &beginning).await.err()?;
-        matches!(error.kind(), SourceError::Foreign(_)).then_some(error)
+        Ok(answer)
     }
 
     /// Sends one request, and waits no longer for the first bytes of the answer than connecting and
@@ -130,17 +129,44 @@ impl Server<'_> {
         let addresses = (self.address, first);
         let (target, response) = follow(self.client, addresses, &headers(request), note).await?;
         let place = Arc::clone(&place.lock());
-        let answer = match response.status() {
-            StatusCode::OK => {
-                let total = response.content_length();
-                accept(response, place, request, 0, total, total).await
-            }
-            StatusCode::PARTIAL_CONTENT => partial(response, place, request).await,
-            StatusCode::RANGE_NOT_SATISFIABLE => no_such_range(&response, request),
-            status => Err(refusal(response, status).await),
+        let status = response.status();
+        if status == StatusCode::RANGE_NOT_SATISFIABLE {
+            return Ok((target, no_such_range(&response, request)?));
+        }
+        let content_range = header(&response, &CONTENT_RANGE);
+        let head = AnswerHead {
+            status: status.as_u16(),
+            content_range: content_range.as_deref(),
+            length: response.content_length(),
         };
-        Ok((target, answer?))
+        match head.place(request.range.start)? {
+            Some(bytes) => Ok((target, accept(response, place, request, bytes).await?)),
+            None => Err(refusal(response, status).await),
+        }
     }
+}
+
+/// Returns the requests that may succeed after a first one for a range has failed like this.
+fn other_requests<'a>(
+    error: &SourceError,
+    request: &SourceRequest<'a>,
+) -> impl Iterator<Item = SourceRequest<'a>> {
+    let Range { start, end } = request.range;
+    let may_end_behind = end != u64::MAX && request.size.is_none_or(|size| end >= size);
+    let (open_ended, plain) = match error.kind() {
+        // The size may be that of the range, and some servers and proxies refuse everything that has
+        // a Range.
+        SourceError::WrongSize { .. }
+        | SourceError::OtherSize { .. }
+        | SourceError::Status { code: 405 | 406 | 412 | 501, .. } => (false, true),
+        SourceError::Status { code: 400, .. } => (may_end_behind, true),
+        SourceError::RangeRefused(_) => (may_end_behind, false),
+        _ => (false, false),
+    };
+    let open_ended =
+        open_ended.then(|| SourceRequest { range: start..u64::MAX, ..request.clone() });
+    let plain = plain.then(|| SourceRequest { plain: true, ..request.clone() });
+    open_ended.into_iter().chain(plain)
 }
 
 /// Returns the value of a Range header (RFC 9110, section 14.1.2), open if the end is unknown.
@@ -168,41 +194,25 @@ fn headers(request: &SourceRequest<'_>) -> HeaderMap {
     headers
 }
 
-/// 206: the requested range, or its beginning.
-async fn partial(
-    response: Response,
-    place: Arc<Place>,
-    request: &SourceRequest<'_>,
-) -> Result<SourceAnswer, SourceError> {
-    let start = request.range.start;
-    let value = header(&response, &CONTENT_RANGE).unwrap_or_default();
-    let wrong = || {
-        let found = if value.is_empty() { "none".into() } else { escape::text(&value) };
-        SourceError::Protocol(format!("206 to a range from {start} with the Content-Range {found}"))
-    };
-    let range = ContentRange::parse(&value).ok_or_else(wrong)?;
-    let (_, last) = range.span.filter(|(first, _)| *first == start).ok_or_else(wrong)?;
-    if let Some(expected) = request.size.filter(|&size| range.total.is_none() && last >= size) {
-        return Err(SourceError::TooLong { expected });
-    }
-    accept(response, place, request, start, range.total, Some(last + 1)).await
-}
-
-/// Checks the size and the beginning of a 200 or 206.
+/// Checks the size and the beginning of an answer that holds these bytes.
 async fn accept(
     response: Response,
     place: Arc<Place>,
     request: &SourceRequest<'_>,
-    start: u64,
-    total: Option<u64>,
-    end: Option<u64>,
+    bytes: Placement,
 ) -> Result<SourceAnswer, SourceError> {
-    let whole = response.status() == StatusCode::OK;
+    let Placement { start, end, total, whole } = bytes;
+    let is_longer = |&size: &u64| !whole && total.is_none() && end.is_some_and(|end| end > size);
+    if let Some(expected) = request.size.filter(is_longer) {
+        return Err(SourceError::TooLong { expected });
+    }
+    let has_length = response.content_length().is_some();
+    let framed = has_length || response.headers().contains_key(TRANSFER_ENCODING);
     let (tag, digests) = (header(&response, &ETAG), server_digests(response.headers()));
     let mut body = HttpBody { response, place, head: None, at: start, end };
     body.check(total, request).await?;
     let body = Body::Http(Box::new(body));
-    Ok(SourceAnswer { start, total, end, whole, tag, digests, body })
+    Ok(SourceAnswer { start, total, end, whole, framed, tag, digests, body })
 }
 
 /// 416: the document ends where the range begins, or before. Without a total, this is trusted only
@@ -223,7 +233,7 @@ fn no_such_range(
         (Some(total), _) if total == start => Ok(ends_at(start)),
         (None, size) if start > 0 && size.is_none_or(|size| size == start) => Ok(ends_at(start)),
         (Some(total), None) if total < start => wrong_size(total, start),
-        _ => Err(SourceError::Protocol(format!(
+        _ => Err(SourceError::RangeRefused(format!(
             "416 to a range from {start}, which is inside the archive"
         ))),
     }

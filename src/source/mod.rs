@@ -15,6 +15,7 @@ mod hop;
 mod http;
 mod link_local;
 mod local_folder;
+mod range_answer;
 mod redirects;
 mod refusal_reason;
 mod resolver;
@@ -70,6 +71,8 @@ pub(crate) struct SourceAnswer {
     pub(crate) end: Option<u64>,
     /// The source ignored the range and sends the whole archive.
     pub(crate) whole: bool,
+    /// The end of the body is marked: it was not just cut off.
+    pub(crate) framed: bool,
     /// The ETag (RFC 9110, section 8.8.3).
     pub(crate) tag: Option<String>,
     pub(crate) digests: Vec<ServerDigest>,
@@ -126,6 +129,7 @@ impl SourceAnswer {
             total: Some(total),
             end: Some(range.end),
             whole: false,
+            framed: false,
             tag: None,
             digests: Vec::new(),
             body,

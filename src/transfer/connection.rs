@@ -69,7 +69,9 @@ impl<'a> Connection<'a> {
         delivered: bool,
         result: Result<ControlFlow<()>, LeaseError>,
     ) {
-        let (now, mut schedule) = (Instant::now(), self.transfer.schedule.lock());
+        // In this order: leases that begin while this one waits for the lock began before its end.
+        let mut schedule = self.transfer.schedule.lock();
+        let now = Instant::now();
         match result {
             Ok(_) | Err(LeaseError::Superseded) => schedule.finish(lease, delivered, now),
             Err(LeaseError::Disk(error)) => {

@@ -91,6 +91,9 @@ pub(crate) trait Sink {
         done: u64,
     ) -> Result<(), DiskError>;
 
+    /// The next bytes belong at this offset, behind some that are here.
+    fn moved(&mut self, _: u64) {}
+
     /// Records everything written before an offset.
     fn record(&mut self, _: u64) -> Result<(), DiskError> {
         Ok(())
@@ -187,31 +190,70 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
     }
 
     async fn receive(&mut self, answer: SourceAnswer) -> Result<ControlFlow<()>, LeaseError> {
-        let SourceAnswer { start, end, total, mut body, .. } = answer;
-        // A source without ranges begins at the beginning: skip what is here already.
-        let mut skip = self.rest.start.saturating_sub(start);
+        let SourceAnswer { start: mut at, end, total, whole, framed, mut body, .. } = answer;
         let mut stall = StallTimer::new(self.reader.options.stall_timeout);
-        while self.rest.start + self.gathered < self.rest.end {
-            let Some(mut block) = self.reader.next(&mut body, &mut stall).await? else {
+        while self.is_unfinished() {
+            let Some(block) = self.reader.next(&mut body, &mut stall).await? else {
                 let flow = self.write()?;
-                return if flow.is_break() { Ok(flow) } else { self.ended(end).map(|()| flow) };
+                return if flow.is_break() {
+                    Ok(flow)
+                } else {
+                    self.ended(end, framed).map(|()| flow)
+                };
             };
             if !self.reader.source.is_local() {
                 self.sink.received(block.len() as u64);
             }
-            let skipped = skip.min(block.len() as u64);
-            skip -= skipped;
-            block = block.slice(usize::try_from(skipped).unwrap_or(block.len())..);
+            let start = at;
+            at += block.len() as u64;
             if total.is_none() {
-                self.sink.check_end(self.rest.start + self.gathered + block.len() as u64)?;
+                self.sink.check_end(at)?;
             }
-            self.gather(block);
-            let is_due = self.gathered >= S::BATCH || self.since.elapsed() >= LINGER;
-            if is_due && self.write()?.is_break() {
+            if self.take(start, &block, whole)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
         self.write()
+    }
+
+    const fn is_unfinished(&self) -> bool {
+        self.rest.start + self.gathered < self.rest.end
+    }
+
+    /// Takes a block of the answer that begins at an offset. An answer may begin before the lease,
+    /// and one with the whole archive holds bytes that are here already: these are skipped.
+    fn take(
+        &mut self,
+        start: u64,
+        block: &Bytes,
+        whole: bool,
+    ) -> Result<ControlFlow<()>, LeaseError> {
+        let end = start + block.len() as u64;
+        loop {
+            let next = self.rest.start + self.gathered;
+            if next >= end {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let skipped = usize::try_from(next.saturating_sub(start)).unwrap_or(block.len());
+            self.gather(block.slice(skipped..));
+            let is_due = self.gathered >= S::BATCH || self.since.elapsed() >= LINGER;
+            if (is_due || (whole && !self.is_unfinished())) && self.write()?.is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+            if !whole || self.is_unfinished() || !self.continue_with_next_gap()? {
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
+    }
+
+    /// Continues with the next missing bytes of an archive that arrives whole. Returns false if there
+    /// are none.
+    fn continue_with_next_gap(&mut self) -> Result<bool, LeaseError> {
+        self.sink.record(self.rest.start)?;
+        let Some(gap) = self.schedule.lock().next_gap(self.lease) else { return Ok(false) };
+        self.sink.moved(gap.start);
+        self.rest = gap;
+        Ok(true)
     }
 
     fn gather(&mut self, block: Bytes) {
@@ -225,18 +267,23 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
         self.batch.push(block);
         if !self.delivered {
             self.delivered = true;
-            self.schedule.lock().delivers(self.lease);
+            self.schedule.lock().delivers(self.lease, Instant::now());
         }
     }
 
     /// The response ended before the lease.
-    fn ended(&mut self, promised: Option<u64>) -> Result<(), LeaseError> {
+    fn ended(&mut self, promised: Option<u64>, framed: bool) -> Result<(), LeaseError> {
         let at = self.rest.start;
         let size = self.schedule.lock().chunks(self.lease.archive).size().or(self.archive.size);
         if let Some(end) =
             promised.or(size).map(|end| end.min(self.rest.end)).filter(|&end| at < end)
         {
-            return Err(SourceError::Truncated { at, end: Some(end) }.into());
+            let is_sure = promised.is_some() && (framed || !self.delivered);
+            return Err(if is_sure && !self.reader.source.is_local() {
+                contradiction(at, end)
+            } else {
+                SourceError::Truncated { at, end: Some(end) }.into()
+            });
         }
         if promised.is_none() && size.is_none_or(|size| size == at) {
             // The source reported no size: the end of the response is the end of the archive.
@@ -245,7 +292,7 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
         }
         if !self.delivered {
             return Err(
-                SourceError::Protocol("the answer to a range held none of it".into()).into()
+                SourceError::Contradiction("the answer to a range held none of it".into()).into()
             );
         }
         // A server may send less than requested (RFC 9110, section 15.3.7).
@@ -301,6 +348,12 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
     fn is_wanted(&self) -> bool {
         self.schedule.lock().claim(self.lease, 0).is_some()
     }
+}
+
+/// A body that ended properly, but not where its `Content-Range` says.
+fn contradiction(at: u64, end: u64) -> LeaseError {
+    let text = format!("the answer ended at byte {at}, and its Content-Range says {end}");
+    SourceError::Contradiction(text).into()
 }
 
 /// Truncates the blocks to this many bytes in all.

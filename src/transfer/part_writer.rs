@@ -77,6 +77,10 @@ impl Sink for PartWriter<'_> {
         Ok(())
     }
 
+    fn moved(&mut self, to: u64) {
+        self.unrecorded = to;
+    }
+
     fn record(&mut self, end: u64) -> Result<(), DiskError> {
         self.job.part().record(self.unrecorded..end, &self.source)?;
         self.unrecorded = end;

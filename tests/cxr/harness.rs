@@ -144,7 +144,7 @@ fn a_signed_address_expires_after_its_uses() {
 fn connections_over_the_limit_are_refused() {
     let all = archives(1);
     let server = Server::with(&all);
-    server.limit_connections(0, Refusal::Unavailable);
+    server.limit_connections(0, Refusal::Status(503));
     assert!(ask(&server, GET).0.starts_with("HTTP/1.1 503 "));
     server.limit_connections(0, Refusal::Close);
     assert!(ask(&server, GET).0.is_empty());

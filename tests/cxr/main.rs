@@ -52,6 +52,7 @@ mod power_cut;
 mod quick;
 #[cfg(debug_assertions)]
 mod random_faults;
+mod range_answers;
 mod read_only;
 mod refusals;
 mod remote;

@@ -213,7 +213,8 @@ fn a_slow_but_steady_line_has_no_deadline() {
 
 #[test]
 fn a_server_that_allows_two_connections_is_used() {
-    for refusal in [Refusal::Close, Refusal::Unavailable] {
+    let refusals = [503, 429, 403, 401, 400, 409, 420].map(Refusal::Status);
+    for refusal in refusals.into_iter().chain([Refusal::Close]) {
         let (sandbox, all) = (Sandbox::new(), archives(4));
         let server = Server::with(&all);
         server.limit_connections(2, refusal).inject(Fault::Throttle { rate: 4 << 20 });

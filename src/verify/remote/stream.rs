@@ -251,8 +251,9 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
     fn fail(&self, job: ReadJob<'a, R>, lease: &Lease, delivered: bool, error: SourceError) {
         let ReadRequest { archive, label, .. } = job.request;
         self.put_back(lease, job);
-        let now = Instant::now();
-        let next = self.schedule.lock().fail(lease, delivered, &error, now, fastrand::f64());
+        let mut schedule = self.schedule.lock();
+        let next = schedule.fail(lease, delivered, &error, Instant::now(), fastrand::f64());
+        drop(schedule);
         match next {
             AfterFailure::Retry(wait) if !wait.is_zero() => {
                 let reason = match label {

@@ -100,6 +100,7 @@ impl Answer {
         answer.head_only = request.method == "HEAD";
         answer.keep_alive = request.header("connection") != Some("close");
         for fault in &faults {
+            answer.refuse_range(fault, asked);
             answer.apply(fault);
         }
         answer
@@ -199,6 +200,18 @@ impl Answer {
             Fault::Unrequested206 => self.claim_part(),
             Fault::ContentRange(wrong) => self.set_wrong_range(wrong),
             Fault::ShortRange { less } => self.shorten(less),
+            Fault::RangeAs200 if self.status == 206 => self.status = 200,
+            Fault::UnlabelledRange if self.status == 206 => {
+                self.status = 200;
+                self.headers.retain(|(name, _)| *name != "Content-Range");
+            }
+            Fault::WholeBlocks(block) if self.status == 206 => {
+                self.part.start -= self.part.start % block;
+                self.describe_part(self.bytes.len() as u64);
+            }
+            Fault::LacksEnd(less) if self.status == 206 => {
+                self.part.end -= less.min(self.part.len());
+            }
             Fault::Http10 => {
                 self.version = "HTTP/1.0";
                 self.framing = Framing::Close;
@@ -220,7 +233,30 @@ impl Answer {
                 self.replace_with(Self::page(404, "<html>Not Found</html>\n"));
             }
             Fault::NoKeepAlive => self.keep_alive = false,
-            Fault::RefusesRanges | Fault::NoRanges | Fault::OtherFile(_) | Fault::NoHead => {}
+            Fault::RangeAs200
+            | Fault::UnlabelledRange
+            | Fault::WholeBlocks(_)
+            | Fault::LacksEnd(_)
+            | Fault::RefusesRangeBehindEnd(_)
+            | Fault::RefusesEveryRange(_)
+            | Fault::RefusesRanges
+            | Fault::NoRanges
+            | Fault::OtherFile(_)
+            | Fault::NoHead => {}
+        }
+    }
+
+    fn refuse_range(&mut self, fault: &Fault, asked: Option<(u64, Option<u64>)>) {
+        let Some((_, last)) = asked else { return };
+        let ends_behind = last.is_some_and(|last| last >= self.bytes.len() as u64);
+        match *fault {
+            Fault::RefusesRangeBehindEnd(status) if ends_behind && self.status == 206 => {
+                self.replace_with(Self::page(status, "<html>No</html>\n"));
+            }
+            Fault::RefusesEveryRange(status) => {
+                self.replace_with(Self::page(status, "<html>No</html>\n"));
+            }
+            _ => {}
         }
     }
 

@@ -39,6 +39,18 @@ pub enum Fault {
     /// 206 with this many bytes fewer than requested, at most half of them, and a right
     /// `Content-Range`.
     ShortRange { less: u64 },
+    /// A range is sent with status 200 and a right `Content-Range`.
+    RangeAs200,
+    /// A range is sent with status 200, its own length, and no `Content-Range`.
+    UnlabelledRange,
+    /// 206 that begins at the start of a block of this many bytes, with a right `Content-Range`.
+    WholeBlocks(usize),
+    /// 206 with this many bytes fewer at the end than its `Content-Range` says.
+    LacksEnd(usize),
+    /// This status to a range that ends behind the end of the file.
+    RefusesRangeBehindEnd(u16),
+    /// This status to every range.
+    RefusesEveryRange(u16),
     /// HTTP/1.0: no length, no ranges, and closed at the end.
     Http10,
     /// The body is chunked.

@@ -57,8 +57,8 @@ impl Hit {
 pub enum Refusal {
     /// Closed at once.
     Close,
-    /// 503, then closed.
-    Unavailable,
+    /// This status, then closed.
+    Status(u16),
 }
 
 /// A running server. It closes its connections when it is dropped.
@@ -249,10 +249,10 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 fn refuse(stream: &TcpStream, refusal: Refusal) {
-    if refusal == Refusal::Unavailable {
+    if let Refusal::Status(status) = refusal {
         // The request is read first: closing on unread bytes would reset the connection.
         let _ = Request::read(&mut BufReader::new(stream));
-        send::refusal(stream);
+        send::refusal(stream, status);
     }
     let _ = stream.shutdown(Shutdown::Both);
 }

@@ -35,9 +35,11 @@ pub fn answer(stream: &TcpStream, answer: &Answer, shared: &Shared, place: usize
 }
 
 /// Answers a connection over the limit.
-pub fn refusal(mut stream: &TcpStream) {
-    let _ = stream.write_all(
-        b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+pub fn refusal(mut stream: &TcpStream, status: u16) {
+    let reason = reason(status);
+    let _ = write!(
+        stream,
+        "HTTP/1.1 {status} {reason}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     );
 }
 
