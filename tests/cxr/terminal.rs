@@ -28,6 +28,8 @@ impl SlowFetch {
         server.inject(Fault::Throttle { rate: 50_000 });
         let rows: Vec<(&Archive, &str)> = all.iter().map(|archive| (archive, "")).collect();
         sandbox.table_with_sizes(&rows);
+        // The first one of the table begins last: its beginning is here, and is looked at before.
+        sandbox.put(format!("data/{}", all[0].name), &all[0].bytes[..100_000]);
         Self { sandbox, server }
     }
 
