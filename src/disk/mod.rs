@@ -18,6 +18,7 @@ mod lock;
 mod metadata;
 #[cfg(not(debug_assertions))]
 mod no_faults;
+mod probe;
 mod refusal;
 mod scratch;
 mod syscalls;
@@ -39,6 +40,7 @@ pub(crate) use file_limit::FileLimit;
 pub use folder::{Folder, StateFile};
 pub(crate) use lock::{Lock, LockError, LockNotice, boot};
 pub(crate) use metadata::{Stamp, allocated, available, is_on_spinning_disk};
+pub(crate) use probe::probe;
 pub(crate) use scratch::Scratch;
 pub(crate) use syscalls::Interval;
 

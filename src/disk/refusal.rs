@@ -3,6 +3,8 @@
 use std::io;
 use std::path::Path;
 
+use rustix::io::Errno;
+
 use crate::text::{escape, shell};
 
 /// The reason why cxr does not use a file or a folder. It is the source of a
@@ -24,6 +26,12 @@ pub(super) enum Refusal {
     /// A link, a folder or a pipe.
     #[error("it is not a file")]
     NotAFile,
+    /// The file system renames no files.
+    #[error("its file system does not rename files ({0})")]
+    NoRenames(Errno),
+    /// The file system writes files from the beginning to the end only.
+    #[error("its file system does not write at any place in a file ({0})")]
+    NoWritesAnywhere(Errno),
     /// Another process puts something else in its place again and again.
     #[error("another process keeps putting something else in its place")]
     Contended,
@@ -55,6 +63,10 @@ impl Refusal {
                 format!("make it a file of its own: cp -p {quoted} {copy} && mv {copy} {quoted}")
             }
             Self::NotAFile => format!("remove it: rm -r {quoted}"),
+            Self::NoRenames(_) | Self::NoWritesAnywhere(_) => format!(
+                "fetch into a folder on another file system (-d), then copy the archives to \
+                 {quoted}; cxr verify works there"
+            ),
             Self::Contended => {
                 let folder = escape::path(super::parent(path));
                 format!("find out which program writes into {folder}, or use another folder")

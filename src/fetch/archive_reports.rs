@@ -58,6 +58,12 @@ pub(super) fn disk_failed(folder: &Folder, archive: &Archive, error: &DiskError)
     failed(folder, archive, error.to_string(), NextStep::then(error.remedy(), Again))
 }
 
+/// The report of an archive whose file system cannot do what a transfer needs. The same command would
+/// fail again.
+pub(super) fn unfit(folder: &Folder, archive: &Archive, error: &DiskError) -> ArchiveReport {
+    failed(folder, archive, error.to_string(), NextStep::by_hand(error.remedy()))
+}
+
 /// The report of an archive for which this machine makes no connections.
 pub(super) fn unconnected(
     folder: &Folder,

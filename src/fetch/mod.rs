@@ -14,6 +14,7 @@ mod survey;
 use std::ffi::OsStr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::cancel::Cancel;
@@ -152,7 +153,7 @@ pub fn fetch(
         listener,
         cancel,
     };
-    let run = FetchRun { request, archives, context };
+    let run = FetchRun { request, archives, context, probed: OnceLock::new() };
     Ok(Report::new("fetch", run.fetch_all(), start.elapsed().as_secs_f64()))
 }
 

@@ -1,9 +1,9 @@
 //! A run: looks at what is in the folder, checks the files that may be right, transfers the rest.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, Scope};
 
 use parking_lot::Mutex;
@@ -13,7 +13,7 @@ use super::start_point::{NeededArchive, StartPoint};
 use super::survey::{self, LocalState};
 use super::{FetchRequest, archive_reports, receipt, space};
 use crate::catalog::{Archive, Catalog};
-use crate::disk::{self, FileLimit};
+use crate::disk::{self, DiskError, FileLimit};
 use crate::event::{Event, Listener};
 use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::source::ClientError;
@@ -28,6 +28,8 @@ pub(super) struct FetchRun<'a> {
     /// The archives to fetch.
     pub(super) archives: Vec<Archive>,
     pub(super) context: Context<'a>,
+    /// The file system can do what a transfer needs.
+    pub(super) probed: OnceLock<Result<(), DiskError>>,
 }
 
 impl<'a> FetchRun<'a> {
@@ -375,6 +377,11 @@ impl<'a> Coordinator<'_, '_, 'a> {
             self.reports.add(needed.index, needed.dry_run_report(context));
             return;
         }
+        if let Err(error) = self.run.probed.get_or_init(|| disk::probe(context.folder)) {
+            let report = archive_reports::unfit(context.folder, &needed.archive, error);
+            self.reports.add(needed.index, report);
+            return;
+        }
         let start = || self.transfer.start(self.scope, &self.sender);
         if let Err(error) = self.started.get_or_insert_with(start) {
             let report = archive_reports::unconnected(context.folder, &needed.archive, error);
@@ -395,7 +402,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
     }
 
     fn transferred(&mut self, outcome: &Outcome) {
-        let FetchRun { request, archives, context } = self.run;
+        let FetchRun { request, archives, context, .. } = self.run;
         let archive = &archives[outcome.index];
         if matches!(outcome.ending, Ending::Verified(_)) {
             self.run.keep_receipt(archive, &context.folder.archive(archive));

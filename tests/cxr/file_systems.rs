@@ -1,6 +1,8 @@
 //! File systems and limits that lack something: a size, large files, renames, writes at any place.
 
-use crate::support::{Sandbox, Server, SmallDisk, archive, archives};
+use std::fs;
+
+use crate::support::{Fault, NAMES, ObjectStore, Sandbox, Server, SmallDisk, archive, archives};
 
 #[test]
 fn a_file_system_that_reports_no_size_is_not_full() {
@@ -57,14 +59,50 @@ fn a_limit_of_file_sizes_that_nothing_fits_in_is_an_error_and_not_a_death() {
     verify.run().exits(3).says("r.json could not be written: File too large");
 }
 
-#[cfg(debug_assertions)]
+/// A damaged archive is here, one is missing, and one comes damaged and is repaired.
 #[test]
-fn a_file_system_with_small_files_is_an_error_that_says_so() {
-    let (sandbox, all) = (Sandbox::new(), archives(2));
+fn a_mount_that_renames_and_removes_only_closed_files_is_good_for_a_fetch() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let Some(_store) = ObjectStore::mount("rename-closed", &sandbox.data()) else { return };
     let server = Server::with(&all);
-    let part = format!("{}.{}.part", crate::support::NAMES[0], &all[0].md5[..8]);
-    let faults = format!("write {part} EFBIG after=1");
-    let report = sandbox.fetch(&server, &all).disk_faults(&faults).report(3);
-    assert_eq!(report.verdicts(), ["error", "ok"], "{}", report.shown());
-    report.lines()[0].because("File too large").next("file system that holds larger files");
+    sandbox.put(format!("data/{}", NAMES[0]), all[0].flipped(100_000));
+    server.inject(Fault::Flip { at: 1000 }.first(1));
+    sandbox.fetch_with_sizes(&server, &all).arg("--keep-corrupt").report(0).all_ok();
+    for archive in &all {
+        sandbox.assert_archive(archive);
+    }
+    sandbox.fetch_with_sizes(&server, &all).report(0).all_ok();
+}
+
+#[test]
+fn a_mount_without_renames_or_writes_at_any_place_is_refused_before_the_first_byte() {
+    for (mode, lack) in [
+        ("no-rename", "its file system does not rename files"),
+        ("in-order", "its file system does not write at any place in a file"),
+    ] {
+        let (sandbox, all) = (Sandbox::new(), archives(2));
+        let Some(_store) = ObjectStore::mount(mode, &sandbox.data()) else { return };
+        let server = Server::with(&all);
+        fs::write(sandbox.path("data").join(NAMES[0]), &*all[0].bytes).unwrap();
+        let report = sandbox.fetch(&server, &all).report(3);
+        assert_eq!(report.verdicts(), ["ok", "error"], "{}", report.shown());
+        let line = &report.lines()[1];
+        line.because(lack).next("fetch into a folder on another file system (-d)");
+        let next = line.value["next"].as_str().unwrap();
+        assert!(!next.contains("cxr fetch"), "{next}");
+        assert!(server.hits_on(&all[1].path()).is_empty());
+        let left: Vec<_> = sandbox.files("data/.cxr");
+        assert!(!left.iter().any(|file| file.starts_with("probe")), "{left:?}");
+        sandbox.verify(&all).arg("data").report(1).lines()[0].is("ok");
+    }
+}
+
+#[test]
+fn a_mount_of_small_files_is_an_error_that_says_so() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 5)]);
+    let Some(_store) = ObjectStore::mount("small-files", &sandbox.data()) else { return };
+    let server = Server::with(&all);
+    let report = sandbox.fetch(&server, &all).report(3);
+    assert_eq!(report.verdicts(), ["ok", "error"], "{}", report.shown());
+    report.lines()[1].because("File too large").next("file system that holds larger files");
 }

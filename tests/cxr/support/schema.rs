@@ -16,7 +16,8 @@ pub fn python_with(module: &str) -> Option<&'static str> {
     };
     let found = ["python3", "/usr/bin/python3"].into_iter().find(has);
     if found.is_none() {
-        may_skip(&format!("python3 with {module}"), &format!("python3-{module}"));
+        let package = if module == "fuse" { "fusepy" } else { module };
+        may_skip(&format!("python3 with {module}"), &format!("python3-{package}"));
     }
     found
 }
