@@ -120,6 +120,18 @@ fn lighttpd() {
 }
 
 #[test]
+fn webfs() {
+    let sandbox = Sandbox::new();
+    let all = served(&sandbox);
+    let webfs = Daemon::start(&sandbox, ("webfsd", "webfs"), |place| {
+        let (port, served) = (place.port.to_string(), place.served.display().to_string());
+        ["-F", "-4", "-i", "127.0.0.1", "-p", &port, "-r", &served].map(str::to_owned).into()
+    });
+    let Some(webfs) = webfs else { return };
+    check(&sandbox, &all, &Way::to(format!("http://{}", webfs.address())));
+}
+
+#[test]
 fn busybox() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
