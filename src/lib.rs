@@ -14,6 +14,7 @@
 //! - [`source`] reads archives from HTTP(S) servers and folders.
 //! - [`verdict`] holds the seven verdicts and the exit status.
 //! - [`report`] writes the verdicts and their reasons as text, JSON, JUnit and annotations.
+//! - `other_names` finds archives that lie in a folder under other names.
 //! - [`event`] passes what happens in a run to its listeners.
 //! - `rate` limits the bytes per second.
 //! - [`session`] exchanges one HTTP request and response, and cuts a connection that stalls.
@@ -50,6 +51,7 @@ pub mod hash;
 pub mod interchange;
 pub mod list;
 pub mod locate;
+mod other_names;
 pub mod progress;
 pub mod ranges;
 mod rate;

@@ -10,6 +10,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::disk::leftovers::Leftover;
 use crate::hash::digest::{Digest, Sha256};
+use crate::other_names::OtherNames;
 use crate::report::write_json;
 use crate::text::{escape, units};
 use crate::transfer;
@@ -42,7 +43,7 @@ pub struct ListRow {
     state: ListState,
     actual_size: Option<u64>,
     path: Option<String>,
-    /// The archive's other name, if the file has that name.
+    /// The name of the file, if that is not the archive's.
     #[serde(skip)]
     found_as: Option<String>,
 }
@@ -54,20 +55,23 @@ struct ListDocument<'a> {
     leftovers: &'a [Leftover],
 }
 
-/// Looks for every archive in the folder, by its name and then by its other name.
+/// Looks for every archive in the folder, by its name, its other name, and then by its size.
 pub fn rows(catalog: &Catalog, dir: &Path) -> Vec<ListRow> {
-    catalog.archives().iter().map(|archive| row(archive, dir)).collect()
+    let others = OtherNames::new(dir, catalog);
+    catalog.archives().iter().map(|archive| row(archive, dir, &others)).collect()
 }
 
-fn row(archive: &Archive, dir: &Path) -> ListRow {
+fn row(archive: &Archive, dir: &Path, others: &OtherNames<'_>) -> ListRow {
     let names = [Some(&archive.name), archive.alias.as_ref()];
     let mut found = names
         .into_iter()
         .flatten()
         .map(|name| (name, state_of(archive, &dir.join(name))))
         .filter(|(_, (state, _))| *state != ListState::Missing);
-    let (name, found) = found.next().unzip();
-    let (state, actual_size) = found.unwrap_or_else(|| unfinished(archive, dir));
+    let (name, (state, actual_size)) = match found.next() {
+        Some((name, found)) => (Some(name.clone()), found),
+        None => elsewhere(archive, dir, others),
+    };
     ListRow {
         name: archive.name.clone(),
         size: archive.size,
@@ -76,8 +80,27 @@ fn row(archive: &Archive, dir: &Path) -> ListRow {
         address: archive.address.clone(),
         state,
         actual_size,
-        path: name.map(|name| dir.join(name).to_string_lossy().into_owned()),
-        found_as: name.filter(|name| **name != archive.name).cloned(),
+        path: name.as_ref().map(|name| dir.join(name).to_string_lossy().into_owned()),
+        found_as: name.filter(|name| *name != archive.name),
+    }
+}
+
+/// Returns the state of an archive without a file under its names: that of a file that may be the
+/// archive or its beginning, with its name, or that of the partial download.
+fn elsewhere(
+    archive: &Archive,
+    dir: &Path,
+    others: &OtherNames<'_>,
+) -> (Option<String>, (ListState, Option<u64>)) {
+    if let Some(file) = others.candidates(archive).first() {
+        return (Some(file.name.clone()), (ListState::Here, Some(file.size)));
+    }
+    let (state, written) = unfinished(archive, dir);
+    match others.beginning(archive, archive.size) {
+        Some(file) if written.is_none_or(|written| written < file.size) => {
+            (Some(file.name.clone()), (ListState::Incomplete, Some(file.size)))
+        }
+        _ => (None, (state, written)),
     }
 }
 
@@ -189,8 +212,9 @@ mod tests {
             archive("right/inside", Some(100), None),
         ];
         // A catalog cannot have both `right` and the last one.
-        let mut rows = rows(&Catalog::new(archives[..8].to_vec()).unwrap(), dir);
-        rows.push(row(&archives[8], dir));
+        let catalog = Catalog::new(archives[..8].to_vec()).unwrap();
+        let mut rows = rows(&catalog, dir);
+        rows.push(row(&archives[8], dir, &OtherNames::new(dir, &catalog)));
         rows
     }
 

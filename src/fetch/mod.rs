@@ -2,10 +2,13 @@
 
 mod archive_reports;
 mod ask_size;
+mod check;
+mod elsewhere;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/fetch.rs"]
 pub(crate) mod fuzz;
 mod receipt;
+mod reports;
 mod run;
 mod space;
 mod start_point;
@@ -23,6 +26,7 @@ use crate::disk::leftovers::{self, leftovers};
 use crate::disk::{DiskError, Folder, Lock, LockError, LockNotice};
 use crate::event::{Event, Listener};
 use crate::hash::{Engine, LaneSet};
+use crate::other_names::OtherNames;
 use crate::report::Report;
 use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{Source, SourceSpec};
@@ -153,7 +157,8 @@ pub fn fetch(
         listener,
         cancel,
     };
-    let run = FetchRun { request, archives, context, probed: OnceLock::new() };
+    let others = OtherNames::new(folder.dir(), &request.catalog);
+    let run = FetchRun { request, archives, context, probed: OnceLock::new(), others };
     Ok(Report::new("fetch", run.fetch_all(), start.elapsed().as_secs_f64()))
 }
 

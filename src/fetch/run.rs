@@ -1,27 +1,25 @@
 //! A run: looks at what is in the folder, checks the files that may be right, transfers the rest.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, OnceLock};
 use std::thread::{self, Scope};
 
-use parking_lot::Mutex;
-
-use super::ask_size::ask_size;
+use super::check::{Check, CheckResult, CheckedArchive, Checker, Files};
+use super::elsewhere::{self, Elsewhere};
+use super::reports::Reports;
 use super::start_point::{NeededArchive, StartPoint};
 use super::survey::{self, LocalState};
 use super::{FetchRequest, archive_reports, receipt, space};
 use crate::catalog::{Archive, Catalog};
 use crate::disk::{self, DiskError, FileLimit};
-use crate::event::{Event, Listener};
+use crate::event::Event;
+use crate::other_names::OtherNames;
 use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::source::ClientError;
-use crate::text::command_line::CommandLine;
 use crate::text::escape;
 use crate::transfer::{self, Context, Ending, Outcome, Plan, StopReason, Transfer};
 use crate::verdict::Verdict;
-use crate::verify::{FileChecker, check_files};
 
 pub(super) struct FetchRun<'a> {
     pub(super) request: &'a FetchRequest,
@@ -30,6 +28,8 @@ pub(super) struct FetchRun<'a> {
     pub(super) context: Context<'a>,
     /// The file system can do what a transfer needs.
     pub(super) probed: OnceLock<Result<(), DiskError>>,
+    /// Files that may be archives under other names.
+    pub(super) others: OtherNames<'a>,
 }
 
 impl<'a> FetchRun<'a> {
@@ -43,10 +43,10 @@ impl<'a> FetchRun<'a> {
             command_line: self.request.command_line.without("--dry-run"),
         };
         let (mut checks, mut needed) = (Vec::new(), Vec::new());
-        let published = Catalog::nih();
+        let (published, trust) = (Catalog::nih(), !self.request.recheck);
         for (index, archive) in self.archives.iter().enumerate() {
             let is_published = published.has_same_content(archive);
-            let file = match survey::look(folder, archive, is_published, !self.request.recheck) {
+            let file = match survey::look(folder, archive, is_published, trust) {
                 LocalState::Verified { path, size } => {
                     self.remove_leftovers(archive);
                     reports
@@ -58,13 +58,29 @@ impl<'a> FetchRun<'a> {
                     continue;
                 }
                 LocalState::Candidate(path) => {
-                    checks.push((index, path));
+                    checks.push(Check { index, files: Files::Own(path) });
                     continue;
                 }
                 LocalState::TooShort { path, size } => Some((path, size)),
-                LocalState::Absent => None,
+                LocalState::Absent => {
+                    match elsewhere::look(folder, archive, index, &self.others, trust) {
+                        Elsewhere::Verified(report) => {
+                            self.remove_leftovers(archive);
+                            reports.add(index, *report);
+                            continue;
+                        }
+                        Elsewhere::Candidates(check) => {
+                            checks.push(check);
+                            continue;
+                        }
+                        Elsewhere::Nothing => None,
+                    }
+                }
             };
-            needed.push(NeededArchive::new(&self.context, index, archive.clone(), file, None));
+            needed.push(self.needed(index, archive.clone(), file, None));
+        }
+        if let Some(message) = self.others.unpacked_images() {
+            self.context.listener.on(Event::Notice { message: &message });
         }
         self.refuse_too_large(&mut needed, &mut reports);
         self.refuse_without_space(&mut needed, &mut reports);
@@ -87,6 +103,26 @@ impl<'a> FetchRun<'a> {
             let refusal = space::too_large(folder, &needed.archive, limit);
             refusal.map(|report| reports.add(needed.index, report)).is_none()
         });
+    }
+
+    /// An archive that must be transferred, with what is here of it under any name.
+    fn needed(
+        &self,
+        index: usize,
+        archive: Archive,
+        file: Option<(PathBuf, u64)>,
+        checked: Option<Box<ArchiveReport>>,
+    ) -> NeededArchive {
+        let is_missing = file.is_none();
+        let needed = NeededArchive::new(&self.context, index, archive, file, checked, &self.others);
+        let is_copy = matches!(needed.start, StartPoint::Copy(..));
+        if let Some(other) =
+            self.others.describe(&needed.archive).filter(|_| is_missing && !is_copy)
+        {
+            let message = format!("{}: {other}", escape::text(&needed.archive.name));
+            self.context.listener.on(Event::Notice { message: &message });
+        }
+        needed
     }
 
     /// Refuses all needed archives, before the first byte, if the disk has too little space for
@@ -114,7 +150,7 @@ impl<'a> FetchRun<'a> {
 
     fn check_and_transfer(
         &self,
-        checks: &[(usize, PathBuf)],
+        checks: &[Check],
         needed: Vec<NeededArchive>,
         reports: Reports<'a>,
     ) -> Reports<'a> {
@@ -150,32 +186,12 @@ impl<'a> FetchRun<'a> {
     fn check<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
-        checks: &[(usize, PathBuf)],
+        checks: &[Check],
         messages: &Sender<Message>,
     ) {
-        let Context { engine, listener, cancel, .. } = self.context;
-        let checker = FileChecker::new(&self.request.catalog, engine, listener, cancel);
-        let archive = |index: usize| Some(&self.archives[index]);
-        let files: Vec<_> =
-            checks.iter().map(|(index, path)| (path.as_path(), archive(*index))).collect();
-        let asking = Arc::new(AtomicUsize::new(0));
-        check_files(&checker, &files, None, |check, report| {
-            let index = checks[check].0;
-            let report = Box::new(report);
-            let is_wrong = !matches!(report.verdict, Verdict::Ok | Verdict::Error);
-            let needs_size = (is_wrong || !report.damage.is_empty())
-                && self.archives[index].size.is_none()
-                && !self.request.dry_run;
-            if needs_size {
-                let report = Mutex::new(Some(report));
-                let question =
-                    SizeQuestion { run: self, index, report, messages: messages.clone() };
-                question.answer_aside(scope, &asking);
-            } else {
-                // The receiver lives as long as it expects messages.
-                let _ = messages.send(Message::Checked(index, report, None));
-            }
-        });
+        let FetchRun { request, archives, context, .. } = self;
+        let (catalog, dry_run) = (&request.catalog, request.dry_run);
+        Checker { scope, context, catalog, archives, dry_run, messages }.run(checks);
     }
 
     /// Removes what is left of an earlier download of a verified archive. What cannot be removed
@@ -194,69 +210,17 @@ impl<'a> FetchRun<'a> {
     }
 }
 
-/// A wrong file of an archive whose size is not in the table.
-struct SizeQuestion<'scope, 'a> {
-    run: &'scope FetchRun<'a>,
-    index: usize,
-    report: Mutex<Option<Box<ArchiveReport>>>,
-    messages: Sender<Message>,
-}
-
-impl<'scope> SizeQuestion<'scope, '_> {
-    /// Asks for the size without holding up the check, because a busy source takes its time.
-    /// `asking` counts the threads that do so.
-    fn answer_aside(self, scope: &'scope Scope<'scope, '_>, asking: &Arc<AtomicUsize>) {
-        let question = Arc::new(self);
-        let (copy, count) = (Arc::clone(&question), Arc::clone(asking));
-        let answer = move || {
-            copy.answer();
-            count.fetch_sub(1, Ordering::Relaxed);
-        };
-        let is_free =
-            asking.fetch_add(1, Ordering::Relaxed) < question.run.context.options.jobs.get();
-        if !is_free || thread::Builder::new().spawn_scoped(scope, answer).is_err() {
-            question.answer();
-            asking.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
-
-    fn answer(&self) {
-        let FetchRun { context, archives, .. } = self.run;
-        let size = ask_size(context, &archives[self.index]);
-        if let Some(report) = self.report.lock().take() {
-            // The receiver lives as long as it expects messages.
-            let _ = self.messages.send(Message::Checked(self.index, report, size));
-        }
-    }
-}
-
-/// The reports so far, one for each archive.
-struct Reports<'a> {
-    all: Vec<Option<ArchiveReport>>,
-    /// The first archive that failed, and its verdict.
-    first_failure: Option<String>,
-    listener: &'a dyn Listener,
-    /// The command that does what is left to do.
-    command_line: CommandLine,
-}
-
-impl Reports<'_> {
-    fn add(&mut self, index: usize, mut report: ArchiveReport) {
-        report.resolve_next(&self.command_line);
-        self.listener.on(Event::Settled(&report));
-        if report.verdict != Verdict::Ok {
-            let failure = || format!("{} is {}", escape::text(&report.name), report.verdict);
-            self.first_failure.get_or_insert_with(failure);
-        }
-        self.all[index] = Some(report);
-    }
-}
-
 /// A message from another thread to the coordinator.
 enum Message {
-    /// The report on a file that was checked, and the size of its archive if a source gave it.
-    Checked(usize, Box<ArchiveReport>, Option<u64>),
+    /// The files of the archive with this index were checked.
+    Checked(CheckedArchive),
     Transferred(Box<Outcome>),
+}
+
+impl From<CheckedArchive> for Message {
+    fn from(checked: CheckedArchive) -> Self {
+        Self::Checked(checked)
+    }
 }
 
 impl From<Outcome> for Message {
@@ -293,9 +257,12 @@ impl<'a> Coordinator<'_, '_, 'a> {
             }
             let Ok(message) = messages.recv() else { break };
             match message {
-                Message::Checked(index, report, size) => {
+                Message::Checked(CheckedArchive { index, result, size }) => {
                     self.checks -= 1;
-                    self.checked(index, report, size);
+                    match result {
+                        CheckResult::Checked(report) => self.checked(index, report, size),
+                        CheckResult::NotFound => self.not_found(index, size),
+                    }
                 }
                 Message::Transferred(outcome) => {
                     self.transfers -= 1;
@@ -339,10 +306,23 @@ impl<'a> Coordinator<'_, '_, 'a> {
                 let archive = Archive { size: archive.size.or(size), ..archive.clone() };
                 let length = report.actual_size.or_else(|| Some(path.metadata().ok()?.len()));
                 let file = length.map(|length| (path, length));
-                let needed = NeededArchive::new(context, index, archive, file, Some(report));
+                let needed = self.run.needed(index, archive, file, Some(report));
                 self.transfer_wrong_file(needed);
             }
         }
+    }
+
+    /// Transfers an archive that was not found under other names.
+    fn not_found(&mut self, index: usize, size: Option<u64>) {
+        let archive = &self.run.archives[index];
+        if self.run.context.cancel.is_cancelled() {
+            let report = archive_reports::interrupted(self.run.context.folder, archive);
+            self.reports.add(index, report);
+            return;
+        }
+        let archive = Archive { size: archive.size.or(size), ..archive.clone() };
+        let needed = self.run.needed(index, archive, None, None);
+        self.transfer_wrong_file(needed);
     }
 
     /// Transfers an archive whose file is wrong, unless nothing can be done about it.

@@ -14,7 +14,9 @@ impl NeededArchive {
     pub(super) fn bytes(&self) -> u64 {
         let size = self.archive.size.unwrap_or(0);
         match &self.start {
-            StartPoint::Part(part) => size.saturating_sub(part.allocated),
+            StartPoint::Part(part) | StartPoint::Copy(part, ..) => {
+                size.saturating_sub(part.allocated)
+            }
             StartPoint::Beginning(_, length) => size.saturating_sub(*length),
             // Only the bytes that are overwritten are saved, and they are few.
             StartPoint::Damaged(..) => 0,

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use super::archive_reports::blank;
 use super::survey;
 use crate::catalog::Archive;
-use crate::disk::{DiskError, Lock};
+use crate::disk::{DiskError, Folder, Lock};
 use crate::event::Event;
 use crate::hash::digest::Digest;
+use crate::other_names::OtherNames;
 use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::source::Source;
 use crate::text::{escape, units};
@@ -20,6 +21,9 @@ pub(super) enum StartPoint {
     Part(PartialDownload),
     /// A user's file that is the beginning of the archive, and its length in bytes.
     Beginning(PathBuf, u64),
+    /// A partial download, and a user's file under another name that is the beginning of the
+    /// archive, with its length in bytes. The file stays, and its bytes are copied.
+    Copy(PartialDownload, PathBuf, u64),
     /// A user's file that is damaged and can be repaired, and its digest if it has the length of
     /// the archive.
     Damaged(PathBuf, Option<Digest>),
@@ -47,9 +51,11 @@ impl NeededArchive {
         archive: Archive,
         file: Option<(PathBuf, u64)>,
         checked: Option<Box<ArchiveReport>>,
+        others: &OtherNames<'_>,
     ) -> Self {
         let length = file.as_ref().map(|(_, length)| *length);
         let start = StartPoint::choose(context, &archive, file, checked.as_deref());
+        let start = start.or_copy(context.folder, &archive, others);
         Self { index, archive, length, checked, start }
     }
 
@@ -59,7 +65,7 @@ impl NeededArchive {
         let source = context.sources.first().map(Source::name).unwrap_or_default();
         let here = match &start {
             StartPoint::Part(part) => part.recovered.written.total(),
-            StartPoint::Beginning(_, length) => *length,
+            StartPoint::Beginning(_, length) | StartPoint::Copy(_, _, length) => *length,
             StartPoint::Damaged(..) => 0,
         };
         let would = match (&start, archive.size) {
@@ -94,7 +100,11 @@ impl StartPoint {
         checked: Option<&ArchiveReport>,
     ) -> Self {
         let part = transfer::look(context.folder, archive).unwrap_or_default();
-        let Some((path, length)) = file else { return Self::Part(part) };
+        // A file under another name stays where it is.
+        let own = context.folder.archive(archive);
+        let Some((path, length)) = file.filter(|(path, _)| *path == own) else {
+            return Self::Part(part);
+        };
         let state = &part.recovered;
         // A partial download that was begun beside the file on purpose is continued. So is one that
         // is a user's file itself, which would be lost otherwise.
@@ -106,9 +116,7 @@ impl StartPoint {
             return Self::Beginning(path, length);
         }
         let is_damaged = || {
-            // A file under the archive's other name stays where it is.
-            path == context.folder.archive(archive)
-                && archive.size.is_some_and(|size| length >= size)
+            archive.size.is_some_and(|size| length >= size)
                 && checked.is_none_or(|report| {
                     report.verdict == Verdict::Corrupt || !report.damage.is_empty()
                 })
@@ -119,6 +127,27 @@ impl StartPoint {
             return Self::Damaged(path, checked.and_then(|report| report.actual_md5));
         }
         Self::Part(part)
+    }
+
+    /// Adds the bytes of a file under another name, if it has more of the archive than the partial
+    /// download.
+    fn or_copy(self, folder: &Folder, archive: &Archive, others: &OtherNames<'_>) -> Self {
+        let Self::Part(part) = self else { return self };
+        let state = &part.recovered;
+        if state.beside || state.original.is_some() {
+            return Self::Part(part);
+        }
+        let alias = archive.alias.as_ref().map(|alias| folder.dir().join(alias));
+        let alias = alias.and_then(|path| Some((path.metadata().ok()?.len(), path)));
+        let alias = alias.filter(|(length, path)| survey::is_beginning(archive, path, *length));
+        let other = others.beginning(archive, archive.size);
+        let other = other.map(|other| (other.size, other.path.clone()));
+        match alias.into_iter().chain(other).max() {
+            Some((length, path)) if length > state.written.total() => {
+                Self::Copy(part, path, length)
+            }
+            _ => Self::Part(part),
+        }
     }
 
     /// Turns a user's file into a partial download. Returns the state of the partial download, and
@@ -135,6 +164,17 @@ impl StartPoint {
                 let message = format!("{shown}: continuing the download from its {bytes}");
                 context.listener.on(Event::Notice { message: &message });
                 (path, None)
+            }
+            Self::Copy(part, path, length) => {
+                let (shown, bytes) = (escape::path(&path), units::bytes(length));
+                let name = escape::text(&archive.name);
+                let message = format!("{shown}: copying its {bytes} as the beginning of {name}");
+                context.listener.on(Event::Notice { message: &message });
+                context.lock.map_or(Ok(()), Lock::require)?;
+                let is_over = || context.cancel.is_cancelled();
+                let (folder, file) = (context.folder, (&*path, length));
+                let kept = Part::copy_beginning(folder, archive, part.recovered, file, is_over)?;
+                return Ok((kept, None));
             }
             Self::Damaged(path, wrong) => (path, wrong),
         };

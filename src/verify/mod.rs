@@ -101,7 +101,7 @@ impl VerifyRequest {
 /// could not be read to its end, or not before the run was cancelled, is an `error`.
 pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel) -> Report {
     let start = Instant::now();
-    let mut targets = targets(request);
+    let mut targets = targets(request, listener);
     let locates = request.locate && !request.quick;
     let notes = request.notes.as_ref().map(|notes| Notes::open(notes, request, &targets, listener));
     let look_up = |target| notes.as_ref().and_then(|notes| notes.look_up(target, locates));
@@ -158,20 +158,38 @@ fn check_all<'a>(
     quick: bool,
     settle: impl Fn(usize, ArchiveReport) + Sync,
 ) {
-    let (mut indices, mut files) = (Vec::new(), Vec::<FileToCheck<'_, 'a>>::new());
     for (index, target) in targets.iter().enumerate() {
-        match target {
-            VerifyTarget::File { path, expected, .. } if quick => {
-                settle(index, quick::check(path, *expected, checker.catalog));
-            }
-            VerifyTarget::File { path, expected, .. } => {
-                indices.push(index);
-                files.push((path, *expected));
-            }
-            VerifyTarget::Settled(report) | VerifyTarget::Unlocated(report) => {
-                settle(index, (**report).clone());
-            }
+        if let VerifyTarget::Settled(report) | VerifyTarget::Unlocated(report) = target {
+            settle(index, (**report).clone());
         }
     }
-    check_files(checker, &files, readers, |file, report| settle(indices[file], report));
+    let mut indices: Vec<usize> = (0..targets.len()).collect();
+    for number in 0.. {
+        // Files under other names are read only if those before them are not the archive.
+        let file = |index: usize| Some((index, targets[index].file(number)?));
+        let files = std::mem::take(&mut indices).into_iter().filter_map(file);
+        let (read, files): (Vec<usize>, Vec<FileToCheck<'_, 'a>>) = files.unzip();
+        if read.is_empty() {
+            break;
+        }
+        let undecided = Mutex::new(Vec::new());
+        let conclude = |file: usize, report: ArchiveReport| {
+            let index = read[file];
+            let is_interrupted = report.verdict == Verdict::Error && checker.cancel.is_cancelled();
+            match targets[index].conclude(number, report.clone()) {
+                _ if is_interrupted => settle(index, report),
+                Some(report) => settle(index, report),
+                None => undecided.lock().push(index),
+            }
+        };
+        if quick {
+            let check = |(path, expected)| quick::check(path, expected, checker.catalog);
+            (0..)
+                .zip(files.into_iter().map(check))
+                .for_each(|(file, report)| conclude(file, report));
+        } else {
+            check_files(checker, &files, readers, conclude);
+        }
+        indices = undecided.into_inner();
+    }
 }

@@ -11,6 +11,8 @@ use super::file_reader::ReadError;
 use super::names::{NameMatch, match_name};
 use crate::catalog::{Archive, Catalog};
 use crate::disk::{Folder, StateFile};
+use crate::event::{Event, Listener};
+use crate::other_names::{OtherFile, OtherNames};
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
 use crate::verdict::Verdict;
 
@@ -24,16 +26,81 @@ pub(super) enum VerifyTarget<'a> {
         expected: Option<&'a Archive>,
         size: u64,
     },
+    /// An archive that is missing under its names, and files that may be it.
+    Missing(MissingArchive<'a>),
     /// Nothing to read.
     Settled(Box<ArchiveReport>),
     /// A file with damage that was read before. The damage is still to be located.
     Unlocated(Box<ArchiveReport>),
 }
 
-impl VerifyTarget<'_> {
+/// An archive that is missing under its names, and files that may be it.
+#[derive(Debug)]
+pub(super) struct MissingArchive<'a> {
+    pub(super) archive: &'a Archive,
+    /// The folder.
+    pub(super) dir: PathBuf,
+    /// The files, the likeliest first; at least one.
+    pub(super) files: Vec<OtherFile>,
+    /// The report if none of them is the archive or its beginning.
+    pub(super) missing: Box<ArchiveReport>,
+}
+
+impl<'a> VerifyTarget<'a> {
     /// The bytes to read.
-    pub(super) const fn size(&self) -> u64 {
-        if let Self::File { size, .. } = self { *size } else { 0 }
+    pub(super) fn size(&self) -> u64 {
+        match self {
+            Self::File { size, .. } => *size,
+            Self::Missing(missing) => missing.files.first().map_or(0, |file| file.size),
+            Self::Settled(_) | Self::Unlocated(_) => 0,
+        }
+    }
+
+    /// The file of this number to read, and the archive that it should be. Only a missing archive
+    /// has several, one of which is enough.
+    pub(super) fn file(&self, number: usize) -> Option<(&Path, Option<&'a Archive>)> {
+        match self {
+            Self::File { path, expected, .. } => (number == 0).then_some((path, *expected)),
+            Self::Missing(missing) => {
+                missing.files.get(number).map(|file| (&*file.path, Some(missing.archive)))
+            }
+            Self::Settled(_) | Self::Unlocated(_) => None,
+        }
+    }
+
+    /// The file that notes are about, its archive, and the folder of both.
+    pub(super) fn noted(&self) -> Option<(&Path, &'a Archive, PathBuf)> {
+        match self {
+            Self::File { path, expected: Some(archive), .. } => {
+                Some((path, archive, folder_of(archive, path)))
+            }
+            Self::Missing(MissingArchive { archive, dir, files, .. }) => {
+                Some((&files.first()?.path, archive, dir.clone()))
+            }
+            _ => None,
+        }
+    }
+
+    /// The next step for a missing archive.
+    pub(super) fn next_step(&self) -> Option<NextStep> {
+        let Self::Missing(missing) = self else { return None };
+        missing.missing.next.clone()
+    }
+
+    /// Returns the report that follows from the report on the file of this number; `None` if the
+    /// next file is to be read.
+    pub(super) fn conclude(&self, number: usize, report: ArchiveReport) -> Option<ArchiveReport> {
+        let Self::Missing(MissingArchive { files, missing, .. }) = self else {
+            return Some(report);
+        };
+        match report.verdict {
+            Verdict::Ok | Verdict::Present | Verdict::Incomplete => {
+                let next = self.next_step().filter(|_| report.verdict == Verdict::Incomplete);
+                Some(files[number].named_in(ArchiveReport { next, ..report }))
+            }
+            _ if number + 1 < files.len() => None,
+            _ => Some((**missing).clone()),
+        }
     }
 
     /// The name in events before the content is known.
@@ -41,29 +108,62 @@ impl VerifyTarget<'_> {
         match self {
             Self::File { expected: Some(archive), .. } => archive.name.clone(),
             Self::File { path, size, .. } => label(path, match_name(path, catalog), *size, catalog),
+            Self::Missing(missing) => missing.archive.name.clone(),
             Self::Settled(report) | Self::Unlocated(report) => report.name.clone(),
         }
     }
 }
 
 /// All targets, in the order of the request and of the catalog.
-pub(super) fn targets(request: &VerifyRequest) -> Vec<VerifyTarget<'_>> {
+pub(super) fn targets<'a>(
+    request: &'a VerifyRequest,
+    listener: &dyn Listener,
+) -> Vec<VerifyTarget<'a>> {
     let here = [PathBuf::from(".")];
     let what = if request.what.is_empty() { &here[..] } else { &request.what };
-    what.iter().flat_map(|path| of_one(path, request)).collect()
+    what.iter().flat_map(|path| of_one(path, request, listener)).collect()
 }
 
-fn of_one<'a>(path: &Path, request: &'a VerifyRequest) -> Vec<VerifyTarget<'a>> {
+fn of_one<'a>(
+    path: &Path,
+    request: &'a VerifyRequest,
+    listener: &dyn Listener,
+) -> Vec<VerifyTarget<'a>> {
     let catalog = &request.catalog;
     match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => {
-            catalog.archives().iter().map(|archive| archive_in(path, archive, catalog)).collect()
+            let others = OtherNames::new(path, catalog);
+            let archives = catalog.archives().iter();
+            let found = archives.map(|archive| in_folder(path, archive, &others)).collect();
+            if let Some(message) = others.unpacked_images() {
+                listener.on(Event::Notice { message: &message });
+            }
+            found
         }
         Ok(metadata) => {
             vec![VerifyTarget::File { path: path.to_owned(), expected: None, size: metadata.len() }]
         }
         Err(error) => vec![VerifyTarget::Settled(Box::new(absent(path, catalog, error)))],
     }
+}
+
+/// The archive in the folder, under any name by which it can be recognized.
+fn in_folder<'a>(dir: &Path, archive: &'a Archive, others: &OtherNames<'a>) -> VerifyTarget<'a> {
+    let target = archive_in(dir, archive, others.catalog());
+    let VerifyTarget::Settled(mut missing) = target else { return target };
+    if fs::symlink_metadata(join(dir, &archive.name)).is_ok() {
+        return VerifyTarget::Settled(missing);
+    }
+    let mut files: Vec<_> = others.candidates(archive).into_iter().cloned().collect();
+    // Without the size, every file with the name was hashed, and none is known to be a beginning.
+    files.extend(others.beginning(archive, archive.size).cloned());
+    if let Some(other) = others.describe(archive) {
+        missing.detail = missing.detail.map(|detail| format!("{detail}; {other}"));
+    }
+    if files.is_empty() {
+        return VerifyTarget::Settled(missing);
+    }
+    VerifyTarget::Missing(MissingArchive { archive, dir: dir.to_owned(), files, missing })
 }
 
 /// The report on a requested path without a file: an archive is missing, anything else is an error.

@@ -225,7 +225,8 @@ impl Listener for RecordedEvents {
 fn the_listener_gets_every_file_to_its_last_byte() {
     let dir = folder(&[("a", &vec![7; 2_500_000])]);
     let catalog = Catalog::new(vec![archive("b", &vec![7; 2_500_000])]).unwrap();
-    let what = vec![dir.path().join("a"), dir.path().to_owned()];
+    let empty = folder(&[]);
+    let what = vec![dir.path().join("a"), empty.path().to_owned()];
     let events = RecordedEvents::default();
     let report = verify(&VerifyRequest::new(catalog, what), &events, &Cancel::new());
     assert_eq!(report.archives.iter().map(|r| r.verdict).collect::<Vec<_>>(), [Ok, Missing]);

@@ -46,6 +46,7 @@ mod lock;
 mod lock_takeover;
 mod misleading_content;
 mod network;
+mod other_names;
 mod output;
 #[cfg(debug_assertions)]
 mod power_cut;

@@ -142,7 +142,8 @@ fn located_damage_is_reported_again_without_reading() {
     assert_eq!(activities(&sandbox, NAMES[0]), [""; 0]);
     assert_eq!(activities(&sandbox, NAMES[1]), ["locate"]);
     let (before, line) = (before.line(NAMES[0]), report.line(NAMES[0]));
-    line.is("corrupt").because(&before.detail()).because("; found ").because("unchanged since");
+    line.is("corrupt").because(&before.detail()).because("; found ");
+    line.because("ago, unchanged since, not read again now");
     assert!(!before.value["damage"].as_array().unwrap().is_empty());
     for field in ["next", "damage", "actual_size"] {
         assert_eq!(line.value[field], before.value[field], "{field}{}", report.shown());

@@ -1,5 +1,7 @@
 //! A partial download: the part, in which every byte has its place, and the journal beside it.
 
+mod beginning;
+
 use std::io;
 use std::ops::Range;
 use std::path::Path;

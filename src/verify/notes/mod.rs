@@ -14,7 +14,6 @@ use std::time::{Duration, SystemTime};
 
 use self::note::{Note, NotedFault, read_pass, remove_pass, write_pass};
 use super::VerifyRequest;
-use super::advice::folder_of;
 use super::file_check::blank;
 use super::locate_damage::{add_detail, is_damaged};
 use super::targets::VerifyTarget;
@@ -74,12 +73,11 @@ impl<'a> Notes<'a> {
         let (folders, now) = (BTreeMap::new(), SystemTime::now());
         let mut notes = Self { request, check, listener, folders, now };
         for target in targets {
-            if let VerifyTarget::File { path, expected: Some(archive), .. } = target {
-                let dir = folder_of(archive, path);
-                if !notes.folders.contains_key(&dir) {
-                    let folders = notes.open_folder(&dir);
-                    notes.folders.insert(dir, folders);
-                }
+            if let Some((_, _, dir)) = target.noted()
+                && !notes.folders.contains_key(&dir)
+            {
+                let folders = notes.open_folder(&dir);
+                notes.folders.insert(dir, folders);
             }
         }
         notes
@@ -107,29 +105,37 @@ impl<'a> Notes<'a> {
         target: &mut VerifyTarget<'t>,
         locates: bool,
     ) -> Option<NotedFile<'t>> {
-        let VerifyTarget::File { path, expected: Some(archive), .. } = &*target else {
-            return None;
-        };
+        let (path, archive, dir) = target.noted()?;
         let metadata = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
-        let (dir, stamp) = (folder_of(archive, path), Stamp::of(&metadata));
+        let stamp = Stamp::of(&metadata);
         let note = self.folders.get(&dir).and_then(|folders| self.usable(folders, archive, &stamp));
-        let file = NotedFile { archive, dir, path: path.clone(), stamp };
+        let file = NotedFile { archive, dir, path: path.to_owned(), stamp };
         let Some((age, note)) = note else { return Some(file) };
         let mut report = match &note.wrong {
-            Some(fault) => fault.report(path, archive, &self.check.catalog, &stamp),
-            None => ArchiveReport {
-                actual_size: Some(stamp.size()),
-                bytes_reused: stamp.size(),
-                ..blank(path, Some(archive), Verdict::Ok)
-            },
+            Some(fault) => {
+                let report = fault.report(path, archive, &self.check.catalog, &stamp);
+                ArchiveReport { next: target.next_step().or(report.next), ..report }
+            }
+            None => target.conclude(
+                0,
+                ArchiveReport {
+                    actual_size: Some(stamp.size()),
+                    bytes_reused: stamp.size(),
+                    ..blank(path, Some(archive), Verdict::Ok)
+                },
+            )?,
         };
         if locates && note.wrong.as_ref().is_some_and(|fault| !fault.located) && is_damaged(&report)
         {
             *target = VerifyTarget::Unlocated(Box::new(report));
             return Some(file);
         }
-        let found = if note.wrong.is_some() { "found" } else { "verified" };
-        add_detail(&mut report, &format!("{found} {} ago, unchanged since", units::duration(age)));
+        let age = units::duration(age);
+        let told = match note.wrong {
+            Some(_) => format!("found {age} ago, unchanged since, not read again now"),
+            None => format!("verified {age} ago, unchanged since"),
+        };
+        add_detail(&mut report, &told);
         *target = VerifyTarget::Settled(Box::new(report));
         None
     }
@@ -155,6 +161,9 @@ impl<'a> Notes<'a> {
     /// if the report has the damage.
     pub(super) fn keep(&self, file: &NotedFile<'_>, report: &ArchiveReport, is_located: bool) {
         let NotedFile { archive, dir, path, stamp } = file;
+        if report.path.as_ref() != Some(path) {
+            return;
+        }
         let Some(folders) = self.folders.get(dir) else { return };
         let is_same = fs::metadata(path).is_ok_and(|now| Stamp::of(&now) == *stamp);
         let is_ok = report.verdict == Verdict::Ok;
