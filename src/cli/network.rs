@@ -40,6 +40,9 @@ pub(super) struct NetworkArguments {
     /// Milliseconds to wait after the first failed attempt; each further wait is twice as long
     #[arg(long, hide = true, default_value_t = 1000, value_name = "MILLISECONDS")]
     backoff_ms: u32,
+    /// Bytes at which to stop reading an archive whose size neither the table nor the source reports
+    #[arg(long, hide = true, default_value = "16G", value_name = "SIZE", value_parser = value_parsers::rate)]
+    unsized_limit: NonZeroU64,
 }
 
 impl NetworkArguments {
@@ -52,6 +55,7 @@ impl NetworkArguments {
             limit_rate_file: self.limit_rate_file,
             cacert: self.cacert,
             backoff: Duration::from_millis(self.backoff_ms.into()),
+            unsized_limit: self.unsized_limit,
         }
     }
 }

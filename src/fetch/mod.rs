@@ -125,7 +125,7 @@ pub fn fetch(
     let FetchRequest { network, jobs, connections, chunk, .. } = request;
     let options = SessionOptions::new(network, *jobs, *connections, chunk.get());
     let options = options.map_err(|error| FetchError::Request(error.to_string()))?;
-    let (options, fewer) = options.fit_open_files();
+    let (options, fewer) = options.allow_for(&request.catalog).fit_open_files();
     let archives = selected(request)?;
     let folder = Folder::new(&request.dir);
     let lock = if request.dry_run {

@@ -4,6 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::catalog::Catalog;
 use crate::event::Listener;
 use crate::rate::Throttle;
 use crate::schedule::RetryPolicy;
@@ -28,7 +29,13 @@ pub struct NetworkOptions {
     pub cacert: Option<PathBuf>,
     /// The wait after the first failed attempt, before jitter. It doubles from one to the next.
     pub backoff: Duration,
+    /// The number of bytes at which cxr stops reading an archive whose size neither the table nor the
+    /// source reports. A run allows four times the largest archive of its table, if that is more.
+    pub unsized_limit: NonZeroU64,
 }
+
+/// Four times the largest archive of NIH's.
+const UNSIZED_LIMIT: NonZeroU64 = NonZeroU64::new(16 << 30).unwrap();
 
 impl Default for NetworkOptions {
     fn default() -> Self {
@@ -40,6 +47,7 @@ impl Default for NetworkOptions {
             limit_rate_file: None,
             cacert: None,
             backoff: Duration::from_secs(1),
+            unsized_limit: UNSIZED_LIMIT,
         }
     }
 }
@@ -83,6 +91,15 @@ impl SessionOptions {
             network.cacert.as_deref(),
         )?;
         Ok(Self { jobs, connections, chunk, network: network.clone(), client })
+    }
+
+    /// Raises the limit for archives without a size to what the sizes in the table suggest.
+    pub(crate) fn allow_for(mut self, catalog: &Catalog) -> Self {
+        let largest = catalog.archives().iter().filter_map(|archive| archive.size).max();
+        let fourfold = largest.and_then(|size| NonZeroU64::new(size.saturating_mul(4)));
+        let limit = self.network.unsized_limit;
+        self.network.unsized_limit = fourfold.map_or(limit, |fourfold| fourfold.max(limit));
+        self
     }
 
     pub(crate) const fn retry_policy(&self) -> RetryPolicy {

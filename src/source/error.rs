@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::hop::Place;
 use crate::schedule::{Failure, RetryClass};
-use crate::text::escape;
+use crate::text::{escape, units};
 
 /// A failed request to a source. A message says "SOURCE: " before it. The texts are escaped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +62,13 @@ pub(crate) enum SourceError {
     /// The source does not say how long its file is, but it is too long.
     #[error("has more than the {expected} bytes that the table says")]
     TooLong { expected: u64 },
+    /// Neither the source nor the table says how long the archive is, and it does not end.
+    #[error(
+        "sends more than {} and does not report a size; cxr stops there. If the archive is larger, \
+         add its size to the table",
+        units::bytes(*.limit)
+    )]
+    Endless { limit: u64 },
     #[error("protocol error: {0}")]
     Protocol(String),
     /// The answer does not fit the range, or contradicts itself.
@@ -137,6 +144,7 @@ impl Failure for SourceError {
             | Self::OtherSize { .. }
             | Self::Encoded { .. }
             | Self::TooLong { .. }
+            | Self::Endless { .. }
             | Self::RedirectLoop(_)
             | Self::Downgrade(_)
             | Self::OtherScheme(_)

@@ -1,6 +1,8 @@
 //! Takes one archive through as many attempts as it needs: judges what arrived, repairs it, or
 //! starts over.
 
+use std::sync::atomic::Ordering;
+
 use super::hash_cursor::End;
 use super::repair::{CannotRepair, RepairError, RepairSummary, Repairer, ReplacedBytes};
 use super::{Ending, Job, RestoredFile, Transfer};
@@ -107,6 +109,14 @@ impl<'a> Attempts<'a> {
                     }
                     None => return self.corrupt(digest),
                 },
+                End::Stranded if self.job.endless.swap(false, Ordering::Relaxed) => {
+                    let Some(source) = self.open_source() else {
+                        self.transfer.schedule.lock().void_leases(self.archive);
+                        self.set_aside()?;
+                        return Ok(Ending::Unreachable(self.answers()));
+                    };
+                    self.begin_again(source)?
+                }
                 End::Stranded => match self.doubted_source() {
                     Some(source) => self.begin_again(source)?,
                     None => return Ok(Ending::Unreachable(self.answers())),
@@ -235,6 +245,10 @@ impl<'a> Attempts<'a> {
         if !error.is_unreadable() || std::mem::replace(&mut self.replaced, true) {
             return None;
         }
+        self.open_source()
+    }
+
+    fn open_source(&self) -> Option<usize> {
         let schedule = self.transfer.schedule.lock();
         let mut sources = 0..self.transfer.context.sources.len();
         sources.find(|&source| schedule.is_open(self.archive, source))

@@ -1,6 +1,7 @@
 //! A connection: a thread that takes a lease, downloads it, and takes the next.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
@@ -82,6 +83,11 @@ impl<'a> Connection<'a> {
             Err(LeaseError::Source(error)) => {
                 let next = schedule.fail(lease, delivered, &error, now, fastrand::f64());
                 drop(schedule);
+                if matches!(error.kind(), SourceError::Endless { .. }) {
+                    // None of its bytes is worth keeping, also for another source.
+                    job.endless.store(true, Ordering::Relaxed);
+                    job.cursor.stop(End::Stranded);
+                }
                 self.report(job, lease, &error, &next);
             }
         }

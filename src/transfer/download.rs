@@ -208,12 +208,22 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
             at += block.len() as u64;
             if total.is_none() {
                 self.sink.check_end(at)?;
+                self.check_limit(at)?;
             }
             if self.take(start, &block, whole)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
         }
         self.write()
+    }
+
+    /// Stops at a limit if nobody says how long the archive is: the answer may have no end.
+    fn check_limit(&self, at: u64) -> Result<(), SourceError> {
+        let limit = self.reader.options.unsized_limit.get();
+        if at > limit && self.archive.size.or(self.lease.size).is_none() {
+            return Err(SourceError::Endless { limit });
+        }
+        Ok(())
     }
 
     const fn is_unfinished(&self) -> bool {

@@ -18,6 +18,8 @@ pub(super) struct Job {
     pub(super) attempts: AtomicU32,
     /// A repair is under way: bytes that arrive replace others, and are no progress.
     pub(super) repairing: AtomicBool,
+    /// A source sent bytes without end, which are in the part.
+    pub(super) endless: AtomicBool,
 }
 
 impl Job {
@@ -29,6 +31,7 @@ impl Job {
             downloaded: AtomicU64::new(0),
             attempts: AtomicU32::new(0),
             repairing: AtomicBool::new(false),
+            endless: AtomicBool::new(false),
         }
     }
 

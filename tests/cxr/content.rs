@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::support::{
-    Archive, Fault, FaultRule, NAMES, Sandbox, Server, WrongRange, archive, archives,
+    Archive, Cxr, Fault, FaultRule, NAMES, Sandbox, Server, WrongRange, archive, archives,
 };
 
 /// Asserts that one archive is fetched in spite of these faults.
@@ -223,6 +223,44 @@ fn an_endless_body_does_not_fill_the_disk() {
         .map(|file| std::fs::metadata(sandbox.data().join(file)).unwrap().len())
         .sum();
     outcome.expect(kept < 2 * all[0].size(), format_args!("little on the disk, not {kept} bytes"));
+}
+
+/// A body of 32 MiB more than the archive has, of which neither the table nor the server says the
+/// size.
+fn endless(all: &[Archive]) -> Server {
+    let server = Server::with(all);
+    server
+        .inject(Fault::ExtraBytes { bytes: 32 << 20 })
+        .inject(Fault::NoLength)
+        .inject(Fault::NoRanges);
+    server
+}
+
+#[test]
+fn a_body_without_an_end_and_without_a_size_is_read_to_a_limit() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = endless(&all);
+    let limited = |cxr: Cxr| cxr.args(["--unsized-limit", "2M"]);
+    let outcome = limited(sandbox.fetch(&server, &all)).run();
+    let report = outcome.exits(3).report();
+    report.only().is("unreachable").because("sends more than 2.00 MiB").because("to the table");
+    report.only().because("nothing is kept");
+    assert!(report.downloaded() < 4 << 20, "{}", report.shown());
+    let kept = sandbox.files("data/.cxr");
+    assert!(!kept.iter().any(|file| file.to_string_lossy().contains(".part")), "{kept:?}");
+    let mirror = sandbox.cxr(["verify", "--format", "json", "--checksums"]);
+    let mirror = mirror.arg(sandbox.table(&all)).args(["--from", &server.base()]);
+    limited(mirror).report(3).only().is("unreachable").because("sends more than 2.00 MiB");
+}
+
+#[test]
+fn another_source_begins_anew_after_a_body_without_an_end() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let (first, second) = (endless(&all), Server::with(&all));
+    let fetch = sandbox.fetch(&first, &all).args(["--from", &second.base()]);
+    let report = fetch.args(["--unsized-limit", "2M"]).report(0);
+    report.all_ok();
+    sandbox.assert_archive(&all[0]);
 }
 
 #[test]

@@ -99,7 +99,7 @@ pub fn verify_mirrors(
     // One request for all missing bytes of an archive.
     let chunk = if request.quick { HEAD as u64 } else { u64::MAX };
     let options = SessionOptions::new(&request.network, request.jobs, request.jobs, chunk)?;
-    let (options, fewer) = options.fit_open_files();
+    let (options, fewer) = options.allow_for(&request.catalog).fit_open_files();
     if let Some(message) = fewer {
         listener.on(Event::Notice { message: &message });
     }
