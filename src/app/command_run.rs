@@ -82,7 +82,7 @@ impl CommandRun<'_> {
             status = after_loss(status, &error, messages);
         }
         if signal.is_some() {
-            messages.error(format_args!("interrupted; to continue, run: {}", self.typed));
+            messages.error(format_args!("interrupted; to resume, run: {}", self.typed));
         }
         Ok(status)
     }

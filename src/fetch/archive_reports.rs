@@ -112,7 +112,7 @@ pub(super) fn report(
             corrupt(archive, other, detail, &bytes)
         }
         Ending::Unreachable(answers) => {
-            let advice = "wait until a source answers, or add another with --from";
+            let advice = "add another source with --from, or try again later";
             (Verdict::Unreachable, format!("{answers}; {here}"), NextStep::then(advice, Again))
         }
         Ending::Error(error) => {
@@ -221,11 +221,11 @@ fn past_damage(repair: &RepairSummary) -> Option<String> {
         | (Some(CannotRepair::NotLocated), _) => None,
         (None, Some(effort)) => Some(format!("repaired: {effort}")),
         (Some(CannotRepair::DamagedAtSources(_)), Some(effort)) => {
-            Some(format!("could not be repaired: {effort}"))
+            Some(format!("replaced by a new download; before that, {effort}"))
         }
-        (Some(why), None) => Some(format!("could not be repaired, because {why}")),
+        (Some(why), None) => Some(format!("replaced by a new download, because {why}")),
         (Some(why), Some(effort)) => {
-            Some(format!("could not be repaired, because {why}: {effort}"))
+            Some(format!("replaced by a new download, because {why}; before that, {effort}"))
         }
     }
 }
@@ -256,6 +256,9 @@ fn places(repair: &RepairSummary) -> Option<String> {
     let Damage { range, member, .. } = repair.damages.first()?;
     let member =
         member.as_deref().map_or_else(String::new, |member| format!(" ({})", escape::text(member)));
-    let others = if repair.damages.len() > 1 { ", and in other places" } else { "" };
+    // Bytes that stayed damaged after a download are found again.
+    let is_elsewhere =
+        |damage: &Damage| damage.range.start >= range.end || damage.range.end <= range.start;
+    let others = if repair.damages.iter().any(is_elsewhere) { ", and in other places" } else { "" };
     Some(format!("damaged at bytes {} to {}{member}{others}", range.start, range.end))
 }

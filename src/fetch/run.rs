@@ -368,7 +368,11 @@ impl<'a> Coordinator<'_, '_, 'a> {
             self.reports.add(needed.index, report);
             return;
         }
-        let NeededArchive { index, archive, start, .. } = needed;
+        let NeededArchive { index, archive, mut start, .. } = needed;
+        if self.transfer.is_over() {
+            // Nothing begins any more, so a user's file stays in its place.
+            start = StartPoint::partial_download(context, &archive);
+        }
         match start.prepare(context, &archive) {
             Ok((kept, wrong)) => {
                 self.transfers += 1;

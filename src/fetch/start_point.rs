@@ -92,6 +92,11 @@ impl NeededArchive {
 }
 
 impl StartPoint {
+    /// Returns the partial download, whatever file there is.
+    pub(super) fn partial_download(context: &Context<'_>, archive: &Archive) -> Self {
+        Self::Part(transfer::look(context.folder, archive).unwrap_or_default())
+    }
+
     /// Chooses the user's file if it has more of the archive than the partial download.
     fn choose(
         context: &Context<'_>,

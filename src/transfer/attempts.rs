@@ -258,7 +258,7 @@ impl<'a> Attempts<'a> {
     fn report_wrong(&self, digest: Digest, next: &str) {
         let Job { archive, .. } = self.job;
         let message = format!(
-            "{}: every byte arrived, and the MD5 is {digest}, should be {}{}; {next}",
+            "{}: the archive is complete, but its MD5 is {digest}, should be {}{}; {next}",
             escape::text(&archive.name),
             archive.md5,
             self.possible_reason(),
@@ -270,7 +270,7 @@ impl<'a> Attempts<'a> {
     fn possible_reason(&self) -> String {
         let before = match self.reused.total() {
             0 => String::new(),
-            bytes => format!("; {} of it were here before", units::bytes(bytes)),
+            bytes => format!("; {} were already here", units::bytes(bytes)),
         };
         let changed = self.transfer.schedule.lock().changed_at(self.archive).next().is_some();
         let why = match &self.repair.failed {

@@ -140,7 +140,8 @@ impl<'a> Transfer<'a> {
         self.context.sources.iter().all(Source::is_local)
     }
 
-    fn is_over(&self) -> bool {
+    /// Returns true if no archive is begun any more.
+    pub(crate) fn is_over(&self) -> bool {
         self.cancel.is_cancelled() || self.stopped.lock().is_some()
     }
 

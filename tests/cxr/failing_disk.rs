@@ -261,7 +261,7 @@ fn a_partial_download_that_stays_unreadable_is_replaced_by_a_new_one() {
     let all = vec![archive(1, 3)];
     let (sandbox, server) = half_done(&all);
     let report = fetch(&sandbox, &server, &all).disk_faults("read .part EIO at=1000").report(0);
-    report.only().because("could not be repaired");
+    report.only().because("replaced by a new download");
     sandbox.assert_archive(&all[0]);
 }
 

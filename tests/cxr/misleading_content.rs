@@ -155,7 +155,7 @@ fn a_failed_repair_is_not_reported_as_repaired() {
     server.clear_faults();
     server.inject(Fault::NoRanges);
     let report = fetch().report(0);
-    report.only().because("no source gives ranges of it");
+    report.only().because("no source supports byte ranges");
     assert!(!report.only().detail().contains("downloaded again"), "{}", report.shown());
 }
 

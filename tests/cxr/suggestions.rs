@@ -169,7 +169,10 @@ fn a_fetch_that_failed_suggests_what_to_do_by_hand_and_the_same_command() {
     let typed = ["fetch", "-d", "data", "--checksums", "table.tsv", "--retries", "2"];
     let outcome = sandbox.cxr(typed).run();
     outcome.exits(3).prints_line(&["error", "is a directory; next: move it away"]);
-    outcome.prints_line(&["unreachable", "; next: wait until a source answers, or add another"]);
+    outcome.prints_line(&[
+        "unreachable",
+        "; next: add another source with --from, or try again later",
+    ]);
     let command = only_suggested(&outcome);
     assert_eq!(command, format!("cxr {}", typed.join(" ")));
     fs::remove_dir(blocked).unwrap();

@@ -100,7 +100,7 @@ fn interrupted(tmux: &Tmux) -> String {
         let reported = history.lines().filter(|line| line.contains(&format!("  {name}  ")));
         assert_eq!(reported.count(), 1, "{history}");
     }
-    assert!(history.contains("interrupted; to continue, run: "), "{history}");
+    assert!(history.contains("interrupted; to resume, run: "), "{history}");
     history
 }
 

@@ -30,16 +30,16 @@ pub(crate) enum CannotRepair {
     #[error("the damage cannot be located")]
     NotLocated,
     /// More is damaged than may be fetched.
-    #[error("too much of it is damaged")]
+    #[error("too much is damaged")]
     TooMuch,
     /// The bytes that the sources give are damaged as well.
-    #[error("the sources' bytes {} to {} are damaged as well", .0.start, .0.end)]
+    #[error("bytes {} to {} are still damaged after another download", .0.start, .0.end)]
     DamagedAtSources(Range<u64>),
     /// No damage was found, and nothing that differs from the source's bytes.
-    #[error("no damage was found in it")]
+    #[error("no damage was found")]
     NoDamage,
     /// No source gives ranges of the archive.
-    #[error("no source gives ranges of it")]
+    #[error("no source supports byte ranges")]
     NoRanges,
     /// The damaged file is to be kept, and there is no space for two.
     #[error("there is no space to keep the damaged file beside it")]
