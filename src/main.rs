@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[OsString]) -> ExitStatus {
     let result = match cli::parse(arguments) {
-        Ok(invocation) => commands::run(invocation, &cli::typed_command(arguments)),
+        Ok(invocation) => commands::run(invocation, &cli::typed_command(arguments), arguments),
         Err(EarlyExit::Answer(text)) => commands::print(|out| out.write_all(text.as_bytes())),
         Err(EarlyExit::UsageError(text)) => Err(CommandError::usage(anyhow::Error::msg(text))),
     };

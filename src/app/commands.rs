@@ -1,5 +1,6 @@
 //! The commands, from their arguments to their exit status.
 
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context;
@@ -22,11 +23,15 @@ use crate::cli::{
 };
 
 /// Runs the command. `typed` is the command line that asks for it.
-pub(crate) fn run(invocation: Invocation, typed: &CommandLine) -> Result<ExitStatus> {
+pub(crate) fn run(
+    invocation: Invocation,
+    typed: &CommandLine,
+    arguments: &[OsString],
+) -> Result<ExitStatus> {
     let Invocation { settings, command } = invocation;
     match command {
-        Command::Fetch(command) => fetch(command, &settings, typed),
-        Command::Verify(command) => verify(command, &settings, typed),
+        Command::Fetch(command) => fetch(command, &settings, typed, arguments),
+        Command::Verify(command) => verify(command, &settings, typed, arguments),
         Command::Selftest(command) => selftest_command::run(command, &settings, typed),
         Command::List(command) => list(&command, &settings),
         Command::Checksums(command) => checksums(command, &settings),
@@ -41,10 +46,15 @@ pub(crate) fn run(invocation: Invocation, typed: &CommandLine) -> Result<ExitSta
     }
 }
 
-fn fetch(fetch: Fetch, settings: &Settings, typed: &CommandLine) -> Result<ExitStatus> {
+fn fetch(
+    fetch: Fetch,
+    settings: &Settings,
+    typed: &CommandLine,
+    arguments: &[OsString],
+) -> Result<ExitStatus> {
     let outputs = fetch.reports.clone();
     let request = catalog(settings)
-        .and_then(|catalog| fetch.request(catalog, typed).map_err(CommandError::usage));
+        .and_then(|catalog| fetch.request(catalog, typed, arguments).map_err(CommandError::usage));
     CommandRun { command: "fetch", settings, outputs, only_problems: false, typed }.run(
         request,
         ProtectedPaths::add_fetch,
@@ -52,11 +62,16 @@ fn fetch(fetch: Fetch, settings: &Settings, typed: &CommandLine) -> Result<ExitS
     )
 }
 
-fn verify(verify: Verify, settings: &Settings, typed: &CommandLine) -> Result<ExitStatus> {
+fn verify(
+    verify: Verify,
+    settings: &Settings,
+    typed: &CommandLine,
+    arguments: &[OsString],
+) -> Result<ExitStatus> {
     let Verify { reports, background, only_problems, .. } = &verify;
     let (outputs, background, only_problems) = (reports.clone(), *background, *only_problems);
     let request = catalog(settings)
-        .and_then(|catalog| verify.request(catalog, typed).map_err(CommandError::usage));
+        .and_then(|catalog| verify.request(catalog, typed, arguments).map_err(CommandError::usage));
     CommandRun { command: "verify", settings, outputs, only_problems, typed }.run(
         request,
         ProtectedPaths::add_verification,

@@ -1,6 +1,7 @@
 //! The `selftest` command: one line per check as it ends, or one document at the end.
 
 use std::env;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use cxr::cancel::Cancel;
@@ -21,8 +22,7 @@ pub(crate) fn run(
     settings: &Settings,
     typed: &CommandLine,
 ) -> Result<ExitStatus> {
-    let program = env::current_exe().context("cannot find the file of this program")?;
-    let request = selftest.request(program);
+    let request = selftest.request(program());
     let messages = Messages::new(settings.verbosity);
     let cancel = Cancel::new();
     let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
@@ -34,6 +34,12 @@ pub(crate) fn run(
     let Some(status) = signals.status() else { return Ok(report.exit_status()) };
     messages.error(format_args!("interrupted; to start again, run: {typed}"));
     Ok(status)
+}
+
+/// Returns the file of this program. Without /proc, it is what the shell started.
+fn program() -> PathBuf {
+    let started = || env::args_os().next().unwrap_or_else(|| "cxr".into());
+    env::current_exe().unwrap_or_else(|_| started().into())
 }
 
 /// Runs the checks, and prints their lines unless a document is wanted.

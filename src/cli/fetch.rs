@@ -1,15 +1,19 @@
 //! The options of `fetch`, and the request that they become.
 
+use std::ffi::OsString;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Catalog, SelectError};
 use cxr::fetch::FetchRequest;
+use cxr::source::SourceSpec;
 use cxr::text::command_line::CommandLine;
+use cxr::text::escape;
 
 use super::environment;
+use super::habits;
 use super::headings::{FROM_AND_TO, LIMITS, WHAT};
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
@@ -78,16 +82,30 @@ pub(crate) struct Fetch {
 
 impl Fetch {
     /// Builds the request over this catalog.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchUsageError`] if there is nothing that could be fetched.
     pub(crate) fn request(
         self,
         catalog: Catalog,
         typed: &CommandLine,
-    ) -> Result<FetchRequest, SelectError> {
+        arguments: &[OsString],
+    ) -> Result<FetchRequest, FetchUsageError> {
+        let selected = self.selected(&catalog, arguments)?;
+        let sources = value_parsers::or_publisher(self.from);
+        let mut archives = selected.iter().filter_map(|&index| catalog.archives().get(index));
+        if !self.dry_run
+            && let Some(folder) = missing_folder(&sources)
+            && !archives.any(|archive| self.dir.join(&archive.name).exists())
+        {
+            return Err(FetchUsageError::NoFolder(folder.to_owned()));
+        }
         Ok(FetchRequest {
-            selected: catalog.select(&self.archives)?,
+            selected,
             catalog,
             dir: self.dir,
-            sources: value_parsers::or_publisher(self.from),
+            sources,
             jobs: self.jobs,
             connections: self.connections,
             network: self.network.options(),
@@ -101,4 +119,38 @@ impl Fetch {
             command_line: typed.clone(),
         })
     }
+
+    fn selected(
+        &self,
+        catalog: &Catalog,
+        arguments: &[OsString],
+    ) -> Result<Vec<usize>, FetchUsageError> {
+        catalog.select(&self.archives).map_err(|error| {
+            let unknown = self.archives.iter().find(|word| catalog.select(&[word]).is_err());
+            let tip = unknown.and_then(|word| habits::archive(word, arguments));
+            let tip = tip.map_or_else(String::new, |tip| format!("; {tip}"));
+            FetchUsageError::Select(error, tip)
+        })
+    }
+}
+
+/// Returns the first source if none of them exists: all are folders, and missing.
+fn missing_folder(sources: &[SourceSpec]) -> Option<&Path> {
+    let is_missing = |source: &SourceSpec| source.folder().is_some_and(|folder| !folder.exists());
+    sources.iter().all(is_missing).then(|| sources.first()?.folder())?
+}
+
+/// A command line with which nothing can be fetched.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchUsageError {
+    /// A word selects no archive. The text is a tip, or empty.
+    #[error("{0}{1}")]
+    Select(SelectError, String),
+    /// No source exists.
+    #[error(
+        "--from {folder}: no such folder, so nothing can be fetched; check the name, and that it is \
+         mounted",
+        folder = escape::path(.0)
+    )]
+    NoFolder(PathBuf),
 }

@@ -7,6 +7,7 @@ mod checksums;
 mod environment;
 mod fetch;
 mod global_options;
+mod habits;
 mod headings;
 mod help;
 mod man;
@@ -55,10 +56,11 @@ pub(crate) enum EarlyExit {
 /// Reads the command line and the `CXR_…` variables.
 pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, EarlyExit> {
     let mut command = command();
-    let matches = command.try_get_matches_from_mut(arguments).map_err(early_exit)?;
-    let arguments =
-        Arguments::from_arg_matches(&matches).map_err(|e| early_exit(e.format(&mut command)))?;
-    arguments.resolve(&matches).map_err(EarlyExit::UsageError)
+    let matches = command.try_get_matches_from_mut(arguments);
+    let matches = matches.map_err(|error| early_exit(error, arguments))?;
+    let parsed = Arguments::from_arg_matches(&matches);
+    let parsed = parsed.map_err(|error| early_exit(error.format(&mut command), arguments))?;
+    parsed.resolve(&matches).map_err(EarlyExit::UsageError)
 }
 
 /// Returns the commands and options.
@@ -79,8 +81,8 @@ pub(crate) fn shown(command: &clap::Command) -> clap::Command {
         .subcommands(command.get_subcommands().map(shown))
 }
 
-fn early_exit(mut error: clap::Error) -> EarlyExit {
-    let origin = origin(&error);
+fn early_exit(mut error: clap::Error, arguments: &[OsString]) -> EarlyExit {
+    let (origin, tip) = (origin(&error), habits::tip(&error, arguments));
     escape_context(&mut error);
     let text = error.render().to_string();
     match error.kind() {
@@ -90,9 +92,18 @@ fn early_exit(mut error: clap::Error) -> EarlyExit {
         }
         _ => {
             let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+            let text = with_tip(text, tip.as_deref());
             EarlyExit::UsageError(format!("{text}{}", origin.unwrap_or_default()))
         }
     }
+}
+
+/// Puts a tip below the first line of an error, in place of those of clap.
+fn with_tip(text: &str, tip: Option<&str>) -> String {
+    let Some(tip) = tip else { return text.to_owned() };
+    let (first, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let rest = rest.find("For more").map_or("", |at| &rest[at..]);
+    format!("{first}\n\n  tip: {tip}\n\n{rest}").trim_end().to_owned()
 }
 
 /// Names the variable that holds a wrong value: it is not on the command line.

@@ -20,7 +20,7 @@ fn fetch(words: &[&str]) -> cxr::fetch::FetchRequest {
     let words = [&["cxr", "fetch"], words].concat();
     match parse_words(&words).unwrap().command {
         Command::Fetch(fetch) => {
-            fetch.request(cxr::catalog::Catalog::nih(), &CommandLine::new(["cxr"])).unwrap()
+            fetch.request(cxr::catalog::Catalog::nih(), &CommandLine::new(["cxr"]), &[]).unwrap()
         }
         other => panic!("{other:?}"),
     }

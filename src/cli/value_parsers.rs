@@ -74,8 +74,20 @@ pub(super) fn sources(typed: &OsStr) -> Result<Sources, SpecError> {
     if lines.is_empty() {
         return Err(SpecError::Empty);
     }
-    let sources = lines.into_iter().map(|line| SourceSpec::parse(OsStr::from_bytes(line)));
-    sources.collect::<Result<_, _>>().map(Sources)
+    lines
+        .into_iter()
+        .map(|line| source(OsStr::from_bytes(line)))
+        .collect::<Result<_, _>>()
+        .map(Sources)
+}
+
+/// One source. A folder may have any name, if it exists.
+fn source(typed: &OsStr) -> Result<SourceSpec, SpecError> {
+    let source = SourceSpec::parse(typed)?;
+    match source.folder() {
+        Some(folder) if !folder.exists() => source.check_form().map(|()| source),
+        _ => Ok(source),
+    }
 }
 
 #[cfg(test)]

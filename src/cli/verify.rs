@@ -15,6 +15,7 @@ use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
 
 use super::environment;
+use super::habits;
 use super::headings::{FROM, LIMITS, OUTPUT, WHAT};
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
@@ -101,6 +102,9 @@ pub(crate) enum Verification {
 /// A combination of options or a table that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
+    /// An address where folders belong. The second text is a tip.
+    #[error("`{}` is an address, and verify checks folders and files; {}", escape::brief(.0), .1)]
+    Address(String, String),
     /// A selector matches no archive.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -131,6 +135,7 @@ impl Verify {
         self,
         catalog: Catalog,
         typed: &CommandLine,
+        arguments: &[OsString],
     ) -> Result<Verification, RequestError> {
         if self.sha256 && self.quick {
             return Err(RequestError::QuickSha256);
@@ -141,6 +146,9 @@ impl Verify {
         }
         let mirrors: Vec<SourceSpec> = self.from.iter().flat_map(|s| s.0.clone()).collect();
         if mirrors.is_empty() {
+            if let Some((address, tip)) = habits::address(&self.what, arguments) {
+                return Err(RequestError::Address(address, tip));
+            }
             self.require_sha256(catalog.archives())?;
             let what = self.what.iter().map(PathBuf::from).collect();
             let NetworkOptions { limit_rate, limit_rate_file, .. } = self.network.options();

@@ -1,10 +1,11 @@
 //! The values of `--from`, and the location of each archive there.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use reqwest::Url;
 
 use crate::catalog::Archive;
@@ -44,13 +45,23 @@ pub enum SpecError {
     /// The value contains `://` and is not a valid address.
     #[error("`{0}` is not a valid address: {1}")]
     Address(String, String),
-    /// The address has another scheme.
-    #[error("`{0}` is neither an http:// or https:// address nor a local folder")]
-    Scheme(String),
+    /// The address has another scheme. The second text says what works instead.
+    #[error("`{0}` is neither an http:// or https:// address nor a local folder; {1}")]
+    Scheme(String, String),
+    /// A `file:` address that is not a folder of this machine.
+    #[error(
+        "`{0}` is not a folder of this machine; write file:///FOLDER, or the folder itself, such as \
+         /mnt/nih"
+    )]
+    File(String),
+    /// There is no such folder, and it looks like an address. The second text says what works instead.
+    #[error("`{0}` is not a folder here; {1}")]
+    NoFolder(String, String),
 }
 
 impl SourceSpec {
-    /// Parses a value. One with `://` in it is an address, any other a folder.
+    /// Parses a value. One with `://` in it is an address, any other a folder. `file:` is a folder
+    /// too.
     ///
     /// # Errors
     ///
@@ -59,19 +70,47 @@ impl SourceSpec {
         if typed.is_empty() {
             return Err(SpecError::Empty);
         }
+        if let Some(folder) = file_address(typed) {
+            return folder;
+        }
         let Some(text) = typed.to_str().filter(|text| text.contains("://")) else {
             return Ok(Self::Folder(PathBuf::from(typed)));
         };
         let shown = || escape::text(&without_password(text)).into_owned();
+        if let Some((scheme, rest)) = other_scheme(text) {
+            return Err(SpecError::Scheme(shown(), instead_of(&scheme, rest)));
+        }
         let wrong = |error: &dyn fmt::Display| SpecError::Address(shown(), error.to_string());
         let url = Url::parse(&text.replace("{name}", "name")).map_err(|error| wrong(&error))?;
         if !matches!(url.scheme(), "http" | "https") {
-            return Err(SpecError::Scheme(shown()));
+            return Err(SpecError::Scheme(shown(), SERVE.to_owned()));
         }
         if text.contains("{name}") {
             return Ok(Self::Template(text.to_owned()));
         }
         Ok(Self::Base(url))
+    }
+
+    /// Refuses a folder that does not exist and has the form of an address without `https://`, or of
+    /// a remote of another program, such as `remote:path`.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError::NoFolder`] with what works instead.
+    pub fn check_form(&self) -> Result<(), SpecError> {
+        let Some(text) = self.folder().and_then(Path::to_str) else { return Ok(()) };
+        let instead = if let Some((first, _)) = text.split_once(':')
+            && !first.is_empty()
+            && !first.contains('/')
+            && !is_host(text)
+        {
+            SERVE.to_owned()
+        } else if is_host(text) {
+            format!("for a server, write https://{}", escape::brief(text))
+        } else {
+            return Ok(());
+        };
+        Err(SpecError::NoFolder(escape::brief(text), instead))
     }
 
     /// Returns the folder of a local source.
@@ -98,6 +137,80 @@ impl SourceSpec {
             Self::Folder(folder) => Some(Location::File(folder.join(&archive.name))),
         }
     }
+}
+
+/// What works in place of the addresses of other programs.
+const SERVE: &str = "cxr reads http, https and folders: mount the files and name the folder, or run \
+                     `rclone serve http REMOTE:PATH` and name the address that it prints";
+
+/// Parses a `file:` address (RFC 8089), and returns `None` for anything else.
+fn file_address(typed: &OsStr) -> Option<Result<SourceSpec, SpecError>> {
+    let bytes = typed.as_bytes();
+    let (scheme, rest) = bytes.split_at_checked(5)?;
+    if !scheme.eq_ignore_ascii_case(b"file:") {
+        return None;
+    }
+    let path = match rest.strip_prefix(b"//") {
+        Some(rest) => {
+            let end = rest.iter().position(|&byte| byte == b'/').unwrap_or(rest.len());
+            let (host, path) = rest.split_at(end);
+            if host.is_empty() || host.eq_ignore_ascii_case(b"localhost") { path } else { b"" }
+        }
+        None => rest,
+    };
+    let path: Vec<u8> = percent_decode(path).collect();
+    if !path.starts_with(b"/") || path.contains(&0) {
+        return Some(Err(SpecError::File(escape::brief(&typed.to_string_lossy()))));
+    }
+    Some(Ok(SourceSpec::Folder(PathBuf::from(OsString::from_vec(path)))))
+}
+
+/// Returns the scheme of an address and the rest, if the scheme is another one than `http` and `https`.
+fn other_scheme(text: &str) -> Option<(String, &str)> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let scheme = scheme.to_ascii_lowercase();
+    (is_scheme && !matches!(scheme.as_str(), "http" | "https")).then_some((scheme, rest))
+}
+
+/// Returns what works in place of an address of this scheme.
+fn instead_of(scheme: &str, rest: &str) -> String {
+    let rest = escape::brief(rest.trim_end_matches('/'));
+    let (bucket, key) = rest.split_once('/').unwrap_or((&rest, ""));
+    let key = if key.is_empty() { String::new() } else { format!("/{key}") };
+    match scheme {
+        "hf" => {
+            let parts: Vec<&str> = rest.split('/').collect();
+            let is_kind = matches!(parts.first(), Some(&("datasets" | "spaces")));
+            let (repository, inside) = parts.split_at(parts.len().min(2 + usize::from(is_kind)));
+            let path = [repository, &["resolve", "main"], inside].concat().join("/");
+            format!("write https://huggingface.co/{path}")
+        }
+        "s3" => format!(
+            "a public bucket is https://{bucket}.s3.amazonaws.com{key}; for another one, use \
+             presigned https addresses in a table, or run `rclone serve http REMOTE:{rest}` and \
+             name the address that it prints"
+        ),
+        "gs" => format!(
+            "a public bucket is https://storage.googleapis.com/{rest}; for another one, run \
+             `rclone serve http REMOTE:{rest}` and name the address that it prints"
+        ),
+        _ => SERVE.to_owned(),
+    }
+}
+
+/// Returns true for `mirror.example.org`, perhaps with a port and a path, and for `localhost:8080`.
+fn is_host(text: &str) -> bool {
+    let authority = text.split('/').next().unwrap_or_default();
+    let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let labels: Vec<&str> = host.split('.').collect();
+    let is_label = |label: &&str| {
+        !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'))
+    };
+    let has_port = is_number(port);
+    labels.iter().all(is_label) && (port.is_empty() || has_port) && (has_port || labels.len() > 1)
 }
 
 /// Writes the name for messages: escaped, without a password.
@@ -177,8 +290,34 @@ mod tests {
 
     #[test]
     fn other_schemes_and_invalid_addresses_are_refused() {
-        for typed in ["", "ftp://m.org/", "file:///mnt", "http://", "https://[::1/"] {
+        for typed in
+            ["", "ftp://m.org/", "file://other/mnt", "file:mnt", "http://", "https://[::1/"]
+        {
             assert!(SourceSpec::parse(OsStr::new(typed)).is_err(), "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_address_is_a_folder() {
+        for (typed, folder) in [
+            ("file:///mnt/my%20data/", "/mnt/my data/a.gz"),
+            ("FILE://localhost/mnt/%C3%BC", "/mnt/ü/a.gz"),
+            ("file:/mnt/100%", "/mnt/100%/a.gz"),
+        ] {
+            assert_eq!(location(typed, "a.gz"), folder);
+        }
+    }
+
+    #[test]
+    fn an_address_in_another_form_is_recognised() {
+        let form = |typed| SourceSpec::parse(OsStr::new(typed)).unwrap().check_form();
+        for typed in ["mirror.example.org", "m.org/nih", "localhost:8080/x", "10.0.0.1", "remote:x"]
+        {
+            assert!(form(typed).is_err(), "{typed}");
+        }
+        for typed in ["/mnt/a.b", "./m.org", "../x", "mirror", "nih/v1.2", "https://m.org", "a/b:c"]
+        {
+            assert!(form(typed).is_ok(), "{typed}");
         }
     }
 

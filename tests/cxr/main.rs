@@ -14,6 +14,7 @@ mod support;
 // The tests of the helpers.
 mod harness;
 
+mod bare_machine;
 mod checksums;
 mod content;
 #[cfg(debug_assertions)]
@@ -36,6 +37,7 @@ mod fault_table;
 mod fetch;
 mod file_systems;
 mod github;
+mod habits;
 mod images;
 mod interchange;
 mod leftovers;

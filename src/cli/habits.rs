@@ -1,0 +1,182 @@
+//! Help for likely mistakes: the options and commands of other programs, and words in another place.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use cxr::source::without_password;
+
+use super::typed_command::typed_command;
+
+/// The names that other programs give to `--dir`.
+const DIR: [&str; 13] = [
+    "-o",
+    "-O",
+    "-P",
+    "-C",
+    "--out",
+    "--output",
+    "--output-dir",
+    "--outdir",
+    "--directory",
+    "--directory-prefix",
+    "--folder",
+    "--dest",
+    "--target",
+];
+
+/// The names that other programs give to `--from`.
+const FROM: [&str; 6] = ["--url", "--source", "--mirror", "--base-url", "--remote", "-u"];
+
+/// The commands, with the names that other programs give them.
+const COMMANDS: [(&str, &[&str]); 5] = [
+    ("verify", &["check", "validate", "test", "audit", "md5sum", "hash", "scrub", "compare"]),
+    ("fetch", &["download", "get", "pull", "sync", "dl", "resume", "repair", "fix", "update"]),
+    ("list", &["ls", "status", "show", "info"]),
+    ("checksums", &["table", "md5", "sums", "export", "checksum"]),
+    ("selftest", &["self-test", "doctor", "self-check"]),
+];
+
+/// Returns the command line that does what was probably meant.
+pub(super) fn tip(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    let text = |kind| match error.get(kind)? {
+        ContextValue::String(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let words: Vec<&OsStr> = arguments.iter().skip(1).map(OsString::as_os_str).collect();
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => command(text(ContextKind::InvalidSubcommand)?, &words),
+        ErrorKind::UnknownArgument => option(text(ContextKind::InvalidArg)?, &words),
+        _ => None,
+    }
+}
+
+/// Returns the tip for a word where a command should be.
+fn command(word: &str, words: &[&OsStr]) -> Option<String> {
+    let place = words.iter().position(|typed| *typed == word)?;
+    let with = |replaced: &[&str]| {
+        let replaced = replaced.iter().map(OsStr::new);
+        run(words[..place]
+            .iter()
+            .copied()
+            .chain(replaced)
+            .chain(words[place + 1..].iter().copied()))
+    };
+    let known = COMMANDS.iter().find(|(_, names)| names.contains(&word));
+    match known {
+        Some((name, _)) => Some(format!("the command is {name}: {}", with(&[name]))),
+        None if word.contains("://") => {
+            Some(format!("an address is a source: {}", with(&["fetch", "--from", word])))
+        }
+        None if Path::new(word).is_dir() => Some(format!(
+            "to check a folder: {}; to fetch into it: {}",
+            with(&["verify", word]),
+            with(&["fetch", "-d", word])
+        )),
+        None => None,
+    }
+}
+
+/// Returns the tip for an option that the command does not have, or a word too many.
+fn option(word: &str, words: &[&OsStr]) -> Option<String> {
+    let name = word.split('=').next().unwrap_or(word);
+    let is_command = |typed: &&OsStr| COMMANDS.iter().any(|(known, _)| typed == known);
+    let place = words.iter().position(is_command);
+    let option = words.iter().position(|typed| is_option(typed, name))?;
+    let command = place.and_then(|place| words.get(place)?.to_str());
+    match command {
+        // The value of an option, such as `-d list`, may be the name of a command.
+        Some(_) if place.is_some_and(|place| option < place) => {
+            let place = place?;
+            let (before, after) = (&words[..place], &words[place + 1..]);
+            let moved = before.iter().chain(after).copied();
+            let line = run(std::iter::once(words[place]).chain(moved));
+            Some(format!("the options of a command come after it: {line}"))
+        }
+        Some("verify") if name == "-d" || name == "--dir" => {
+            let line = run(replaced(words, option, name, None));
+            Some(format!("verify takes folders and files without an option: {line}"))
+        }
+        Some("list") if !name.starts_with('-') => {
+            let line = run(words.iter().copied().filter(|typed| *typed != word));
+            Some(format!("list shows all archives: {line}; for another folder, add -d"))
+        }
+        Some("fetch" | "list" | "selftest") if DIR.contains(&name) => {
+            let line = run(replaced(words, option, name, Some("--dir")));
+            Some(format!("the folder is --dir: {line}"))
+        }
+        Some("fetch" | "verify" | "checksums") if FROM.contains(&name) => {
+            let line = run(replaced(words, option, name, Some("--from")));
+            Some(format!("a source is --from: {line}"))
+        }
+        _ => None,
+    }
+}
+
+/// Returns true for the option alone, and for the option with a value in the same word.
+fn is_option(typed: &OsStr, name: &str) -> bool {
+    let Some(rest) = typed.to_str().and_then(|typed| typed.strip_prefix(name)) else {
+        return false;
+    };
+    rest.is_empty() || rest.starts_with('=') || !name.starts_with("--")
+}
+
+/// Returns the words with another option, or none, in place of the one at `place`.
+fn replaced<'a>(
+    words: &'a [&'a OsStr],
+    place: usize,
+    name: &str,
+    with: Option<&'a str>,
+) -> Vec<&'a OsStr> {
+    let typed = words[place].to_str().unwrap_or_default();
+    let value = typed.strip_prefix(name).unwrap_or_default();
+    let value = value.strip_prefix('=').unwrap_or(value);
+    let value = Some(value).filter(|value| !value.is_empty());
+    let middle = with.into_iter().chain(value).map(OsStr::new);
+    words[..place].iter().copied().chain(middle).chain(words[place + 1..].iter().copied()).collect()
+}
+
+/// Returns the tip for an archive that is not in the table: it may be a folder, or an address.
+pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
+    let words: Vec<&OsStr> = words.iter().skip(1).map(OsString::as_os_str).collect();
+    let place = words.iter().rposition(|typed| *typed == word)?;
+    let with = |option: &str| {
+        let option = [OsStr::new(option), OsStr::new(word)].into_iter();
+        run(words[..place].iter().copied().chain(option).chain(words[place + 1..].iter().copied()))
+    };
+    let is_number = word.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ','));
+    if word.contains("://") {
+        Some(format!("an address is a source: {}", with("--from")))
+    } else if Path::new(word).is_dir()
+        || !(is_number || word.contains('.') || word.contains("images"))
+    {
+        Some(format!("if it is the folder for the archives: {}", with("-d")))
+    } else {
+        None
+    }
+}
+
+/// Returns true for an address where a folder belongs.
+pub(super) fn is_address(word: &OsStr) -> bool {
+    let is_address = |text: &str| text.starts_with("http://") || text.starts_with("https://");
+    word.to_str().is_some_and(is_address) && !Path::new(word).exists()
+}
+
+/// Returns an address among the folders to verify, without a password, and the tip for it.
+pub(super) fn address(what: &[OsString], words: &[OsString]) -> Option<(String, String)> {
+    let address = what.iter().find(|word| is_address(word))?;
+    let option = |word: &OsString| {
+        let is_wanted = is_address(word) && what.contains(word);
+        is_wanted.then(|| OsStr::new("--from")).into_iter()
+    };
+    let words = words.iter().skip(1);
+    let line = run(words.flat_map(|word| option(word).chain([word.as_os_str()])));
+    let address = without_password(&address.to_string_lossy());
+    Some((address, format!("to read a mirror, run: {line}")))
+}
+
+/// Returns a command line to paste, without passwords.
+fn run<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> String {
+    let words = [OsString::from("cxr")].into_iter().chain(words.into_iter().map(OsString::from));
+    typed_command(&words.collect::<Vec<_>>()).to_string()
+}

@@ -1,0 +1,151 @@
+//! Likely first mistakes: the help is right, comes once, and can be pasted.
+
+use crate::support::{Outcome, Sandbox, Server, archives};
+
+/// Runs `cxr` in a sandbox with the folder `nih`. Asserts status 2, and that standard error has the
+/// words once.
+#[track_caller]
+fn assert_help(arguments: &[&str], words: &str) -> Outcome {
+    let sandbox = Sandbox::new();
+    sandbox.put("nih/notes.txt", "");
+    let outcome = sandbox.cxr(arguments).run();
+    outcome.exits(2).is_plain().says(words);
+    let shown = outcome.stderr();
+    outcome.expect(shown.matches(words).count() == 1, "the help once");
+    outcome.expect(!shown.contains("wait until"), "no advice to wait");
+    outcome
+}
+
+#[test]
+fn a_folder_in_place_of_an_archive_is_recognised() {
+    assert_help(&["fetch", "nih"], "if it is the folder for the archives: cxr fetch -d nih");
+    assert_help(&["fetch", "-j", "2", "data2"], "cxr fetch -j 2 -d data2");
+    let outcome = assert_help(&["fetch", "13"], "`13` is not in the table, which has");
+    outcome.expect(!outcome.stderr().contains("-d 13"), "no folder 13");
+    assert_help(&["fetch", "https://m.org/x"], "cxr fetch --from https://m.org/x");
+}
+
+#[test]
+fn verify_takes_folders_without_an_option() {
+    assert_help(&["verify", "-d", "nih"], "without an option: cxr verify nih");
+    assert_help(&["verify", "--dir=nih", "-q"], "without an option: cxr verify nih -q");
+    assert_help(&["verify", "-dnih"], "without an option: cxr verify nih");
+}
+
+#[test]
+fn options_before_the_command_are_moved() {
+    let words = "the options of a command come after it: cxr fetch -d nih";
+    assert_help(&["-d", "nih", "fetch"], words);
+    assert_help(&["-d", "nih", "fetch", "--dry-run"], "cxr fetch -d nih --dry-run");
+}
+
+#[test]
+fn the_names_that_other_programs_give_to_the_folder_are_known() {
+    for option in ["-o", "-O", "-P", "-C", "--output", "--output-dir", "--out", "--directory"] {
+        assert_help(&["fetch", option, "nih"], "the folder is --dir: cxr fetch --dir nih");
+    }
+    assert_help(&["fetch", "--output=nih", "1"], "cxr fetch --dir nih 1");
+    assert_help(&["fetch", "-onih"], "cxr fetch --dir nih");
+}
+
+#[test]
+fn the_names_that_other_programs_give_to_a_source_are_known() {
+    for option in ["--url", "--source", "--mirror"] {
+        assert_help(
+            &["fetch", option, "https://m.org/nih"],
+            "a source is --from: cxr fetch --from https://m.org/nih",
+        );
+    }
+}
+
+#[test]
+fn the_names_that_other_programs_give_to_commands_are_known() {
+    for (command, meant) in [
+        ("check", "the command is verify: cxr verify nih"),
+        ("validate", "the command is verify: cxr verify nih"),
+        ("download", "the command is fetch: cxr fetch nih"),
+        ("get", "the command is fetch: cxr fetch nih"),
+        ("ls", "the command is list: cxr list nih"),
+        ("status", "the command is list: cxr list nih"),
+    ] {
+        assert_help(&[command, "nih"], meant);
+    }
+    assert_help(&["nih"], "to check a folder: cxr verify nih; to fetch into it: cxr fetch -d nih");
+    assert_help(&["https://m.org/x"], "an address is a source: cxr fetch --from https://m.org/x");
+}
+
+#[test]
+fn an_address_to_verify_is_a_source() {
+    let words = "to read a mirror, run: cxr verify -q --from http://127.0.0.1:9/x";
+    assert_help(&["verify", "-q", "http://127.0.0.1:9/x"], words);
+    let words = "cxr verify --from 'https://me:***@m.org/'";
+    let outcome = assert_help(&["verify", "https://me:geheim@m.org/"], words);
+    outcome.expect(!outcome.stderr().contains("geheim"), "no password in the output");
+}
+
+#[test]
+fn list_takes_no_archives() {
+    assert_help(&["list", "1"], "list shows all archives: cxr list");
+}
+
+#[test]
+fn a_host_without_a_scheme_is_recognised() {
+    for (command, source) in
+        [("fetch", "mirror.example.org"), ("verify", "mirror.example.org/nih"), ("fetch", "m:8080")]
+    {
+        let words =
+            format!("`{source}` is not a folder here; for a server, write https://{source}");
+        assert_help(&[command, "--from", source], &words);
+    }
+    // A folder may have such a name.
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put(format!("mirror.example.org/{}", all[0].name), &*all[0].bytes);
+    sandbox.fetch_from("mirror.example.org", &all).report(0).all_ok();
+}
+
+#[test]
+fn addresses_of_other_programs_are_refused_with_what_works() {
+    for (source, words) in [
+        ("ftp://m.org/nih", "rclone serve http REMOTE:PATH"),
+        ("sftp://m.org/nih", "rclone serve http REMOTE:PATH"),
+        ("rclone:remote:nih", "`rclone:remote:nih` is not a folder here; cxr reads http, https"),
+        ("remote:nih", "rclone serve http REMOTE:PATH"),
+        ("me@host:/srv/nih", "rclone serve http REMOTE:PATH"),
+        ("hf://datasets/a/b/x/y", "write https://huggingface.co/datasets/a/b/resolve/main/x/y"),
+        ("hf://a/b", "write https://huggingface.co/a/b/resolve/main"),
+        ("s3://bucket/nih/v1", "a public bucket is https://bucket.s3.amazonaws.com/nih/v1"),
+        ("gs://bucket/nih", "a public bucket is https://storage.googleapis.com/bucket/nih"),
+        ("file://server/share", "`file://server/share` is not a folder of this machine"),
+        ("file:nih", "`file:nih` is not a folder of this machine"),
+    ] {
+        for command in ["fetch", "verify", "checksums"] {
+            assert_help(&[command, "--from", source], words);
+        }
+    }
+}
+
+#[test]
+fn a_file_address_is_a_folder() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put(format!("my mirror/{}", all[0].name), &*all[0].bytes);
+    let folder = sandbox.path("my%20mirror");
+    for host in ["", "localhost"] {
+        let source = format!("file://{host}{}", folder.display());
+        sandbox.fetch_from(&source, &all).report(0).all_ok();
+        sandbox.assert_archive(&all[0]);
+        let verify = ["verify", "--format", "json", "--from", &source, "--checksums"];
+        sandbox.cxr(verify).arg(sandbox.table(&all)).report(0).all_ok();
+        std::fs::remove_dir_all(sandbox.data()).unwrap();
+    }
+}
+
+#[test]
+fn a_folder_that_does_not_exist_is_reported_once_if_there_is_no_other_source() {
+    let words = "--from /mnt/nowhere/nih: no such folder, so nothing can be fetched";
+    assert_help(&["fetch", "--from", "/mnt/nowhere/nih"], words);
+    // With another source, it is only left out.
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    let fetch = sandbox.fetch_from("/mnt/nowhere/nih", &all).args(["--from", &server.base()]);
+    fetch.report(0).all_ok();
+}
