@@ -12,7 +12,7 @@ use super::start_point::{NeededArchive, StartPoint};
 use super::survey::{self, LocalState};
 use super::{FetchRequest, archive_reports, receipt, space};
 use crate::catalog::{Archive, Catalog};
-use crate::disk::{self, DiskError, FileLimit};
+use crate::disk::{self, DiskError, FileLimit, StateFile};
 use crate::event::Event;
 use crate::other_names::OtherNames;
 use crate::report::{ArchiveReport, SuggestedCommand};
@@ -390,6 +390,11 @@ impl<'a> Coordinator<'_, '_, 'a> {
         let archive = &archives[outcome.index];
         if matches!(outcome.ending, Ending::Verified(_)) {
             self.run.keep_receipt(archive, &context.folder.archive(archive));
+        }
+        let part = context.folder.state_file(archive, StateFile::Part);
+        let is_empty = part.metadata().is_ok_and(|part| part.is_file() && part.len() == 0);
+        if matches!(outcome.ending, Ending::Unreachable(_)) && is_empty {
+            self.run.remove_leftovers(archive);
         }
         let report = archive_reports::report(context.folder, &request.catalog, archive, outcome);
         self.reports.add(outcome.index, report);

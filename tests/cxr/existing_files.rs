@@ -242,3 +242,20 @@ fn a_link_to_a_good_archive_elsewhere_is_ok() {
     assert_eq!(server.hits().len(), 0);
     assert!(fs::symlink_metadata(sandbox.path("data/images_001.tar.gz")).unwrap().is_symlink());
 }
+
+#[test]
+fn a_fetch_that_got_nothing_leaves_no_partial_download() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::with(&all);
+    server.inject(Fault::Status(404));
+    sandbox.fetch(&server, &all).report(3).only().is("unreachable");
+    let left = sandbox.files("data/.cxr");
+    let is_unfinished = |file: &std::path::PathBuf| {
+        file.extension().is_some_and(|end| end == "part" || end == "journal")
+    };
+    assert!(!left.iter().any(is_unfinished), "{left:?}");
+    sandbox.verify(&all).arg("data").report(1).only().is("missing").because("not here");
+    let table = sandbox.table(&all);
+    let list = sandbox.cxr(["list", "--dir", "data", "--checksums"]).arg(table).run();
+    list.exits(0).prints_line(&[NAMES[0], "missing"]);
+}
