@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Archive, Cxr, Sandbox, Server, archives};
+use crate::support::{Archive, Certificate, Cxr, Nginx, Sandbox, Server, archives};
 
 /// A library that logs each variable that a program reads.
 const GETENV_LOGGER: &str = r#"
@@ -52,13 +52,13 @@ fn compile_getenv_logger(sandbox: &Sandbox) {
 
 /// Runs that together read every variable: a GitHub job, bars, notes, HTTP and HTTPS servers, and a
 /// self-test in the folder for temporary files.
-fn runs(sandbox: &Sandbox, all: &[Archive]) -> Vec<Cxr> {
+fn runs(sandbox: &Sandbox, all: &[Archive], https: &str) -> Vec<Cxr> {
     let job = sandbox.verify(all).args(["data", "--resume", "--format", "text"]);
     let job = job.args(["--progress", "always"]);
     let job = job.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "summary");
     let fetch = |address: &str| sandbox.fetch_from(address, all).args(["--retries", "1"]);
     let empty = Server::new();
-    vec![job, fetch(&empty.base()), fetch("https://localhost:9"), sandbox.cxr(["selftest"])]
+    vec![job, fetch(&empty.base()), fetch(https), sandbox.cxr(["selftest"])]
 }
 
 /// The variables of all options, derived from the names of the options.
@@ -97,7 +97,9 @@ fn the_variables_that_are_read_are_those_that_are_documented() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     sandbox.put_archive(&all[0]);
     compile_getenv_logger(&sandbox);
-    for run in runs(&sandbox, &all) {
+    // The certificates of the system are read for the first certificate of a server.
+    let Some(nginx) = Nginx::tls_with(&sandbox, Certificate::Good, "") else { return };
+    for run in runs(&sandbox, &all, &nginx.base()) {
         run.env("LD_PRELOAD", sandbox.path("getenv_logger.so")).run();
     }
     let asked = fs::read_to_string(sandbox.path("asked")).unwrap();
