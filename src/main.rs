@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     // If that is impossible, only a limit that is met ends the process.
     let _ = app::signals::survive_file_limit();
     let arguments: Vec<OsString> = env::args_os().collect();
+    app::memory::use_one_heap(&arguments);
     ExitCode::from(run(&arguments).code())
 }
 

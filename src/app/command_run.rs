@@ -14,6 +14,7 @@ use cxr::verdict::ExitStatus;
 
 use super::exit::{CommandError, Result};
 use super::github::GithubJob;
+use super::memory;
 use super::protected_paths::ProtectedPaths;
 use super::report_files::ReportFiles;
 use super::signals::Signals;
@@ -44,7 +45,13 @@ impl CommandRun<'_> {
         let start = Instant::now();
         let messages = Messages::new(self.settings.verbosity);
         let cancel = Cancel::new();
-        let signals = Signals::listen(cancel.clone()).context("cannot listen for signals")?;
+        // Too little memory comes first: it is reported without another thread.
+        let enough = memory::check().map_err(CommandError::from);
+        let signals = match &enough {
+            Ok(()) => Signals::listen(cancel.clone()).context("cannot listen for signals")?,
+            Err(_) => Signals::default(),
+        };
+        let request = enough.and(request);
         let mut protected = ProtectedPaths::new(self.settings);
         if let Ok(request) = &request {
             protect(&mut protected, request);

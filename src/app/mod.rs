@@ -5,6 +5,7 @@ mod command_run;
 pub(crate) mod commands;
 pub(crate) mod exit;
 mod github;
+pub(crate) mod memory;
 mod protected_paths;
 mod report_files;
 mod selftest_command;

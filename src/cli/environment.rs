@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use cxr::hash::{LaneSet, Platform};
 use cxr::progress::HEARTBEAT;
-use cxr::text::When;
+use cxr::text::{When, escape};
 
 use clap::ArgAction;
 
@@ -64,12 +64,26 @@ pub(super) fn lanes() -> LaneSet {
     LaneSet::on(platforms().swap_remove(0))
 }
 
-/// The time between two lines on the state of a run: `CXR_HEARTBEAT`, in seconds.
-pub(super) fn heartbeat() -> Duration {
-    let seconds = env::var("CXR_HEARTBEAT").ok().and_then(|text| text.parse::<f64>().ok());
+/// The time between two lines on the state of a run: `CXR_HEARTBEAT`, in seconds. Fails if the
+/// variable holds no such time.
+pub(super) fn heartbeat() -> Result<Duration, String> {
+    let Some(value) = env::var_os("CXR_HEARTBEAT").filter(|value| !value.is_empty()) else {
+        return Ok(HEARTBEAT);
+    };
+    let seconds = value.to_str().and_then(|text| text.trim().parse::<f64>().ok());
     let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     // A shorter one would fill the log.
-    time.filter(|time| (0.01..=86_400.0).contains(&time.as_secs_f64())).unwrap_or(HEARTBEAT)
+    time.filter(|time| (0.01..=86_400.0).contains(&time.as_secs_f64())).ok_or_else(|| {
+        format!(
+            "invalid value '{}' in the variable CXR_HEARTBEAT: it must be seconds, from 0.01 to 86400",
+            escape::text(&value.to_string_lossy())
+        )
+    })
+}
+
+/// True if a variable is set.
+pub(crate) fn is_set(name: &str) -> bool {
+    env::var_os(name).is_some()
 }
 
 /// The environment of a `cxr` that this one starts: the options of the user are for the user's own

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
-use cxr::progress::{Display, LiveVerdicts, Progress, Verbosity};
+use cxr::progress::{Display, HEARTBEAT, LiveVerdicts, Progress, Verbosity};
 use cxr::text::When;
 
 use super::environment;
@@ -120,7 +120,7 @@ impl Settings {
         let display = if has_bars {
             Display::Bars { rewraps: environment::rewraps() }
         } else {
-            Display::Lines(environment::heartbeat())
+            Display::Lines(environment::heartbeat().unwrap_or(HEARTBEAT))
         };
         Progress::start(self.verbosity, display, verdicts)
     }

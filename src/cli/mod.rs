@@ -28,6 +28,7 @@ pub(crate) use arguments::{Command, List, Selftest};
 pub(crate) use checksums::Checksums;
 #[cfg(debug_assertions)]
 pub(crate) use environment::fault;
+pub(crate) use environment::is_set;
 pub(crate) use fetch::Fetch;
 pub(crate) use global_options::{Format, Settings};
 pub(crate) use man::manual;
@@ -60,6 +61,8 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, EarlyExit> {
     let matches = matches.map_err(|error| early_exit(error, arguments))?;
     let parsed = Arguments::from_arg_matches(&matches);
     let parsed = parsed.map_err(|error| early_exit(error.format(&mut command), arguments))?;
+    // A wrong one would show only after minutes.
+    environment::heartbeat().map_err(EarlyExit::UsageError)?;
     parsed.resolve(&matches).map_err(EarlyExit::UsageError)
 }
 

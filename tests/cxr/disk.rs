@@ -52,6 +52,8 @@ fn a_fetch_that_fills_the_disk_stops_cleanly_and_resumes() {
     let outcome = running.wait();
     outcome.exits(3).is_plain();
     outcome.report().only().is("error").because("space");
+    let owner = disk.command("test").arg("-e").arg(sandbox.data().join(".cxr/owner")).status();
+    assert!(!owner.unwrap().success(), "the owner's file is gone");
     disk.command("rm").arg(sandbox.data().join("ballast")).status().unwrap();
     server.clear_faults();
     let report = disk.visible_to(fetch()).report(0);

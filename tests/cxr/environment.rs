@@ -125,3 +125,16 @@ fn the_manual_page_names_every_variable_that_is_documented() {
         assert!(section.contains(&format!("\\fB{name}")), "{name} in {section}");
     }
 }
+
+#[test]
+fn a_wrong_time_between_lines_of_progress_is_refused() {
+    let sandbox = Sandbox::new();
+    for value in ["soon", "0", "-1", "100000", "nan"] {
+        let outcome = sandbox.cxr(["list"]).env("CXR_HEARTBEAT", value).run();
+        let words = format!("invalid value '{value}' in the variable CXR_HEARTBEAT");
+        outcome.exits(2).says(&words).says("from 0.01 to 86400");
+    }
+    for value in ["", "0.5", "60"] {
+        sandbox.cxr(["cite"]).env("CXR_HEARTBEAT", value).run().exits(0);
+    }
+}

@@ -46,6 +46,7 @@ mod locate;
 mod lock;
 #[cfg(debug_assertions)]
 mod lock_takeover;
+mod memory_limit;
 mod misleading_content;
 mod network;
 mod other_names;

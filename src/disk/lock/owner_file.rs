@@ -152,13 +152,28 @@ impl OwnerFile {
 
     /// Removes the file if it is this process's, and no other process is replacing it.
     pub(super) fn remove(&self) -> Result<(), DiskError> {
-        if !create(&self.next, &self.identity)? {
-            return Ok(());
+        match self.announce_removal() {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            // Nobody else gets the lock meanwhile.
+            Err(_) if self.has_lock => {}
+            Err(error) => return Err(error),
         }
         let removed = self.is_own().and_then(|own| if own { self.file.remove() } else { Ok(()) });
         crash_point("owner-removed");
         self.next.remove()?;
         removed
+    }
+}
+
+impl OwnerFile {
+    /// Creates the file of a successor, so that there is no other one. On a full disk, an empty file
+    /// is enough. Returns false if there is one.
+    fn announce_removal(&self) -> Result<bool, DiskError> {
+        match create(&self.next, &self.identity) {
+            Err(error) if error.is_full() => Ok(self.next.create_new()?.is_some()),
+            result => result,
+        }
     }
 }
 
