@@ -41,7 +41,15 @@ pub(super) struct NetworkArguments {
     #[arg(long, hide = true, default_value_t = 1000, value_name = "MILLISECONDS")]
     backoff_ms: u32,
     /// Bytes at which to stop reading an archive whose size neither the table nor the source reports
-    #[arg(long, hide = true, default_value = "16G", value_name = "SIZE", value_parser = value_parsers::rate)]
+    ///
+    /// If the table lists sizes, four times the largest is the limit if that is more.
+    #[arg(
+        long,
+        hide_short_help = true,
+        default_value = "16G",
+        value_name = "SIZE",
+        value_parser = value_parsers::rate
+    )]
     unsized_limit: NonZeroU64,
 }
 

@@ -58,7 +58,12 @@ fn runs(sandbox: &Sandbox, all: &[Archive], https: &str) -> Vec<Cxr> {
     let job = job.env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", "summary");
     let fetch = |address: &str| sandbox.fetch_from(address, all).args(["--retries", "1"]);
     let empty = Server::new();
-    vec![job, fetch(&empty.base()), fetch(https), sandbox.cxr(["selftest"])]
+    vec![
+        job,
+        fetch(&empty.base()),
+        sandbox.verify(all).args(["--from", https]),
+        sandbox.cxr(["selftest"]),
+    ]
 }
 
 /// The variables of all options, derived from the names of the options.
