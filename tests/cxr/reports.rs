@@ -248,7 +248,7 @@ pub fn cannot_begin(sandbox: &Sandbox, all: &[Archive]) -> Vec<(Cxr, i32, &'stat
         (sandbox.fetch_with(&sandbox.table(all)), 2, "--from"),
         (sandbox.cxr(["fetch"]).args(broken), 2, "line 1"),
         (sandbox.cxr(["verify"]).args(broken), 2, "line 1"),
-        (sandbox.fetch(&server, all).args(["--dir", "file"]), 3, "file/.cxr"),
+        (sandbox.fetch(&server, all).args(["--dir", "file"]), 3, "file could not be created"),
     ]
 }
 
