@@ -49,6 +49,9 @@ pub(crate) enum SourceError {
     /// Another document came, most often a web page.
     #[error("sent {0} in place of the archive")]
     Foreign(String),
+    /// What comes begins like another document, and its MD5 is not known.
+    #[error("sent {0} in place of the archive")]
+    Doubtful(String),
     #[error("offers {offered} bytes where the table says {expected}")]
     WrongSize { offered: u64, expected: u64 },
     /// The size differs from an earlier answer, and the table has none.
@@ -132,6 +135,7 @@ impl Failure for SourceError {
             | Self::Broken(_)
             | Self::Truncated { .. }
             | Self::Foreign(_)
+            | Self::Doubtful(_)
             | Self::Protocol(_)
             | Self::Contradiction(_)
             | Self::RangeRefused(_) => RetryClass::Transient,
@@ -163,7 +167,8 @@ impl Failure for SourceError {
     }
 
     fn is_suspicious(&self) -> bool {
-        self.is_contradiction() || matches!(self.kind(), Self::Foreign(_) | Self::Protocol(_))
+        self.is_contradiction()
+            || matches!(self.kind(), Self::Foreign(_) | Self::Doubtful(_) | Self::Protocol(_))
     }
 
     fn is_contradiction(&self) -> bool {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use reqwest::header::{
     CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
@@ -22,6 +22,7 @@ use super::redirects::follow;
 use super::refusal_reason;
 use super::server_digests::{WANTED, server_digests};
 use super::{Body, SourceAnswer, SourceError, SourceRequest};
+use crate::hash::Md5Hasher;
 use crate::hash::digest::Digest;
 use crate::locate::identify;
 use crate::text::escape;
@@ -37,6 +38,13 @@ const ERROR_MESSAGE: HeaderName = HeaderName::from_static("x-error-message");
 
 /// The time in which the body of a refusal may come.
 const REASON_TIME: Duration = Duration::from_secs(1);
+
+/// A document that begins unlike the archive is read this far, to compare its MD5. Pages and messages
+/// of servers are shorter.
+const PAGE: usize = 1 << 20;
+
+/// The time in which the rest of such a document may come.
+const PAGE_TIME: Duration = Duration::from_secs(2);
 
 /// The target of the redirects of each original address, while it works. A signed address expires;
 /// then the original is asked again.
@@ -163,10 +171,14 @@ fn other_requests<'a>(
         SourceError::RangeRefused(_) => (may_end_behind, false),
         _ => (false, false),
     };
+    // All of it, so that a short document is known by its MD5.
+    let again = matches!(error.kind(), SourceError::Doubtful(_));
+    let again =
+        again.then(|| SourceRequest { range: start..u64::MAX, fresh: true, ..request.clone() });
     let open_ended =
         open_ended.then(|| SourceRequest { range: start..u64::MAX, ..request.clone() });
     let plain = plain.then(|| SourceRequest { plain: true, ..request.clone() });
-    open_ended.into_iter().chain(plain)
+    again.into_iter().chain(open_ended).chain(plain)
 }
 
 /// Returns the value of a Range header (RFC 9110, section 14.1.2), open if the end is unknown.
@@ -295,7 +307,7 @@ impl HttpBody {
         Ok(chunk)
     }
 
-    /// Refuses a wrong size, and another document unless its size is right.
+    /// Refuses a wrong size, and another document unless its size or its MD5 is right.
     async fn check(
         &mut self,
         total: Option<u64>,
@@ -325,15 +337,19 @@ impl HttpBody {
             .then(|| format!("Content-Encoding: {}", escape::brief(&encoding)))
     }
 
-    /// Reads the first bytes, and refuses another document in place of the archive.
+    /// Reads the first bytes, and refuses another document in place of the archive. The beginning
+    /// of a document proves nothing, unless the size in the table agrees: the MD5 decides, and if
+    /// the document is too long to be read here, the source must send it twice.
     async fn identify(
         &mut self,
         total: Option<u64>,
         request: &SourceRequest<'_>,
     ) -> Result<(), SourceError> {
+        let SourceRequest { archive, plain, .. } = *request;
+        let is_second = plain || (request.fresh && request.range.end == u64::MAX);
         self.head = self.chunk().await?;
         let kind = identify::kind(self.head.as_deref().unwrap_or_default());
-        if !identify::is_out_of_place(&kind, &request.archive.name) {
+        if !identify::is_out_of_place(&kind, &archive.name) {
             return Ok(());
         }
         let media_type = header(&self.response, &CONTENT_TYPE).map(|text| escape::brief(&text));
@@ -341,6 +357,38 @@ impl HttpBody {
         let facts: Vec<String> = [media_type, length].into_iter().flatten().collect();
         let facts =
             if facts.is_empty() { String::new() } else { format!(" ({})", facts.join(", ")) };
-        Err(SourceError::Foreign(format!("{kind}{facts}")))
+        let document = format!("{kind}{facts}");
+        if total.zip(archive.size).is_some_and(|(offered, expected)| offered != expected) {
+            return Err(SourceError::Foreign(document));
+        }
+        match self.digest_of_page(total).await {
+            Some(digest) if digest != archive.md5 => Err(SourceError::Foreign(document)),
+            None if !is_second => Err(SourceError::Doubtful(document)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the MD5 of the document, or `None` if this answer does not hold all of it, if it is
+    /// long, or if it does not arrive in time.
+    async fn digest_of_page(&mut self, total: Option<u64>) -> Option<Digest> {
+        let length = total.or(self.end);
+        if length.is_some_and(|length| length > PAGE as u64 || self.end != total) {
+            return None;
+        }
+        let mut page = BytesMut::from(self.head.take().unwrap_or_default());
+        let read = async {
+            while page.len() <= PAGE {
+                match self.chunk().await {
+                    Ok(Some(chunk)) => page.extend_from_slice(&chunk),
+                    end => return end.is_ok(),
+                }
+            }
+            false
+        };
+        let is_whole = tokio::time::timeout(PAGE_TIME, read).await == Ok(true);
+        let mut hasher = Md5Hasher::new();
+        hasher.update(&page);
+        self.head = Some(page.freeze());
+        is_whole.then(|| hasher.finish())
     }
 }

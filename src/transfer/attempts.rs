@@ -9,6 +9,7 @@ use super::{Ending, Job, RestoredFile, Transfer};
 use crate::disk::{self, DiskError, Entry};
 use crate::event::Event;
 use crate::hash::digest::Digest;
+use crate::locate::identify::{self, FileKind, HEAD};
 use crate::ranges::RangeSet;
 use crate::source::Source;
 use crate::text::{escape, units};
@@ -147,7 +148,7 @@ impl<'a> Attempts<'a> {
             End::Disk(error) => error.is_unreadable(),
             End::Stranded | End::Cancelled => false,
         };
-        if !needs_repair {
+        if !needs_repair || (self.reused.is_empty() && self.other_document().is_some()) {
             return Ok(end);
         }
         // If a part could not be read, other bytes may still be arriving.
@@ -209,14 +210,18 @@ impl<'a> Attempts<'a> {
             [only] if self.reused.is_empty() => names.iter().position(|name| name == only),
             _ => None,
         };
+        let other_document = self.other_document();
         let mut schedule = self.transfer.schedule.lock();
         if let Some(source) = alone {
             let before = self.wrong.iter().filter(|wrong| wrong.source == Some(source));
             let same = before.clone().any(|wrong| wrong.digest == digest);
-            if same || before.count() + 1 >= ATTEMPTS {
-                let why = if same { "twice the same MD5" } else { "another wrong MD5 each time" };
+            let other = other_document.map(|kind| format!("{kind} in place of the archive, MD5"));
+            let is_last = other.is_some() || same || before.count() + 1 >= ATTEMPTS;
+            let twice = if same { "twice the same MD5," } else { "another wrong MD5 each time," };
+            if is_last {
+                let why = other.unwrap_or_else(|| twice.to_owned());
                 let changed = etag_note(schedule.changed_at(self.archive).any(|at| at == source));
-                schedule.skip(self.archive, source, format!("gave {why}, {digest}{changed}"));
+                schedule.skip(self.archive, source, format!("gave {why} {digest}{changed}"));
             }
         }
         self.wrong.push(WrongArchive { source: alone, digest });
@@ -228,6 +233,14 @@ impl<'a> Attempts<'a> {
         (0..names.len())
             .filter(|&source| left && schedule.is_open(self.archive, source))
             .min_by_key(attempts)
+    }
+
+    /// The kind of the wrong bytes, if they begin like another document: no second download is
+    /// needed to know that the source has no other.
+    fn other_document(&self) -> Option<FileKind> {
+        let head = self.job.part().read(0, HEAD).ok()?;
+        let kind = identify::kind(&head);
+        identify::is_out_of_place(&kind, &self.job.archive.name).then_some(kind)
     }
 
     /// A source to start over with, if all were skipped over a size that is not in the table. Each

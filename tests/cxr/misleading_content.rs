@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::support::{Archive, FINAL_NAME, Fault, NAMES, Sandbox, Server, archive, archives};
+use crate::support::{Archive, FINAL_NAME, Fault, Hit, NAMES, Sandbox, Server, archive, archives};
 
 /// Writes a table with these sizes, right or wrong.
 fn sized(sandbox: &Sandbox, archives: &[(&Archive, u64)]) -> PathBuf {
@@ -211,4 +211,69 @@ fn a_server_that_refuses_every_range_is_asked_for_the_whole_file() {
     assert_eq!(report.all_ok().downloaded(), archive.size());
     sandbox.assert_archive(&archive);
     sandbox.verify(all).args(["--from", &server.base()]).report(0).all_ok();
+}
+
+/// An archive of this many bytes under a name for gzip, which begins like something else.
+fn begins_like(beginning: &[u8], length: usize) -> Archive {
+    let mut bytes = beginning.to_vec();
+    bytes.resize(length, b'x');
+    Archive::new(NAMES[0], bytes)
+}
+
+const BEGINNINGS: [&[u8]; 5] =
+    [b"<!doctype html><title>Data", b"PK\x03\x04", b"%PDF-1.7\n", b"{\"a\": 1", b"BZh9"];
+
+/// The MD5 decides, not the first bytes.
+#[test]
+fn a_good_archive_that_begins_like_another_document_is_fetched() {
+    for (number, beginning) in BEGINNINGS.into_iter().enumerate() {
+        for length in [40_000, 3_000_000] {
+            let (sandbox, archive) = (Sandbox::new(), begins_like(beginning, length));
+            let server = Server::with([&archive]);
+            let table = match number % 2 {
+                0 => sandbox.table(std::slice::from_ref(&archive)),
+                _ => sized(&sandbox, &[(&archive, archive.size())]),
+            };
+            if number % 2 == 1 {
+                server.inject(Fault::NoRanges).inject(Fault::NoLength);
+            }
+            let from = ["--from", &server.base(), "--retries", "1"];
+            let fetch = sandbox.fetch_with(&table).args(from);
+            fetch.report(0).all_ok();
+            sandbox.assert_archive(&archive);
+            let first =
+                |hit: &&Hit| hit.header("range").is_none_or(|range| range.starts_with("bytes=0-"));
+            let asked = server.hits().iter().filter(first).count();
+            let allowed = if length > 1 << 20 { 2 } else { 1 };
+            assert!(asked <= allowed, "{asked} requests for the beginning of {length} bytes");
+            let verify = sandbox.cxr(["verify", "--format", "json", "--checksums"]).arg(&table);
+            verify.args(from).report(0).all_ok();
+        }
+    }
+}
+
+/// Only a short document is known to be wrong before it is stored.
+#[test]
+fn a_page_in_place_of_an_archive_without_a_size_is_not_its_bytes() {
+    for (length, status, verdict, words) in [
+        (40_000, 3, "unreachable", "sent a web page: Data"),
+        (3_000_000, 1, "corrupt", "gave a web page: Data"),
+    ] {
+        let (sandbox, archive) = (Sandbox::new(), archive(1, 1));
+        let server = Server::new();
+        let page = begins_like(BEGINNINGS[0], length);
+        server.serve(&archive.path(), &std::sync::Arc::new(page.bytes.to_vec()));
+        let most = 2 * u64::try_from(length).unwrap() + (1 << 20);
+        let table = sandbox.table(std::slice::from_ref(&archive));
+        let one = ["--from", &server.base(), "--retries", "2", "-c", "1"];
+        let fetch = sandbox.fetch_with(&table).args(one);
+        fetch.report(status).only().is(verdict).because(words);
+        assert!(server.sent() < most, "{:?}", server.hits());
+        sandbox.assert_absent(&archive);
+        // Another source that has it is enough.
+        let good = Server::with([&archive]);
+        let sources = ["--from", &server.base(), "--from", &good.base(), "--retries", "2"];
+        sandbox.fetch_with(&table).args(sources).report(0).all_ok();
+        sandbox.assert_archive(&archive);
+    }
 }
