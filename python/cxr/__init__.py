@@ -1,0 +1,58 @@
+"""Downloads and verifies the archives of NIH ChestX-ray14.
+
+The module starts the program `cxr`, which is in the same wheel, and returns its report:
+
+    import cxr
+
+    report = cxr.fetch("nih")
+    for archive in report.archives:
+        print(archive.name, archive.verdict)
+
+A run after which an archive is not right raises an `ArchiveError`, such as `CorruptArchive` or
+`Unreachable`. The exception carries the report.
+"""
+
+from __future__ import annotations
+
+from ._commands import fetch, verify
+from ._errors import (
+    ArchiveError,
+    Cancelled,
+    CorruptArchive,
+    CxrError,
+    ForeignArchive,
+    IncompleteArchive,
+    Interrupted,
+    LocalError,
+    MissingArchive,
+    ProgramNotFound,
+    RunError,
+    Unreachable,
+    UsageError,
+)
+from ._process import Event
+from ._program import find_program
+from ._report import Archive, Damage, Report
+
+__all__ = [
+    "Archive",
+    "ArchiveError",
+    "Cancelled",
+    "CorruptArchive",
+    "CxrError",
+    "Damage",
+    "Event",
+    "ForeignArchive",
+    "IncompleteArchive",
+    "Interrupted",
+    "LocalError",
+    "MissingArchive",
+    "ProgramNotFound",
+    "Report",
+    "RunError",
+    "Unreachable",
+    "UsageError",
+    "fetch",
+    "find_program",
+    "verify",
+]

@@ -1,0 +1,120 @@
+"""The report of a run: the JSON document `cxr.report/1` as objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A range in which a file is damaged."""
+
+    start: int
+    end: int
+    """The first byte after the range."""
+    member: str | None
+    """The file of the tar that the range is in, if that is known."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """One archive of a report, with its verdict."""
+
+    name: str
+    verdict: str
+    """`ok`, `missing`, `incomplete`, `corrupt`, `foreign`, `unreachable` or `error`, and after a
+    quick look `present`."""
+    path: Path | None
+    """The place where the file is, or would be."""
+    source: str | None
+    """The sources that gave bytes, or the mirror that was checked."""
+    expected_md5: str | None
+    actual_md5: str | None
+    expected_sha256: str | None
+    actual_sha256: str | None
+    expected_size: int | None
+    actual_size: int | None
+    bytes_downloaded: int
+    bytes_reused: int
+    attempts: int
+    seconds: float
+    detail: str | None
+    """The reason of the verdict."""
+    next: str | None
+    """The next step by hand, the command for this archive, or both."""
+    damage: tuple[Damage, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True if the MD5 matches."""
+        return self.verdict == "ok"
+
+    def __str__(self) -> str:
+        return f"{self.verdict} {self.name}" + (f": {self.detail}" if self.detail else "")
+
+    @classmethod
+    def from_document(cls, entry: Mapping[str, Any]) -> Archive:
+        """Reads an entry of a document. Members that this version does not know are ignored."""
+        path = entry.get("path")
+        return cls(
+            name=entry["name"],
+            verdict=entry["verdict"],
+            path=None if path is None else Path(path),
+            source=entry.get("source"),
+            expected_md5=entry.get("expected_md5"),
+            actual_md5=entry.get("actual_md5"),
+            expected_sha256=entry.get("expected_sha256"),
+            actual_sha256=entry.get("actual_sha256"),
+            expected_size=entry.get("expected_size"),
+            actual_size=entry.get("actual_size"),
+            bytes_downloaded=entry.get("bytes_downloaded", 0),
+            bytes_reused=entry.get("bytes_reused", 0),
+            attempts=entry.get("attempts", 0),
+            seconds=entry.get("seconds", 0.0),
+            detail=entry.get("detail"),
+            next=entry.get("next"),
+            damage=tuple(
+                Damage(part["start"], part["end"], part.get("member"))
+                for part in entry.get("damage") or ()
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of a run."""
+
+    command: str
+    ok: bool
+    """True if every archive is `ok`."""
+    error: str | None
+    """The reason why the run has no result; `archives` is then empty."""
+    archives: tuple[Archive, ...]
+    """The archives in the order of the table."""
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+    """The whole document, with members that the objects do not have."""
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Report:
+        """Reads a document `cxr.report/1`."""
+        return cls(
+            command=document["command"],
+            ok=document["ok"],
+            error=document.get("error"),
+            archives=tuple(Archive.from_document(entry) for entry in document["archives"]),
+            document=document,
+        )
+
+    def __getitem__(self, name: str) -> Archive:
+        """Returns the first archive of this name."""
+        for archive in self.archives:
+            if archive.name == name:
+                return archive
+        raise KeyError(name)
+
+    def with_verdict(self, *verdicts: str) -> tuple[Archive, ...]:
+        """Returns the archives that have one of these verdicts."""
+        return tuple(archive for archive in self.archives if archive.verdict in verdicts)
