@@ -51,6 +51,7 @@ mod misleading_content;
 mod network;
 mod other_names;
 mod output;
+mod packaging;
 #[cfg(debug_assertions)]
 mod power_cut;
 mod quick;

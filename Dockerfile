@@ -1,0 +1,16 @@
+# The static program and the CA certificates, and nothing else:
+#   docker build --tag cxr .
+#   docker run --rm --user "$(id -u):$(id -g)" --volume "$PWD:/data" cxr fetch -d nih
+FROM rust:1.95.0-alpine AS build
+RUN apk add --no-cache ca-certificates gcc make musl-dev
+WORKDIR /source
+COPY . .
+# Rust links statically for musl.
+RUN cargo build --release --locked --bin cxr
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /source/target/release/cxr /cxr
+USER 65532:65532
+WORKDIR /data
+ENTRYPOINT ["/cxr"]
