@@ -227,11 +227,24 @@ impl Entry {
     /// A reader sees the old or the new file, never a part. After an error the old file is still
     /// there.
     pub(crate) fn replace(&self, contents: &[u8]) -> Result<(), DiskError> {
+        self.replace_after(contents, File::sync)
+    }
+
+    /// Does the same without a sync: after a power cut the file may be empty or cut off.
+    pub(crate) fn replace_unsynced(&self, contents: &[u8]) -> Result<(), DiskError> {
+        self.replace_after(contents, |_| Ok(()))
+    }
+
+    fn replace_after(
+        &self,
+        contents: &[u8],
+        sync: impl FnOnce(&File) -> Result<(), DiskError>,
+    ) -> Result<(), DiskError> {
         let beside = self.with_added_extension("new");
         self.remove_non_file()?;
         let file = beside.create_anew()?;
         file.write_at(0, &[Bytes::copy_from_slice(contents)])?;
-        file.sync()?;
+        sync(&file)?;
         file.close()?;
         crash_point("replacement-written");
         beside.rename(self)

@@ -38,15 +38,27 @@ pub(super) fn read(bytes: &[u8]) -> Option<Receipt> {
     serde_json::from_slice(bytes).ok()
 }
 
-/// Records that the file was verified as this archive.
+/// Syncs a file, and records that it was verified as this archive.
 pub(super) fn write(folder: &Folder, archive: &Archive, file: &Path) -> Result<(), DiskError> {
     // After a power cut there must be no receipt without the bytes.
     disk::sync_file(file)?;
+    write_for_synced(folder, archive, file)
+}
+
+/// Records that a file whose bytes are synced was verified as this archive.
+///
+/// The receipt itself is not synced, because the coordinator would wait for the disk once for each
+/// archive. One that a power cut has cut off is no receipt.
+pub(super) fn write_for_synced(
+    folder: &Folder,
+    archive: &Archive,
+    file: &Path,
+) -> Result<(), DiskError> {
     let metadata = file.metadata().map_err(DiskError::new(file, "inspected"))?;
     let json = serde_json::to_vec(&Receipt::of(archive, &metadata));
     let entry = folder.state_file(archive, StateFile::Receipt);
     let failed = DiskError::new(entry.path(), "written");
-    entry.replace(&json.map_err(|error| failed(error.into()))?)?;
+    entry.replace_unsynced(&json.map_err(|error| failed(error.into()))?)?;
     disk::crash_point("receipt-written");
     Ok(())
 }

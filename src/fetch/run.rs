@@ -82,8 +82,7 @@ impl<'a> FetchRun<'a> {
         if let Some(message) = self.others.unpacked_images() {
             self.context.listener.on(Event::Notice { message: &message });
         }
-        self.refuse_too_large(&mut needed, &mut reports);
-        self.refuse_without_space(&mut needed, &mut reports);
+        self.refuse(&mut needed, &mut reports);
         let Reports { all, command_line, .. } = self.check_and_transfer(&checks, needed, reports);
         let complete = |(archive, report): (&Archive, Option<ArchiveReport>)| {
             report.unwrap_or_else(|| {
@@ -93,16 +92,6 @@ impl<'a> FetchRun<'a> {
             })
         };
         self.archives.iter().zip(all).map(complete).collect()
-    }
-
-    /// Refuses the needed archives, before the first byte, that are larger than a file may be.
-    fn refuse_too_large(&self, needed: &mut Vec<NeededArchive>, reports: &mut Reports<'_>) {
-        let folder = self.context.folder;
-        let limit = FileLimit::of(folder.dir());
-        needed.retain(|needed| {
-            let refusal = space::too_large(folder, &needed.archive, limit);
-            refusal.map(|report| reports.add(needed.index, report)).is_none()
-        });
     }
 
     /// An archive that must be transferred, with what is here of it under any name.
@@ -125,13 +114,18 @@ impl<'a> FetchRun<'a> {
         needed
     }
 
-    /// Refuses all needed archives, before the first byte, if the disk has too little space for
-    /// them.
-    fn refuse_without_space(&self, needed: &mut Vec<NeededArchive>, reports: &mut Reports<'_>) {
+    /// Refuses the needed archives, before the first byte, that are larger than a file may be, and
+    /// all if the disk has too little space for them.
+    fn refuse(&self, needed: &mut Vec<NeededArchive>, reports: &mut Reports<'_>) {
+        let folder = self.context.folder;
+        let limit = FileLimit::of(folder.dir());
+        needed.retain(|needed| {
+            let refusal = space::too_large(folder, &needed.archive, limit);
+            refusal.map(|report| reports.add(needed.index, report)).is_none()
+        });
         if needed.is_empty() {
             return;
         }
-        let folder = self.context.folder;
         let bytes = needed.iter().map(NeededArchive::bytes).sum();
         let free = disk::available(folder.dir());
         if self.request.dry_run {
@@ -389,7 +383,9 @@ impl<'a> Coordinator<'_, '_, 'a> {
         let FetchRun { request, archives, context, .. } = self.run;
         let archive = &archives[outcome.index];
         if matches!(outcome.ending, Ending::Verified(_)) {
-            self.run.keep_receipt(archive, &context.folder.archive(archive));
+            // Without a receipt, the next run takes longer.
+            let file = context.folder.archive(archive);
+            let _ = receipt::write_for_synced(context.folder, archive, &file);
         }
         let part = context.folder.state_file(archive, StateFile::Part);
         let is_empty = part.metadata().is_ok_and(|part| part.is_file() && part.len() == 0);

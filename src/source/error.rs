@@ -49,7 +49,7 @@ pub(crate) enum SourceError {
     /// Another document came, most often a web page.
     #[error("sent {0} in place of the archive")]
     Foreign(String),
-    /// What comes begins like another document, and its MD5 is not known.
+    /// An archive that begins like another document, before its MD5 is known.
     #[error("sent {0} in place of the archive")]
     Doubtful(String),
     #[error("offers {offered} bytes where the table says {expected}")]

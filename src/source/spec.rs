@@ -139,7 +139,7 @@ impl SourceSpec {
     }
 }
 
-/// What works in place of the addresses of other programs.
+/// Advice for the addresses of other programs.
 const SERVE: &str = "cxr reads http, https and folders: mount the files and name the folder, or run \
                      `rclone serve http REMOTE:PATH` and name the address that it prints";
 

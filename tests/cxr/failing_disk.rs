@@ -169,7 +169,7 @@ fn a_check_that_ends_after_the_disk_is_full_does_not_block_the_run() {
 fn a_receipt_that_cannot_be_written_costs_only_time() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1)]);
     let server = Server::with(&all);
-    for rule in ["empty .receipt.new EIO", "sync .receipt.new EIO", "rename .receipt.new EROFS"] {
+    for rule in ["empty .receipt.new EIO", "write .receipt.new EIO", "rename .receipt.new EROFS"] {
         fetch(&sandbox, &server, &all).disk_faults(rule).report(0).all_ok();
         let files = sandbox.files("data/.cxr");
         let is_receipt = |file: &PathBuf| file.to_string_lossy().ends_with(".receipt");

@@ -53,7 +53,6 @@ fn a_fetch_syncs_bytes_before_names_and_names_before_the_receipt() {
         trace.last("rename", &[".part\"", &to_name]),
         trace.last("fsync(", &[&folder("/new/data")]),
         trace.last("unlink", &[".journal"]),
-        trace.last("fdatasync(", &[".receipt.new>"]),
         trace.last("rename", &[".receipt.new"]),
     ]);
     for new in ["", "/new"] {
