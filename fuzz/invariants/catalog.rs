@@ -58,7 +58,7 @@ pub(crate) fn selectors(bytes: &[u8]) {
 
 /// A table whose names contain the special characters of words.
 fn odd() -> Catalog {
-    let names = ["1", "2-3", "a,b", "a-b", "a-b.gz", "c.tar.gz", "c.gz", "d/3.gz", " e ", "-"];
+    let names = ["1", "2-3", "a,b", "a-b", "a-b.gz", "c.tar.gz", "c.gz", "d/3.gz", " e ", "--"];
     let md5 = crate::hash::digest::Digest::EMPTY;
     let lines = names.map(|name| format!("MD5 ({name}) = {md5}\n")).concat();
     Catalog::from_checksums(lines.as_bytes()).unwrap_or_else(|_| Catalog::nih())

@@ -1,7 +1,8 @@
 //! The commands, from their arguments to their exit status.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::Path;
 
 use anyhow::Context;
 use cxr::catalog::cite::CITATION;
@@ -121,12 +122,23 @@ fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus> {
 /// with a bad table too.
 fn catalog(settings: &Settings) -> Result<Catalog> {
     let Some(path) = &settings.checksums else { return Ok(Catalog::nih()) };
-    let shown = escape::path(path);
-    let bytes = disk::read_through(path, MAX_CHECKSUMS_BYTES)
+    let is_standard_input = path.as_os_str() == "-";
+    let shown = if is_standard_input { "standard input".into() } else { escape::path(path) };
+    let bytes = read_table(path, is_standard_input)
         .with_context(|| shown.clone())
         .map_err(CommandError::usage)?;
     let catalog = Catalog::from_checksums(&bytes).with_context(|| shown);
     Ok(catalog.map_err(CommandError::usage)?.read_from(path.clone()))
+}
+
+/// Reads a little more of the table than it may have, so that a larger one is noticed.
+fn read_table(path: &Path, is_standard_input: bool) -> io::Result<Vec<u8>> {
+    if !is_standard_input {
+        return disk::read_through(path, MAX_CHECKSUMS_BYTES);
+    }
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MAX_CHECKSUMS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitStatus> {

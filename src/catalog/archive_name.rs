@@ -15,6 +15,10 @@ pub(super) fn check(name: &str) -> Result<(), &'static str> {
     let has = |wrong: fn(&str) -> bool| name.split('/').any(wrong);
     Err(match name {
         "" => "is not a name",
+        "-" => {
+            "is not a name: `md5sum` writes it for its standard input; write the name of the file \
+             in its place"
+        }
         _ if name.len() > LONGEST => "is longer than 4096 bytes",
         _ if name.contains('\0') => "contains a NUL character",
         _ if name.starts_with('/') => {
@@ -29,14 +33,19 @@ pub(super) fn check(name: &str) -> Result<(), &'static str> {
     })
 }
 
-/// Removes `./` and repeated `/`, which `md5sum ./*` and `find` write.
+/// Removes `./` and repeated `/`, which `md5sum ./*` and `find` write, and `.\` at the beginning,
+/// which programs of Windows write.
 pub(super) fn plain(name: &str) -> String {
     let ends_as_folder = name.ends_with('/') || name.ends_with("/.");
     let parts: Vec<&str> =
         name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     let root = if name.starts_with('/') { "/" } else { "" };
     let end = if ends_as_folder && !parts.is_empty() { "/" } else { "" };
-    format!("{root}{}{end}", parts.join("/"))
+    let mut plain = format!("{root}{}{end}", parts.join("/"));
+    while let Some(rest) = plain.strip_prefix(".\\") {
+        plain = rest.to_owned();
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -48,6 +57,7 @@ mod tests {
         let reason = |name: &str| check(name).unwrap_err();
         for (name, expected) in [
             ("", "is not a name"),
+            ("-", "is not a name: `md5sum` writes it for its standard input"),
             ("/etc/passwd", "is absolute"),
             ("..", "contains `..`"),
             ("a/../../b", "contains `..`"),
@@ -79,6 +89,8 @@ mod tests {
             ("./a", "a"),
             (".//a/./b", "a/b"),
             ("a", "a"),
+            (".\\a", "a"),
+            (".\\.\\a\\b", "a\\b"),
             (".", ""),
             ("./", ""),
             ("a/", "a/"),

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 
+use super::hashdeep::{self, HashdeepColumns};
 use super::table::{self, Columns};
 use super::{Archive, Catalog, CatalogError, LineError, checksum_line, nih};
 
@@ -24,6 +25,8 @@ impl Catalog {
     /// A table has tabs between its cells. Its first line names the columns, in any order: `name`
     /// and `md5`, and optionally `size` in bytes, `sha256`, `address`, and `script_name` for another
     /// name of the archive. An empty cell is unknown.
+    ///
+    /// The form of hashdeep begins with `%%%% HASHDEEP-`, and must have MD5s.
     ///
     /// # Errors
     ///
@@ -66,11 +69,23 @@ impl Catalog {
 fn archives(bytes: &[u8]) -> Result<Vec<(usize, Archive)>, CatalogError> {
     let wrong = |line| move |error| CatalogError::Line(line, error);
     let mut rest = checksum_line::lines(bytes);
+    if checksum_line::lines(bytes).next().is_some_and(|(_, text)| hashdeep::is_first_line(text)) {
+        return hashdeep_archives(bytes);
+    }
     let Some((line, header)) = rest.next().filter(|(_, text)| is_header(text)) else {
         let read = |(line, text)| Ok((line, checksum_line::read(text).map_err(wrong(line))?));
         return checksum_line::lines(bytes).map(read).collect();
     };
     let columns = Columns::read(header).map_err(wrong(line))?;
+    rest.map(|(line, text)| Ok((line, columns.archive(text).map_err(wrong(line))?))).collect()
+}
+
+/// The archives of a table of hashdeep, each with its line.
+fn hashdeep_archives(bytes: &[u8]) -> Result<Vec<(usize, Archive)>, CatalogError> {
+    let wrong = |line| move |error| CatalogError::Line(line, error);
+    let mut rest = checksum_line::lines(bytes).skip(1);
+    let (line, columns) = rest.next().ok_or(CatalogError::Empty)?;
+    let columns = HashdeepColumns::read(columns).map_err(wrong(line))?;
     rest.map(|(line, text)| Ok((line, columns.archive(text).map_err(wrong(line))?))).collect()
 }
 

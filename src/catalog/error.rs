@@ -59,12 +59,39 @@ pub enum LineError {
     /// A name cannot be a file in the folder of the archives, for this reason.
     #[error("`{}` {}", escape::brief(.0), .1)]
     Name(String, &'static str),
+    /// A name is absolute.
+    #[error("`{}` is absolute, and names must be relative to the folder of the archives; {}", escape::brief(.0), to_relative(.0))]
+    Absolute(String),
     /// A name or an alias is already on this line.
     #[error("`{}` is already on line {}", escape::brief(.0), .1)]
     Repeated(String, usize),
     /// The first name is the folder of the second one.
     #[error("`{}` cannot be a file and the folder of `{}`", escape::brief(.0), escape::brief(.1))]
     Folder(String, String),
+}
+
+impl LineError {
+    /// The error of a name that cannot be a file in the folder of the archives.
+    pub(super) fn of_name(name: &str, reason: &'static str) -> Self {
+        if name.starts_with('/') {
+            Self::Absolute(name.to_owned())
+        } else {
+            Self::Name(name.to_owned(), reason)
+        }
+    }
+}
+
+/// Says how to write absolute names without their folder.
+fn to_relative(name: &str) -> String {
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_-".contains(c);
+    if folder.chars().all(is_plain) && folder.len() <= SHOWN {
+        format!(
+            "remove the folder from each line with sed 's|{folder}/||', or write the table in that folder"
+        )
+    } else {
+        "write the table in that folder".to_owned()
+    }
 }
 
 /// Bytes of a wrong line that are shown.

@@ -12,6 +12,7 @@ mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/catalog.rs"]
 pub(crate) mod fuzz;
+mod hashdeep;
 mod inventory;
 mod nih;
 mod select;
@@ -19,6 +20,7 @@ mod table;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use checksum_file::MAX_CHECKSUMS_BYTES;
 pub use error::{CatalogError, LineError};
@@ -48,12 +50,52 @@ pub struct Archive {
 /// A table of archives, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Catalog {
-    archives: Vec<Archive>,
+    /// Shared, like the indices: a table may have hundreds of thousands of archives, and each part of
+    /// a run has it.
+    archives: Arc<Vec<Archive>>,
     /// The file from which the table was read.
     file: Option<PathBuf>,
-    by_name: HashMap<String, usize>,
-    by_alias: HashMap<String, usize>,
-    by_md5: HashMap<Digest, usize>,
+    indices: Arc<Indices>,
+}
+
+/// The places of the archives in different orders.
+#[derive(Debug, PartialEq, Eq)]
+struct Indices {
+    names: Vec<u32>,
+    /// Those that have an alias.
+    aliases: Vec<u32>,
+    /// Of archives with the same MD5, in the order of the table.
+    md5s: Vec<u32>,
+}
+
+impl Indices {
+    fn new(archives: &[Archive]) -> Self {
+        let archive = |index: &u32| archives.get(*index as usize);
+        let all: Vec<u32> = (0..).take(archives.len()).collect();
+        let mut names = all.clone();
+        names.sort_unstable_by_key(|index| archive(index).map(|archive| &archive.name));
+        let alias = |index: &u32| archive(index).and_then(|archive| archive.alias.as_ref());
+        let mut aliases: Vec<u32> =
+            all.iter().copied().filter(|index| alias(index).is_some()).collect();
+        aliases.sort_unstable_by_key(alias);
+        let mut md5s = all;
+        let md5 = |index: &u32| archive(index).map(|archive| *archive.md5.as_bytes());
+        md5s.sort_unstable_by_key(|index| (md5(index), *index));
+        Self { names, aliases, md5s }
+    }
+}
+
+/// Returns the first archive whose key, by which the indices are sorted, is this one.
+fn find<'a, K: Ord>(
+    archives: &'a [Archive],
+    indices: &[u32],
+    wanted: &K,
+    key: impl Fn(&'a Archive) -> K,
+) -> Option<usize> {
+    let archive = |index: u32| archives.get(index as usize).map(&key);
+    let at = indices.partition_point(|&index| archive(index).is_some_and(|key| key < *wanted));
+    let index = *indices.get(at)?;
+    (archive(index)? == *wanted).then_some(index as usize)
 }
 
 impl Catalog {
@@ -78,21 +120,8 @@ impl Catalog {
 
     /// A catalog of archives that are known to be right.
     fn indexed(archives: Vec<Archive>) -> Self {
-        let mut catalog = Self {
-            by_name: HashMap::with_capacity(archives.len()),
-            by_alias: HashMap::new(),
-            by_md5: HashMap::with_capacity(archives.len()),
-            archives,
-            file: None,
-        };
-        for (index, archive) in catalog.archives.iter().enumerate() {
-            catalog.by_name.insert(archive.name.clone(), index);
-            catalog.by_md5.entry(archive.md5).or_insert(index);
-            if let Some(alias) = &archive.alias {
-                catalog.by_alias.insert(alias.clone(), index);
-            }
-        }
-        catalog
+        let indices = Arc::new(Indices::new(&archives));
+        Self { archives: Arc::new(archives), file: None, indices }
     }
 
     /// The archives, in order. There is at least one, and their names differ.
@@ -109,6 +138,9 @@ impl Catalog {
     /// A catalog of the archives with these indices, in this order. Invalid indices are ignored.
     #[must_use]
     pub fn only(&self, indices: &[usize]) -> Self {
+        if indices.iter().copied().eq(0..self.archives.len()) {
+            return self.clone();
+        }
         let archives = indices.iter().filter_map(|&index| self.archives.get(index));
         Self { file: self.file.clone(), ..Self::indexed(archives.cloned().collect()) }
     }
@@ -125,16 +157,19 @@ impl Catalog {
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
+        find(&self.archives, &self.indices.names, &name, |archive| &*archive.name)
     }
 
     pub(crate) fn by_alias(&self, alias: &str) -> Option<usize> {
-        self.by_alias.get(alias).copied()
+        find(&self.archives, &self.indices.aliases, &Some(alias), |archive| {
+            archive.alias.as_deref()
+        })
     }
 
     /// The index of the first archive with this MD5.
     pub(crate) fn by_md5(&self, md5: &Digest) -> Option<usize> {
-        self.by_md5.get(md5).copied()
+        let key = |archive: &Archive| *archive.md5.as_bytes();
+        find(&self.archives, &self.indices.md5s, md5.as_bytes(), key)
     }
 }
 
@@ -144,8 +179,7 @@ fn check_names(archives: &[(usize, Archive)]) -> Result<Vec<(&str, usize)>, Cata
     for (line, archive) in archives {
         for name in [Some(&archive.name), archive.alias.as_ref()].into_iter().flatten() {
             let wrong = |error| CatalogError::Line(*line, error);
-            archive_name::check(name)
-                .map_err(|reason| wrong(LineError::Name(name.clone(), reason)))?;
+            archive_name::check(name).map_err(|reason| wrong(LineError::of_name(name, reason)))?;
             if let Some(earlier) = lines.insert(name.as_str(), *line) {
                 return Err(wrong(LineError::Repeated(name.clone(), earlier)));
             }

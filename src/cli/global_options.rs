@@ -20,7 +20,8 @@ pub(super) struct GlobalOptions {
     /// The table has any form that `md5sum -c` reads, or columns with tabs between the cells. The
     /// first line of a table with columns names them, in any order: name and md5, and optionally
     /// size (bytes), sha256, address (http:// or https://) and script_name (another name of the
-    /// file). Each further line is one archive; an empty cell is unknown.
+    /// file). Each further line is one archive; an empty cell is unknown. The form of hashdeep is read
+    /// too. `-` reads standard input.
     #[arg(long, global = true, value_name = "FILE")]
     checksums: Option<PathBuf>,
     /// Format of results

@@ -264,3 +264,69 @@ fn help_and_version_are_printed_and_no_command_is_an_error() {
     sandbox.cxr(["fetch", "--help"]).run().exits(0).prints("--from").prints("--stall-timeout");
     sandbox.cxr::<&str>([]).run().exits(2);
 }
+
+#[test]
+fn the_form_of_hashdeep_is_read() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let mut table = "%%%% HASHDEEP-1.0\n%%%% size,md5,sha256,filename\n## a comment\n".to_owned();
+    for archive in &all {
+        sandbox.put_archive(archive);
+        let (size, md5, sha256) = (archive.size(), &archive.md5, archive.sha256());
+        writeln!(table, "{size},{md5},{sha256},./{}", archive.name).unwrap();
+    }
+    let file = sandbox.put("table", &table);
+    let verify = || sandbox.cxr(["verify", "data", "--format", "json", "--sha256", "--checksums"]);
+    let report = verify().arg(&file).report(0);
+    assert_eq!(report.all_ok().lines().len(), 2);
+    assert_eq!(report.line(NAMES[0]).value["expected_size"], all[0].size());
+    let head = "%%%% HASHDEEP-1.0\n%%%% size,md5,filename\n";
+    let md5 = &all[0].md5;
+    for (row, expected) in [
+        (format!("1,{md5}"), "expected 3 cells, found 2"),
+        (format!("x,{md5},a"), "a size in bytes in decimal digits, found `x`"),
+        ("1,2,a".to_owned(), "an MD5 of 32 hexadecimal digits, found `2`"),
+        (format!("1,{md5},/data/nih/a,b"), "sed 's|/data/nih/||'"),
+    ] {
+        let table = sandbox.put("table", format!("{head}{row}\n"));
+        let refused = sandbox.cxr(["verify", "data", "--checksums"]).arg(table).run();
+        refused.exits(2).says("line 3: ").says(expected);
+    }
+    let table = sandbox.put("table", "%%%% HASHDEEP-1.0\n%%%% size,sha256,filename\n");
+    let refused = sandbox.cxr(["verify", "data", "--checksums"]).arg(table).run();
+    refused.exits(2).says("the column md5 is missing");
+}
+
+#[test]
+fn names_that_tools_write_in_other_ways_are_read_or_refused_with_a_remedy() {
+    assert_read(|archive| format!("{}  .\\{}\n", archive.md5, archive.name));
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let refused = |name: &str| {
+        let table = sandbox.put("table", format!("{}  {name}\n", all[0].md5));
+        sandbox.cxr(["verify", "data", "--checksums"]).arg(table).run()
+    };
+    refused("-").exits(2).says("`-` is not a name: `md5sum` writes it for its standard input");
+    let absolute = refused("/data/nih/images_001.tar.gz");
+    absolute.exits(2).says("`/data/nih/images_001.tar.gz` is absolute");
+    absolute.says("sed 's|/data/nih/||'");
+    refused("/a b/x").exits(2).says("write the table in that folder");
+}
+
+#[test]
+fn a_table_is_read_from_standard_input() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.put_archive(&all[0]);
+    let table = sandbox.table(&all);
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_cxr"));
+    verify.args(["verify", "--checksums", "-"]).arg(sandbox.path("data"));
+    let output = verify.stdin(std::fs::File::open(table).unwrap()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(output.stdout.starts_with(b"ok "), "{output:?}");
+    let mut verify = Command::new(env!("CARGO_BIN_EXE_cxr"));
+    verify.args(["verify", "--checksums", "-"]).arg(sandbox.path("data"));
+    let output = verify.stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        output.stderr.starts_with(b"cxr: standard input: it contains no checksum"),
+        "{output:?}"
+    );
+}
