@@ -22,8 +22,7 @@ const SCHEMA: &str = "cxr.list/1";
 #[serde(rename_all = "kebab-case")]
 enum ListState {
     Missing,
-    /// There is a partial download, but no file.
-    Unfinished,
+    /// The file is too short, or there is a partial download and no file.
     Incomplete,
     /// The file has the right size, or the size is unknown.
     Here,
@@ -107,9 +106,9 @@ fn elsewhere(
 /// Returns the state of an archive without a file, and the bytes of its partial download.
 fn unfinished(archive: &Archive, dir: &Path) -> (ListState, Option<u64>) {
     let written = transfer::look(&Folder::new(dir), archive)
-        .map(|part| part.recovered.written.total())
+        .map(|part| part.bytes())
         .filter(|&written| written > 0);
-    (written.map_or(ListState::Missing, |_| ListState::Unfinished), written)
+    (written.map_or(ListState::Missing, |_| ListState::Incomplete), written)
 }
 
 /// Returns the state and the size of the file at the path.
@@ -158,7 +157,7 @@ pub fn write_document(
 impl ListRow {
     fn describe(&self) -> String {
         let state = match (self.state, self.actual_size, self.size) {
-            (ListState::Incomplete | ListState::Unfinished, Some(actual), Some(size)) => {
+            (ListState::Incomplete, Some(actual), Some(size)) => {
                 format!("{} {} %", self.state.word(), units::percent(actual, size))
             }
             (state, ..) => state.word().to_owned(),
@@ -174,7 +173,6 @@ impl ListState {
     const fn word(self) -> &'static str {
         match self {
             Self::Missing => "missing",
-            Self::Unfinished => "unfinished",
             Self::Incomplete => "incomplete",
             Self::Here => "here",
             Self::TooLong => "too long",
@@ -243,7 +241,7 @@ mod tests {
         let zeros = Digest::new([0; 16]);
         let expected = [
             ("missing", "100 B", "missing"),
-            ("begun", "100 B", "unfinished 30 %"),
+            ("begun", "100 B", "incomplete 30 %"),
             ("short", "100 B", "incomplete 45 %"),
             ("right", "100 B", "here"),
             ("long", "100 B", "too long"),
@@ -272,7 +270,7 @@ mod tests {
             states,
             [
                 "missing",
-                "unfinished",
+                "incomplete",
                 "incomplete",
                 "here",
                 "too-long",

@@ -63,11 +63,6 @@ impl Entry {
         self.folder.open()?.handle.facts(self.name())
     }
 
-    /// Returns true if a file has the name.
-    pub(crate) fn is_file(&self) -> bool {
-        self.facts().is_ok_and(|facts| facts.is_file())
-    }
-
     /// Returns true if nothing has the name.
     pub(crate) fn is_free(&self) -> bool {
         self.facts().is_err_and(|error| error.kind() == ErrorKind::NotFound)

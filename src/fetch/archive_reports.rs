@@ -9,7 +9,7 @@ use crate::report::SuggestedCommand::{self, Again};
 use crate::report::{ArchiveReport, NextStep};
 use crate::source::ClientError;
 use crate::text::{escape, units};
-use crate::transfer::{CannotRepair, Ending, HERE, Outcome, RepairSummary, StopReason};
+use crate::transfer::{self, CannotRepair, Ending, HERE, Outcome, RepairSummary, StopReason};
 use crate::verdict::Verdict;
 
 /// A report with the published values of the archive.
@@ -185,16 +185,7 @@ fn kept(outcome: &Outcome, size: Option<u64>) -> String {
         let path = escape::path(&restored.path);
         return format!("{path} is unchanged, {}", units::bytes(restored.length));
     }
-    match (outcome.here, size) {
-        (0, _) => "nothing is kept in .cxr/".to_owned(),
-        (here, Some(size)) => format!(
-            "{} of {} are kept in .cxr/ ({} %)",
-            units::bytes(here),
-            units::bytes(size),
-            units::percent(here, size)
-        ),
-        (here, None) => format!("{} are kept in .cxr/", units::bytes(here)),
-    }
+    transfer::kept(outcome.here, size)
 }
 
 /// Describes the repair of an archive, or why there was none, and names the sources of wrong bytes.

@@ -75,7 +75,6 @@ pub(super) struct Checker<'scope, 'env, 'r, T> {
     pub(super) catalog: &'scope Catalog,
     /// The archives of the run.
     pub(super) archives: &'scope [Archive],
-    pub(super) dry_run: bool,
     /// Gets every archive that was checked.
     pub(super) messages: &'r Sender<T>,
 }
@@ -129,7 +128,7 @@ where
     /// that ask for sizes.
     fn settle(&self, index: usize, result: CheckResult, asking: &Arc<AtomicUsize>) {
         let (context, archive) = (self.context, &self.archives[index]);
-        if archive.size.is_some() || self.dry_run || !result.needs_size() {
+        if archive.size.is_some() || !result.needs_size() {
             // The receiver lives as long as it expects messages.
             let _ = self.messages.send(CheckedArchive { index, result, size: None }.into());
             return;

@@ -20,6 +20,7 @@ use crate::source::ClientError;
 use crate::text::escape;
 use crate::transfer::{self, Context, Ending, Outcome, Plan, StopReason, Transfer};
 use crate::verdict::Verdict;
+use crate::verify::wrong_link;
 
 pub(super) struct FetchRun<'a> {
     pub(super) request: &'a FetchRequest,
@@ -184,8 +185,8 @@ impl<'a> FetchRun<'a> {
         messages: &Sender<Message>,
     ) {
         let FetchRun { request, archives, context, .. } = self;
-        let (catalog, dry_run) = (&request.catalog, request.dry_run);
-        Checker { scope, context, catalog, archives, dry_run, messages }.run(checks);
+        let catalog = &request.catalog;
+        Checker { scope, context, catalog, archives, messages }.run(checks);
     }
 
     /// Removes what is left of an earlier download of a verified archive. What cannot be removed
@@ -289,7 +290,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
                 self.reports.add(index, *report);
             }
             Verdict::Error if report.damage.is_empty() => self.reports.add(index, *report),
-            _ if let Some(why) = survey::link(&context.folder.archive(archive)) => {
+            _ if let Some(why) = wrong_link(&context.folder.archive(archive)) => {
                 self.reports.add(index, archive_reports::blocked(context.folder, archive, why));
             }
             _ if context.cancel.is_cancelled() => {

@@ -64,11 +64,18 @@ impl NeededArchive {
         let Self { archive, length, checked, start, .. } = self;
         let source = context.sources.first().map(Source::name).unwrap_or_default();
         let here = match &start {
-            StartPoint::Part(part) => part.recovered.written.total(),
+            StartPoint::Part(part) => part.bytes(),
             StartPoint::Beginning(_, length) | StartPoint::Copy(_, _, length) => *length,
             StartPoint::Damaged(..) => 0,
         };
-        let would = match (&start, archive.size) {
+        let (size, kept) = match &start {
+            StartPoint::Part(part) if here > 0 => {
+                let size = part.size(&archive);
+                (size, Some(transfer::kept(here, size)))
+            }
+            _ => (archive.size, None),
+        };
+        let would = match (&start, size) {
             (StartPoint::Damaged(..), _) => {
                 format!("would locate the damage and fetch the damaged bytes from {source}")
             }
@@ -83,10 +90,8 @@ impl NeededArchive {
         );
         report.actual_size = report.actual_size.or(Some(here).filter(|&here| here > 0));
         report.next = Some(SuggestedCommand::Again.into());
-        report.detail = Some(match report.detail {
-            Some(detail) => format!("{detail}; {would}"),
-            None => would,
-        });
+        let parts = [report.detail.take(), kept, Some(would)].into_iter().flatten();
+        report.detail = Some(parts.collect::<Vec<_>>().join("; "));
         report
     }
 }

@@ -11,6 +11,7 @@ use crate::catalog::Archive;
 use crate::disk::{self, Folder};
 use crate::locate::identify::{self, FileKind, HEAD};
 use crate::text::escape;
+use crate::verify::wrong_link;
 
 #[derive(Debug)]
 pub(super) enum LocalState {
@@ -65,20 +66,11 @@ pub(super) fn look(
 
 /// Describes what is at the path in place of a file.
 fn describe(path: &Path, metadata: &Metadata) -> String {
-    let what = if metadata.is_dir() {
-        "a directory"
-    } else if metadata.is_symlink() {
-        "a symbolic link to something other than the verified archive"
-    } else {
-        "not a file"
-    };
+    if let Some(link) = wrong_link(path) {
+        return link;
+    }
+    let what = if metadata.is_dir() { "a directory" } else { "not a file" };
     format!("{} is {what}", escape::path(path))
-}
-
-/// Returns a description of the symbolic link at the path, if there is one.
-pub(super) fn link(path: &Path) -> Option<String> {
-    let metadata = path.symlink_metadata().ok()?;
-    metadata.is_symlink().then(|| describe(path, &metadata))
 }
 
 /// Returns true if the file can be the beginning of the archive, as wget, curl and browsers leave

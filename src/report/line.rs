@@ -20,9 +20,11 @@ impl ArchiveReport {
         let is_there = matches!(self.verdict, Verdict::Ok | Verdict::Present);
         let size = self.actual_size.or(self.expected_size).filter(|_| is_there).map(units::bytes);
         let detail = self.detail.as_deref().map(|detail| escape::text(detail).into_owned());
-        // The command is that of the whole report.
-        let by_hand = self.next.as_ref().and_then(|next| next.by_hand.as_deref());
-        let next = by_hand.map(|what| format!("next: {}", escape::text(what)));
+        let next = self.next.as_ref().and_then(|next| {
+            // The command is that of the whole report.
+            if next.waits { Some(next.to_string()) } else { next.by_hand.clone() }
+        });
+        let next = next.map(|what| format!("next: {}", escape::text(&what)));
         [size, detail, next].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }

@@ -17,6 +17,8 @@ pub struct NextStep {
     pub by_hand: Option<String>,
     /// The command to run.
     pub command: Option<SuggestedCommand>,
+    /// Before the task is done, the command would fail, or do what is not wanted.
+    pub waits: bool,
 }
 
 /// A command that is suggested for an archive.
@@ -47,12 +49,18 @@ pub struct FetchCommand {
 impl NextStep {
     /// A task to do by hand, with no command after it.
     pub fn by_hand(task: impl Into<String>) -> Self {
-        Self { by_hand: Some(task.into()), command: None }
+        Self { by_hand: Some(task.into()), command: None, waits: false }
     }
 
     /// A task to do by hand, and then the command.
     pub(crate) fn then(task: impl Into<String>, command: SuggestedCommand) -> Self {
-        Self { by_hand: Some(task.into()), command: Some(command) }
+        Self { by_hand: Some(task.into()), command: Some(command), waits: false }
+    }
+
+    /// A task to do by hand, and the command that makes sense only after it. It stays out of the
+    /// commands for the whole report.
+    pub(crate) fn only_after(task: impl Into<String>, command: SuggestedCommand) -> Self {
+        Self { waits: true, ..Self::then(task, command) }
     }
 
     /// Replaces a reference to the command of the run by its command line.
@@ -69,7 +77,7 @@ impl NextStep {
 
 impl From<SuggestedCommand> for NextStep {
     fn from(command: SuggestedCommand) -> Self {
-        Self { by_hand: None, command: Some(command) }
+        Self { by_hand: None, command: Some(command), waits: false }
     }
 }
 
@@ -125,10 +133,11 @@ impl Serialize for NextStep {
 
 impl Report {
     /// Returns the commands to run next, in the order of the archives. Archives that need the same
-    /// command share it.
+    /// command share it. Those that wait for a task by hand are left out.
     pub fn next_commands(&self) -> Vec<String> {
         let mut commands: Vec<(String, Vec<&Selector>, usize)> = Vec::new();
         let steps = self.archives.iter().filter_map(|archive| archive.next.as_ref());
+        let steps = steps.filter(|step| !step.waits);
         for command in steps.filter_map(|step| step.command.as_ref()) {
             let (start, archive, of) = match command {
                 SuggestedCommand::Fetch(fetch) => {

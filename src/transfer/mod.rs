@@ -34,6 +34,7 @@ pub(crate) use download::{LeaseDownload, LeaseError, Sink};
 pub use journal::{JournalState, Original};
 pub use origins::Origins;
 pub(crate) use outcome::{Ending, Outcome, Plan, RestoredFile, StopReason};
+pub(crate) use part::kept;
 pub(crate) use part::{HERE, Part, remove_leftovers};
 pub use part::{PartialDownload, look};
 pub(crate) use repair::{CannotRepair, RepairSummary};

@@ -27,7 +27,7 @@ pub(super) fn advice(
     Some(match content {
         Some(content) => {
             let name = shell::quote(content.name.as_ref());
-            NextStep::then(format!("rename it to {name}"), fetch)
+            NextStep::only_after(format!("rename it to {name}"), fetch)
         }
         None => fetch.into(),
     })

@@ -16,6 +16,7 @@ mod notes;
 mod quick;
 mod reader_threads;
 mod remote;
+mod renames;
 mod targets;
 #[cfg(test)]
 mod testing;
@@ -34,11 +35,12 @@ pub(crate) use self::file_check::FileChecker;
 pub use self::notes::NotesRequest;
 pub(crate) use self::reader_threads::check_files;
 pub use self::remote::{MirrorsRequest, verify_mirrors};
+pub(crate) use self::targets::wrong_link;
 
 use self::locate_damage::is_damaged;
 use self::notes::{NotedFile, Notes};
 use self::reader_threads::FileToCheck;
-use self::targets::{VerifyTarget, targets};
+use self::targets::{VerifyTarget, or_blocked, targets};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
@@ -129,7 +131,8 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
         if !is_open || !cancel.is_cancelled() {
             note(index, &report, locates);
         }
-        listener.on(Event::Settled(reports[index].get_or_init(|| report)));
+        let report = reports[index].get_or_init(|| or_blocked(report, &request.catalog));
+        listener.on(Event::Settled(report));
     };
     let damaged = Mutex::new(Vec::new());
     check_all(&targets, &checker, request.readers, request.quick, |index, report| {
@@ -145,7 +148,8 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     if let Some(notes) = notes.as_ref().filter(|_| !cancel.is_cancelled()) {
         notes.end_pass();
     }
-    let archives = reports.into_iter().filter_map(OnceLock::into_inner).collect();
+    let mut archives = reports.into_iter().filter_map(OnceLock::into_inner).collect::<Vec<_>>();
+    renames::advise(&mut archives, &request.catalog);
     Report::new("verify", archives, start.elapsed().as_secs_f64())
 }
 

@@ -1,6 +1,6 @@
 //! From the requested folders and files to single files, without reading any.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,12 @@ use super::file_check::{blank, label, unreadable};
 use super::file_reader::ReadError;
 use super::names::{NameMatch, match_name};
 use crate::catalog::{Archive, Catalog};
-use crate::disk::{Folder, StateFile};
+use crate::disk::Folder;
 use crate::event::{Event, Listener};
 use crate::other_names::{OtherFile, OtherNames};
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
+use crate::text::escape;
+use crate::transfer;
 use crate::verdict::Verdict;
 
 /// A line of the report.
@@ -156,7 +158,9 @@ fn in_folder<'a>(dir: &Path, archive: &'a Archive, others: &OtherNames<'a>) -> V
     }
     let mut files: Vec<_> = others.candidates(archive).into_iter().cloned().collect();
     // Without the size, every file with the name was hashed, and none is known to be a beginning.
-    files.extend(others.beginning(archive, archive.size).cloned());
+    let here = missing.actual_size.unwrap_or(0);
+    let beginning = others.beginning(archive, archive.size);
+    files.extend(beginning.filter(|file| file.size > here).cloned());
     if let Some(other) = others.describe(archive) {
         missing.detail = missing.detail.map(|detail| format!("{detail}; {other}"));
     }
@@ -200,22 +204,59 @@ pub(super) fn archive_in<'a>(
     VerifyTarget::Settled(Box::new(missing(dir, archive, catalog)))
 }
 
+/// The report on an archive without a file: `incomplete` if it has a partial download with bytes.
 fn missing(dir: &Path, archive: &Archive, catalog: &Catalog) -> ArchiveReport {
     let path = join(dir, &archive.name);
-    let fetch = SuggestedCommand::fetch(catalog, archive, dir);
-    let has_part = Folder::new(dir).state_file(archive, StateFile::Part).is_file();
-    let (detail, next) = if has_part {
-        ("a partial download exists", fetch.into())
-    } else if fs::symlink_metadata(&path).is_ok() {
-        ("the symbolic link has no target", NextStep::then("remove the link", fetch))
-    } else {
-        ("not here", fetch.into())
+    if let Some(report) = blocked(&path, archive, catalog) {
+        return report;
+    }
+    let part = transfer::look(&Folder::new(dir), archive).filter(|part| part.bytes() > 0);
+    let (verdict, detail) = match &part {
+        Some(part) => (Verdict::Incomplete, transfer::kept(part.bytes(), part.size(archive))),
+        None => (Verdict::Missing, "not here".to_owned()),
     };
     ArchiveReport {
-        detail: Some(detail.to_owned()),
-        next: Some(next),
-        ..blank(&path, Some(archive), Verdict::Missing)
+        actual_size: part.map(|part| part.bytes()),
+        detail: Some(detail),
+        next: Some(SuggestedCommand::fetch(catalog, archive, dir).into()),
+        ..blank(&path, Some(archive), verdict)
     }
+}
+
+/// The report on a symbolic link under the name of an archive that does not lead to the archive.
+/// `fetch` neither replaces it nor writes through it. `None` if there is no link.
+fn blocked(path: &Path, archive: &Archive, catalog: &Catalog) -> Option<ArchiveReport> {
+    let dir = folder_of(archive, path);
+    let why = wrong_link(path).filter(|_| path.ends_with(&archive.name))?;
+    let fetch = SuggestedCommand::fetch(catalog, archive, &dir);
+    Some(ArchiveReport {
+        detail: Some(why),
+        next: Some(NextStep::only_after("move it away", fetch)),
+        ..blank(path, Some(archive), Verdict::Error)
+    })
+}
+
+/// Returns the report as it is, or if the file is not right and is a symbolic link, the report on
+/// the link.
+pub(super) fn or_blocked(report: ArchiveReport, catalog: &Catalog) -> ArchiveReport {
+    if !matches!(report.verdict, Verdict::Incomplete | Verdict::Corrupt | Verdict::Foreign) {
+        return report;
+    }
+    let archive = catalog.by_name(&report.name).and_then(|index| catalog.archives().get(index));
+    let link = report.path.as_ref().zip(archive);
+    let link = link.and_then(|(path, archive)| blocked(path, archive, catalog));
+    let Some(ArchiveReport { verdict, detail: why, next, .. }) = link else { return report };
+    let words = [why, report.detail.clone()].into_iter().flatten();
+    let detail = Some(words.collect::<Vec<_>>().join(": "));
+    ArchiveReport { verdict, detail, next, ..report }
+}
+
+/// Returns a description of the symbolic link at the path, which does not lead to the verified
+/// archive. `None` if there is no link.
+pub(crate) fn wrong_link(path: &Path) -> Option<String> {
+    path.symlink_metadata().ok().filter(Metadata::is_symlink)?;
+    let shown = escape::path(path);
+    Some(format!("{shown} is a symbolic link to something other than the verified archive"))
 }
 
 /// The path of a file in the folder; in the current folder, the name alone.

@@ -120,7 +120,8 @@ fn a_dry_run_writes_nothing() {
     );
     assert!(!sandbox.path("data/.cxr").exists());
     sandbox.assert_content("data/images_002.tar.gz", &all[1].bytes[..1000]);
-    assert_eq!(server.sent(), 0);
+    // It asks for the size, to tell how much of the short file can stay.
+    assert!(server.sent() <= 1, "{} sent", server.sent());
     let table = sandbox.table(&all);
     let fetch = sandbox.cxr(["fetch", "--dry-run", "--dir", "not there yet", "--checksums"]);
     fetch.arg(table).args(["--from", &server.base()]).run();

@@ -72,6 +72,7 @@ mod sha256;
 mod shared_folder;
 mod signals;
 mod sources;
+mod states;
 mod status;
 mod suggestions;
 mod sync_order;

@@ -48,5 +48,5 @@ fn a_loss_is_noticed_and_the_other_file_stays() {
     assert_eq!(lock.check().unwrap(), Some("an unknown process"));
     assert!(lock.lost().is_some());
     drop(lock);
-    assert!(folder.owner().is_file());
+    assert!(folder.owner().path().is_file());
 }

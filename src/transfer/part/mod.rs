@@ -14,6 +14,7 @@ use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Entry, File, Folder, StateFile, crash_point};
 use crate::hash::Engine;
 use crate::hash::digest::Digest;
+use crate::text::units;
 use crate::transfer::repair::undo_log::UndoLog;
 
 /// Bytes to hash at a time.
@@ -46,6 +47,31 @@ pub struct PartialDownload {
     pub recovered: JournalState,
     /// Bytes of the disk that it takes.
     pub allocated: u64,
+}
+
+impl PartialDownload {
+    /// Returns the bytes of the archive that are here.
+    pub fn bytes(&self) -> u64 {
+        self.recovered.written.total()
+    }
+
+    /// Returns the size of the archive: that of the table, or else the one that a source reported.
+    pub fn size(&self, archive: &Archive) -> Option<u64> {
+        archive.size.or(self.recovered.size)
+    }
+}
+
+/// Describes a partial download of this many bytes.
+pub(crate) fn kept(here: u64, size: Option<u64>) -> String {
+    let bytes = units::bytes(here);
+    match size {
+        _ if here == 0 => "nothing is kept in .cxr/".to_owned(),
+        Some(size) => {
+            let (all, percent) = (units::bytes(size), units::percent(here, size));
+            format!("{bytes} of {all} are kept in .cxr/ ({percent} %)")
+        }
+        None => format!("{bytes} are kept in .cxr/"),
+    }
 }
 
 /// Looks at the partial download of an archive, and changes nothing.

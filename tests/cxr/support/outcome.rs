@@ -201,6 +201,11 @@ impl Line<'_> {
         self
     }
 
+    /// A field of text, empty if it is null.
+    pub fn text(&self, field: &str) -> String {
+        self.value[field].as_str().unwrap_or_default().to_owned()
+    }
+
     #[track_caller]
     pub fn number(&self, field: &str) -> u64 {
         self.value[field].as_u64().unwrap_or_else(|| panic!("no number {field:?}{}", self.shown))
