@@ -4,6 +4,8 @@
 FROM rust:1.95.0-alpine AS build
 RUN apk add --no-cache ca-certificates gcc make musl-dev
 WORKDIR /source
+# The time of the commit, in seconds since 1970, for the manual page and `cxr -vV`.
+ARG SOURCE_DATE_EPOCH
 COPY . .
 # Rust links statically for musl.
 RUN cargo build --release --locked --bin cxr

@@ -37,12 +37,9 @@ pub(crate) fn run(
         Command::List(command) => list(&command, &settings),
         Command::Checksums(command) => checksums(command, &settings),
         Command::Cite => print(|out| out.write_all(CITATION.as_bytes())),
-        Command::Completions { shell } => print(|out| {
-            let mut script = Vec::new();
-            let mut command = cli::shown(&cli::command());
-            clap_complete::generate(shell, &mut command, "cxr", &mut script);
-            out.write_all(&script)
-        }),
+        Command::Completions { shell } => {
+            print(|out| out.write_all(cli::completions(shell).as_bytes()))
+        }
         Command::Man => print(cli::manual),
     }
 }

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 
 use clap_mangen::Man;
 
+use super::version;
+
 /// Files, variables and the exit status, in roff.
 const MORE: &str = include_str!("help/manual.roff");
 
@@ -13,7 +15,7 @@ pub(crate) fn manual(out: &mut dyn Write) -> io::Result<()> {
     let mut command = all_in_short_help(super::command());
     command.build();
     let mut page = Vec::new();
-    let man = Man::new(command.clone());
+    let man = Man::new(command.clone()).date(version::DATE.unwrap_or_default());
     man.render_title(&mut page)?;
     man.render_name_section(&mut page)?;
     man.render_synopsis_section(&mut page)?;

@@ -4,6 +4,7 @@
 
 mod arguments;
 mod checksums;
+mod completions;
 mod environment;
 mod fetch;
 mod global_options;
@@ -16,6 +17,7 @@ mod report_options;
 mod typed_command;
 mod value_parsers;
 mod verify;
+mod version;
 
 use std::ffi::OsString;
 
@@ -26,6 +28,7 @@ use cxr::text::escape;
 
 pub(crate) use arguments::{Command, List, Selftest};
 pub(crate) use checksums::Checksums;
+pub(crate) use completions::completions;
 #[cfg(debug_assertions)]
 pub(crate) use environment::fault;
 pub(crate) use environment::is_set;
@@ -71,24 +74,14 @@ pub(crate) fn command() -> clap::Command {
     environment::attach(help::arrange(Arguments::command()))
 }
 
-/// Returns the commands and options without the hidden ones, for completions.
-pub(crate) fn shown(command: &clap::Command) -> clap::Command {
-    let arguments = command.get_arguments().filter(|argument| !argument.is_hide_set()).cloned();
-    let about = command.get_about().cloned().unwrap_or_default();
-    clap::Command::new(command.get_name().to_owned())
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .version(env!("CARGO_PKG_VERSION"))
-        .about(about)
-        .args(arguments)
-        .subcommands(command.get_subcommands().map(shown))
-}
-
 fn early_exit(mut error: clap::Error, arguments: &[OsString]) -> EarlyExit {
     let (origin, tip) = (origin(&error), habits::tip(&error, arguments));
     escape_context(&mut error);
     let text = error.render().to_string();
     match error.kind() {
+        ErrorKind::DisplayVersion if version::is_verbose(arguments) => {
+            EarlyExit::Answer(version::details())
+        }
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => EarlyExit::Answer(text),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             EarlyExit::UsageError(format!("expected a command\n\n{}", text.trim_end()))

@@ -252,8 +252,50 @@ fn completions_and_the_manual_page_are_printed() {
     for shell in ["bash", "zsh", "fish"] {
         sandbox.cxr(["completions", shell]).run().exits(0).prints("cxr");
     }
-    sandbox.cxr(["man"]).run().exits(0).prints(".TH");
+    sandbox.cxr(["man"]).run().exits(0).prints(".TH cxr 1");
     sandbox.cxr(["completions", "tcsh-of-1981"]).run().exits(2);
+}
+
+/// `_cxr` is the function of the script that bash calls.
+#[test]
+fn bash_completes_the_names_of_archives() {
+    let sandbox = Sandbox::new();
+    let script = sandbox.put("cxr.bash", sandbox.cxr(["completions", "bash"]).run().stdout());
+    for command in ["fetch", "checksums"] {
+        let typed = format!(
+            "source '{}'; COMP_WORDS=(cxr {command} images_01); COMP_CWORD=2; \
+             _cxr cxr images_01 {command}; echo \"${{COMPREPLY[@]}}\"",
+            script.display()
+        );
+        let output = Command::new("bash").args(["-c", &typed]).output().unwrap();
+        let completed = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(completed, "images_010 images_011 images_012\n", "{command}");
+    }
+}
+
+#[test]
+fn the_version_is_one_line_and_a_verbose_one_has_the_build() {
+    let sandbox = Sandbox::new();
+    let line = concat!("cxr ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(sandbox.cxr(["-V"]).run().exits(0).stdout(), line);
+    for words in [&["-vV"][..], &["--version", "--verbose"], &["fetch", "-V", "-v"]] {
+        let outcome = sandbox.cxr(words).env("CXR_HIDE_SIMD", "avx512,avx2,sse2,neon").run();
+        let text = outcome.exits(0).stdout();
+        let rest = text.strip_prefix(line).unwrap_or_else(|| panic!("{text}"));
+        let starts: Vec<&str> = rest.lines().filter_map(|line| line.split(": ").next()).collect();
+        assert_eq!(starts, ["target", "commit date", "MD5 lanes", "TLS"]);
+        assert!(rest.contains(std::env::consts::ARCH) && rest.contains("portable × 2"), "{rest}");
+    }
+}
+
+/// The date is that of the commit, in a clone.
+#[test]
+fn the_manual_page_has_the_date_of_the_version() {
+    let sandbox = Sandbox::new();
+    let version = sandbox.cxr(["-vV"]).run().stdout();
+    let date = version.lines().find_map(|line| line.strip_prefix("commit date: ")).unwrap();
+    let shown = if date == "unknown" { "\"\"" } else { date };
+    sandbox.cxr(["man"]).run().exits(0).prints(&format!(".TH cxr 1 {shown} "));
 }
 
 #[test]

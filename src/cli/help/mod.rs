@@ -73,7 +73,7 @@ fn version() -> Arg {
     Arg::new("version")
         .short('V')
         .long("version")
-        .help("Print the version")
+        .help("Print the version; -vV prints more")
         .help_heading(OUTPUT)
         .display_order(201)
         .hide_short_help(true)
