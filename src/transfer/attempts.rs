@@ -23,7 +23,7 @@ pub(super) struct Attempts<'a> {
     pub(super) archive: usize,
     pub(super) job: &'a Job,
     /// Bytes that were here before and are still part of the archive.
-    reused: RangeSet,
+    pub(super) reused: RangeSet,
     wrong: Vec<WrongArchive>,
     /// Sources of attempts that began although another source had reported another size.
     doubted: Vec<usize>,
@@ -298,10 +298,13 @@ impl<'a> Attempts<'a> {
         let transfer = self.transfer;
         transfer.schedule.lock().void_leases(self.archive);
         self.replaced_bytes.note(transfer, self.job, 0..u64::MAX);
+        let mut reused = std::mem::take(&mut self.reused);
         let kept = self.set_aside()?;
         let done = kept.written.clone();
+        // Among the bytes that stay are some that this run fetched for a repair.
+        done.gaps(0..u64::MAX).into_iter().for_each(|gap| reused.remove(gap));
+        self.reused = reused;
         self.job.wait_for_writers().begin_again(kept)?;
-        self.reused = done.clone();
         let (archive, position) = (&self.job.archive, done.total());
         self.job.cursor.begin_again(transfer.context.engine, archive.size, done.clone());
         transfer.schedule.lock().begin_again(self.archive, source, done);
@@ -312,6 +315,7 @@ impl<'a> Attempts<'a> {
     }
 
     fn corrupt(&mut self, digest: Digest) -> Result<Ending, DiskError> {
+        self.reused = RangeSet::new();
         let detail = self.answers();
         if self.job.part().original().is_some() {
             // The user's file is restored at the end.

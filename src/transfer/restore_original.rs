@@ -6,11 +6,13 @@ use super::attempts::Attempts;
 use super::journal::JournalState;
 use super::{Ending, HERE, RestoredFile};
 use crate::disk::{self, DiskError, Entry};
+use crate::ranges::RangeSet;
 
 impl Attempts<'_> {
     /// Puts the wrong bytes aside: a user's file back in its place, all others where they are kept,
     /// if they are. Returns the bytes with which the next attempt starts.
     pub(super) fn set_aside(&mut self) -> Result<JournalState, DiskError> {
+        self.reused = RangeSet::new();
         if self.job.part().original().is_none() {
             let keep = self.place_for_corrupt()?;
             self.job.wait_for_writers().discard(keep.as_ref())?;
@@ -42,6 +44,7 @@ impl Attempts<'_> {
         let place = if is_free { Entry::at(&target) } else { folder.corrupt(archive)? };
         self.transfer.schedule.lock().void_leases(self.archive);
         self.job.wait_for_writers().discard(Some(&place))?;
+        self.reused = RangeSet::new();
         if let Some(copy) = self.copy.take() {
             copy.remove()?;
         }

@@ -270,7 +270,9 @@ fn describe(damage: &Damage, size: Option<u64>, here: Option<u64>) -> String {
             "the damage cannot be located, because the file contains no tar".to_owned()
         }
         _ => {
-            let needed = units::bytes(damage.repair_bytes(size.or(here).unwrap_or(0)));
+            let missing = size.zip(here).map_or(0, |(size, here)| size.saturating_sub(here));
+            let damaged = damage.repair_bytes(here.or(size).unwrap_or(0));
+            let needed = units::bytes(damaged.saturating_add(missing));
             format!(
                 "{kind} at bytes {start} to {end}{member}; repairing needs about {needed}; more \
                  damage may follow"

@@ -64,6 +64,7 @@ mod remote;
 mod repair;
 mod reports;
 mod resume;
+mod reused_bytes;
 mod scheduled;
 mod selftest;
 mod server_kinds;
