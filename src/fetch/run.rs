@@ -128,19 +128,17 @@ impl<'a> FetchRun<'a> {
             return;
         }
         let bytes = needed.iter().map(NeededArchive::bytes).sum();
-        let free = disk::available(folder.dir());
-        if self.request.dry_run {
-            if let Some(message) =
-                free.ok().flatten().and_then(|free| space::shortage(folder, bytes, free))
-            {
-                self.context.listener.on(Event::Notice { message: &message });
-            }
-            return;
-        }
+        let free = self.free();
         needed.retain(|needed| {
             let refusal = space::refusal(folder, &needed.archive, bytes, &free);
             refusal.map(|report| reports.add(needed.index, report)).is_none()
         });
+    }
+
+    /// Returns the free bytes of the disk, if known. Before a dry run there may be no folder to ask.
+    fn free(&self) -> Result<Option<u64>, DiskError> {
+        let free = disk::available(self.context.folder.dir());
+        if self.request.dry_run { Ok(free.ok().flatten()) } else { free }
     }
 
     fn check_and_transfer(
@@ -336,10 +334,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
             return;
         }
         let bytes = needed.bytes() + self.transfer.outstanding();
-        if !self.run.request.dry_run
-            && let Some(report) =
-                space::refusal(folder, &needed.archive, bytes, &disk::available(folder.dir()))
-        {
+        if let Some(report) = space::refusal(folder, &needed.archive, bytes, &self.run.free()) {
             self.reports.add(needed.index, report);
             return;
         }

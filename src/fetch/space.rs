@@ -25,7 +25,7 @@ impl NeededArchive {
 }
 
 /// Returns a message if fewer bytes are free than needed.
-pub(super) fn shortage(folder: &Folder, needed: u64, free: u64) -> Option<String> {
+fn shortage(folder: &Folder, needed: u64, free: u64) -> Option<String> {
     let message = || {
         format!(
             "not enough space in {}: {} more are needed ({needed} bytes), {} are free ({free} bytes)",

@@ -19,6 +19,9 @@ fn too_little_space_is_reported_before_the_download() {
     let words = format!("{}{}", outcome.stdout(), outcome.stderr());
     outcome.expect(words.contains("space"), "a message about space");
     outcome.expect(server.sent() < 200_000, format_args!("few bytes sent, not {}", server.sent()));
+    let dry_run = sandbox.fetch_with_sizes(&server, &all).arg("--dry-run");
+    let report = disk.visible_to(dry_run).report(3);
+    report.only().is("error").because("not enough space").next("or fetch fewer archives, then");
 }
 
 #[test]
