@@ -80,7 +80,8 @@ impl<'a> FetchRun<'a> {
             };
             needed.push(self.needed(index, archive.clone(), file, None));
         }
-        if let Some(message) = self.others.unpacked_images() {
+        let notes = [self.others.unpacked_images(), self.others.superfluous_folder()];
+        for message in notes.into_iter().flatten() {
             self.context.listener.on(Event::Notice { message: &message });
         }
         self.refuse(&mut needed, &mut reports);

@@ -5,6 +5,7 @@
 //! if the table has no size, is worth hashing; only its MD5 makes it the archive. Nothing here
 //! changes a file.
 
+mod common_folder;
 mod near_name;
 mod survey;
 

@@ -47,6 +47,11 @@ impl Found {
         indices.into_iter().flatten().map(|&index| &self.files[index])
     }
 
+    /// Returns true if a file has this path in the folder.
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        self.files.binary_search_by(|file| file.name.as_str().cmp(name)).is_ok()
+    }
+
     pub(super) fn images(&self) -> Option<(&str, usize)> {
         let (folder, count) = self.images.as_ref()?;
         (*count >= SOME_IMAGES).then_some((folder, *count))

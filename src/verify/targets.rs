@@ -137,7 +137,8 @@ fn of_one<'a>(
             let others = OtherNames::new(path, catalog);
             let archives = catalog.archives().iter();
             let found = archives.map(|archive| in_folder(path, archive, &others)).collect();
-            if let Some(message) = others.unpacked_images() {
+            let notes = [others.unpacked_images(), others.superfluous_folder()];
+            for message in notes.into_iter().flatten() {
                 listener.on(Event::Notice { message: &message });
             }
             found

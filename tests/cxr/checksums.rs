@@ -372,3 +372,34 @@ fn a_table_is_read_from_standard_input() {
         "{output:?}"
     );
 }
+
+#[test]
+fn a_folder_before_all_names_that_the_files_do_not_have_is_noticed() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let line =
+        |folder: &str, archive: &Archive| format!("{}  {folder}{}\n", archive.md5, archive.name);
+    let table = |folder: &str| all.iter().map(|archive| line(folder, archive)).collect::<String>();
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let verify = |file: &str| sandbox.cxr(["verify", "data", "--checksums", file]).run();
+    let with_folder = sandbox.put("table", table("src/"));
+    let file = with_folder.to_str().unwrap();
+    let words =
+        "every name in the table begins with src/, and images_001.tar.gz is here without it";
+    verify(file).exits(0).says(words).says(&format!("sed 's|src/||' {file} > {file}.new"));
+    let fetch = ["fetch", "-d", "data", "--dry-run", "--from", "http://127.0.0.1:1", "--checksums"];
+    sandbox.cxr(fetch).arg(file).run().exits(0).says(words);
+    // The command does what it says.
+    let made = std::process::Command::new("sed").args(["s|src/||", file]).output().unwrap();
+    assert_eq!(made.stdout, table("").as_bytes());
+    // The table was written one folder higher.
+    let higher = sandbox.put("higher", table("data/"));
+    let above = sandbox.root().canonicalize().unwrap();
+    let outcome = verify(higher.to_str().unwrap());
+    outcome.exits(0).says(&format!("use the folder {} in its place", above.display()));
+    // `./` is no folder, and a table that fits needs no message.
+    let here = sandbox.put("here", table("./"));
+    let outcome = verify(here.to_str().unwrap());
+    outcome.exits(0).expect(!outcome.stderr().contains("every name"), "no message");
+}
