@@ -343,19 +343,3 @@ fn the_folder_can_be_moved_between_runs() {
     assert!(report.only().reused() > all[0].size() / 4, "{}", report.shown());
     sandbox.assert_content(Path::new("moved").join(NAMES[0]), &all[0].bytes);
 }
-
-#[test]
-fn answers_of_a_few_bytes_do_not_make_a_large_journal() {
-    let all = vec![archive(1, 3)];
-    let sandbox = Sandbox::new();
-    let server = Server::with(&all);
-    server.inject(Fault::FewBytes(8));
-    let mut running = sandbox.fetch(&server, &all).arg("-c2").spawn();
-    running.until("four hundred answers", || server.hits().len() > 400);
-    running.kill();
-    let length = journal(&state(&sandbox)).1.len();
-    assert!(length < 8000, "{length} bytes of a journal for 400 answers");
-    server.clear_faults();
-    sandbox.fetch(&server, &all).report(0).all_ok();
-    sandbox.assert_archive(&all[0]);
-}

@@ -18,18 +18,14 @@
 //! the part: the `wrote` records up to number N survive the machine as well. On the same boot every
 //! record is believed, on another one only those that were synced. `doubted` follows a failed sync:
 //! the kernel may count bytes as clean that are not on the disk (fsync(2)), so no earlier record that
-//! was not synced is believed. Small records that follow each other within a second are gathered into
-//! larger ones, up to 64 KiB. A lost or wrong journal costs time and never correctness: the MD5
+//! was not synced is believed. A lost or wrong journal costs time and never correctness: the MD5
 //! decides.
-
-mod held;
 
 use std::fs::Metadata;
 use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use self::held::Held;
 use super::origins::Origins;
 use crate::disk::{self, DiskError, Entry, File};
 use crate::hash::digest::Digest;
@@ -114,8 +110,6 @@ pub(super) struct Journal {
     records: u64,
     /// The number of those that the last `synced` record covers.
     synced: u64,
-    /// Written bytes whose records wait for more.
-    held: Held,
     kept: JournalState,
 }
 
@@ -286,13 +280,7 @@ impl Journal {
     ) -> Result<Self, DiskError> {
         let Fresh { text, records, synced } = fresh(md5, disk::boot().as_deref(), &kept);
         entry.replace(text.as_bytes())?;
-        Ok(Self {
-            file: Some(entry.open_to_append()?),
-            records,
-            synced,
-            held: Held::default(),
-            kept,
-        })
+        Ok(Self { file: Some(entry.open_to_append()?), records, synced, kept })
     }
 
     pub(super) const fn size(&self) -> Option<u64> {
@@ -307,40 +295,29 @@ impl Journal {
 
     /// Notes written bytes and their source.
     pub(super) fn wrote(&mut self, range: Range<u64>, source: &str) -> Result<(), DiskError> {
-        let source = escape::text(source).into_owned();
+        let (number, source) = (self.records + 1, escape::text(source).into_owned());
+        self.append(&line(&format!("wrote {number} {} {} {source}", range.start, range.end)))?;
+        self.records = number;
         self.kept.origins.insert(range.clone(), &source);
-        self.kept.written.insert(range.clone());
-        self.held.add(range, source);
-        if self.held.is_due() { self.record_held() } else { Ok(()) }
-    }
-
-    /// Writes the records that wait.
-    fn record_held(&mut self) -> Result<(), DiskError> {
-        for (range, source) in self.held.take() {
-            let number = self.records + 1;
-            self.append(&line(&format!("wrote {number} {} {} {source}", range.start, range.end)))?;
-            self.records = number;
-        }
+        self.kept.written.insert(range);
         Ok(())
     }
 
     /// Notes that these bytes count as missing from now on, and syncs that.
     pub(super) fn lost(&mut self, range: Range<u64>) -> Result<(), DiskError> {
-        self.record_held()?;
         self.append(&line(&format!("lost {} {}", range.start, range.end)))?;
         self.kept.lose(range);
         self.sync()
     }
 
-    /// The number of records that a sync of the part covers if it begins now. Writes those that wait.
-    pub(super) fn records(&mut self) -> Result<u64, DiskError> {
-        self.record_held()?;
-        Ok(self.records)
+    /// The number of records that a sync of the part covers if it begins now.
+    pub(super) const fn records(&self) -> u64 {
+        self.records
     }
 
     /// Returns true if every written byte is known to be on the disk.
     pub(super) const fn is_synced(&self) -> bool {
-        self.records == self.synced && self.held.is_empty()
+        self.records == self.synced
     }
 
     /// Notes that the first `records` records are on the disk, and syncs that.
@@ -353,8 +330,6 @@ impl Journal {
     /// Notes that a sync of the part has failed. This needs no sync: after another boot none of the
     /// bytes in question is believed anyway.
     pub(super) fn doubt(&mut self) -> Result<(), DiskError> {
-        // The bytes whose records wait are in question too.
-        self.record_held()?;
         self.append(&line(DOUBTED))
     }
 
@@ -384,13 +359,6 @@ impl Journal {
     /// The archive that it was about is complete or given up: later records are dropped.
     pub(super) fn close(&mut self) {
         self.file = None;
-    }
-}
-
-impl Drop for Journal {
-    fn drop(&mut self) {
-        // A failure costs time: these bytes are fetched again.
-        let _ = self.record_held();
     }
 }
 

@@ -70,10 +70,9 @@ fn a_journal_reads_back_as_written() {
     let mut journal = Journal::begin(&path, &md5(), JournalState::default()).unwrap();
     journal.told_size(100).unwrap();
     journal.wrote(0..10, "http://a/\u{202e}").unwrap();
-    let records = journal.records().unwrap();
+    let records = journal.records();
     journal.wrote(10..20, "b c").unwrap();
     journal.synced(records).unwrap();
-    journal.records().unwrap();
     let recovered = read(&path, &md5()).unwrap();
     assert_eq!(recovered.size, Some(100));
     assert_eq!(recovered.written.iter().collect::<Vec<_>>(), [0..20; 1]);

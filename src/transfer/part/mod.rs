@@ -186,11 +186,11 @@ impl Part {
     /// at once if there is nothing to sync.
     pub(crate) fn sync(&self) -> Result<(), DiskError> {
         let records = {
-            let mut journal = self.journal();
+            let journal = self.journal();
             if self.file.is_none() || journal.is_synced() {
                 return Ok(());
             }
-            journal.records()?
+            journal.records()
         };
         self.put_on_disk(File::sync)?;
         crash_point("part-synced");
