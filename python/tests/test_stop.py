@@ -140,6 +140,8 @@ def test_ctrl_c_ends_both(data, server, whole_group):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A job in the background ignores SIGINT, and so does what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(lambda: server.sent > SENT)
     (os.killpg if whole_group else os.kill)(script.pid, signal.SIGINT)
