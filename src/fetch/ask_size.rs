@@ -9,12 +9,9 @@ use tokio::time::{sleep, timeout};
 
 use crate::catalog::Archive;
 use crate::event::Event;
-use crate::schedule::{Failure, RetryClass, RetryDecision};
+use crate::schedule::{Failure, MISUNDERSTOOD, RetryClass, RetryDecision};
 use crate::source::{Client, Source, SourceError, SourceRequest};
 use crate::transfer::Context;
-
-/// After this many answers that do not fit the range, the whole archive is requested.
-const MISUNDERSTOOD: u32 = 2;
 
 /// The number of times that a source is asked again after a refusal that may be about the number of
 /// connections.

@@ -99,7 +99,7 @@ impl NeededArchive {
 impl StartPoint {
     /// Returns the partial download, whatever file there is.
     pub(super) fn partial_download(context: &Context<'_>, archive: &Archive) -> Self {
-        Self::Part(transfer::look(context.folder, archive).unwrap_or_default())
+        Self::Part(look(context, archive))
     }
 
     /// Chooses the user's file if it has more of the archive than the partial download.
@@ -109,7 +109,7 @@ impl StartPoint {
         file: Option<(PathBuf, u64)>,
         checked: Option<&ArchiveReport>,
     ) -> Self {
-        let part = transfer::look(context.folder, archive).unwrap_or_default();
+        let part = look(context, archive);
         // A file under another name stays where it is.
         let own = context.folder.archive(archive);
         let Some((path, length)) = file.filter(|(path, _)| *path == own) else {
@@ -202,4 +202,9 @@ fn verdict_by_length(archive: &Archive, length: Option<u64>, here: u64) -> Verdi
         Some(length) if archive.size.is_some_and(|size| length > size) => Verdict::Corrupt,
         Some(_) => Verdict::Foreign,
     }
+}
+
+/// Returns the partial download of an archive, an empty one if there is none.
+fn look(context: &Context<'_>, archive: &Archive) -> PartialDownload {
+    transfer::look(context.folder, archive).unwrap_or_default()
 }

@@ -34,7 +34,7 @@ use crate::ranges::RangeSet;
 
 /// After this many answers in a row that do not fit the requested range, the whole archive is
 /// requested: some servers and proxies handle no range at all.
-const MISUNDERSTOOD: u32 = 2;
+pub(crate) const MISUNDERSTOOD: u32 = 2;
 
 /// A range of an archive that one connection fetches from one source.
 #[derive(Debug, Clone, PartialEq, Eq)]
