@@ -22,6 +22,7 @@
 //! - [`interchange`] writes a table with its addresses for other tools.
 //! - [`list`] lists the catalog and the state of each archive in a folder.
 //! - [`verify`] checks the archives in folders and on mirrors.
+//! - [`images`] knows the places and the bytes of extracted images, and checks them.
 //! - [`fetch`] finds out what a folder lacks, transfers it, and verifies it.
 //! - [`selftest`] runs fetches against a server of its own to test this machine.
 //! - [`progress`] listens to events and shows them: bars, lines, messages and the event log.
@@ -48,6 +49,7 @@ pub mod fetch;
 #[path = "../fuzz/invariants/mod.rs"]
 pub mod fuzzing;
 pub mod hash;
+pub mod images;
 pub mod interchange;
 pub mod list;
 pub mod locate;

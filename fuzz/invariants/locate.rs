@@ -7,6 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use super::bit_reader::BitReader;
 use super::gzip::MAGIC;
 use super::identify::{self, FileKind, HEAD};
+use super::images::png_file::{self, Depth};
 use super::inflate::{AT_MOST, DecodeStatus, DeflateDecoder};
 use super::{Damage, DamageScanner};
 use crate::fuzzing::{assert_message, assert_visible};
@@ -74,6 +75,19 @@ pub(crate) fn stored(content: &[u8]) -> Vec<u8> {
     gzip.extend(crc32fast::hash(content).to_le_bytes());
     gzip.extend(u32::try_from(content.len()).unwrap_or(0).to_le_bytes());
     gzip
+}
+
+/// The bytes are a PNG: whatever they are, a check of the pixels finds what a check of the checksums
+/// finds, and the result is the same in pieces.
+pub(crate) fn png(bytes: &[u8]) {
+    let checksums = png_file::check(bytes, Depth::Checksums);
+    let pixels = png_file::check(bytes, Depth::Pixels);
+    match (checksums, pixels) {
+        (Err(problem), pixels) => assert_eq!(pixels, Err(problem)),
+        (Ok(header), Ok(pixels)) => assert_eq!(header, pixels),
+        (Ok(_), Err(problem)) => assert_message(&problem.to_string()),
+    }
+    assert_eq!(png_file::check_pieces(bytes, 1 + bytes.len() % 97), pixels);
 }
 
 /// The bytes are a deflate stream: if it is complete, another decoder agrees and gets the same

@@ -11,21 +11,23 @@ mod escaping;
 pub(crate) mod tests;
 
 use crate::text::escape;
-use crate::{catalog, fetch, hash, locate, source, transfer};
+use crate::{catalog, fetch, hash, images, locate, source, transfer};
 
 /// A function that panics if the bytes break a promise.
 pub type FuzzTarget = fn(&[u8]);
 
 /// All targets by their names, which are also those of their programs and corpora.
-pub const TARGETS: [(&str, FuzzTarget); 16] = [
+pub const TARGETS: [(&str, FuzzTarget); 18] = [
     ("addresses", source::fuzz::addresses),
     ("checksums", catalog::fuzz::checksums),
     ("content_range", source::fuzz::content_range),
     ("escape", escaping::escape),
     ("identify", locate::fuzz::identify),
+    ("images_tsv", images::fuzz::images_tsv),
     ("inflate", locate::fuzz::inflate),
     ("journal", transfer::fuzz::journal),
     ("md5", hash::fuzz::md5),
+    ("png", locate::fuzz::png),
     ("rate_limit", source::fuzz::rate_limit),
     ("receipt", fetch::fuzz::receipt),
     ("redirects", source::fuzz::redirects),

@@ -33,6 +33,8 @@ use std::ops::Range;
 
 pub(crate) use self::check_images::check_images;
 pub(crate) use self::images::{ExpectedImages, ImageCounts};
+#[allow(unused_imports, reason = "extraction uses them")]
+pub(crate) use self::images::{ImageHeader, png_file};
 pub(crate) use self::scan_file::{Cancelled, ScanResult, scan_file, unreadable_ranges};
 pub use self::scanner::DamageScanner;
 
@@ -122,6 +124,9 @@ pub(crate) enum DamageKind {
     ImageFilter,
     #[error("the image data of a PNG fails its Adler-32")]
     ImageAdler,
+    /// Nothing is known to be wrong with it.
+    #[error("a PNG claims to be too large to be checked")]
+    ImageTooLarge,
     #[error("bytes follow the end of a PNG")]
     ImageRest,
     /// The data cannot be decompressed, or does not match its trailer: the damage may be anywhere

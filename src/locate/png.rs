@@ -115,6 +115,29 @@ impl PngReader {
         }
     }
 
+    /// The type and the length of the current chunk, after its header and before the end of its CRC.
+    pub(super) fn chunk(&self) -> Option<([u8; 4], u32)> {
+        let is_in_chunk = matches!(self.section, PngSection::Data | PngSection::Crc);
+        is_in_chunk.then_some((self.chunk.kind, self.chunk.length))
+    }
+
+    /// Returns those of the next bytes that are data of the current chunk.
+    pub(super) fn data_of<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        match self.section {
+            PngSection::Data => &bytes[..self.data_length(bytes)],
+            _ => &[],
+        }
+    }
+
+    fn data_length(&self, bytes: &[u8]) -> usize {
+        usize::try_from(self.data).unwrap_or(bytes.len()).min(bytes.len())
+    }
+
+    /// True after the last chunk, and in a file that is no PNG.
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.section == PngSection::Rest
+    }
+
     /// Takes bytes, at most as many as [`Self::want`] asks for.
     pub(super) fn take(
         &mut self,
@@ -123,8 +146,7 @@ impl PngReader {
     ) -> Result<Evidence, DamageKind> {
         self.left -= bytes.len() as u64;
         if self.section == PngSection::Data {
-            let length = usize::try_from(self.data).unwrap_or(bytes.len()).min(bytes.len());
-            let (data, rest) = bytes.split_at(length);
+            let (data, rest) = bytes.split_at(self.data_length(bytes));
             self.crc.update(data);
             self.data -= data.len() as u64;
             if self.data == 0 {

@@ -200,11 +200,12 @@ impl TarReader {
         let name = path.unwrap_or(header.name);
         let name = &name[..name.len().min(LONGEST_NAME)];
         let name = String::from_utf8_lossy(name).into_owned();
+        let size = size.unwrap_or(header.size);
         if let Some(survey) = &mut self.survey {
-            survey.begin(&name, header.kind);
+            survey.begin(&name, header.kind, size);
         }
         self.name = Some(name);
-        self.begin_content(size.unwrap_or(header.size), header.kind);
+        self.begin_content(size, header.kind);
     }
 
     fn begin_content(&mut self, size: u64, kind: MemberKind) {

@@ -2,17 +2,17 @@
 
 /// The content of an `IHDR` chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ImageHeader {
-    pub(super) width: u32,
-    pub(super) height: u32,
-    pub(super) depth: u8,
-    pub(super) color: Color,
+pub(crate) struct ImageHeader {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) depth: u8,
+    pub(crate) color: Color,
     is_interlaced: bool,
 }
 
 /// The values of a pixel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Color {
+pub(crate) enum Color {
     Grey,
     Rgb,
     Palette,
@@ -34,7 +34,7 @@ const PASSES: [(u32, u32, u32, u32); 7] = [
 
 impl ImageHeader {
     /// Reads the data of the chunk; `None` if a value is impossible.
-    pub(super) fn read(data: &[u8]) -> Option<Self> {
+    pub(crate) fn read(data: &[u8]) -> Option<Self> {
         let (width, rest) = data.split_first_chunk()?;
         let (height, rest) = rest.split_first_chunk()?;
         let [depth, color, 0, 0, interlace @ (0 | 1)] = *rest else { return None };
@@ -53,13 +53,13 @@ impl ImageHeader {
     }
 
     /// Returns true if the image has the form of NIH's.
-    pub(super) fn is_nih(self) -> bool {
+    pub(crate) fn is_nih(self) -> bool {
         (self.width, self.height, self.depth, self.is_interlaced) == (1024, 1024, 8, false)
             && matches!(self.color, Color::Grey | Color::Rgba)
     }
 
     /// Returns the number of rows of each pass, and the bytes of a row.
-    pub(super) fn passes(self) -> Vec<(u64, u64)> {
+    pub(crate) fn passes(self) -> Vec<(u64, u64)> {
         let channels = match self.color {
             Color::Grey | Color::Palette => 1,
             Color::GreyAlpha => 2,

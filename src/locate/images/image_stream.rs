@@ -18,7 +18,7 @@ pub(super) struct ImageStream {
     adler: Adler32,
     rows: Rows,
     /// Decompressed bytes that may still be checked.
-    budget: u64,
+    pub(super) budget: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 //! notice a chunk that is missing or in another place.
 
 mod image_header;
-mod image_reader;
 mod image_stream;
+pub(crate) mod png_file;
 mod survey;
 
+pub(crate) use self::image_header::ImageHeader;
 pub(super) use self::survey::ImageSurvey;
 pub(crate) use self::survey::{ExpectedImages, ImageCounts};

@@ -2,18 +2,11 @@
 
 use std::ops::Range;
 
-use super::super::Damage;
 use super::super::tar_header::MemberKind;
-use super::image_reader::{ImageProblem, ImageReader};
-use super::image_stream::ImageStream;
+use super::super::{Damage, DamageKind};
+use super::image_header::ImageHeader;
+use super::png_file::{Depth, PngCheck, PngChecker};
 use crate::catalog::Inventory;
-
-/// The decompressed bytes of all images together that are checked, for each byte of the archive:
-/// those of NIH have fewer than three. An archive could be made to keep a processor busy for days.
-const BYTES_PER_BYTE: u64 = 64;
-
-/// The same for a small archive.
-const BYTES_AT_LEAST: u64 = 64 << 20;
 
 /// The content of an archive. An image is a file that is called `.png`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,9 +40,9 @@ pub(in super::super) struct ImageSurvey {
     inventory: Option<Inventory>,
     /// For each image of the inventory, true if it was there.
     found: Vec<bool>,
-    /// The current image, its name, and the byte of the archive at which it begins.
-    current: Option<(ImageReader, String, u64)>,
-    stream: ImageStream,
+    /// The current image.
+    current: Option<SurveyedImage>,
+    checker: PngChecker,
     /// The last known position in the archive.
     position: u64,
     /// True after the end of the tar.
@@ -57,47 +50,60 @@ pub(in super::super) struct ImageSurvey {
     counts: ImageCounts,
 }
 
+#[derive(Debug, Clone)]
+struct SurveyedImage {
+    check: PngCheck,
+    name: String,
+    /// The byte of the archive at which it begins.
+    start: u64,
+    /// True if it is one of NIH's by its name.
+    is_nih: bool,
+}
+
 impl ImageSurvey {
     pub(in super::super) fn new(size: u64, inventory: Option<Inventory>) -> Self {
-        let budget = size.saturating_mul(BYTES_PER_BYTE).max(BYTES_AT_LEAST);
         Self {
             found: vec![false; inventory.as_ref().map_or(0, Inventory::len)],
             inventory,
             current: None,
-            stream: ImageStream::new(budget),
+            checker: PngChecker::new(size),
             position: 0,
             has_ended: false,
             counts: ImageCounts::default(),
         }
     }
 
-    /// Begins a member.
-    pub(in super::super) fn begin(&mut self, name: &str, kind: MemberKind) {
+    /// Begins a member of `size` bytes.
+    pub(in super::super) fn begin(&mut self, name: &str, kind: MemberKind, size: u64) {
         self.end_image(self.position);
         let is_png = name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case("png"));
         match kind {
             _ if self.has_ended => self.counts.hidden += 1,
             MemberKind::Folder => {}
-            MemberKind::File if is_png => self.begin_image(name),
+            MemberKind::File if is_png => self.begin_image(name, size),
             _ => self.counts.others += 1,
         }
     }
 
-    fn begin_image(&mut self, name: &str) {
+    fn begin_image(&mut self, name: &str, size: u64) {
         self.counts.images += 1;
         let base = name.rsplit_once('/').map_or(name, |(_, base)| base);
         let place = self.inventory.as_ref().and_then(|inventory| inventory.position(base));
         if let Some(found) = place.and_then(|place| self.found.get_mut(place)) {
             *found = true;
         }
-        let reader = ImageReader::new(place.is_some());
-        self.current = Some((reader, name.to_owned(), self.position));
+        self.current = Some(SurveyedImage {
+            check: PngCheck::new(size, Depth::Pixels),
+            name: name.to_owned(),
+            start: self.position,
+            is_nih: place.is_some(),
+        });
     }
 
     /// Takes bytes of the current member.
     pub(in super::super) fn take(&mut self, bytes: &[u8]) {
-        if let Some((reader, ..)) = &mut self.current {
-            reader.take(bytes, &mut self.stream);
+        if let Some(image) = &mut self.current {
+            image.check.take(bytes, &mut self.checker);
         }
     }
 
@@ -108,11 +114,15 @@ impl ImageSurvey {
     }
 
     fn end_image(&mut self, end: u64) {
-        let Some((reader, name, start)) = self.current.take() else { return };
-        match reader.finish() {
-            Ok(()) => {}
-            Err(ImageProblem::TooLarge) => self.counts.unchecked += 1,
-            Err(ImageProblem::Broken(kind)) => {
+        let Some(SurveyedImage { check, name, start, is_nih }) = self.current.take() else {
+            return;
+        };
+        let has_form = |header: ImageHeader| !is_nih || header.is_nih();
+        match check.finish().map(has_form) {
+            Ok(true) => {}
+            Err(DamageKind::ImageTooLarge) => self.counts.unchecked += 1,
+            result => {
+                let kind = result.err().unwrap_or(DamageKind::ImageForm);
                 self.counts.broken += 1;
                 let range = Range { start, end: end.max(start + 1) };
                 let damage = || Damage { range, member: Some(name), kind };

@@ -1,0 +1,7 @@
+//! Single PNGs, whole and in pieces.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| cxr::fuzzing::check("png", bytes));

@@ -1,0 +1,301 @@
+//! Checks one PNG: its signature, the CRC-32, the order and the presence of its chunks, its pixels
+//! and its end (PNG, third edition, sections 5.6 and 11.2).
+//!
+//! [`PngReader`] walks the chunks and checks their CRC-32s. The CRC-32s alone do not notice a chunk
+//! that is missing or in another place.
+
+use super::super::DamageKind;
+use super::super::png::{Evidence, PngReader, SIGNATURE, UsualLength};
+use super::image_header::{Color, ImageHeader};
+use super::image_stream::ImageStream;
+
+/// The decompressed bytes that are checked for each byte of the file or the archive: those of NIH
+/// have fewer than three. A file could be made to keep a processor busy for days.
+const BYTES_PER_BYTE: u64 = 64;
+
+/// The same for a small file.
+const BYTES_AT_LEAST: u64 = 64 << 20;
+
+/// The last chunk of every PNG.
+const LAST_CHUNK: [u8; 12] = *b"\0\0\0\0IEND\xae\x42\x60\x82";
+
+/// The extent of a check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "extraction uses it")]
+pub(crate) enum Depth {
+    /// The signature, the header, the CRC-32, the order and the presence of the chunks, and the end.
+    Checksums,
+    /// Also the pixels: they are decompressed, and their number, filters and Adler-32 must be right.
+    Pixels,
+}
+
+/// Checks one PNG after another, each as its bytes pass or whole. It keeps its memory for the next.
+#[derive(Debug, Clone)]
+pub(crate) struct PngChecker {
+    stream: ImageStream,
+}
+
+/// Checks a PNG that is in memory. Returns its header: whether it has NIH's form is for the caller.
+#[allow(dead_code, reason = "extraction uses it")]
+pub(crate) fn check(png: &[u8], depth: Depth) -> Result<ImageHeader, DamageKind> {
+    PngChecker::new(0).check(png, depth)
+}
+
+impl PngChecker {
+    /// Returns a checker for all images of an archive of `size` bytes. For single files, the size
+    /// does not matter.
+    pub(crate) fn new(size: u64) -> Self {
+        Self { stream: ImageStream::new(budget(size)) }
+    }
+
+    /// Does what [`check()`] does.
+    pub(crate) fn check(&mut self, png: &[u8], depth: Depth) -> Result<ImageHeader, DamageKind> {
+        let size = png.len() as u64;
+        self.stream.budget = budget(size);
+        let mut check = PngCheck::new(size, depth);
+        check.take(png, self);
+        check.finish_with(png)
+    }
+}
+
+/// Checks the pixels of a PNG that passes in pieces of this length.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(in super::super) fn check_pieces(png: &[u8], length: usize) -> Result<ImageHeader, DamageKind> {
+    let size = png.len() as u64;
+    let mut checker = PngChecker::new(size);
+    let mut check = PngCheck::new(size, Depth::Pixels);
+    png.chunks(length).for_each(|piece| check.take(piece, &mut checker));
+    check.finish_with(png)
+}
+
+fn budget(size: u64) -> u64 {
+    size.saturating_mul(BYTES_PER_BYTE).max(BYTES_AT_LEAST)
+}
+
+/// The check of one PNG as its bytes pass.
+#[derive(Debug, Clone)]
+pub(super) struct PngCheck {
+    reader: PngReader,
+    depth: Depth,
+    usual_length: UsualLength,
+    stage: Stage,
+    /// The data of `IHDR`.
+    header_bytes: Vec<u8>,
+    header: Option<ImageHeader>,
+    has_palette: bool,
+    problem: Option<DamageKind>,
+    /// A problem of the pixels. A wrong CRC-32 explains it, even one that comes later.
+    pixel_problem: Option<DamageKind>,
+}
+
+/// The chunks that have passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Nothing,
+    Header,
+    Data,
+    AfterData,
+    End,
+}
+
+impl PngCheck {
+    /// Begins a file of `size` bytes.
+    pub(super) fn new(size: u64, depth: Depth) -> Self {
+        Self {
+            reader: PngReader::new(size, true),
+            depth,
+            usual_length: UsualLength::default(),
+            stage: Stage::Nothing,
+            header_bytes: Vec::new(),
+            header: None,
+            has_palette: false,
+            problem: (size < SIGNATURE.len() as u64).then_some(DamageKind::PngEnd),
+            pixel_problem: None,
+        }
+    }
+
+    /// Takes the next bytes of the file.
+    pub(super) fn take(&mut self, mut bytes: &[u8], checker: &mut PngChecker) {
+        while !bytes.is_empty() && self.problem.is_none() {
+            self.problem = self.step(&mut bytes, &mut checker.stream).err();
+        }
+    }
+
+    /// Ends the file here.
+    pub(super) fn finish(self) -> Result<ImageHeader, DamageKind> {
+        if let Some(problem) = self.problem {
+            return Err(problem);
+        }
+        let is_whole = self.stage == Stage::End && self.reader.left == 0;
+        let header = self.header.filter(|_| is_whole).ok_or(DamageKind::PngEnd)?;
+        self.pixel_problem.map_or(Ok(header), Err)
+    }
+
+    /// Ends the file here, which is in memory.
+    fn finish_with(self, png: &[u8]) -> Result<ImageHeader, DamageKind> {
+        match self.finish() {
+            // The chunk may be right, and the file too short.
+            Err(DamageKind::ChunkLength) if !png.ends_with(&LAST_CHUNK) => Err(DamageKind::PngEnd),
+            result => result,
+        }
+    }
+
+    fn step(&mut self, bytes: &mut &[u8], stream: &mut ImageStream) -> Result<(), DamageKind> {
+        if self.reader.is_at_rest() {
+            let is_over = self.stage == Stage::End;
+            return Err(if is_over { DamageKind::ImageRest } else { DamageKind::PngSignature });
+        }
+        let length = usize::try_from(self.reader.want()).unwrap_or(bytes.len()).min(bytes.len());
+        let (taken, rest) = bytes.split_at(length);
+        *bytes = rest;
+        let data = self.reader.data_of(taken);
+        let was_in_chunk = self.reader.chunk().is_some();
+        let evidence = self.reader.take(taken, &mut self.usual_length)?;
+        if !data.is_empty() {
+            self.data(data, stream);
+        }
+        match self.reader.chunk() {
+            Some((kind, length)) if !was_in_chunk => self.begin_chunk(kind, length, stream),
+            None if evidence == Evidence::Proven => self.end_chunk(stream),
+            _ => Ok(()),
+        }
+    }
+
+    /// Begins a chunk: its place must be right.
+    fn begin_chunk(
+        &mut self,
+        kind: [u8; 4],
+        length: u32,
+        stream: &ImageStream,
+    ) -> Result<(), DamageKind> {
+        let after = match (&kind, self.stage) {
+            (b"IHDR", Stage::Nothing) => Stage::Header,
+            (b"PLTE", Stage::Header) if self.may_have_palette(length) => {
+                self.has_palette = true;
+                Stage::Header
+            }
+            (b"IDAT", Stage::Header | Stage::Data) if self.has_all_before_data() => Stage::Data,
+            (b"IEND", Stage::Data | Stage::AfterData) => Stage::End,
+            ([first, ..], stage) if first.is_ascii_lowercase() => {
+                if stage == Stage::Data {
+                    Stage::AfterData
+                } else {
+                    stage
+                }
+            }
+            // One in the wrong place, or one that decoders must know and that does not exist.
+            _ => return Err(DamageKind::ImageOrder),
+        };
+        if self.stage == Stage::Data && after != Stage::Data && self.has_pixels_to_check() {
+            self.pixel_problem = stream.finish().err();
+        }
+        self.stage = after;
+        Ok(())
+    }
+
+    fn has_pixels_to_check(&self) -> bool {
+        self.depth == Depth::Pixels && self.pixel_problem.is_none()
+    }
+
+    fn may_have_palette(&self, length: u32) -> bool {
+        let is_grey = |header: ImageHeader| matches!(header.color, Color::Grey | Color::GreyAlpha);
+        let is_length = length > 0 && length <= 768 && length.is_multiple_of(3);
+        !self.has_palette && is_length && !self.header.is_some_and(is_grey)
+    }
+
+    fn has_all_before_data(&self) -> bool {
+        let needs = |header: ImageHeader| header.color == Color::Palette;
+        self.has_palette || !self.header.is_some_and(needs)
+    }
+
+    /// Takes data of the current chunk.
+    fn data(&mut self, data: &[u8], stream: &mut ImageStream) {
+        match self.stage {
+            Stage::Header if self.header.is_none() => self.header_bytes.extend_from_slice(data),
+            Stage::Data if self.has_pixels_to_check() => {
+                self.pixel_problem = stream.take(data).err();
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends a chunk with the right CRC-32.
+    fn end_chunk(&mut self, stream: &mut ImageStream) -> Result<(), DamageKind> {
+        if self.stage == Stage::Header && self.header.is_none() {
+            let header = ImageHeader::read(&self.header_bytes).ok_or(DamageKind::ImageHeader)?;
+            self.header = Some(header);
+            if self.depth == Depth::Pixels && !stream.begin(header) {
+                self.pixel_problem = Some(DamageKind::ImageTooLarge);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IMAGE: &[u8] = include_bytes!("../../../tests/data/png/00000013_021.png");
+
+    /// The range of each chunk with its length, type and CRC.
+    fn chunks(png: &[u8]) -> Vec<std::ops::Range<usize>> {
+        let mut start = 8;
+        let next = || {
+            let length = png.get(start..start + 4)?.try_into().ok()?;
+            let end = start + 12 + u32::from_be_bytes(length) as usize;
+            Some(std::mem::replace(&mut start, end)..end)
+        };
+        std::iter::from_fn(next).collect()
+    }
+
+    #[test]
+    fn an_original_image_is_whole() {
+        for depth in [Depth::Checksums, Depth::Pixels] {
+            let header = check(IMAGE, depth).unwrap();
+            assert!(header.is_nih() && header.color == Color::Grey);
+        }
+        for length in [1, 7, 4096] {
+            assert!(check_pieces(IMAGE, length).is_ok());
+        }
+    }
+
+    #[test]
+    fn the_reason_is_that_of_the_damage() {
+        let chunks = chunks(IMAGE);
+        let (data, last) = (chunks[5].clone(), chunks.last().unwrap().clone());
+        let without =
+            |range: &std::ops::Range<usize>| [&IMAGE[..range.start], &IMAGE[range.end..]].concat();
+        let swapped = [
+            &IMAGE[..data.start],
+            &IMAGE[chunks[6].clone()],
+            &IMAGE[data.clone()],
+            &IMAGE[chunks[6].end..],
+        ];
+        let both = |png: &[u8], expected: DamageKind| {
+            assert_eq!(check(png, Depth::Checksums), Err(expected));
+            assert_eq!(check(png, Depth::Pixels), Err(expected));
+        };
+        let flipped = |at: usize| {
+            let mut png = IMAGE.to_vec();
+            png[at] ^= 1;
+            png
+        };
+        both(&flipped(data.start + 100), DamageKind::ChunkCrc);
+        both(&flipped(data.end - 1), DamageKind::ChunkCrc);
+        both(&flipped(data.start), DamageKind::ChunkLength);
+        both(&flipped(data.start + 6), DamageKind::ChunkType);
+        both(&IMAGE[..data.start + 700], DamageKind::PngEnd);
+        both(&IMAGE[..data.end], DamageKind::PngEnd);
+        both(&without(&last), DamageKind::PngEnd);
+        both(&[IMAGE, &[0]].concat(), DamageKind::ImageRest);
+        both(&flipped(1), DamageKind::PngSignature);
+        both(b"", DamageKind::PngEnd);
+        both(&IMAGE[..7], DamageKind::PngEnd);
+        both(&[&b"\xff\xd8\xff"[..], &[0; 99]].concat(), DamageKind::PngSignature);
+        for moved in [without(&data), swapped.concat()] {
+            assert!(check(&moved, Depth::Checksums).is_ok());
+            assert!(check(&moved, Depth::Pixels).is_err());
+        }
+    }
+}
