@@ -9,6 +9,7 @@
 //! - [`hash`] computes the MD5 of many streams side by side, in SIMD lanes.
 //! - [`catalog`] says what should exist: names, digests, sizes, addresses. It reads and writes tables.
 //! - [`disk`] is the only module that changes anything on the disk. It also locks the folder.
+//! - [`labels`] holds NIH's labels and split, selects images by them, and writes their files.
 //! - [`locate`] finds out what a file is and where an archive is damaged, from its bytes alone.
 //! - `schedule` decides which range is fetched next, from which source. It is pure.
 //! - [`source`] reads archives from HTTP(S) servers and folders.
@@ -51,6 +52,7 @@ pub mod fuzzing;
 pub mod hash;
 pub mod images;
 pub mod interchange;
+pub mod labels;
 pub mod list;
 pub mod locate;
 mod other_names;

@@ -12,8 +12,17 @@ use crate::hash::digest::Digest;
 /// The number of images of each patient, a byte for each.
 const IMAGES_PER_PATIENT: &[u8] = include_bytes!("../../checksums/images_per_patient.bin");
 
+/// The number of archives.
+pub const ARCHIVES: usize = 12;
+
+/// The number of images in all archives. An image is known by its place in the order of all names.
+pub const IMAGES: usize = 112_120;
+
+/// The number of patients. They are numbered from 1.
+pub const PATIENTS: usize = IMAGES_PER_PATIENT.len();
+
 /// The number of images in each archive.
-const IMAGES_PER_ARCHIVE: [usize; 12] =
+const IMAGES_PER_ARCHIVE: [usize; ARCHIVES] =
     [4999, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 10_000, 7121];
 
 /// The number of images of all patients before each one.
@@ -36,9 +45,18 @@ pub(crate) struct Inventory {
 impl Inventory {
     /// Returns the inventory of the archive with this MD5, if it is one of NIH's.
     pub(crate) fn of(md5: &Digest) -> Option<Self> {
-        let archive = Catalog::nih().by_md5(md5)?;
+        Self::of_archive(Catalog::nih().by_md5(md5)?)
+    }
+
+    /// Returns the inventory of the archive with this index, from 0.
+    pub(crate) fn of_archive(archive: usize) -> Option<Self> {
         let start = IMAGES_PER_ARCHIVE.iter().take(archive).sum();
         Some(Self { places: start..start + IMAGES_PER_ARCHIVE.get(archive)? })
+    }
+
+    /// The places of the images in the list of all images.
+    pub(crate) fn places(&self) -> Range<usize> {
+        self.places.clone()
     }
 
     /// Returns the number of images.
@@ -48,29 +66,55 @@ impl Inventory {
 
     /// Returns the number of the image, from 0, if the archive contains one of this name.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        let (patient, image) = name.strip_suffix(".png")?.split_once('_')?;
-        let is_number = |text: &str, digits| {
-            text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit())
-        };
-        if !is_number(patient, 8) || !is_number(image, 3) {
-            return None;
-        }
-        let patient = patient.parse::<usize>().ok()?.checked_sub(1)?;
-        let image = image.parse::<usize>().ok()?;
-        if image >= usize::from(*IMAGES_PER_PATIENT.get(patient)?) {
-            return None;
-        }
-        let place = BEFORE.get(patient)? + image;
+        let place = place_of(name)?;
         self.places.contains(&place).then(|| place - self.places.start)
     }
 
     /// Returns the name of the image with this number.
     pub(crate) fn name(&self, position: usize) -> String {
-        let place = self.places.start + position;
-        let patient = BEFORE.partition_point(|&before| before <= place);
-        let before = patient.checked_sub(1).and_then(|patient| BEFORE.get(patient));
-        format!("{patient:08}_{:03}.png", place - before.copied().unwrap_or(0))
+        name_of(self.places.start + position)
     }
+}
+
+/// Returns the place of the image with this name, if there is one.
+pub fn place_of(name: &str) -> Option<usize> {
+    let (patient, image) = name.strip_suffix(".png")?.split_once('_')?;
+    let is_number =
+        |text: &str, digits| text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(patient, 8) || !is_number(image, 3) {
+        return None;
+    }
+    let image = image.parse::<usize>().ok()?;
+    let places = places_of_patient(patient.parse().ok()?)?;
+    (image < places.len()).then(|| places.start + image)
+}
+
+/// Returns the places of the images of a patient, counted from 1.
+pub fn places_of_patient(patient: usize) -> Option<Range<usize>> {
+    let patient = patient.checked_sub(1)?;
+    let start = *BEFORE.get(patient)?;
+    Some(start..start + usize::from(*IMAGES_PER_PATIENT.get(patient)?))
+}
+
+/// Returns the patient of the image at this place.
+pub fn patient_of(place: usize) -> usize {
+    BEFORE.partition_point(|&before| before <= place)
+}
+
+/// Returns the name of the image at this place.
+pub fn name_of(place: usize) -> String {
+    let patient = patient_of(place);
+    let start = places_of_patient(patient).map_or(0, |places| places.start);
+    format!("{patient:08}_{:03}.png", place - start)
+}
+
+/// Returns the index, from 0, of the archive that contains the image at this place.
+pub fn archive_of(place: usize) -> usize {
+    let ends = IMAGES_PER_ARCHIVE.iter().scan(0, |sum, images| {
+        *sum += images;
+        Some(*sum)
+    });
+    ends.take_while(|&end| end <= place).count()
 }
 
 #[cfg(test)]
@@ -117,6 +161,20 @@ mod tests {
         let names =
             ["00000001_000.png", "00001335_006.png", "00001336_000.png", "00030805_000.png"];
         assert_eq!((&*first.0, &*first.1, &*first.2, &*first.3), names.into());
+    }
+
+    #[test]
+    fn a_place_has_one_name_one_patient_and_one_archive() {
+        for place in [0, 2, 3, 4998, 4999, 14_998, 14_999, 104_998, 104_999, 112_119] {
+            let name = name_of(place);
+            assert_eq!(place_of(&name), Some(place));
+            assert_eq!(format!("{:08}", patient_of(place)), name[..8]);
+            assert!(places_of_patient(patient_of(place)).unwrap().contains(&place));
+            let inventory = Inventory::of_archive(archive_of(place)).unwrap();
+            assert!(inventory.places().contains(&place), "{name}");
+        }
+        assert_eq!((PATIENTS, Inventory::of_archive(ARCHIVES)), (30_805, None));
+        assert_eq!((places_of_patient(0), places_of_patient(30_806)), (None, None));
     }
 
     #[test]

@@ -13,7 +13,8 @@ mod error;
 #[path = "../../fuzz/invariants/catalog.rs"]
 pub(crate) mod fuzz;
 mod hashdeep;
-mod inventory;
+mod image_set;
+pub mod inventory;
 mod nih;
 mod select;
 mod table;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub use checksum_file::MAX_CHECKSUMS_BYTES;
 pub use error::{CatalogError, LineError};
+pub use image_set::ImageSet;
 pub(crate) use inventory::Inventory;
 pub use select::SelectError;
 pub(crate) use select::Selector;
