@@ -11,6 +11,8 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, statat};
 
+use super::system::sync_names;
+
 /// The flags that open a folder to use the names in it. Linux needs no permission to list them.
 #[cfg(target_os = "linux")]
 const FOLDER: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -26,7 +28,7 @@ const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
 const NEW_FOLDER: Mode = Mode::from_raw_mode(0o777);
 
 /// The permissions of the group and of all others to write.
-const OTHERS_MAY_WRITE: u32 = 0o022;
+const OTHERS_MAY_WRITE: Mode = Mode::WGRP.union(Mode::WOTH);
 
 /// An open folder.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ impl Facts {
             kind: FileType::from_raw_mode(stat.st_mode),
             names: stat.st_nlink as u64,
             owner: stat.st_uid,
-            is_open_to_others: stat.st_mode & OTHERS_MAY_WRITE != 0,
+            is_open_to_others: Mode::from_raw_mode(stat.st_mode).intersects(OTHERS_MAY_WRITE),
             inode: stat.st_ino as u64,
             changed: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
         }
@@ -157,6 +159,6 @@ impl FolderHandle {
     /// Syncs the names in this folder.
     pub(super) fn sync(&self) -> io::Result<()> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        Ok(rustix::fs::fsync(rustix::fs::openat(&self.0, ".", flags, Mode::empty())?)?)
+        sync_names(rustix::fs::openat(&self.0, ".", flags, Mode::empty())?.as_fd())
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use rustix::fs::{Mode, OFlags};
 
 use super::syscalls::{Operation, perform};
-use super::{DiskError, crash_point, faults};
+use super::{DiskError, crash_point, faults, system};
 
 /// An open file that knows its path.
 #[derive(Debug)]
@@ -51,6 +51,11 @@ impl File {
         })
     }
 
+    /// Prepares the system for reading the file once, from its beginning to its end.
+    pub(crate) fn read_ahead(&self) {
+        system::read_ahead(self);
+    }
+
     /// Writes blocks one after the other, starting at an offset. After an error, some of the bytes
     /// may have been written.
     pub(crate) fn write_at(&self, offset: u64, blocks: &[Bytes]) -> Result<(), DiskError> {
@@ -84,13 +89,13 @@ impl File {
     /// The system may report an error once only. After one, nothing that was written since the last
     /// success counts as synced.
     pub(crate) fn sync(&self) -> Result<(), DiskError> {
-        perform(&self.path, Operation::Sync, |_| self.file.sync_data())
+        perform(&self.path, Operation::Sync, |_| system::sync_data(&self.file))
             .map_err(self.failed("synced"))
     }
 
     /// Syncs the data and all metadata. Errors have the same meaning as for [`File::sync`].
     pub(crate) fn sync_all(&self) -> Result<(), DiskError> {
-        perform(&self.path, Operation::Sync, |_| self.file.sync_all())
+        perform(&self.path, Operation::Sync, |_| system::sync_everything(&self.file))
             .map_err(self.failed("synced"))
     }
 

@@ -7,7 +7,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, fstat};
+use super::system::comparable_name;
 
 /// Identifies a file, also one that does not exist yet. Two paths with the same identity lead to the
 /// same file.
@@ -29,7 +29,7 @@ impl FileId {
                 let path = follow_links(path);
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let folder = fs::metadata(folder.unwrap_or(Path::new("."))).ok()?;
-                Some(Self::new(&folder, Some(path.file_name()?.to_owned())))
+                Some(Self::new(&folder, Some(comparable_name(path.file_name()?))))
             }
             Err(_) => None,
         }
@@ -37,9 +37,9 @@ impl FileId {
 
     /// Returns the identity of an open file, and `None` for a pipe, a terminal or another device.
     pub fn of_open(file: impl AsFd) -> Option<Self> {
-        let stat = fstat(file).ok()?;
-        let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
-        is_file.then_some(Self { device: stat.st_dev, inode: stat.st_ino, name: None })
+        let file = fs::File::from(file.as_fd().try_clone_to_owned().ok()?);
+        let metadata = file.metadata().ok()?;
+        metadata.is_file().then(|| Self::new(&metadata, None))
     }
 
     fn new(metadata: &Metadata, name: Option<OsString>) -> Self {

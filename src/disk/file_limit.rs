@@ -7,14 +7,10 @@ use std::path::Path;
 use rustix::process::{Resource, getrlimit};
 
 use super::DiskError;
+use super::system::is_fat;
 use crate::text::units;
 
-/// The magic number of FAT (statfs(2)).
-#[cfg(target_os = "linux")]
-const FAT: i64 = 0x4d44;
-
 /// The largest file on FAT: its sizes have 32 bits.
-#[cfg(target_os = "linux")]
 const FAT_LIMIT: u64 = u32::MAX as u64;
 
 /// A limit of the size of files.
@@ -35,16 +31,8 @@ impl FileLimit {
         all.into_iter().flatten().min_by_key(|limit| limit.bytes)
     }
 
-    #[cfg(target_os = "linux")]
     fn of_file_system(folder: &Path) -> Option<Self> {
-        #[allow(clippy::useless_conversion, reason = "the type differs between processors")]
-        let is_fat = rustix::fs::statfs(folder).is_ok_and(|stat| i64::from(stat.f_type) == FAT);
-        is_fat.then_some(Self { bytes: FAT_LIMIT, is_of_file_system: true })
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    const fn of_file_system(_: &Path) -> Option<Self> {
-        None
+        is_fat(folder).then_some(Self { bytes: FAT_LIMIT, is_of_file_system: true })
     }
 
     /// Fails if a file of this size is not allowed.

@@ -1,10 +1,10 @@
 //! Facts about files that need no reading: their state, their size on the disk, and the disk.
 
-use std::fs::{self, Metadata};
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::{major, minor, statvfs};
+use rustix::fs::statvfs;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -59,17 +59,4 @@ pub(crate) fn available(path: &Path) -> Result<Option<u64>, DiskError> {
 pub(crate) fn allocated(metadata: &Metadata) -> u64 {
     // POSIX leaves the unit open; Linux, macOS and the BSDs all count blocks of 512 bytes.
     (metadata.blocks() * 512).min(metadata.len())
-}
-
-/// Returns true if the system says that a file is on a spinning disk (HDD): Linux's
-/// `queue/rotational` (Documentation/ABI/stable/sysfs-block). Virtual disks often say so wrongly;
-/// file systems without a block device of their own, such as NFS, Btrfs or tmpfs, say nothing.
-pub(crate) fn is_on_spinning_disk(metadata: &Metadata) -> bool {
-    let device = metadata.dev();
-    let device = format!("/sys/dev/block/{}:{}", major(device), minor(device));
-    // A partition has no queue of its own, but its disk, the folder above, has one.
-    ["queue/rotational", "../queue/rotational"]
-        .iter()
-        .find_map(|file| fs::read_to_string(format!("{device}/{file}")).ok())
-        .is_some_and(|text| text.trim() == "1")
 }

@@ -22,6 +22,7 @@ mod probe;
 mod refusal;
 mod scratch;
 mod syscalls;
+mod system;
 
 use std::borrow::Cow;
 use std::fs;
@@ -39,7 +40,7 @@ pub use file_id::FileId;
 pub(crate) use file_limit::FileLimit;
 pub use folder::{Folder, StateFile};
 pub(crate) use lock::{Lock, LockError, LockNotice, boot};
-pub(crate) use metadata::{Stamp, allocated, available, is_on_spinning_disk};
+pub(crate) use metadata::{Stamp, allocated, available};
 pub(crate) use probe::probe;
 pub(crate) use scratch::Scratch;
 pub(crate) use syscalls::Interval;
@@ -115,6 +116,11 @@ impl DiskError {
 /// Returns true if this process or the system has as many open files as are allowed.
 pub(crate) fn is_open_file_limit(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+}
+
+/// Returns true if the system says that a file is on a spinning disk (HDD).
+pub(crate) fn is_on_spinning_disk(metadata: &fs::Metadata) -> bool {
+    system::is_on_spinning_disk(metadata)
 }
 
 /// Reads at most `limit` bytes from the beginning of a file.

@@ -1,28 +1,12 @@
 //! Finds out whether a file system can do what a fetch needs. Mounts of object stores often rename
 //! no file, or write files from the beginning to the end only.
 
-use std::path::Path;
-
 use bytes::Bytes;
 use rustix::io::Errno;
 
 use super::refusal::Refusal;
+use super::system::is_known_to_be_capable;
 use super::{DiskError, Entry, Folder};
-
-/// The magic numbers of file systems that can do everything (statfs(2)): ext4, XFS, Btrfs, tmpfs,
-/// ramfs, overlayfs, F2FS, ZFS and FAT.
-#[cfg(target_os = "linux")]
-const CAPABLE: [i64; 9] = [
-    0xef53,
-    0x5846_5342,
-    0x9123_683e,
-    0x0102_1994,
-    0x8584_58f6,
-    0x794c_7630,
-    0xf2f5_2010,
-    0x2fc1_2fc1,
-    0x4d44,
-];
 
 /// Renames, extends and overwrites a small file in the program's own folder. Fails if the file system
 /// does not support one of these.
@@ -63,15 +47,4 @@ fn explain(folder: &Folder, error: DiskError) -> DiskError {
         Refusal::NoWritesAnywhere(errno)
     };
     DiskError::new(folder.dir(), "used for a fetch")(lack.into())
-}
-
-#[cfg(target_os = "linux")]
-fn is_known_to_be_capable(path: &Path) -> bool {
-    #[allow(clippy::useless_conversion, reason = "the type differs between processors")]
-    rustix::fs::statfs(path).is_ok_and(|stat| CAPABLE.contains(&i64::from(stat.f_type)))
-}
-
-#[cfg(not(target_os = "linux"))]
-const fn is_known_to_be_capable(_: &Path) -> bool {
-    false
 }

@@ -46,7 +46,7 @@ impl FileReader {
         // Another file may be at the path since the first look.
         let metadata = file.metadata().map_err(ReadError::Open)?;
         check_is_file(&metadata)?;
-        advise(&file);
+        file.read_ahead();
         Ok(Self { file, stamp: Stamp::of(&metadata), offset: 0 })
     }
 
@@ -106,24 +106,11 @@ fn check_is_file(metadata: &Metadata) -> Result<(), ReadError> {
     }))
 }
 
-/// Advises the kernel to read far ahead, and that the pages are not needed again: if memory is
-/// short, they go before those of others (Linux 6.3 and later). The kernel may ignore both.
-fn advise(file: &File) {
-    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
-    for advice in [rustix::fs::Advice::Sequential, rustix::fs::Advice::NoReuse] {
-        let _ = rustix::fs::fadvise(file, 0, None, advice);
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
-    let _ = file;
-}
-
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "these tests change files while they are read")]
 mod tests {
     use std::io::Write;
     use std::time::SystemTime;
-
-    use rustix::fs::Mode;
 
     use super::*;
 
@@ -202,7 +189,7 @@ mod tests {
     fn directories_pipes_and_devices_are_refused_without_waiting() {
         let dir = tempfile::tempdir().unwrap();
         let pipe = dir.path().join("pipe");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
         for (path, words) in [
             (pipe.as_path(), "is a named pipe, not a file"),
             (dir.path(), "is a directory, not a file"),

@@ -68,7 +68,7 @@ fn a_bad_file_does_not_stop_the_check_of_the_others() {
         ("short", b"\x1f\x8b"),
     ]);
     let pipe = dir.path().join("images_002.tar.gz");
-    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let nowhere = dir.path().join("no\nwhere");
     let reports = check(&[
         dir.path(),

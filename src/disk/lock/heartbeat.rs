@@ -7,9 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
-use rustix::time::{ClockId, clock_gettime};
 
 use super::owner_file::{HEARTBEAT, OwnerFile};
+use crate::disk::system::since_boot as now;
 use crate::disk::{DiskError, Interval, interval};
 
 /// Touches the owner's file every few seconds, on a thread of its own.
@@ -101,10 +101,4 @@ impl Heartbeat {
 
 fn period() -> Duration {
     interval(Interval::Heartbeat, HEARTBEAT)
-}
-
-/// The time since the boot, including the time that the machine slept.
-fn now() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }

@@ -1,20 +1,18 @@
 //! The identity of a process and its machine, and the test that it is alive.
 
 use std::fmt;
-use std::fs;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 use crate::disk::faults;
+use crate::disk::system::{self, ProcessState, check_process};
 use crate::text::escape;
 
 /// A process and its machine. Fields that the system does not report are `None` and decide nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     process: i32,
-    /// The start in clock ticks since the boot. Another process may have the same number later.
+    /// The time of the start. Another process may have the same number later.
     started: Option<u64>,
     host: String,
     /// The machine ID, because two machines may have the same name.
@@ -41,20 +39,13 @@ pub(super) enum Liveness {
 const ENDED: &str = "which has ended";
 const RESTARTED: &str = "whose machine has restarted since";
 
-/// The result of a look-up of a process number.
-enum ProcessLookup {
-    NotFound,
-    /// The start, if the system reports it.
-    Found(Option<u64>),
-}
-
 impl Identity {
     /// Returns the identity of this process, for one use of a lock.
     pub(super) fn own() -> Self {
         let process = std::process::id().cast_signed();
-        let started = match look_up(process) {
-            ProcessLookup::Found(started) => started,
-            ProcessLookup::NotFound => None,
+        let started = match check_process(process) {
+            ProcessState::Found(started) => started,
+            ProcessState::NotFound => None,
         };
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let token = format!("{:032x}", fastrand::u128(..));
@@ -62,9 +53,9 @@ impl Identity {
             process,
             started,
             host,
-            machine: line("/etc/machine-id"),
+            machine: system::machine_id(),
             boot: boot(),
-            namespace: namespace(),
+            namespace: system::process_namespace(),
             token,
         };
         match faults::pretended_host() {
@@ -111,8 +102,8 @@ impl Identity {
 
     /// Returns the state of a process in this PID namespace.
     fn liveness_here(&self) -> Liveness {
-        match look_up(self.process) {
-            ProcessLookup::Found(started) if started.is_none() || started == self.started => {
+        match check_process(self.process) {
+            ProcessState::Found(started) if started.is_none() || started == self.started => {
                 Liveness::Alive
             }
             _ => Liveness::Ended(ENDED),
@@ -128,40 +119,13 @@ impl fmt::Display for Identity {
 
 /// Returns the ID of this boot. Without one, nothing that was not synced can be trusted.
 pub(crate) fn boot() -> Option<String> {
-    faults::pretended_host().or_else(|| line("/proc/sys/kernel/random/boot_id"))
-}
-
-fn line(path: &str) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    Some(text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
-fn namespace() -> Option<String> {
-    Some(fs::read_link("/proc/self/ns/pid").ok()?.to_string_lossy().into_owned())
-}
-
-/// Looks up a process by its number (`proc_pid_stat(5)`). Does not find a process that has ended,
-/// even if its parent has not waited for it.
-fn look_up(process: i32) -> ProcessLookup {
-    let Some(stat) = line(&format!("/proc/{process}/stat")) else {
-        // The details of other users' processes may be hidden, but not that they exist.
-        let has_ended = |pid| test_kill_process(pid) == Err(Errno::SRCH);
-        // The owner's file may contain any number. No process has a negative one.
-        let pid = Some(process).filter(|&number| number > 0).and_then(Pid::from_raw);
-        let is_missing = pid.is_none_or(has_ended);
-        return if is_missing { ProcessLookup::NotFound } else { ProcessLookup::Found(None) };
-    };
-    // The name, in parentheses, may contain anything.
-    let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-    match fields.next() {
-        Some("Z" | "X") => ProcessLookup::NotFound,
-        // The state is field 3, the start field 22.
-        _ => ProcessLookup::Found(fields.nth(18).and_then(|field| field.parse().ok())),
-    }
+    faults::pretended_host().or_else(system::boot_id)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -3,7 +3,8 @@
 use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::os::fd::OwnedFd;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, listen, socket_with};
+use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
+use rustix::net::{AddressFamily, SocketType, bind, connect, listen, socket};
 
 /// A port of `::1` that never completes a connection, since its queue is full.
 pub struct UnansweredPort {
@@ -16,8 +17,10 @@ impl UnansweredPort {
     pub fn at(port: u16) -> Option<Self> {
         let address = SocketAddr::V6(SocketAddrV6::new(Ipv6Addr::LOCALHOST, port, 0, 0));
         let socket = || {
-            let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-            socket_with(AddressFamily::INET6, SocketType::STREAM, flags, None)
+            let socket = socket(AddressFamily::INET6, SocketType::STREAM, None)?;
+            fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+            ioctl_fionbio(&socket, true)?;
+            rustix::io::Result::Ok(socket)
         };
         let listener = socket().ok()?;
         if bind(&listener, &address).and_then(|()| listen(&listener, 0)).is_err() {
