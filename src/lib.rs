@@ -21,9 +21,9 @@
 //! - [`session`] exchanges one HTTP request and response, and cuts a connection that stalls.
 //! - [`transfer`] downloads and repairs archives, and gives them their final names.
 //! - [`interchange`] writes a table with its addresses for other tools.
-//! - [`list`] lists the catalog and the state of each archive in a folder.
 //! - [`verify`] checks the archives in folders and on mirrors.
 //! - [`images`] knows the places and the bytes of extracted images, and checks them.
+//! - [`list`] lists the catalog and the state of each archive in a folder.
 //! - [`fetch`] finds out what a folder lacks, transfers it, and verifies it.
 //! - [`selftest`] runs fetches against a server of its own to test this machine.
 //! - [`progress`] listens to events and shows them: bars, lines, messages and the event log.

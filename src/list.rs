@@ -10,6 +10,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::disk::leftovers::Leftover;
 use crate::hash::digest::{Digest, Sha256};
+use crate::images;
 use crate::other_names::OtherNames;
 use crate::report::write_json;
 use crate::text::{escape, units};
@@ -42,9 +43,19 @@ pub struct ListRow {
     state: ListState,
     actual_size: Option<u64>,
     path: Option<String>,
+    /// The extracted images that are in the folder, if there are any.
+    images: Option<ListImages>,
     /// The name of the file, if that is not the archive's.
     #[serde(skip)]
     found_as: Option<String>,
+}
+
+/// The extracted images of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct ListImages {
+    /// Images that have a file; nothing says that it is right.
+    here: usize,
+    expected: usize,
 }
 
 #[derive(Serialize)]
@@ -57,7 +68,11 @@ struct ListDocument<'a> {
 /// Looks for every archive in the folder, by its name, its other name, and then by its size.
 pub fn rows(catalog: &Catalog, dir: &Path) -> Vec<ListRow> {
     let others = OtherNames::new(dir, catalog);
-    catalog.archives().iter().map(|archive| row(archive, dir, &others)).collect()
+    let rows = catalog.archives().iter().map(|archive| row(archive, dir, &others));
+    let images = images::count(dir, catalog)
+        .into_iter()
+        .map(|(here, expected)| (here > 0).then_some(ListImages { here, expected }));
+    rows.zip(images).map(|(row, images)| ListRow { images, ..row }).collect()
 }
 
 fn row(archive: &Archive, dir: &Path, others: &OtherNames<'_>) -> ListRow {
@@ -80,6 +95,7 @@ fn row(archive: &Archive, dir: &Path, others: &OtherNames<'_>) -> ListRow {
         state,
         actual_size,
         path: name.as_ref().map(|name| dir.join(name).to_string_lossy().into_owned()),
+        images: None,
         found_as: name.filter(|name| *name != archive.name),
     }
 }
@@ -162,8 +178,14 @@ impl ListRow {
             }
             (state, ..) => state.word().to_owned(),
         };
-        match &self.found_as {
+        let state = match &self.found_as {
             Some(name) => format!("{state}, as {}", escape::text(name)),
+            None => state,
+        };
+        match self.images {
+            Some(ListImages { here, expected }) => {
+                format!("{state}, and {here} of its {expected} images")
+            }
             None => state,
         }
     }

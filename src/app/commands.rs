@@ -85,6 +85,9 @@ fn verify(
                 Verification::Mirrors(request) => {
                     cxr::verify::verify_mirrors(&request, listener, cancel)?
                 }
+                Verification::Images(request) => {
+                    cxr::images::verify_images(&request, listener, cancel)?
+                }
             })
         },
     )

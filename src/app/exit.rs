@@ -1,6 +1,7 @@
 //! The error of a command, with its exit status.
 
 use cxr::fetch::FetchError;
+use cxr::images::ImagesError;
 use cxr::source::ClientError;
 use cxr::verdict::ExitStatus;
 
@@ -39,6 +40,17 @@ impl From<ClientError> for CommandError {
         match error {
             ClientError::Roots { .. } => Self::usage(error),
             ClientError::Tls(_) | ClientError::System(_) => anyhow::Error::from(error).into(),
+        }
+    }
+}
+
+impl From<ImagesError> for CommandError {
+    fn from(error: ImagesError) -> Self {
+        match error {
+            ImagesError::Record { is_given: true, .. } | ImagesError::Unknown => Self::usage(error),
+            ImagesError::Record { .. } | ImagesError::Tree { .. } => {
+                anyhow::Error::from(error).into()
+            }
         }
     }
 }

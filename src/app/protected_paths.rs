@@ -7,6 +7,8 @@ use anyhow::bail;
 use cxr::catalog::{Archive, Catalog};
 use cxr::disk::FileId;
 use cxr::fetch::FetchRequest;
+use cxr::images::ImagesRequest;
+use cxr::images::manifest::MANIFEST_NAME;
 use cxr::session::NetworkOptions;
 use cxr::source::SourceSpec;
 use cxr::text::escape;
@@ -43,6 +45,11 @@ impl ProtectedPaths {
             Verification::Here(request) => self.add_local_check(request),
             Verification::Mirrors(MirrorsRequest { mirrors, network, catalog, .. }) => {
                 self.add_sources(mirrors, network, catalog);
+            }
+            Verification::Images(ImagesRequest { tree, compare, catalog, .. }) => {
+                self.add_folder(tree, catalog);
+                let record = tree.join(MANIFEST_NAME);
+                self.add(Some(compare.as_deref().unwrap_or(&record)), "the record of the images");
             }
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Archive, Catalog, SelectError};
+use cxr::images::ImagesRequest;
 use cxr::session::NetworkOptions;
 use cxr::source::SourceSpec;
 use cxr::text::command_line::CommandLine;
@@ -28,8 +29,8 @@ pub(crate) struct Verify {
     /// Folders of archives, and files of any name [default: .]
     ///
     /// A folder must hold every archive of the table. cxr recognizes a file by its name or by its
-    /// content. With --from, these are the archives to check, as for `fetch`, and the default is
-    /// all.
+    /// content. With --from or --images, these are the archives to check, as for `fetch`, and the
+    /// default is all.
     #[arg(value_name = "PATH", help_heading = FROM, display_order = 0)]
     what: Vec<OsString>,
     /// Mirror to check: address or folder; repeat for several
@@ -39,6 +40,18 @@ pub(crate) struct Verify {
     /// does not apply.
     #[arg(long, value_name = "SOURCE", help_heading = FROM, value_parser = OsStringValueParser::new().try_map(|typed| value_parsers::sources(&typed)))]
     from: Vec<Sources>,
+    /// Folder of extracted images to check, in any layout
+    ///
+    /// cxr checks every image of the folder against the list of NIH's images and decodes it. The
+    /// images may lie in images/, images_NNN/, images_NNN/images/ or directly in the folder.
+    #[arg(long, value_name = "TREE", help_heading = FROM, conflicts_with_all = ["from", "quick", "sha256", "resume", "since", "no_locate"])]
+    images: Option<PathBuf>,
+    /// With --images: images.tsv to compare with, byte for byte [default: TREE/images.tsv, if it exists]
+    #[arg(long, value_name = "FILE", help_heading = FROM, requires = "images", hide_short_help = true)]
+    compare: Option<PathBuf>,
+    /// With --images: folder of the archives, for suggested commands [default: TREE]
+    #[arg(long, value_name = "DIR", help_heading = FROM, requires = "images", hide_short_help = true)]
+    archives: Option<PathBuf>,
     /// Check only presence and size; verify nothing
     ///
     /// cxr looks at names and sizes, and at the digests that a mirror reports. An archive that
@@ -48,7 +61,7 @@ pub(crate) struct Verify {
     /// Also check the SHA-256 of each archive
     ///
     /// cxr computes both digests in one pass. The table must have a SHA-256 for each archive.
-    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
     sha256: bool,
     /// Resume an interrupted check of folders
     ///
@@ -97,6 +110,8 @@ pub(crate) enum Verification {
     Here(VerifyRequest),
     /// Mirrors.
     Mirrors(MirrorsRequest),
+    /// Extracted images.
+    Images(ImagesRequest),
 }
 
 /// A combination of options or a table that cannot be used.
@@ -140,6 +155,9 @@ impl Verify {
         if self.sha256 && self.quick {
             return Err(RequestError::QuickSha256);
         }
+        if let Some(tree) = self.images.clone() {
+            return self.images_request(tree, catalog, typed);
+        }
         let notes = self.notes();
         if notes.is_some() && (self.quick || !self.from.is_empty()) {
             return Err(RequestError::Notes);
@@ -179,6 +197,26 @@ impl Verify {
             quick: self.quick,
             sha256: self.sha256,
             lanes: environment::lanes(),
+            command_line: typed.clone(),
+        }))
+    }
+
+    /// Builds the request to check extracted images.
+    fn images_request(
+        self,
+        tree: PathBuf,
+        catalog: Catalog,
+        typed: &CommandLine,
+    ) -> Result<Verification, RequestError> {
+        let words: Vec<_> = self.what.iter().map(|word| word.to_string_lossy()).collect();
+        Ok(Verification::Images(ImagesRequest {
+            selected: catalog.select(&words)?,
+            catalog,
+            images: None,
+            tree,
+            compare: self.compare,
+            archives: self.archives,
+            readers: self.readers,
             command_line: typed.clone(),
         }))
     }

@@ -13,6 +13,10 @@ use rustix::fs::{Mode, OFlags};
 use super::syscalls::{Operation, perform};
 use super::{DiskError, crash_point, faults, system};
 
+/// Bytes that [`File::read_into`] asks for at first, and then.
+const FIRST_READ: usize = 8 << 10;
+const LATER_READS: usize = 512 << 10;
+
 /// An open file that knows its path.
 #[derive(Debug)]
 pub(crate) struct File {
@@ -133,15 +137,33 @@ impl File {
     /// Reads at most `limit` bytes from the beginning.
     pub(crate) fn read(&self, limit: usize) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let mut block = [0; 8 << 10];
-        while bytes.len() < limit {
-            let length = block.len().min(limit - bytes.len());
-            match self.read_at(&mut block[..length], bytes.len() as u64)? {
-                0 => break,
-                more => bytes.extend_from_slice(&block[..more]),
-            }
-        }
+        self.read_into(&mut bytes, limit)?;
         Ok(bytes)
+    }
+
+    /// Appends at most `limit` bytes from the beginning of the file.
+    pub(crate) fn read_into(&self, bytes: &mut Vec<u8>, limit: usize) -> io::Result<()> {
+        let start = bytes.len();
+        let mut length = FIRST_READ;
+        loop {
+            let at = bytes.len() - start;
+            let wanted = length.min(limit - at);
+            if wanted == 0 {
+                return Ok(());
+            }
+            bytes.resize(start + at + wanted, 0);
+            let read = self.read_at(&mut bytes[start + at..], at as u64);
+            bytes.truncate(start + at + *read.as_ref().unwrap_or(&0));
+            if read? == 0 {
+                return Ok(());
+            }
+            length = LATER_READS;
+        }
+    }
+
+    /// Returns a reader from the beginning.
+    pub(crate) fn reader(&self) -> impl io::Read {
+        FileReader { file: self, at: 0 }
     }
 
     /// Sets the time of the last change.
@@ -157,6 +179,20 @@ impl File {
 
     fn failed(&self, action: &'static str) -> impl Fn(io::Error) -> DiskError + '_ {
         DiskError::new(&self.path, action)
+    }
+}
+
+/// Reads a file from its beginning to its end.
+struct FileReader<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl io::Read for FileReader<'_> {
+    fn read(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(block, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 const ARCHIVE_END: &str = ".tar.gz";
 
 /// The folder of the images in a flat tree, and in each archive.
-const IMAGES: &str = "images";
+pub(super) const IMAGES: &str = "images";
 
 /// The longest name of a file in bytes: `NAME_MAX` of Linux.
 const LONGEST_NAME: usize = 255;

@@ -6,6 +6,8 @@ use std::collections::btree_map::Entry;
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
+use sha2::Digest as _;
+
 use super::is_plain_name;
 use crate::hash::digest::Sha256;
 use crate::text::escape;
@@ -33,6 +35,24 @@ pub struct ManifestRow {
     pub sha256: Sha256,
 }
 
+impl ManifestRow {
+    /// Returns the row of an image of these bytes.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self {
+            bytes: bytes.len() as u64,
+            crc32: crc32fast::hash(bytes),
+            sha256: Sha256::new(sha2::Sha256::digest(bytes).into()),
+        }
+    }
+
+    /// Returns true if the image has exactly these bytes.
+    pub fn describes(&self, bytes: &[u8]) -> bool {
+        self.bytes == bytes.len() as u64
+            && self.crc32 == crc32fast::hash(bytes)
+            && self.sha256 == Self::of(bytes).sha256
+    }
+}
+
 /// The rows of an `images.tsv`, in the order of their names. A name can occur in several archives.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Manifest {
@@ -44,7 +64,7 @@ pub struct Manifest {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// The file cannot be read.
-    #[error("cannot read it")]
+    #[error("it cannot be read: {0}")]
     Read(#[from] io::Error),
     /// The first line is not the expected one.
     #[error("the first line is not `{}`, with tabs between the words", HEADER.replace('\t', " "))]

@@ -14,11 +14,11 @@ use std::sync::OnceLock;
 
 use self::near_name::{base_name, full_name};
 use self::survey::{Found, survey};
-use crate::catalog::{Archive, Catalog};
+use crate::catalog::{Archive, Catalog, Inventory};
 use crate::disk;
 use crate::locate::identify::{self, FileKind, HEAD};
 use crate::report::ArchiveReport;
-use crate::text::escape;
+use crate::text::{escape, shell};
 use crate::verdict::Verdict;
 
 /// The most files that are hashed to find one archive.
@@ -109,15 +109,22 @@ impl<'a> OtherNames<'a> {
     /// Describes unpacked images in the folder, if it was searched.
     pub(crate) fn unpacked_images(&self) -> Option<String> {
         let (folder, count) = self.found.get()?.images()?;
-        let has_images = |archive: &Archive| identify::expects_gzip(&archive.name);
-        if !self.catalog.archives().iter().any(has_images) {
+        let archives = self.catalog.archives();
+        if !archives.iter().any(|archive| identify::expects_gzip(&archive.name)) {
             return None;
         }
+        let is_nih = archives.iter().any(|archive| Inventory::of(&archive.md5).is_some());
+        let next = if is_nih {
+            let tree = self.dir.join(folder);
+            format!("to check them, run: cxr verify --images {}", shell::path(&tree))
+        } else {
+            "the table has MD5s of archives only, so cxr cannot verify them".to_owned()
+        };
         let folder = if folder.is_empty() { "the folder" } else { folder };
         Some(format!(
-            "{} holds unpacked images ({count} PNG files or more); the table has MD5s of archives \
-             only, so cxr cannot verify them",
-            escape::text(folder)
+            "{} holds unpacked images ({count} PNG files or more); {}",
+            escape::text(folder),
+            escape::text(&next)
         ))
     }
 }

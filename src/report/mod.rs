@@ -91,6 +91,41 @@ pub struct ArchiveReport {
     /// The damage that was located; more damage may follow.
     #[serde(serialize_with = "json::damage")]
     pub damage: Vec<Damage>,
+    /// The extracted images of the archive, if these were checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub images: Option<ImageSummary>,
+}
+
+/// The extracted images of one archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImageSummary {
+    /// The images that should be there.
+    pub expected: u64,
+    /// Those that are whole.
+    pub ok: u64,
+    /// Those without a file.
+    pub missing: u64,
+    /// Damaged, truncated and empty files.
+    pub corrupt: u64,
+    /// Files that are something else, such as a resized copy.
+    pub foreign: u64,
+    /// Files that could not be read.
+    pub unreadable: u64,
+    /// Those of the whole images that are RGBA.
+    pub rgba: u64,
+    /// The first files with a problem, by the names of their images.
+    pub problems: Vec<ProblemImage>,
+}
+
+/// An image that is not right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProblemImage {
+    /// The name of the image.
+    pub name: String,
+    /// The verdict on the image.
+    pub verdict: Verdict,
+    /// The reason; already escaped.
+    pub reason: String,
 }
 
 impl ArchiveReport {
@@ -114,6 +149,7 @@ impl ArchiveReport {
             detail: None,
             next: None,
             damage: Vec::new(),
+            images: None,
         }
     }
 

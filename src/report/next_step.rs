@@ -32,13 +32,13 @@ pub enum SuggestedCommand {
     Without(&'static str),
     /// A command line, complete.
     Line(String),
-    /// Fetch the archive.
-    Fetch(FetchCommand),
+    /// A command for one archive.
+    OfArchive(ArchiveCommand),
 }
 
-/// A `fetch` of one archive, which can be joined with others.
+/// A `fetch` or `extract` of one archive, which can be joined with others.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchCommand {
+pub struct ArchiveCommand {
     /// The command and its options.
     start: String,
     archive: Selector,
@@ -69,7 +69,7 @@ impl NextStep {
             Some(SuggestedCommand::Again) => run.to_string(),
             Some(SuggestedCommand::With(switch)) => run.with(switch).to_string(),
             Some(SuggestedCommand::Without(switch)) => run.without(switch).to_string(),
-            Some(SuggestedCommand::Line(_) | SuggestedCommand::Fetch(_)) | None => return,
+            Some(SuggestedCommand::Line(_) | SuggestedCommand::OfArchive(_)) | None => return,
         };
         self.command = Some(SuggestedCommand::Line(line));
     }
@@ -95,8 +95,17 @@ impl SuggestedCommand {
             // Only the user knows where these archives come from.
             start.push_str(" --from SOURCE");
         }
+        Self::of_archive(catalog, archive, start)
+    }
+
+    /// Builds the `cxr extract` of the archive; `start` is the command and its options.
+    pub(crate) fn extract(catalog: &Catalog, archive: &Archive, start: &str) -> Self {
+        Self::of_archive(catalog, archive, start.to_owned())
+    }
+
+    fn of_archive(catalog: &Catalog, archive: &Archive, start: String) -> Self {
         let of = catalog.archives().len();
-        Self::Fetch(FetchCommand { start, archive: catalog.selector(archive), of })
+        Self::OfArchive(ArchiveCommand { start, archive: catalog.selector(archive), of })
     }
 }
 
@@ -107,7 +116,7 @@ impl fmt::Display for SuggestedCommand {
             Self::With(switch) => write!(f, "the same command with {switch}"),
             Self::Without(switch) => write!(f, "the same command without {switch}"),
             Self::Line(line) => f.write_str(line),
-            Self::Fetch(FetchCommand { start, archive, of }) => {
+            Self::OfArchive(ArchiveCommand { start, archive, of }) => {
                 f.write_str(&join(start, [archive], *of))
             }
         }
@@ -140,8 +149,8 @@ impl Report {
         let steps = steps.filter(|step| !step.waits);
         for command in steps.filter_map(|step| step.command.as_ref()) {
             let (start, archive, of) = match command {
-                SuggestedCommand::Fetch(fetch) => {
-                    (fetch.start.clone(), Some(&fetch.archive), fetch.of)
+                SuggestedCommand::OfArchive(command) => {
+                    (command.start.clone(), Some(&command.archive), command.of)
                 }
                 command => (command.to_string(), None, 0),
             };

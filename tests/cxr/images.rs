@@ -1,49 +1,13 @@
 //! `cxr verify` says of the images in a wrong archive only what it has counted and decoded.
 
 use std::borrow::Cow;
-use std::fs;
 use std::io::Write;
-use std::path::Path;
 
 use flate2::write::ZlibEncoder;
 use flate2::{Compression, GzBuilder};
 
+use crate::support::damaged_png::{Chunks, IDAT, chunks, data_of, original, png};
 use crate::support::{Archive, NAMES, Report, Sandbox, archive};
-
-/// The chunks of a PNG: their types and data.
-type Chunks = Vec<([u8; 4], Vec<u8>)>;
-
-const IDAT: [u8; 4] = *b"IDAT";
-
-/// An original image.
-fn original() -> Vec<u8> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/png");
-    fs::read(data.join("00000013_021.png")).unwrap()
-}
-
-fn chunks(png: &[u8]) -> Chunks {
-    let mut rest = &png[8..];
-    let mut chunks = Vec::new();
-    while let Some((length, after)) = rest.split_first_chunk() {
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap();
-        let kind = after[..4].try_into().unwrap();
-        chunks.push((kind, after[4..4 + length].to_vec()));
-        rest = &after[8 + length..];
-    }
-    chunks
-}
-
-/// A PNG of these chunks, each with the right CRC-32.
-fn png(chunks: &Chunks) -> Vec<u8> {
-    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
-    for (kind, data) in chunks {
-        let body = [&kind[..], data].concat();
-        png.extend(u32::try_from(data.len()).unwrap().to_be_bytes());
-        png.extend(&body);
-        png.extend(crc32fast::hash(&body).to_be_bytes());
-    }
-    png
-}
 
 fn header(width: u32, height: u32, depth: u8, color: u8, interlace: u8) -> Vec<u8> {
     [&width.to_be_bytes()[..], &height.to_be_bytes(), &[depth, color, 0, 0, interlace]].concat()
@@ -102,11 +66,6 @@ fn is_whole(image: &Chunks) {
     let report = verified_image(&png(image));
     report.only().is("corrupt").because("each of them decodes without an error");
     assert!(report.only().value["damage"].as_array().unwrap().is_empty());
-}
-
-/// The places of the image data among the chunks.
-fn data_of(chunks: &Chunks) -> Vec<usize> {
-    (0..chunks.len()).filter(|&index| chunks[index].0 == IDAT).collect()
 }
 
 #[test]

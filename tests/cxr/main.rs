@@ -38,6 +38,7 @@ mod fetch;
 mod file_systems;
 mod github;
 mod habits;
+mod image_trees;
 mod images;
 mod interchange;
 mod leftovers;

@@ -58,6 +58,11 @@ impl ImageHeader {
             && matches!(self.color, Color::Grey | Color::Rgba)
     }
 
+    /// Returns true if the image has colours and transparency.
+    pub(crate) fn is_rgba(self) -> bool {
+        self.color == Color::Rgba
+    }
+
     /// Returns the number of rows of each pass, and the bytes of a row.
     pub(crate) fn passes(self) -> Vec<(u64, u64)> {
         let channels = match self.color {

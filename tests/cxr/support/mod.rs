@@ -3,6 +3,7 @@
 mod archive;
 mod authority;
 mod daemon;
+pub mod damaged_png;
 mod file_damage;
 mod name_resolution;
 mod nginx;
@@ -34,7 +35,7 @@ pub use file_damage::{DAMAGES, change_silently};
 pub use name_resolution::{NameResolution, NameServer};
 pub use nginx::Nginx;
 pub use object_store::ObjectStore;
-pub use outcome::{Outcome, Report};
+pub use outcome::{Line, Outcome, Report};
 pub use process::Running;
 pub use program::Cxr;
 pub use proxy::Proxy;

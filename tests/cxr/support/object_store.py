@@ -1,16 +1,30 @@
-"""Mounts a folder as an object store is mounted: object_store.py MODE FOLDER MOUNTPOINT.
+"""Mounts a folder with the limits of an object store or a network drive: object_store.py MODE FOLDER MOUNTPOINT.
 
 MODE: `rename-closed` renames and removes only files that nobody has open, `no-rename` renames none,
-`in-order` writes files from the beginning to the end only, `small-files` holds no file of more than 1 MB.
+`in-order` writes files from the beginning to the end only, `small-files` holds no file of more than 1 MB,
+`ignore-case` finds every name in upper and lower case, `slow` opens five files a second, and `many` lists
+100,000 files more in each folder.
 """
 
 import errno
+import itertools
 import os
+import stat
 import sys
+import time
 
 from fuse import FUSE, FuseOSError, Operations
 
 MODE, ROOT, POINT = sys.argv[1:]
+
+
+def with_case(path):
+    """Returns the path with the names that exist, where they exist in another case."""
+    found = ""
+    for name in filter(None, path.split("/")):
+        names = os.listdir(ROOT + found) if os.path.isdir(ROOT + found) else []
+        found += "/" + next((other for other in names if other.lower() == name.lower()), name)
+    return found or "/"
 
 
 class ObjectStore(Operations):
@@ -18,12 +32,21 @@ class ObjectStore(Operations):
         self.open_files = {}
         self.next = {}
 
+    def __call__(self, operation, path, *arguments):
+        if MODE == "ignore-case":
+            path = with_case(path)
+        return super().__call__(operation, path, *arguments)
+
     def getattr(self, path, fh=None):
-        stat = os.lstat(ROOT + path)
-        return {key: getattr(stat, key) for key in dir(stat) if key.startswith("st_")}
+        status = os.lstat(ROOT + path)
+        return {key: getattr(status, key) for key in dir(status) if key.startswith("st_")}
 
     def readdir(self, path, fh):
-        return [".", "..", *os.listdir(ROOT + path)]
+        names = [".", "..", *os.listdir(ROOT + path)]
+        if MODE != "many":
+            return names
+        more = ((f"unknown-{number}.png", {"st_mode": stat.S_IFREG | 0o644}, 0) for number in range(100_000))
+        return itertools.chain(names, more)
 
     def statfs(self, path):
         return {"f_bsize": 4096, "f_frsize": 4096, "f_blocks": 0, "f_bavail": 0}
@@ -52,6 +75,8 @@ class ObjectStore(Operations):
         return fh
 
     def open(self, path, flags):
+        if MODE == "slow":
+            time.sleep(0.2)
         return self.opened(path, os.open(ROOT + path, flags & ~os.O_APPEND))
 
     def create(self, path, mode, fi=None):
@@ -86,4 +111,4 @@ class ObjectStore(Operations):
         os.fsync(fh)
 
 
-FUSE(ObjectStore(), POINT, foreground=True, nothreads=True)
+FUSE(ObjectStore(), POINT, foreground=True, nothreads=True, use_ino=MODE == "ignore-case")

@@ -1,0 +1,25 @@
+//! Counts the images of a tree, without reading them.
+
+use std::path::Path;
+
+use super::expected::ExpectedImages;
+use super::walk::TreeWalk;
+use crate::catalog::Catalog;
+
+/// Returns for each archive the number of its images that have a file in the tree, and the number of
+/// all its images: 0 if the table does not say which these are.
+pub(crate) fn count(tree: &Path, catalog: &Catalog) -> Vec<(usize, usize)> {
+    let all: Vec<usize> = (0..catalog.archives().len()).collect();
+    let Some(expected) = ExpectedImages::new(catalog, &all, None, None) else {
+        return vec![(0, 0); all.len()];
+    };
+    let mut found: Vec<Vec<bool>> =
+        expected.archives.iter().map(|of| vec![false; of.places()]).collect();
+    for image in TreeWalk::new(tree, &expected) {
+        let of = found.get_mut(image.place.archive);
+        if let Some(place) = of.and_then(|of| of.get_mut(image.place.position)) {
+            *place = true;
+        }
+    }
+    found.iter().map(|of| (of.iter().filter(|&&found| found).count(), of.len())).collect()
+}

@@ -1,0 +1,132 @@
+//! The images that a tree should hold: those of the built-in inventory, or the rows of an
+//! `images.tsv`.
+
+use std::collections::HashMap;
+
+use super::layout::archive_folder;
+use super::manifest::Manifest;
+use crate::catalog::{Archive, Catalog, ImageSet, Inventory};
+
+/// The images of all archives of a table.
+#[derive(Debug)]
+pub(super) struct ExpectedImages<'a> {
+    pub(super) archives: Vec<ExpectedArchive<'a>>,
+}
+
+/// The images of one archive.
+#[derive(Debug)]
+pub(super) struct ExpectedArchive<'a> {
+    pub(super) archive: &'a Archive,
+    pub(super) is_selected: bool,
+    names: ImageNames<'a>,
+}
+
+#[derive(Debug)]
+enum ImageNames<'a> {
+    /// Those of NIH, all or some.
+    Nih(Inventory, Option<&'a ImageSet>),
+    /// Those of a record, by their names and in order.
+    Recorded(HashMap<&'a str, usize>, Vec<&'a str>),
+}
+
+/// The place of an image: the indices of its archive and of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ImagePlace {
+    pub(super) archive: usize,
+    pub(super) position: usize,
+}
+
+impl<'a> ExpectedImages<'a> {
+    /// Returns the images of the archives with these indices, `None` if nothing says which they are.
+    pub(super) fn new(
+        catalog: &'a Catalog,
+        selected: &[usize],
+        images: Option<&'a ImageSet>,
+        manifest: Option<&'a Manifest>,
+    ) -> Option<Self> {
+        let mut recorded: HashMap<&str, Vec<&str>> = HashMap::new();
+        for (name, archive, _) in manifest.into_iter().flat_map(Manifest::rows) {
+            recorded.entry(archive).or_default().push(name);
+        }
+        let archive = |(index, archive): (usize, &'a Archive)| {
+            let names = if let Some(inventory) = Inventory::of(&archive.md5) {
+                ImageNames::Nih(inventory, images)
+            } else {
+                let names = recorded.remove(&*archive.name).unwrap_or_default();
+                ImageNames::Recorded(names.iter().copied().zip(0..).collect(), names)
+            };
+            ExpectedArchive { archive, is_selected: selected.contains(&index), names }
+        };
+        let archives: Vec<_> = catalog.archives().iter().enumerate().map(archive).collect();
+        let is_known = archives.iter().any(|archive| archive.is_selected && archive.number() > 0);
+        is_known.then_some(Self { archives })
+    }
+
+    /// Returns the place of the image with this name. In the folder of one archive, an image of
+    /// another has none.
+    pub(super) fn place(&self, name: &str, folder: Option<&str>) -> Option<ImagePlace> {
+        let folder = folder.and_then(|folder| self.archive_of(folder));
+        let in_archive = |archive: usize| {
+            let position = self.archives.get(archive)?.position(name)?;
+            Some(ImagePlace { archive, position })
+        };
+        match folder {
+            Some(archive) => in_archive(archive),
+            None => (0..self.archives.len()).find_map(in_archive),
+        }
+    }
+
+    /// Returns the archive whose folder has this name; some file systems ignore case.
+    fn archive_of(&self, folder: &str) -> Option<usize> {
+        let has_folder = |expected: &ExpectedArchive<'_>| {
+            archive_folder(&expected.archive.name).eq_ignore_ascii_case(folder)
+        };
+        self.archives.iter().position(has_folder)
+    }
+}
+
+impl ExpectedArchive<'_> {
+    /// Returns the number of places, of which some may be of images that were not selected.
+    pub(super) fn places(&self) -> usize {
+        match &self.names {
+            ImageNames::Nih(inventory, _) => inventory.len(),
+            ImageNames::Recorded(_, names) => names.len(),
+        }
+    }
+
+    /// Returns the number of images that should be there.
+    pub(super) fn number(&self) -> usize {
+        (0..self.places()).filter(|&position| self.is_wanted(position)).count()
+    }
+
+    /// Returns true if the image is one of those that should be there.
+    pub(super) fn is_wanted(&self, position: usize) -> bool {
+        match &self.names {
+            ImageNames::Nih(inventory, Some(images)) => {
+                images.contains(inventory.places().start + position)
+            }
+            _ => true,
+        }
+    }
+
+    /// Returns true if the images must have NIH's form.
+    pub(super) fn is_nih(&self) -> bool {
+        matches!(self.names, ImageNames::Nih(..))
+    }
+
+    pub(super) fn name(&self, position: usize) -> String {
+        match &self.names {
+            ImageNames::Nih(inventory, _) => inventory.name(position),
+            ImageNames::Recorded(_, names) => {
+                names.get(position).copied().unwrap_or_default().to_owned()
+            }
+        }
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        match &self.names {
+            ImageNames::Nih(inventory, _) => inventory.position(name),
+            ImageNames::Recorded(places, _) => places.get(name).copied(),
+        }
+    }
+}

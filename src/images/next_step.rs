@@ -1,0 +1,85 @@
+//! The command that extracts images again.
+
+use std::path::{Path, PathBuf};
+
+use super::ImagesRequest;
+use super::layout::{IMAGES, Layout};
+use super::walk::WalkFindings;
+use crate::catalog::{Archive, Catalog};
+use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
+use crate::text::shell;
+use crate::verdict::Verdict;
+
+/// The `cxr extract` that writes images to their places in a tree.
+#[derive(Debug)]
+pub(super) struct ExtractCommand<'a> {
+    catalog: &'a Catalog,
+    /// The command and its options.
+    start: String,
+    /// The folder that holds those of the layout.
+    root: PathBuf,
+    layout: Layout,
+    /// The images lie directly in this folder, where `extract` writes nothing.
+    bare: Option<&'a Path>,
+}
+
+impl<'a> ExtractCommand<'a> {
+    pub(super) fn new(request: &'a ImagesRequest, findings: &WalkFindings) -> Self {
+        let (layout, is_bare) = findings.layout();
+        let tree = request.tree.as_path();
+        let above = tree.parent().filter(|_| tree.file_name().is_some_and(|name| name == IMAGES));
+        let (root, bare) = match above {
+            Some(above) if is_bare => (above, None),
+            _ => (tree, is_bare.then_some(tree)),
+        };
+        let archives = request.archives.as_deref().unwrap_or(root);
+        let mut start = "cxr extract".to_owned();
+        let mut add = |option: &str, value: &str| start.extend([" ", option, " ", value]);
+        if !is_here(archives) {
+            add("-d", &shell::path(archives));
+        }
+        if root != archives {
+            add("--to", &shell::path(if is_here(root) { Path::new(".") } else { root }));
+        }
+        if layout != Layout::Flat {
+            add("--layout", layout.word());
+        }
+        if let Some(table) = request.catalog.file() {
+            add("--checksums", &shell::path(table));
+        }
+        Self { catalog: &request.catalog, start, root: root.to_owned(), layout, bare }
+    }
+
+    /// Adds the folder of the images and the next step to the report on an archive.
+    pub(super) fn complete(&self, report: ArchiveReport, archive: &Archive) -> ArchiveReport {
+        let folder = match self.bare {
+            Some(bare) => bare.to_owned(),
+            None => self.root.join(self.layout.folder(&archive.name)),
+        };
+        let extract = SuggestedCommand::extract(self.catalog, archive, &self.start);
+        let next = match report.verdict {
+            Verdict::Ok => None,
+            Verdict::Error => {
+                let task = "make all files and folders of the tree readable";
+                Some(NextStep::then(task, SuggestedCommand::Again))
+            }
+            _ if self.bare.is_some() => {
+                let folder = shell::path(&self.root.join(IMAGES));
+                let task =
+                    format!("extract the archive, which writes to {folder}, and move the images");
+                Some(NextStep::then(task, extract))
+            }
+            // `extract` replaces damaged files, and no others.
+            Verdict::Foreign => {
+                let task = "move the files away that are replaced, resized or written again";
+                Some(NextStep::only_after(task, extract))
+            }
+            _ => Some(extract.into()),
+        };
+        ArchiveReport { path: Some(folder), next, ..report }
+    }
+}
+
+fn is_here(folder: &Path) -> bool {
+    matches!(folder.to_str(), Some("" | "." | "./"))
+}

@@ -1,0 +1,227 @@
+//! Finds the images of a tree, file by file, in the three layouts and in folders of other names.
+
+use std::collections::VecDeque;
+use std::fs::{self, DirEntry, ReadDir};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::expected::{ExpectedImages, ImagePlace};
+use super::layout::{IMAGES, Layout};
+use crate::disk::FileId;
+use crate::text::escape;
+
+/// A file in the place of an image.
+#[derive(Debug)]
+pub(super) struct FoundImage {
+    pub(super) place: ImagePlace,
+    pub(super) path: PathBuf,
+}
+
+/// The walk through a tree. It holds one open folder and the names of the others.
+#[derive(Debug)]
+pub(super) struct TreeWalk<'a> {
+    expected: &'a ExpectedImages<'a>,
+    folders: VecDeque<TreeFolder>,
+    current: Option<(TreeFolder, ReadDir)>,
+    pub(super) findings: WalkFindings,
+}
+
+/// What the walk found besides images.
+#[derive(Debug, Default)]
+pub(super) struct WalkFindings {
+    /// Images directly in the folder, and in each layout.
+    bare: u64,
+    layouts: [u64; 3],
+    /// PNG files that are no images of the table, or in the folder of another archive.
+    pub(super) unknown: FileCount,
+    /// Other files among images.
+    pub(super) others: FileCount,
+    /// A folder that could not be read, and why. Nothing is known of its images.
+    pub(super) unreadable: Option<(PathBuf, io::Error)>,
+}
+
+/// A number of files, and the first of them by name.
+#[derive(Debug, Default)]
+pub(super) struct FileCount {
+    pub(super) files: u64,
+    pub(super) first: Option<String>,
+}
+
+#[derive(Debug)]
+struct TreeFolder {
+    path: PathBuf,
+    /// The names of the folder and of the one above it, from the tree on.
+    names: Vec<String>,
+}
+
+impl TreeFolder {
+    /// The layout in which images lie in this folder; `None` directly in the tree.
+    fn layout(&self) -> Option<Layout> {
+        match self.names.as_slice() {
+            [] => None,
+            [only] if is_images(only) => Some(Layout::Flat),
+            [_] => Some(Layout::Archive),
+            _ => Some(Layout::Kaggle),
+        }
+    }
+
+    /// Returns true if images may lie in this folder within it.
+    fn leads_to(&self, name: &str) -> bool {
+        match self.names.len() {
+            0 => !name.starts_with('.'),
+            1 => is_images(name),
+            _ => false,
+        }
+    }
+}
+
+/// Some file systems ignore case.
+fn is_images(name: &str) -> bool {
+    name.eq_ignore_ascii_case(IMAGES)
+}
+
+impl<'a> TreeWalk<'a> {
+    pub(super) fn new(tree: &Path, expected: &'a ExpectedImages<'a>) -> Self {
+        let root = TreeFolder { path: tree.to_owned(), names: Vec::new() };
+        Self {
+            expected,
+            folders: VecDeque::from([root]),
+            current: None,
+            findings: WalkFindings::default(),
+        }
+    }
+
+    /// Begins the next folder that can be read.
+    fn next_folder(&mut self) -> Option<()> {
+        loop {
+            let folder = self.folders.pop_front()?;
+            match fs::read_dir(&folder.path) {
+                Ok(entries) => {
+                    self.current = Some((folder, entries));
+                    return Some(());
+                }
+                Err(error) => self.findings.note_unreadable(folder.path, error),
+            }
+        }
+    }
+
+    /// Returns the image that the entry is. Takes note of anything else.
+    fn image(&mut self, folder: &TreeFolder, entry: &DirEntry) -> Option<FoundImage> {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else {
+            self.findings.note_other(folder, &name.to_string_lossy(), false);
+            return None;
+        };
+        let archive = folder.names.first().map(String::as_str);
+        let place = |name: &str| self.expected.place(name, archive);
+        let found = place(name).or_else(|| place(&same_file(&folder.path, name)?));
+        if let Some(place) = found {
+            self.findings.count(folder.layout());
+            return Some(FoundImage { place, path: entry.path() });
+        }
+        if is_folder(entry) {
+            if folder.leads_to(name) {
+                let names = folder.names.iter().cloned().chain([name.to_owned()]).collect();
+                self.folders.push_back(TreeFolder { path: entry.path(), names });
+            }
+            return None;
+        }
+        self.findings.note_other(folder, name, true);
+        None
+    }
+}
+
+impl Iterator for TreeWalk<'_> {
+    type Item = FoundImage;
+
+    fn next(&mut self) -> Option<FoundImage> {
+        loop {
+            let Some((folder, mut entries)) = self.current.take() else {
+                self.next_folder()?;
+                continue;
+            };
+            let found = match entries.next() {
+                None => continue,
+                Some(Ok(entry)) => self.image(&folder, &entry),
+                Some(Err(error)) => {
+                    self.findings.note_unreadable(folder.path, error);
+                    continue;
+                }
+            };
+            self.current = Some((folder, entries));
+            if found.is_some() {
+                return found;
+            }
+        }
+    }
+}
+
+impl WalkFindings {
+    /// Returns the layout of most images, and true if they lie directly in the tree.
+    pub(super) fn layout(&self) -> (Layout, bool) {
+        let most = Layout::ALL.into_iter().zip(self.layouts).rev().max_by_key(|(_, count)| *count);
+        let (layout, count) = most.unwrap_or((Layout::Flat, 0));
+        if self.bare > count { (Layout::Flat, true) } else { (layout, false) }
+    }
+
+    fn count(&mut self, layout: Option<Layout>) {
+        match layout.and_then(|layout| Layout::ALL.iter().position(|other| *other == layout)) {
+            Some(place) => self.layouts[place] += 1,
+            None => self.bare += 1,
+        }
+    }
+
+    fn note_unreadable(&mut self, path: PathBuf, error: io::Error) {
+        self.unreadable.get_or_insert((path, error));
+    }
+
+    /// Takes note of a file that is no image of the table. The tree itself holds other files too.
+    fn note_other(&mut self, folder: &TreeFolder, name: &str, is_text: bool) {
+        let path: Vec<&str> = folder.names.iter().map(String::as_str).chain([name]).collect();
+        if is_text && is_called_png(name) && !name.starts_with('.') {
+            self.unknown.add(path.join("/"));
+        } else if !folder.names.is_empty() {
+            self.others.add(path.join("/"));
+        }
+    }
+}
+
+impl FileCount {
+    fn add(&mut self, path: String) {
+        self.files += 1;
+        if self.first.as_ref().is_none_or(|first| path < *first) {
+            self.first = Some(path);
+        }
+    }
+
+    /// Returns the words `(NAME)` or `(the first is NAME)`.
+    pub(super) fn first_in_words(&self) -> String {
+        let first = escape::brief(self.first.as_deref().unwrap_or_default());
+        if self.files == 1 { format!("({first})") } else { format!("(the first is {first})") }
+    }
+}
+
+fn is_called_png(name: &str) -> bool {
+    let end = Path::new(name).extension();
+    end.is_some_and(|end| end.eq_ignore_ascii_case("png"))
+}
+
+/// Returns true for a folder and a link to one.
+fn is_folder(entry: &DirEntry) -> bool {
+    let kind = entry.file_type();
+    kind.is_ok_and(|kind| {
+        kind.is_dir()
+            || (kind.is_symlink() && entry.path().metadata().is_ok_and(|target| target.is_dir()))
+    })
+}
+
+/// Returns the name in lower case if it leads to the same file, as on file systems that ignore case.
+fn same_file(folder: &Path, name: &str) -> Option<String> {
+    let lower = name.to_ascii_lowercase();
+    if lower == name || !is_called_png(name) {
+        return None;
+    }
+    let id = |name: &str| FileId::of(&folder.join(name));
+    let (one, other) = (id(name)?, id(&lower)?);
+    (one == other).then_some(lower)
+}
