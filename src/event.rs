@@ -20,6 +20,8 @@ pub enum Activity {
     Locate,
     /// Locates the damage and downloads the damaged bytes again.
     Repair,
+    /// Reads, verifies and unpacks an archive.
+    Extract,
 }
 
 impl fmt::Display for Activity {
@@ -29,6 +31,7 @@ impl fmt::Display for Activity {
             Self::Fetch => "fetch",
             Self::Locate => "locate",
             Self::Repair => "repair",
+            Self::Extract => "extract",
         })
     }
 }

@@ -24,6 +24,7 @@
 //! - [`verify`] checks the archives in folders and on mirrors.
 //! - [`images`] knows the places and the bytes of extracted images, and checks them.
 //! - [`list`] lists the catalog and the state of each archive in a folder.
+//! - [`extract`] unpacks verified archives into images.
 //! - [`fetch`] finds out what a folder lacks, transfers it, and verifies it.
 //! - [`selftest`] runs fetches against a server of its own to test this machine.
 //! - [`progress`] listens to events and shows them: bars, lines, messages and the event log.
@@ -44,6 +45,7 @@ pub mod cancel;
 pub mod catalog;
 pub mod disk;
 pub mod event;
+pub mod extract;
 pub mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]

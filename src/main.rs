@@ -22,7 +22,10 @@ use cli::EarlyExit;
 
 fn main() -> ExitCode {
     #[cfg(debug_assertions)]
-    cxr::disk::inject_faults(cli::fault);
+    {
+        cxr::disk::inject_faults(cli::fault);
+        cxr::catalog::inventory::pretend_inventories(cli::fault);
+    }
     // If that is impossible, only a limit that is met ends the process.
     let _ = app::signals::survive_file_limit();
     let arguments: Vec<OsString> = env::args_os().collect();

@@ -20,7 +20,8 @@ use super::exit::{CommandError, Result};
 use super::protected_paths::ProtectedPaths;
 use super::selftest_command;
 use crate::cli::{
-    self, Checksums, Command, Fetch, Format, Invocation, List, Settings, Verification, Verify,
+    self, Checksums, Command, Extract, Fetch, Format, Invocation, List, Settings, Verification,
+    Verify,
 };
 
 /// Runs the command. `typed` is the command line that asks for it.
@@ -33,6 +34,7 @@ pub(crate) fn run(
     match command {
         Command::Fetch(command) => fetch(command, &settings, typed, arguments),
         Command::Verify(command) => verify(command, &settings, typed, arguments),
+        Command::Extract(command) => extract(command, &settings, typed, arguments),
         Command::Selftest(command) => selftest_command::run(command, &settings, typed),
         Command::List(command) => list(&command, &settings),
         Command::Checksums(command) => checksums(command, &settings),
@@ -90,6 +92,23 @@ fn verify(
                 }
             })
         },
+    )
+}
+
+fn extract(
+    extract: Extract,
+    settings: &Settings,
+    typed: &CommandLine,
+    arguments: &[OsString],
+) -> Result<ExitStatus> {
+    let outputs = extract.reports.clone();
+    let request = catalog(settings).and_then(|catalog| {
+        extract.request(catalog, typed, arguments).map_err(CommandError::usage)
+    });
+    CommandRun { command: "extract", settings, outputs, only_problems: false, typed }.run(
+        request,
+        ProtectedPaths::add_extract,
+        |request, listener, cancel| Ok(cxr::extract::extract(&request, listener, cancel)?),
     )
 }
 

@@ -1,5 +1,6 @@
 //! The error of a command, with its exit status.
 
+use cxr::extract::ExtractError;
 use cxr::fetch::FetchError;
 use cxr::images::ImagesError;
 use cxr::source::ClientError;
@@ -32,6 +33,12 @@ impl From<FetchError> for CommandError {
             FetchError::Request(_) => Self::usage(error),
             FetchError::Machine(_) => anyhow::Error::from(error).into(),
         }
+    }
+}
+
+impl From<ExtractError> for CommandError {
+    fn from(error: ExtractError) -> Self {
+        anyhow::Error::from(error).into()
     }
 }
 

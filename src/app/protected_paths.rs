@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use cxr::catalog::{Archive, Catalog};
 use cxr::disk::FileId;
+use cxr::extract::ExtractRequest;
 use cxr::fetch::FetchRequest;
 use cxr::images::ImagesRequest;
 use cxr::images::manifest::MANIFEST_NAME;
@@ -38,6 +39,13 @@ impl ProtectedPaths {
     pub(crate) fn add_fetch(&mut self, request: &FetchRequest) {
         self.add_folder(&request.dir, &request.catalog);
         self.add_sources(&request.sources, &request.network, &request.catalog);
+    }
+
+    pub(crate) fn add_extract(&mut self, request: &ExtractRequest) {
+        self.add_folder(&request.dir, &request.catalog);
+        self.own.push(request.target().join(".cxr"));
+        let list = request.target().join(MANIFEST_NAME);
+        self.add(Some(&list), "reserved for the list of images");
     }
 
     pub(crate) fn add_verification(&mut self, verification: &Verification) {

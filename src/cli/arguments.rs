@@ -9,6 +9,7 @@ use cxr::selftest::SelftestRequest;
 use super::Invocation;
 use super::checksums::Checksums;
 use super::environment;
+use super::extract::Extract;
 use super::fetch::Fetch;
 use super::global_options::{Format, GlobalOptions};
 use super::headings::{FROM, WHAT};
@@ -33,6 +34,11 @@ pub(crate) enum Command {
     Fetch(Fetch),
     /// Check archives against the published MD5s
     Verify(Verify),
+    /// Extract the images of verified archives
+    ///
+    /// cxr reads each archive once: it checks the MD5 of the archive and every image, and gives the
+    /// images their names only if all of them are right.
+    Extract(Extract),
     /// List the archives, and which of them exist; read no data
     List(List),
     /// Print the table of MD5s for other tools
@@ -59,6 +65,7 @@ impl Command {
         match self {
             Self::Fetch(fetch) => Some(&fetch.reports),
             Self::Verify(verify) => Some(&verify.reports),
+            Self::Extract(extract) => Some(&extract.reports),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use cxr::catalog::Catalog;
 
 /// The commands that take the names of archives.
-const SELECTING: [&str; 2] = ["fetch", "checksums"];
+const SELECTING: [&str; 3] = ["fetch", "extract", "checksums"];
 
 /// Returns the script of a shell.
 pub(crate) fn completions(shell: Shell) -> String {

@@ -92,7 +92,7 @@ impl Fetch {
         typed: &CommandLine,
         arguments: &[OsString],
     ) -> Result<FetchRequest, FetchUsageError> {
-        let selected = self.selected(&catalog, arguments)?;
+        let selected = select(&catalog, &self.archives, arguments)?;
         let sources = value_parsers::or_publisher(self.from);
         let mut archives = selected.iter().filter_map(|&index| catalog.archives().get(index));
         if !self.dry_run
@@ -119,19 +119,20 @@ impl Fetch {
             command_line: typed.clone(),
         })
     }
+}
 
-    fn selected(
-        &self,
-        catalog: &Catalog,
-        arguments: &[OsString],
-    ) -> Result<Vec<usize>, FetchUsageError> {
-        catalog.select(&self.archives).map_err(|error| {
-            let unknown = self.archives.iter().find(|word| catalog.select(&[word]).is_err());
-            let tip = unknown.and_then(|word| habits::archive(word, arguments));
-            let tip = tip.map_or_else(String::new, |tip| format!("; {tip}"));
-            FetchUsageError::Select(error, tip)
-        })
-    }
+/// Returns the indices of the archives that the words select.
+pub(super) fn select(
+    catalog: &Catalog,
+    words: &[String],
+    arguments: &[OsString],
+) -> Result<Vec<usize>, FetchUsageError> {
+    catalog.select(words).map_err(|error| {
+        let unknown = words.iter().find(|word| catalog.select(&[word]).is_err());
+        let tip = unknown.and_then(|word| habits::archive(word, arguments));
+        let tip = tip.map_or_else(String::new, |tip| format!("; {tip}"));
+        FetchUsageError::Select(error, tip)
+    })
 }
 
 /// Returns the first source if none of them exists: all are folders, and missing.

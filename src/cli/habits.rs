@@ -29,9 +29,10 @@ const DIR: [&str; 13] = [
 const FROM: [&str; 6] = ["--url", "--source", "--mirror", "--base-url", "--remote", "-u"];
 
 /// The commands, with the names that other programs give them.
-const COMMANDS: [(&str, &[&str]); 5] = [
+const COMMANDS: [(&str, &[&str]); 6] = [
     ("verify", &["check", "validate", "test", "audit", "md5sum", "hash", "scrub", "compare"]),
     ("fetch", &["download", "get", "pull", "sync", "dl", "resume", "repair", "fix", "update"]),
+    ("extract", &["unpack", "untar", "unzip", "tar", "decompress", "expand", "images"]),
     ("list", &["ls", "status", "show", "info"]),
     ("checksums", &["table", "md5", "sums", "export", "checksum"]),
     ("selftest", &["self-test", "doctor", "self-check"]),
@@ -101,7 +102,7 @@ fn option(word: &str, words: &[&OsStr]) -> Option<String> {
             let line = run(words.iter().copied().filter(|typed| *typed != word));
             Some(format!("list shows all archives: {line}; for another folder, add -d"))
         }
-        Some("fetch" | "list" | "selftest") if DIR.contains(&name) => {
+        Some("fetch" | "extract" | "list" | "selftest") if DIR.contains(&name) => {
             let line = run(replaced(words, option, name, Some("--dir")));
             Some(format!("the folder is --dir: {line}"))
         }

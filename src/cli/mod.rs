@@ -6,6 +6,7 @@ mod arguments;
 mod checksums;
 mod completions;
 mod environment;
+mod extract;
 mod fetch;
 mod global_options;
 mod habits;
@@ -32,6 +33,7 @@ pub(crate) use completions::completions;
 #[cfg(debug_assertions)]
 pub(crate) use environment::fault;
 pub(crate) use environment::is_set;
+pub(crate) use extract::Extract;
 pub(crate) use fetch::Fetch;
 pub(crate) use global_options::{Format, Settings};
 pub(crate) use man::manual;

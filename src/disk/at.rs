@@ -4,12 +4,18 @@
 //! folder whatever anybody puts in the place of the path, and no operation here follows a symbolic
 //! link in the last place. A port to a system without them replaces this file.
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+use rustix::fs::RenameFlags;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, statat};
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+use rustix::io::Errno;
 
 use super::system::sync_names;
 
@@ -53,6 +59,8 @@ pub(super) struct Facts {
     /// Others than the owner may change it.
     pub(super) is_open_to_others: bool,
     pub(super) inode: u64,
+    /// The size in bytes.
+    pub(super) size: u64,
     /// The last change of the content: seconds and nanoseconds.
     pub(super) changed: (i64, i64),
 }
@@ -62,6 +70,7 @@ impl Facts {
         clippy::useless_conversion,
         clippy::unnecessary_cast,
         clippy::cast_possible_wrap,
+        clippy::cast_sign_loss,
         reason = "the types of these fields differ between systems"
     )]
     fn new(stat: &Stat) -> Self {
@@ -71,6 +80,7 @@ impl Facts {
             owner: stat.st_uid,
             is_open_to_others: Mode::from_raw_mode(stat.st_mode).intersects(OTHERS_MAY_WRITE),
             inode: stat.st_ino as u64,
+            size: stat.st_size as u64,
             changed: (stat.st_mtime as i64, stat.st_mtime_nsec as i64),
         }
     }
@@ -156,9 +166,42 @@ impl FolderHandle {
         Ok(rustix::fs::renameat(&self.0, name, &to.0, new)?)
     }
 
+    /// Renames a file, unless the new name exists. Of two processes that try, one succeeds where the file
+    /// system can rename in this way; elsewhere (some network file systems and FUSE), a name that appears
+    /// between the look and the renaming is replaced.
+    pub(super) fn rename_new(&self, name: &Path, to: &Self, new: &Path) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        match rustix::fs::renameat_with(&self.0, name, &to.0, new, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            result => return Ok(result?),
+        }
+        match to.facts(new) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.rename(name, to, new),
+            Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Syncs the names in this folder.
     pub(super) fn sync(&self) -> io::Result<()> {
+        sync_names(self.readable()?.as_fd())
+    }
+
+    /// Opens this folder to list its names and to sync.
+    pub(super) fn readable(&self) -> io::Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        sync_names(rustix::fs::openat(&self.0, ".", flags, Mode::empty())?.as_fd())
+        Ok(rustix::fs::openat(&self.0, ".", flags, Mode::empty())?)
+    }
+
+    /// Returns the names in this folder.
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::new(self.readable()?)? {
+            let name = OsStr::from_bytes(entry?.file_name().to_bytes()).to_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
     }
 }

@@ -30,6 +30,15 @@ pub(crate) struct Entry {
     path: PathBuf,
 }
 
+/// What has a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A file of this size in bytes.
+    File(u64),
+    /// Something else, in words.
+    Other(&'static str),
+}
+
 impl Entry {
     pub(super) fn new(folder: &Arc<HeldFolder>, name: impl Into<OsString>) -> Self {
         let name = name.into();
@@ -253,6 +262,30 @@ impl Entry {
         };
         perform(&self.path, Operation::Rename { to: &to.path }, rename)
             .map_err(self.failed("renamed"))
+    }
+
+    /// Gives the file another name, unless something has it: then returns false.
+    pub(crate) fn rename_new(&self, to: &Self) -> Result<bool, DiskError> {
+        let rename = |_| {
+            let target = &to.folder.open()?.handle;
+            self.folder.open()?.handle.rename_new(self.name(), target, to.name())
+        };
+        match perform(&self.path, Operation::RenameNew { to: &to.path }, rename) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            result => result.map(|()| true).map_err(self.failed("renamed")),
+        }
+    }
+
+    /// Returns the size of the file with this name, without following a link; `None` if it is free.
+    pub(crate) fn look(&self) -> io::Result<Option<Found>> {
+        match self.facts() {
+            Ok(facts) if facts.is_file() => Ok(Some(Found::File(facts.size))),
+            Ok(facts) if facts.is_folder() => Ok(Some(Found::Other("a folder"))),
+            Ok(facts) if facts.is_link() => Ok(Some(Found::Other("a symbolic link"))),
+            Ok(_) => Ok(Some(Found::Other("not a file"))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Removes the file, if it exists.

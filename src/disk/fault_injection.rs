@@ -12,6 +12,8 @@
 //!   `CXR_FAULT_SLOW_SOURCE_MS` replace an [`Interval`].
 //! - `CXR_FAULT_LOCKS=off` grants every lock of the operating system.
 //! - `CXR_FAULT_HOST=NAME` pretends to be another host.
+//! - `CXR_FAULT_INVENTORY` gives archives a part of NIH's inventory
+//!   ([`pretend_inventories`](crate::catalog::inventory::pretend_inventories)).
 //! - `CXR_FAULT_RECORD=FILE` appends a line of JSON for every operation that succeeded.
 //!
 //! An invalid rule is a panic: a test that tests nothing would be worse.
@@ -165,6 +167,7 @@ impl FaultEffect {
             "EMFILE" => Errno::MFILE,
             "ENOSPC" => Errno::NOSPC,
             "EINVAL" => Errno::INVAL,
+            "ENOSYS" => Errno::NOSYS,
             "EROFS" => Errno::ROFS,
             "ESTALE" => Errno::STALE,
             _ => panic!("unknown effect {word:?}"),
@@ -189,6 +192,8 @@ impl Operation<'_> {
             Self::Remove => "remove",
             Self::CreateFolder => "make",
             Self::SyncFolder => "sync-folder",
+            Self::SyncFileSystem => "sync-file-system",
+            Self::RenameNew { .. } => "rename-new",
         }
     }
 
@@ -241,7 +246,9 @@ fn note(record: &mut fs::File, path: &Path, operation: &Operation<'_>, length: u
         }
         Operation::Append { bytes } => line["bytes"] = json!(hex::encode(&bytes[..length])),
         Operation::Resize { to } => line["to"] = json!(to),
-        Operation::Rename { to } => line["to"] = json!(to.to_string_lossy()),
+        Operation::Rename { to } | Operation::RenameNew { to } => {
+            line["to"] = json!(to.to_string_lossy());
+        }
         _ => {}
     }
     let written = writeln!(record, "{line}");

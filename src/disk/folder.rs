@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::held_folder::HeldFolder;
-use super::{DiskError, Entry};
+use super::{DiskError, Entry, Subfolder};
 use crate::catalog::Archive;
 use crate::text::escape;
 
@@ -36,6 +36,8 @@ pub enum StateFile {
     Undo,
     /// The result that `verify` remembers.
     Note,
+    /// The record of the images that were extracted.
+    Images,
 }
 
 impl StateFile {
@@ -49,6 +51,7 @@ impl StateFile {
             Self::Receipt => "receipt",
             Self::Undo => "undo",
             Self::Note => "note",
+            Self::Images => "images",
         }
     }
 
@@ -125,6 +128,22 @@ impl Folder {
     /// of other content is never used.
     pub(crate) fn state_file(&self, archive: &Archive, file: StateFile) -> Entry {
         self.own_entry(&format!("{}.{}", key(archive), file.extension()))
+    }
+
+    /// Returns the folder in which the files of an archive wait for their final names.
+    pub(crate) fn staging(&self, archive: &Archive) -> Subfolder {
+        Subfolder::new(self.own.inner("extract").inner(&key(archive)))
+    }
+
+    /// Returns a folder in the user's folder, at a path without links.
+    pub(crate) fn subfolder(&self, path: &Path) -> Subfolder {
+        let names = path.iter().filter_map(|name| name.to_str());
+        Subfolder::new(names.fold(HeldFolder::user(&self.dir), |folder, name| folder.inner(name)))
+    }
+
+    /// Returns a file in the user's folder.
+    pub(crate) fn file(&self, name: &str) -> Entry {
+        Entry::new(&HeldFolder::user(&self.dir), name)
     }
 
     /// Returns an unused name for a corrupt file that is kept on request, and creates its folder.

@@ -27,7 +27,7 @@ enum Place {
     User,
     /// The program's own folder in a folder of the user's.
     Own,
-    /// A folder in the program's own folder.
+    /// A folder in another one. In the program's own folder, the same users' files are used.
     Inner(Arc<HeldFolder>),
 }
 
@@ -120,9 +120,23 @@ impl HeldFolder {
             }
             Place::Inner(outer) => {
                 let OpenFolder { handle, owners, .. } = outer.open()?;
-                self.open_within(handle, owners.clone().unwrap_or_default(), may_write)
+                if let Some(owners) = owners {
+                    return self.open_within(handle, owners.clone(), may_write);
+                }
+                let handle = self.open_unlinked(handle)?;
+                Ok(OpenFolder { handle, owners: None, is_shared: false })
             }
         }
+    }
+
+    /// Opens the folder in the outer one, and nothing that a link leads to.
+    fn open_unlinked(&self, outer: &FolderHandle) -> io::Result<FolderHandle> {
+        outer.folder(self.name()).map_err(|error| {
+            let is_link = || outer.facts(self.name()).is_ok_and(|facts| facts.is_link());
+            let is_no_folder =
+                matches!(Errno::from_io_error(&error), Some(Errno::NOTDIR | Errno::LOOP));
+            if is_no_folder && is_link() { Refusal::LinkedFolder.into() } else { error }
+        })
     }
 
     fn open_within(
@@ -131,12 +145,7 @@ impl HeldFolder {
         mut owners: Vec<u32>,
         may_write: bool,
     ) -> io::Result<OpenFolder> {
-        let handle = outer.folder(self.name()).map_err(|error| {
-            let is_link = || outer.facts(self.name()).is_ok_and(|facts| facts.is_link());
-            let is_no_folder =
-                matches!(Errno::from_io_error(&error), Some(Errno::NOTDIR | Errno::LOOP));
-            if is_no_folder && is_link() { Refusal::LinkedFolder.into() } else { error }
-        })?;
+        let handle = self.open_unlinked(outer)?;
         let Facts { owner, is_open_to_others, .. } = handle.own_facts()?;
         if !owners.contains(&owner) {
             if !may_write || owner_of_new_file(&handle)? != owner {
@@ -177,4 +186,16 @@ fn owner_of_new_file(folder: &FolderHandle) -> io::Result<u32> {
     let facts = Facts::of(&file);
     folder.remove_file(Path::new(&name))?;
     Ok(facts?.owner)
+}
+
+/// Removes an empty folder that is in another one, if it exists.
+pub(super) fn remove(folder: &HeldFolder) -> Result<(), DiskError> {
+    let Place::Inner(outer) = &folder.place else { return Ok(()) };
+    let remove = |_| outer.open()?.handle.remove_folder(folder.name());
+    match perform(&folder.path, Operation::Remove, remove) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(DiskError::new(&folder.path, "removed")(error))
+        }
+        _ => Ok(()),
+    }
 }

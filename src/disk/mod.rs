@@ -21,6 +21,7 @@ mod no_faults;
 mod probe;
 mod refusal;
 mod scratch;
+mod subfolder;
 mod syscalls;
 mod system;
 
@@ -32,7 +33,7 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 
 pub use destination::{Destination, DestinationError};
-pub(crate) use entry::Entry;
+pub(crate) use entry::{Entry, Found};
 #[cfg(debug_assertions)]
 pub use fault_injection::inject_faults;
 pub(crate) use file::File;
@@ -43,6 +44,7 @@ pub(crate) use lock::{Lock, LockError, LockNotice, boot};
 pub(crate) use metadata::{Stamp, allocated, available};
 pub(crate) use probe::probe;
 pub(crate) use scratch::Scratch;
+pub(crate) use subfolder::Subfolder;
 pub(crate) use syscalls::Interval;
 
 use crate::text::escape;

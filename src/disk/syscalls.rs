@@ -39,9 +39,15 @@ pub(super) enum Operation<'a> {
     Rename {
         to: &'a Path,
     },
+    /// Renames, unless the new name exists.
+    RenameNew {
+        to: &'a Path,
+    },
     Remove,
     CreateFolder,
     SyncFolder,
+    /// Syncs all that was written to a file system.
+    SyncFileSystem,
 }
 
 impl Operation<'_> {

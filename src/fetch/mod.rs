@@ -23,7 +23,7 @@ use std::time::Instant;
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::disk::leftovers::{self, leftovers};
-use crate::disk::{DiskError, Folder, Lock, LockError, LockNotice};
+use crate::disk::{DiskError, Folder, Lock};
 use crate::event::{Event, Listener};
 use crate::hash::{Engine, LaneSet};
 use crate::other_names::OtherNames;
@@ -32,7 +32,7 @@ use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{Source, SourceSpec};
 use crate::text::command_line::CommandLine;
 use crate::text::escape;
-use crate::transfer::Context;
+use crate::transfer::{Context, lock_folder};
 use run::FetchRun;
 
 /// The archives to fetch, their sources, the folder and the options.
@@ -174,28 +174,8 @@ fn lock(
     cancel: &Cancel,
 ) -> Result<Lock, FetchError> {
     folder.create().map_err(|error| refused(&error))?;
-    let dir = escape::path(folder.dir());
-    let tell = |notice: LockNotice<'_>| {
-        let message = match notice {
-            LockNotice::Waiting(holder) => format!("waiting for another cxr in {dir}: {holder}"),
-            LockNotice::Watching(holder) => {
-                format!("checking whether another cxr is still running in {dir}: {holder}")
-            }
-            LockNotice::TakenOver(holder) => format!("taking over {dir} from {holder}"),
-        };
-        listener.on(Event::Notice { message: &message });
-    };
-    Lock::take(folder, request.wait, &tell, cancel).map_err(|error| {
-        let next = match &error {
-            LockError::Busy { .. } => {
-                let command = request.command_line.with("--wait");
-                format!("; use another folder, or wait for it: {command}")
-            }
-            LockError::Disk(error) => format!("; {}", error.remedy()),
-            LockError::Cancelled => String::new(),
-        };
-        FetchError::Machine(format!("{error}{next}"))
-    })
+    let locked = lock_folder(folder, request.wait, &request.command_line, listener, cancel);
+    locked.map_err(FetchError::Machine)
 }
 
 /// Returns the archives to fetch. Fails if no source can have one of them.

@@ -22,7 +22,7 @@ mod png;
 mod scan_file;
 mod scanner;
 mod tar;
-mod tar_header;
+pub(crate) mod tar_header;
 
 #[cfg(test)]
 mod testing;

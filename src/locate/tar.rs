@@ -196,7 +196,7 @@ impl TarReader {
             self.name = None;
             return self.begin_content(header.size, header.kind);
         }
-        let PaxRecords { path, size } = std::mem::take(&mut self.next);
+        let PaxRecords { path, size, .. } = std::mem::take(&mut self.next);
         let name = path.unwrap_or(header.name);
         let name = &name[..name.len().min(LONGEST_NAME)];
         let name = String::from_utf8_lossy(name).into_owned();
@@ -276,7 +276,7 @@ impl TarReader {
         match self.section {
             TarSection::LongName(_) => self.next.path = Some(until_zero(&self.records).to_vec()),
             TarSection::Records(_) => {
-                let PaxRecords { path, size } = PaxRecords::read(&self.records);
+                let PaxRecords { path, size, .. } = PaxRecords::read(&self.records);
                 self.next.path = path.or(self.next.path.take());
                 self.next.size = size.or(self.next.size);
             }

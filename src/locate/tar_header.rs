@@ -3,20 +3,20 @@
 //! "Basic Tar Format").
 
 /// A tar consists of blocks of this number of bytes.
-pub(super) const BLOCK: usize = 512;
+pub(crate) const BLOCK: usize = 512;
 
 /// A block that may be a header.
-pub(super) type Block = [u8; BLOCK];
+pub(crate) type Block = [u8; BLOCK];
 
 /// The field of the checksum: the sum of all bytes, in octal, with spaces in place of this field.
 const SUM: std::ops::Range<usize> = 148..156;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TarHeader {
-    pub(super) name: Vec<u8>,
+pub(crate) struct TarHeader {
+    pub(crate) name: Vec<u8>,
     /// Bytes that follow, without the padding.
-    pub(super) size: u64,
-    pub(super) kind: MemberKind,
+    pub(crate) size: u64,
+    pub(crate) kind: MemberKind,
     /// True if every field is as POSIX and GNU write it. The checksum does not notice bytes that
     /// change places.
     pub(super) is_strict: bool,
@@ -24,7 +24,7 @@ pub(super) struct TarHeader {
 
 /// The kind of data that follows a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MemberKind {
+pub(crate) enum MemberKind {
     File,
     /// A name for the next header that is too long for it (GNU).
     LongName,
@@ -38,7 +38,7 @@ pub(super) enum MemberKind {
 
 impl TarHeader {
     /// Reads a header; `None` if its checksum or its size is wrong.
-    pub(super) fn read(block: &Block) -> Option<Self> {
+    pub(crate) fn read(block: &Block) -> Option<Self> {
         if !has_right_sum(block) {
             return None;
         }
@@ -58,16 +58,19 @@ impl TarHeader {
 
 /// The pax records about the next member that matter here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct PaxRecords {
-    pub(super) path: Option<Vec<u8>>,
-    pub(super) size: Option<u64>,
+pub(crate) struct PaxRecords {
+    pub(crate) path: Option<Vec<u8>>,
+    pub(crate) size: Option<u64>,
+    /// The file has holes (GNU).
+    pub(crate) is_sparse: bool,
 }
 
 impl PaxRecords {
     /// Reads records, each `LENGTH KEY=VALUE\n`, up to the first bytes that are none.
-    pub(super) fn read(mut bytes: &[u8]) -> Self {
+    pub(crate) fn read(mut bytes: &[u8]) -> Self {
         let mut records = Self::default();
         while let Some((key, value, rest)) = record(bytes) {
+            records.is_sparse |= key.starts_with(b"GNU.sparse.");
             match key {
                 b"path" | b"GNU.sparse.name" => records.path = Some(value.to_vec()),
                 b"size" => records.size = decimal(value).or(records.size),
@@ -165,7 +168,7 @@ fn name(block: &Block) -> Vec<u8> {
     }
 }
 
-pub(super) fn until_zero(field: &[u8]) -> &[u8] {
+pub(crate) fn until_zero(field: &[u8]) -> &[u8] {
     field.split(|&byte| byte == 0).next().unwrap_or(field)
 }
 

@@ -16,8 +16,8 @@ const WIDE: usize = 80;
 /// The least and the greatest width of a bar.
 const BAR: [usize; 2] = [8, 40];
 
-/// The width of the activity and the gap behind it.
-const ACTIVITY: usize = 7;
+/// The least width of the activity.
+const ACTIVITY: usize = 6;
 
 /// The content of a row.
 #[derive(Debug)]
@@ -41,6 +41,8 @@ pub(super) struct Row {
 #[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 struct Columns {
     activity: bool,
+    /// The width of the activity beyond the least one.
+    wider: usize,
     bar: bool,
     totals: bool,
     rate: bool,
@@ -49,28 +51,30 @@ struct Columns {
 
 impl Columns {
     const NARROW: Self =
-        Self { activity: false, bar: false, totals: false, rate: false, left: false };
+        Self { activity: false, wider: 0, bar: false, totals: false, rate: false, left: false };
     const MEDIUM: Self = Self { totals: true, left: true, ..Self::NARROW };
     const WITHOUT_RATE: Self = Self { activity: true, ..Self::MEDIUM };
     const WITHOUT_BAR: Self = Self { rate: true, ..Self::WITHOUT_RATE };
     const WIDE: Self = Self { bar: true, ..Self::WITHOUT_BAR };
 
-    /// The columns that fit a terminal of this width beside names of this width.
-    fn fitting(width: usize, label: usize) -> Self {
+    /// The columns that fit a terminal of this width beside names and activities of these widths.
+    fn fitting(width: usize, label: usize, activity: usize) -> Self {
         if width < MEDIUM {
             return Self::NARROW;
         }
         if width < WIDE {
             return Self::MEDIUM;
         }
+        let wider = activity.saturating_sub(ACTIVITY);
         let has_room = |columns: &Self| columns.label(width) >= label;
-        [Self::WIDE, Self::WITHOUT_BAR].into_iter().find(has_room).unwrap_or(Self::WITHOUT_RATE)
+        let columns = [Self::WIDE, Self::WITHOUT_BAR].map(|columns| Self { wider, ..columns });
+        columns.into_iter().find(has_room).unwrap_or(Self { wider, ..Self::WITHOUT_RATE })
     }
 
     /// The width that is left for the name. The last column stays empty, because some terminals
     /// begin a new line after it.
     fn label(self, width: usize) -> usize {
-        let activity = if self.activity { ACTIVITY } else { 0 };
+        let activity = if self.activity { ACTIVITY + self.wider + " ".len() } else { 0 };
         let bar = if self.bar { BAR[0] + " []".len() } else { 0 };
         width.saturating_sub(1 + activity + bar + " ".len() + self.numbers_width())
     }
@@ -108,7 +112,8 @@ impl Columns {
 pub(super) fn lines(rows: &[Row], width: usize) -> Vec<String> {
     let longest = |rows: &[Row]| rows.iter().map(|row| measure_text_width(&row.label)).max();
     let label = longest(rows).unwrap_or(0);
-    let columns = Columns::fitting(width, label);
+    let activity = rows.iter().map(|row| measure_text_width(&row.activity)).max().unwrap_or(0);
+    let columns = Columns::fitting(width, label, activity);
     let label = label.min(columns.label(width));
     rows.iter().map(|row| line(row, columns, label, width)).collect()
 }
@@ -118,7 +123,10 @@ fn line(row: &Row, columns: Columns, label: usize, width: usize) -> String {
     // Bytes in place of a percentage are wider.
     let label = label.min(width.saturating_sub(" ".len() + 1 + measure_text_width(&numbers)));
     let name = if row.is_total && !columns.activity { &row.activity } else { &row.label };
-    let mut line = if columns.activity { format!("{:<6} ", row.activity) } else { String::new() };
+    let mut line = match ACTIVITY + columns.wider {
+        activity if columns.activity => format!("{:<activity$} ", row.activity),
+        _ => String::new(),
+    };
     line += &pad_str(&shortened(name, label), label, Alignment::Left, None);
     if columns.bar {
         let free = (columns.label(width) + BAR[0]).saturating_sub(label);

@@ -1,6 +1,7 @@
 //! Checks one file: from its path to its report.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,8 @@ pub(crate) struct FileChecker<'a> {
     pub(super) sha256: bool,
     /// The limit for all files together.
     pub(super) throttle: Option<&'a Throttle<'a>>,
+    /// The work in events.
+    pub(crate) activity: Activity,
 }
 
 impl<'a> FileChecker<'a> {
@@ -49,8 +52,8 @@ impl<'a> FileChecker<'a> {
         cancel: &'a Cancel,
     ) -> Self {
         let buffers = BufferPool::default();
-        let (source, sha256, throttle) = (None, false, None);
-        Self { catalog, engine, listener, cancel, buffers, source, sha256, throttle }
+        let (source, sha256, throttle, activity) = (None, false, None, Activity::Verify);
+        Self { catalog, engine, listener, cancel, buffers, source, sha256, throttle, activity }
     }
 
     /// Opens the file, or returns the report if that fails. Without an `expected` archive, the name
@@ -70,13 +73,35 @@ impl<'a> FileChecker<'a> {
         let reader = opened.map_err(|error| Box::new(unreadable(path, name.archive(), &error)))?;
         let size = reader.size();
         let label = label(path, name, size, self.catalog);
-        let (archive, source, activity) = (&label, self.source, Activity::Verify);
+        let (archive, source, activity) = (&label, self.source, self.activity);
         self.listener.on(Event::Begun { archive, source, activity, size: Some(size) });
         let expected = name.archive().and_then(|archive| archive.size);
         let prefix = expected.filter(|&expected| expected < size);
         let hasher = Some(ContentHasher::new(self.engine, prefix, self.sha256));
         let (reported, speed) = (0, ReadSpeed::default());
         Ok(FileCheck { checker: self, path, name, reader, label, hasher, reported, speed, begun })
+    }
+
+    /// Checks a file, and passes each block to `tap` while it is hashed. Returns `None` if that ends the
+    /// reading.
+    pub(crate) fn check(
+        &self,
+        path: &Path,
+        expected: &'a Archive,
+        tap: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Option<ArchiveReport> {
+        let mut check = match self.begin(path, Some(expected)) {
+            Ok(check) => check,
+            Err(report) => return Some(*report),
+        };
+        let mut is_over = false;
+        while !is_over {
+            let mut tap = |block: &[u8]| is_over = tap(block).is_break();
+            if let Some(report) = check.step_with(&mut tap) {
+                return Some(report);
+            }
+        }
+        None
     }
 
     /// Waits after a read of this many bytes, as the rate limit demands.
@@ -126,6 +151,11 @@ pub(super) struct FileCheck<'c, 'a> {
 impl FileCheck<'_, '_> {
     /// Reads and hashes the next block; returns the report at the end of the file.
     pub(super) fn step(&mut self) -> Option<ArchiveReport> {
+        self.step_with(&mut |_| ())
+    }
+
+    /// Does the same, and passes the block to `tap` too.
+    fn step_with(&mut self, tap: &mut dyn FnMut(&[u8])) -> Option<ArchiveReport> {
         if self.checker.cancel.is_cancelled() {
             return Some(self.report(Err(ReadError::Cancelled)));
         }
@@ -136,8 +166,10 @@ impl FileCheck<'_, '_> {
                 self.speed.bytes += length;
                 self.speed.time += start.elapsed();
                 if let Some(hasher) = &mut self.hasher {
-                    hasher.update(block);
+                    hasher.update(block.clone());
                 }
+                tap(&block);
+                drop(block);
                 self.report_position(done);
                 self.checker.wait(length);
                 None
@@ -190,7 +222,7 @@ impl FileCheck<'_, '_> {
 }
 
 /// A report on the file at the path, with the published values of the archive.
-pub(super) fn blank(path: &Path, archive: Option<&Archive>, verdict: Verdict) -> ArchiveReport {
+pub(crate) fn blank(path: &Path, archive: Option<&Archive>, verdict: Verdict) -> ArchiveReport {
     let name = archive.map_or_else(|| own_name(path), |archive| archive.name.clone());
     ArchiveReport {
         expected_md5: archive.map(|archive| archive.md5),

@@ -31,11 +31,11 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 
-pub(crate) use self::file_check::FileChecker;
+pub(crate) use self::file_check::{FileChecker, blank};
 pub use self::notes::NotesRequest;
 pub(crate) use self::reader_threads::check_files;
 pub use self::remote::{MirrorsRequest, verify_mirrors};
-pub(crate) use self::targets::wrong_link;
+pub(crate) use self::targets::{ArchiveFiles, files_of, wrong_link};
 
 use self::locate_damage::is_damaged;
 use self::notes::{NotedFile, Notes};

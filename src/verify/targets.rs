@@ -151,7 +151,7 @@ fn of_one<'a>(
 }
 
 /// The archive in the folder, under any name by which it can be recognized.
-fn in_folder<'a>(dir: &Path, archive: &'a Archive, others: &OtherNames<'a>) -> VerifyTarget<'a> {
+fn in_folder<'a>(dir: &Path, archive: &'a Archive, others: &OtherNames<'_>) -> VerifyTarget<'a> {
     let target = archive_in(dir, archive, others.catalog());
     let VerifyTarget::Settled(mut missing) = target else { return target };
     if fs::symlink_metadata(join(dir, &archive.name)).is_ok() {
@@ -169,6 +169,26 @@ fn in_folder<'a>(dir: &Path, archive: &'a Archive, others: &OtherNames<'a>) -> V
         return VerifyTarget::Settled(missing);
     }
     VerifyTarget::Missing(MissingArchive { archive, dir: dir.to_owned(), files, missing })
+}
+
+/// The files in a folder that may be an archive.
+pub(crate) struct ArchiveFiles {
+    /// The likeliest first.
+    pub(crate) paths: Vec<PathBuf>,
+    /// The report if none of them is the archive; `None`: that on the file.
+    pub(crate) otherwise: Option<Box<ArchiveReport>>,
+}
+
+/// Returns the files that may be the archive, under any name by which it can be recognized.
+pub(crate) fn files_of(dir: &Path, archive: &Archive, others: &OtherNames<'_>) -> ArchiveFiles {
+    let (paths, otherwise) = match in_folder(dir, archive, others) {
+        VerifyTarget::File { path, .. } => (vec![path], None),
+        VerifyTarget::Missing(MissingArchive { files, missing, .. }) => {
+            (files.into_iter().map(|file| file.path).collect(), Some(missing))
+        }
+        VerifyTarget::Settled(report) | VerifyTarget::Unlocated(report) => (vec![], Some(report)),
+    };
+    ArchiveFiles { paths, otherwise }
 }
 
 /// The report on a requested path without a file: an archive is missing, anything else is an error.

@@ -33,6 +33,14 @@ fn verify_takes_folders_without_an_option() {
 }
 
 #[test]
+fn the_commands_that_unpack_archives_elsewhere_are_known() {
+    for word in ["unpack", "untar", "tar"] {
+        assert_help(&[word, "-d", "nih"], "the command is extract: cxr extract -d nih");
+    }
+    assert_help(&["extract", "-C", "nih"], "the folder is --dir: cxr extract --dir nih");
+}
+
+#[test]
 fn options_before_the_command_are_moved() {
     let words = "the options of a command come after it: cxr fetch -d nih";
     assert_help(&["-d", "nih", "fetch"], words);

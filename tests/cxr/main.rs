@@ -28,6 +28,10 @@ mod escapes;
 mod events;
 mod examples;
 mod existing_files;
+#[cfg(debug_assertions)]
+mod extract;
+#[cfg(debug_assertions)]
+mod extract_crash;
 mod fail_fast;
 mod failed_server;
 #[cfg(debug_assertions)]

@@ -36,12 +36,13 @@ fn arrange_subcommand(command: Command, global: &[Arg]) -> Command {
 
 /// Returns true if the global argument has an effect on the command.
 fn applies(argument: &str, command: &str) -> bool {
+    let is_run = matches!(command, "fetch" | "verify" | "extract");
     match argument {
-        "checksums" => matches!(command, "fetch" | "verify" | "list" | "checksums"),
-        "format" => matches!(command, "fetch" | "verify" | "list" | "checksums" | "selftest"),
-        "quiet" => matches!(command, "fetch" | "verify" | "list" | "selftest"),
-        "progress" => matches!(command, "fetch" | "verify"),
-        _ => matches!(command, "fetch" | "verify" | "selftest"),
+        "checksums" => is_run || matches!(command, "list" | "checksums"),
+        "format" => is_run || matches!(command, "list" | "checksums" | "selftest"),
+        "quiet" => is_run || matches!(command, "list" | "selftest"),
+        "progress" => is_run,
+        _ => is_run || command == "selftest",
     }
 }
 
@@ -50,6 +51,7 @@ fn more(command: &str) -> (&'static str, &'static str) {
     match command {
         "fetch" => (include_str!("fetch.txt"), VERDICT_STATUS),
         "verify" => (include_str!("verify.txt"), VERDICT_STATUS),
+        "extract" => (include_str!("extract.txt"), VERDICT_STATUS),
         "checksums" => (include_str!("checksums.txt"), PRINT_STATUS),
         "list" => (include_str!("list.txt"), PRINT_STATUS),
         "selftest" => (include_str!("selftest.txt"), SELFTEST_STATUS),

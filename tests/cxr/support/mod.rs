@@ -5,6 +5,7 @@ mod authority;
 mod daemon;
 pub mod damaged_png;
 mod file_damage;
+mod image_archive;
 mod name_resolution;
 mod nginx;
 mod object_store;
@@ -32,6 +33,7 @@ pub use archive::{
 pub use authority::{Authority, Certificate};
 pub use daemon::Daemon;
 pub use file_damage::{DAMAGES, change_silently};
+pub use image_archive::{ImageArchive, TarBytes, image, inventory};
 pub use name_resolution::{NameResolution, NameServer};
 pub use nginx::Nginx;
 pub use object_store::ObjectStore;

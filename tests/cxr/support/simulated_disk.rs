@@ -89,7 +89,7 @@ impl DiskOperation {
 
     /// Returns true if it changes or syncs names, not bytes.
     pub fn changes_names(&self) -> bool {
-        ["create", "rename", "remove", "sync-folder"].contains(&self.name.as_str())
+        ["create", "rename", "rename-new", "remove", "sync-folder"].contains(&self.name.as_str())
     }
 
     /// Returns true if its bytes contain `words`.
@@ -182,12 +182,21 @@ impl SimulatedDisk {
                 file.safe.clone_from(&file.bytes);
                 file.pending.clear();
             }
-            "rename" => {
+            "rename" | "rename-new" => {
                 let file = self.names[&path];
                 self.rename(NameChange::Move(path, operation.target.clone(), file));
             }
             "remove" if self.names.contains_key(&path) => self.rename(NameChange::Unlink(path)),
             "make" => self.make(&path),
+            "sync-file-system" => {
+                for file in &mut self.files {
+                    file.safe.clone_from(&file.bytes);
+                    file.pending.clear();
+                }
+                for change in std::mem::take(&mut self.pending) {
+                    change.apply(&mut self.safe_names, &mut self.safe_folders);
+                }
+            }
             "sync-folder" => {
                 let pending = std::mem::take(&mut self.pending);
                 let (safe, rest) = pending.into_iter().partition(|change| change.is_in(&path));

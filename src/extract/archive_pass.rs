@@ -1,0 +1,139 @@
+//! Extracts one archive: from its file to the names of its images.
+
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use super::image_writer::{ExpectedFiles, ImageWriter, TakenFile};
+use super::publish::{Published, publish};
+use super::unpacker::{LargeFile, Unpacker};
+use super::{UnpackError, record};
+use crate::catalog::inventory::Inventory;
+use crate::catalog::{Archive, ImageSet};
+use crate::disk::{DiskError, Folder, Subfolder, crash_point};
+use crate::images::Layout;
+use crate::report::ArchiveReport;
+use crate::verdict::Verdict;
+use crate::verify::{FileChecker, blank};
+
+/// The place of the images.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ImagePlace<'a> {
+    pub(super) folder: &'a Folder,
+    pub(super) layout: Layout,
+    /// The images that are wanted; `None`: all.
+    pub(super) images: Option<&'a ImageSet>,
+}
+
+/// The end of an attempt to extract an archive.
+pub(super) enum Extraction {
+    /// The MD5 is right, and the images are here as far as their names were free.
+    Right(Box<ArchiveReport>, Published),
+    /// The report on a file that is not the archive or could not be read.
+    Wrong(Box<ArchiveReport>),
+    /// The MD5 is right, and the archive cannot be unpacked.
+    Failed(Box<ArchiveReport>, UnpackError),
+}
+
+/// One archive, and the folders of its images.
+pub(super) struct ArchivePass<'a> {
+    pub(super) archive: &'a Archive,
+    pub(super) expected: ExpectedFiles<'a>,
+    place: ImagePlace<'a>,
+    staging: Subfolder,
+    target: Subfolder,
+}
+
+impl<'a> ArchivePass<'a> {
+    pub(super) fn new(archive: &'a Archive, place: ImagePlace<'a>) -> Self {
+        let expected = match Inventory::of(&archive.md5) {
+            Some(inventory) => ExpectedFiles::Images(inventory, place.images),
+            None => ExpectedFiles::Any,
+        };
+        let staging = place.folder.staging(archive);
+        let target = place.folder.subfolder(&place.layout.folder(&archive.name));
+        Self { archive, expected, place, staging, target }
+    }
+
+    /// The folder of the images.
+    pub(super) fn target(&self) -> &Path {
+        self.target.path()
+    }
+
+    /// Completes an archive whose files were all written before, without reading it. Returns `None` if
+    /// some are missing.
+    pub(super) fn resume(&self) -> Result<Option<Published>, DiskError> {
+        let mut files = record::read(self.place.folder, self.archive);
+        if !record::covers(&files, &self.expected) {
+            return Ok(None);
+        }
+        if let ExpectedFiles::Images(..) = self.expected {
+            let wanted: HashSet<String> = self.expected.names().collect();
+            files.retain(|file| wanted.contains(&file.name));
+        }
+        let published = publish(&files, &self.staging, &self.target)?;
+        if published.is_complete() {
+            self.staging.remove()?;
+            return Ok(Some(published));
+        }
+        Ok(None)
+    }
+
+    /// Reads, verifies and unpacks the file, and gives the images their names.
+    pub(super) fn extract(
+        &self,
+        path: &Path,
+        checker: &FileChecker<'a>,
+        large_file: &LargeFile,
+    ) -> Extraction {
+        let result = self.read(path, checker, large_file);
+        // What cannot be removed only takes space until the next run.
+        let _ = self.staging.remove();
+        crash_point("staging-removed");
+        result
+    }
+
+    fn read(&self, path: &Path, checker: &FileChecker<'a>, large_file: &LargeFile) -> Extraction {
+        let blank = || Box::new(blank(path, Some(self.archive), Verdict::Ok));
+        let unsynced = self.staging.create().and_then(|()| self.staging.clear());
+        let unsynced = match unsynced.and_then(|()| self.staging.unsynced()) {
+            Ok(unsynced) => unsynced,
+            Err(error) => return Extraction::Failed(blank(), error.into()),
+        };
+        let writer = ImageWriter::new(self.expected.clone(), &self.staging, &self.target);
+        let mut unpacker = Ok(Unpacker::new(writer, large_file));
+        let report = checker.check(path, self.archive, &mut |block| {
+            if let Ok(running) = &mut unpacker
+                && let Err(error) = running.push(block)
+            {
+                // After damage, the rest is only hashed.
+                unpacker = Err(error);
+            }
+            match unpacker {
+                Err(UnpackError::Disk(_)) => ControlFlow::Break(()),
+                _ => ControlFlow::Continue(()),
+            }
+        });
+        let report = match report {
+            Some(report) if report.verdict != Verdict::Ok => {
+                return Extraction::Wrong(Box::new(report));
+            }
+            report => report.map_or_else(blank, Box::new),
+        };
+        let finished = unpacker.and_then(Unpacker::finish).and_then(|writer| {
+            writer.check_complete()?;
+            self.staging.sync(&unsynced)?;
+            crash_point("images-synced");
+            self.keep(&writer.taken)
+        });
+        match finished {
+            Ok(published) => Extraction::Right(report, published),
+            Err(error) => Extraction::Failed(report, error),
+        }
+    }
+
+    fn keep(&self, files: &[TakenFile]) -> Result<Published, UnpackError> {
+        record::add(self.place.folder, self.archive, files)?;
+        Ok(publish(files, &self.staging, &self.target)?)
+    }
+}

@@ -1,0 +1,117 @@
+//! Extracts images from archives, in one pass: MD5, decompression, tar, checks and files.
+//!
+//! A member's name is only looked up: among the images of the archive, or with another table as one plain
+//! component. The files are written into a folder in `.cxr/` and get their names after the MD5 of the
+//! archive turned out right and all images were there.
+
+mod archive_pass;
+mod content_error;
+mod gunzip;
+mod image_writer;
+mod members;
+mod publish;
+mod record;
+mod reports;
+mod run;
+mod space;
+mod unpacker;
+
+use std::ffi::OsStr;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use self::content_error::{ContentError, UnpackError};
+use self::run::ExtractRun;
+use crate::cancel::Cancel;
+use crate::catalog::{Catalog, ImageSet};
+use crate::disk::{DiskError, Folder};
+use crate::event::Listener;
+use crate::hash::LaneSet;
+use crate::images::Layout;
+use crate::report::Report;
+use crate::text::command_line::CommandLine;
+use crate::transfer::lock_folder;
+
+/// The archives to extract, and where to.
+#[derive(Debug, Clone)]
+pub struct ExtractRequest {
+    /// The table.
+    pub catalog: Catalog,
+    /// The archives to extract: indices into the catalog, ascending, each once.
+    pub selected: Vec<usize>,
+    /// The folder of the archives.
+    pub dir: PathBuf,
+    /// The folder of the images; `None`: that of the archives.
+    pub to: Option<PathBuf>,
+    /// The way to spread images over folders.
+    pub layout: Layout,
+    /// The images to extract from NIH's archives; `None`: all.
+    pub images: Option<ImageSet>,
+    /// Archives at a time; `None`: as many as suit the processors and the disk.
+    pub jobs: Option<NonZeroUsize>,
+    /// Read archives again that were extracted before, and compare their files.
+    pub recheck: bool,
+    /// Wait until another cxr has finished in the same folder.
+    pub wait: bool,
+    /// The lanes that hash.
+    pub lanes: LaneSet,
+    /// The command line of this request. The report suggests it where it must be repeated.
+    pub command_line: CommandLine,
+}
+
+impl ExtractRequest {
+    /// A request to extract all archives of the catalog from `dir` into `dir/images`.
+    pub fn new(catalog: Catalog, dir: impl Into<PathBuf>) -> Self {
+        let dir = dir.into();
+        let words = ["cxr", "extract", "-d"].map(OsStr::new).into_iter();
+        Self {
+            command_line: CommandLine::new(words.chain([dir.as_os_str()])),
+            selected: (0..catalog.archives().len()).collect(),
+            catalog,
+            dir,
+            to: None,
+            layout: Layout::Flat,
+            images: None,
+            jobs: None,
+            recheck: false,
+            wait: false,
+            lanes: LaneSet::for_this_machine(),
+        }
+    }
+
+    /// The folder that gets the images.
+    pub fn target(&self) -> &Path {
+        self.to.as_ref().unwrap_or(&self.dir)
+    }
+}
+
+/// An error before the first archive: exit status 3. A failure of one archive is a verdict, not an error.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ExtractError(String);
+
+impl ExtractError {
+    fn of_disk(error: &DiskError) -> Self {
+        Self(format!("{error}; nothing was extracted; {}", error.remedy()))
+    }
+}
+
+/// Extracts archives and reports the result of each.
+///
+/// # Errors
+///
+/// [`ExtractError`] if the run could not start.
+pub fn extract(
+    request: &ExtractRequest,
+    listener: &dyn Listener,
+    cancel: &Cancel,
+) -> Result<Report, ExtractError> {
+    let start = Instant::now();
+    let target = Folder::new(request.target());
+    target.create().map_err(|error| ExtractError::of_disk(&error))?;
+    let _lock = lock_folder(&target, request.wait, &request.command_line, listener, cancel)
+        .map_err(ExtractError)?;
+    let run = ExtractRun::new(request, &target, listener, cancel)?;
+    Ok(Report::new("extract", run.extract_all(), start.elapsed().as_secs_f64()))
+}

@@ -1,0 +1,176 @@
+//! Gives extracted files their final names, and leaves other files of the user as they are.
+
+use super::image_writer::TakenFile;
+use crate::disk::{DiskError, Entry, File, Found, Subfolder, crash_point};
+use crate::locate::png_file::{Depth, PngChecker};
+
+/// The largest file that may be a damaged image.
+const LARGEST_IMAGE: usize = 16 << 20;
+
+/// Bytes that are compared at a time.
+const BLOCK: usize = 256 << 10;
+
+const DIFFERENT: &str = "a different file";
+
+/// The first bytes of every PNG.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// What became of the files of an archive.
+#[derive(Debug, Default)]
+pub(super) struct Published {
+    /// The number of files that got their names in this run.
+    pub(super) written: usize,
+    /// Those that had them before.
+    pub(super) kept: usize,
+    /// The names that something else has, with its description.
+    pub(super) conflicts: Vec<(String, &'static str)>,
+    /// The number of files that are neither under their names nor in the staging folder.
+    pub(super) missing: usize,
+}
+
+impl Published {
+    /// Returns true if every file is under its name.
+    pub(super) fn is_complete(&self) -> bool {
+        self.conflicts.is_empty() && self.missing == 0
+    }
+}
+
+/// Gives the files their final names. A file that lies there already stays, unless it is a damaged copy of
+/// the new one.
+pub(super) fn publish(
+    files: &[TakenFile],
+    staging: &Subfolder,
+    target: &Subfolder,
+) -> Result<Published, DiskError> {
+    target.create()?;
+    let mut published = Published::default();
+    for TakenFile { name, row } in files {
+        let (staged, place) = (staging.entry(name), target.entry(name));
+        match staged.look().map_err(DiskError::new(staged.path(), "inspected"))? {
+            Some(Found::File(size)) if size == row.bytes => {
+                place_file(name, &staged, &place, &mut published)?;
+            }
+            _ => match place.look().map_err(DiskError::new(place.path(), "inspected"))? {
+                Some(Found::File(size)) if size == row.bytes => published.kept += 1,
+                _ => published.missing += 1,
+            },
+        }
+    }
+    target.sync_names()?;
+    crash_point("images-named");
+    Ok(published)
+}
+
+fn place_file(
+    name: &str,
+    staged: &Entry,
+    place: &Entry,
+    published: &mut Published,
+) -> Result<(), DiskError> {
+    if staged.rename_new(place)? {
+        published.written += 1;
+    } else {
+        match compare(staged, place)? {
+            InPlace::Same => published.kept += 1,
+            InPlace::Damaged => {
+                staged.rename(place)?;
+                published.written += 1;
+            }
+            InPlace::Other(what) => published.conflicts.push((name.to_owned(), what)),
+        }
+    }
+    crash_point("image-named");
+    Ok(())
+}
+
+/// What lies at the place of a file.
+#[derive(Debug, PartialEq, Eq)]
+enum InPlace {
+    Same,
+    /// A copy of the file that is cut off or damaged.
+    Damaged,
+    /// Something of the user's.
+    Other(&'static str),
+}
+
+fn compare(staged: &Entry, place: &Entry) -> Result<InPlace, DiskError> {
+    let found = place.look().map_err(DiskError::new(place.path(), "inspected"))?;
+    let size = match found {
+        Some(Found::Other(what)) => return Ok(InPlace::Other(what)),
+        Some(Found::File(size)) => size,
+        // It has vanished meanwhile.
+        None => return Ok(InPlace::Damaged),
+    };
+    let open = |entry: &Entry| entry.open().map_err(DiskError::new(entry.path(), "opened"));
+    let (old, new) = (open(place)?, open(staged)?);
+    let mut blocks = [vec![0; BLOCK], vec![0; BLOCK]];
+    for at in (0..=size).step_by(BLOCK) {
+        let [old_block, new_block] = &mut blocks;
+        let old_block = read(&old, old_block, at)?;
+        let new_block = read(&new, new_block, at)?;
+        if old_block.len() < BLOCK && new_block.starts_with(old_block) {
+            let is_same = old_block.len() == new_block.len();
+            return Ok(if is_same { InPlace::Same } else { InPlace::Damaged });
+        }
+        if old_block != new_block {
+            break;
+        }
+    }
+    if size > LARGEST_IMAGE as u64 {
+        return Ok(InPlace::Other(DIFFERENT));
+    }
+    let read_whole =
+        |file: &File| file.read(LARGEST_IMAGE).map_err(DiskError::new(file.path(), "read"));
+    Ok(classify(&read_whole(&old)?, &read_whole(&new)?))
+}
+
+/// Reads a block, which is shorter only at the end of the file.
+fn read<'b>(file: &File, block: &'b mut [u8], at: u64) -> Result<&'b [u8], DiskError> {
+    let mut filled = 0;
+    while filled < block.len() {
+        let more = file.read_at(&mut block[filled..], at + filled as u64);
+        match more.map_err(DiskError::new(file.path(), "read"))? {
+            0 => break,
+            more => filled += more,
+        }
+    }
+    Ok(&block[..filled])
+}
+
+/// Compares a small file with the right one, from which it differs.
+fn classify(old: &[u8], new: &[u8]) -> InPlace {
+    let is_broken = old.starts_with(PNG)
+        && new.starts_with(PNG)
+        && PngChecker::new(0).check(old, Depth::Pixels).is_err();
+    let is_empty = old.iter().all(|&byte| byte == 0) && old.len() <= new.len();
+    if is_broken || is_empty { InPlace::Damaged } else { InPlace::Other(DIFFERENT) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn only_a_damaged_copy_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let [place, staged] = ["place", "staged"].map(|name| Entry::at(&dir.path().join(name)));
+        let new = [&b"\x89PNG\r\n\x1a\n"[..], &vec![7; BLOCK]].concat();
+        fs::write(staged.path(), &new).unwrap();
+        for (old, expected) in [
+            (&new[..], InPlace::Same),
+            (&new[..9], InPlace::Damaged),
+            (&new[..BLOCK], InPlace::Damaged),
+            (b"", InPlace::Damaged),
+            (&[0; 9], InPlace::Damaged),
+            (b"\x89PNG\r\n\x1a\nsomething else", InPlace::Damaged),
+            (b"\xff\xd8\xff a JPEG", InPlace::Other(DIFFERENT)),
+            (b"notes", InPlace::Other(DIFFERENT)),
+            (&[&new[..], b"and more"].concat(), InPlace::Damaged),
+        ] {
+            fs::write(place.path(), old).unwrap();
+            assert_eq!(compare(&staged, &place).unwrap(), expected, "{:?}", old.get(..20));
+        }
+    }
+}

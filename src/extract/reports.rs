@@ -1,0 +1,115 @@
+//! The reports of archives. Pure.
+
+use std::path::Path;
+
+use super::publish::Published;
+use super::{ContentError, UnpackError};
+use crate::report::SuggestedCommand::Again;
+use crate::report::{ArchiveReport, NextStep};
+use crate::text::{escape, shell, units};
+use crate::verdict::Verdict;
+
+/// The names of other files that a report lists.
+const NAMED: usize = 3;
+
+/// Completes the report of an archive whose MD5 is right. `noun` is the word for its files.
+pub(super) fn extracted(
+    report: ArchiveReport,
+    published: &Published,
+    target: &Path,
+    noun: &str,
+) -> ArchiveReport {
+    let Published { written, kept, conflicts, .. } = published;
+    let folder = escape::path(target);
+    let all = count(written + kept, noun);
+    let detail = match (written, kept) {
+        (_, 0) => format!("{all} in {folder}"),
+        (0, _) => format!("{all} in {folder}, extracted before"),
+        _ => format!("{all} in {folder}, {written} of them written now"),
+    };
+    if conflicts.is_empty() {
+        return ArchiveReport { detail: Some(detail), ..report };
+    }
+    let named = conflicts.iter().take(NAMED);
+    let named: Vec<_> =
+        named.map(|(name, what)| format!("{} ({what})", escape::text(name))).collect();
+    let others = match conflicts.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    let taken = if conflicts.len() == 1 { "1 name is" } else { "some names are" };
+    let detail = format!(
+        "{detail}; {taken} taken by something else, which cxr left unchanged: {}{others}",
+        named.join(", ")
+    );
+    ArchiveReport {
+        verdict: Verdict::Foreign,
+        detail: Some(detail),
+        next: Some(NextStep::only_after(
+            format!("move them out of {}", shell::path(target)),
+            Again,
+        )),
+        ..report
+    }
+}
+
+/// The number of files with their word.
+fn count(files: usize, noun: &str) -> String {
+    if files == 1 { format!("1 {noun}") } else { format!("{files} {noun}s") }
+}
+
+/// Completes the report of an archive whose MD5 is right and that could not be unpacked.
+pub(super) fn failed(report: ArchiveReport, error: &UnpackError) -> ArchiveReport {
+    let (verdict, detail, next) = match error {
+        UnpackError::Disk(error) => (
+            Verdict::Error,
+            format!("{error}; nothing of the archive was extracted"),
+            NextStep::then(error.remedy(), Again),
+        ),
+        UnpackError::Content(error) => {
+            let verdict = if error.is_foreign() { Verdict::Foreign } else { Verdict::Corrupt };
+            (
+                verdict,
+                format!("the MD5 matches the table, but {error}; nothing of it was extracted"),
+                advice(error),
+            )
+        }
+    };
+    ArchiveReport { verdict, detail: Some(detail), next: Some(next), ..report }
+}
+
+fn advice(error: &ContentError) -> NextStep {
+    if error.is_foreign() {
+        NextStep::by_hand("extract it with another tool if you trust it")
+    } else {
+        NextStep::by_hand("ask the publisher of the table for the right archive")
+    }
+}
+
+/// Completes the report of a file that is not the archive.
+pub(super) fn wrong(report: ArchiveReport) -> ArchiveReport {
+    let detail = report.detail.map_or_else(String::new, |detail| format!("{detail}; "));
+    ArchiveReport { detail: Some(format!("{detail}nothing of it was extracted")), ..report }
+}
+
+/// The report of an archive that is not extracted because fewer bytes are free than needed.
+pub(super) fn no_space(
+    report: ArchiveReport,
+    target: &Path,
+    needed: u64,
+    free: u64,
+) -> ArchiveReport {
+    let missing = units::bytes(needed - free);
+    ArchiveReport {
+        verdict: Verdict::Error,
+        detail: Some(format!(
+            "not enough space in {}: {} more are needed ({needed} bytes), {} are free ({free} bytes); \
+             nothing was extracted",
+            shell::path(target),
+            units::bytes(needed),
+            units::bytes(free),
+        )),
+        next: Some(NextStep::then(format!("free {missing}, or extract fewer archives"), Again)),
+        ..report
+    }
+}

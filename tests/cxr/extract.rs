@@ -1,0 +1,372 @@
+//! `extract`: from archives to images, and nothing else.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::PathBuf;
+
+use cxr::images::manifest::Manifest;
+
+use crate::support::{
+    Archive, Cxr, ImageArchive, Sandbox, SmallDisk, TarBytes, files_under, image, inventory,
+};
+
+/// Two archives with a few images each, in the sandbox.
+fn two(sandbox: &Sandbox) -> [ImageArchive; 2] {
+    let both = [ImageArchive::new(1, 0..4), ImageArchive::new(2, 4..9)];
+    for images in &both {
+        sandbox.put_archive(&images.archive);
+    }
+    both
+}
+
+fn extract(sandbox: &Sandbox, all: &[ImageArchive]) -> Cxr {
+    let archives: Vec<Archive> = all.iter().map(|images| images.archive.clone()).collect();
+    let table = sandbox.table(&archives);
+    let rules = inventory(all.iter().map(|images| (&images.archive, images.places.clone())));
+    let words = ["extract", "--format", "json", "--dir", "data", "--checksums"];
+    sandbox.cxr(words).arg(table).env("CXR_FAULT_INVENTORY", rules)
+}
+
+#[track_caller]
+fn assert_images(sandbox: &Sandbox, all: &[ImageArchive], folder: impl Fn(&Archive) -> String) {
+    for ImageArchive { archive, images, .. } in all {
+        for (name, bytes) in images {
+            let path = format!("{}/{name}", folder(archive));
+            assert_eq!(fs::read(sandbox.path(&path)).ok().as_ref(), Some(bytes), "{path}");
+        }
+    }
+}
+
+#[test]
+fn every_layout_gets_the_images_and_their_list() {
+    for (layout, folder) in [
+        ("flat", (|_| "out/images".to_owned()) as fn(&Archive) -> String),
+        ("archive", |archive| format!("out/{}", archive.name.trim_end_matches(".tar.gz"))),
+        ("kaggle", |archive| format!("out/{}/images", archive.name.trim_end_matches(".tar.gz"))),
+    ] {
+        let sandbox = Sandbox::new();
+        let all = two(&sandbox);
+        let run = extract(&sandbox, &all).args(["--to", "out", "--layout", layout]);
+        let report = run.report(0);
+        report.all_ok().line("images_002.tar.gz").because("5 images in out/");
+        assert_images(&sandbox, &all, folder);
+        let list = Manifest::read(&fs::read(sandbox.path("out/images.tsv")).unwrap()[..]).unwrap();
+        assert_eq!(list.len(), 9);
+        let (name, bytes) = &all[1].images[2];
+        let row = list.get(name, "images_002.tar.gz").unwrap();
+        assert_eq!((row.bytes, row.crc32), (bytes.len() as u64, crc32fast::hash(bytes)));
+        let mode = fs::metadata(sandbox.path(format!("{}/{name}", folder(&all[1].archive))));
+        assert_eq!(mode.unwrap().permissions().mode() & 0o7111, 0, "the mode of the tar");
+        assert!(sandbox.files("data").iter().all(|file| file.extension().is_some()));
+    }
+}
+
+#[test]
+fn what_is_done_is_not_read_again_and_only_missing_images_are_written() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    extract(&sandbox, &all).report(0).all_ok();
+    let path = |index: usize| sandbox.data().join("images").join(&all[1].images[index].0);
+    let inode = |index| fs::metadata(path(index)).unwrap().ino();
+    let before = inode(1);
+    fs::remove_file(path(0)).unwrap();
+    // It is not read.
+    fs::remove_file(sandbox.data().join("images_001.tar.gz")).unwrap();
+    let report = extract(&sandbox, &all).args(["--events", "events.jsonl"]).report(0);
+    report.all_ok().line("images_002.tar.gz").because("1 of them written now");
+    report.line("images_001.tar.gz").because("4 images in data/images, extracted before");
+    let events = fs::read_to_string(sandbox.path("events.jsonl")).unwrap();
+    assert_eq!(events.matches("\"activity\":\"extract\"").count(), 1, "{events}");
+    assert_eq!(inode(1), before);
+    assert_images(&sandbox, &all, |_| "data/images".to_owned());
+}
+
+#[test]
+fn a_damaged_image_is_replaced_and_any_other_file_stays() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    extract(&sandbox, &all).report(0).all_ok();
+    let name = |index: usize| format!("data/images/{}", all[1].images[index].0);
+    let mut flipped = all[1].images[0].1.clone();
+    flipped[2000] ^= 1;
+    sandbox.put(name(0), flipped);
+    let cut = &all[1].images[1].1[..900];
+    sandbox.put(name(1), cut);
+    let report = extract(&sandbox, &all).arg("--recheck").report(0);
+    report.line("images_002.tar.gz").because("5 images in data/images, 2 of them written now");
+    assert_images(&sandbox, &all, |_| "data/images".to_owned());
+    // An image of other pixels is whole.
+    sandbox.put(name(2), image(77));
+    sandbox.put(name(3), "my notes");
+    fs::remove_file(sandbox.path(name(4))).unwrap();
+    symlink("/etc/hostname", sandbox.path(name(4))).unwrap();
+    let report = extract(&sandbox, &all).arg("--recheck").report(1);
+    let line = report.line("images_002.tar.gz");
+    line.is("foreign").because("some names are taken by something else, which cxr left unchanged");
+    line.because("(a symbolic link)").because("(a different file)").next("move");
+    assert_eq!(fs::read(sandbox.path(name(3))).unwrap(), b"my notes");
+    assert_eq!(fs::read(sandbox.path(name(2))).unwrap(), image(77));
+    report.line("images_001.tar.gz").is("ok");
+}
+
+#[test]
+fn an_archive_that_is_not_right_gets_nothing_extracted() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    sandbox.put("data/images_001.tar.gz", all[0].archive.flipped(300));
+    fs::remove_file(sandbox.data().join("images_002.tar.gz")).unwrap();
+    let report = extract(&sandbox, &all).report(1);
+    assert_eq!(report.verdicts(), ["corrupt", "missing"]);
+    for name in ["images_001.tar.gz", "images_002.tar.gz"] {
+        report.line(name).because("nothing of it was extracted").next("cxr fetch -d data");
+    }
+    assert!(!sandbox.path("data/images").exists());
+    assert_eq!(staged(&sandbox), Vec::<PathBuf>::new());
+}
+
+/// The files in the staging folders.
+fn staged(sandbox: &Sandbox) -> Vec<PathBuf> {
+    files_under(&sandbox.data().join(".cxr/extract"))
+}
+
+/// Everything in the sandbox except the archives and what cxr may write, with its bytes.
+fn others(sandbox: &Sandbox) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = files_under(sandbox.root()).into_iter();
+    let files = files.filter(|path| !path.starts_with(sandbox.data()));
+    files.map(|path| (path.clone(), fs::read(path).unwrap_or_default())).collect()
+}
+
+/// Tars that other programs extract in ways that nobody wants, with words of the message.
+fn hostile() -> Vec<(&'static str, TarBytes, &'static str)> {
+    let image = image(0);
+    let good = TarBytes::default().member("images/", b'5', &[]);
+    let good = good.member("images/00000001_000.png", b'0', &image);
+    let add = |name: &str, flag| good.clone().member(name, flag, &image);
+    let link = |name: &str, flag, to| good.clone().header(name, flag, "00000000000", to);
+    let next = "images/00000001_001.png";
+    let plain = "does not have a plain name";
+    let either = plain;
+    let evil = "images/../../evil";
+    vec![
+        ("a parent folder", add("../evil.png", b'0'), either),
+        ("a parent folder in the folder", add(evil, b'0'), either),
+        ("an absolute name", add("/tmp/cxr-evil.png", b'0'), either),
+        (
+            "a pax path",
+            good.clone().pax(&[("path", "../../evil.png")]).member(next, b'0', &image),
+            either,
+        ),
+        (
+            "a long name",
+            good.clone()
+                .member("././@LongLink", b'L', b"../../evil.png\0")
+                .member(next, b'0', &image),
+            either,
+        ),
+        (
+            "a linked folder",
+            link("images/sub", b'2', "/tmp").member("images/sub/evil", b'0', &image),
+            "is a symbolic link",
+        ),
+        (
+            "a symbolic link in the place of an image",
+            link(next, b'2', "/etc/passwd"),
+            "is a symbolic link",
+        ),
+        ("a hard link to another file", link(next, b'1', "../../home/secret"), "is a hard link"),
+        ("a hard link to an image", link(next, b'1', "images/00000001_000.png"), "is a hard link"),
+        ("a device", link(next, b'3', ""), "is a device"),
+        ("a block device", link(next, b'4', ""), "is a device"),
+        ("a named pipe", link(next, b'6', ""), "is a named pipe"),
+        ("another folder", add("images/sub/", b'5'), "is a folder other than images/"),
+        ("a folder without its flag", add("images/sub/", b'0'), "is a folder other than images/"),
+        ("two members of one name", add("images/00000001_000.png", b'0'), "occurs twice"),
+        ("the same name without the folder", add("./00000001_000.png", b'0'), "occurs twice"),
+        (
+            "a size far beyond the file",
+            good.clone().pax(&[("size", "99999999999")]).member(next, b'0', &image),
+            "",
+        ),
+        (
+            "two sizes",
+            good.clone().pax(&[("size", "7")]).member(next, b'0', &image),
+            "has two different sizes",
+        ),
+        ("a sparse file", link(next, b'S', ""), "is a sparse file"),
+        (
+            "a sparse file in pax",
+            good.clone().pax(&[("GNU.sparse.major", "1")]).member(next, b'0', &image),
+            "is a sparse file",
+        ),
+        ("another kind", add(next, b'V'), "is not a plain file"),
+        (
+            "global records",
+            good.clone().member("pax", b'g', b"19 path=../../evil\n"),
+            "is not a plain file",
+        ),
+        (
+            "a size that is no number",
+            good.clone().header(next, b'0', "0000000zzzz", ""),
+            "fails its checksum",
+        ),
+        ("a size over all others", good.clone().header(next, b'0', "77777777777", ""), ""),
+        ("records without an end", good.clone().header("pax", b'x', "77777777777", ""), "too long"),
+        (
+            "a long name for no file",
+            good.clone().member("././@LongLink", b'L', b"x\0"),
+            "about no file",
+        ),
+        (
+            "a tar behind the tar",
+            TarBytes([&good.0[..], &[0; 1024], &good.0].concat()),
+            "bytes follow the end",
+        ),
+        ("no tar", TarBytes(vec![7; 3000]), "it is not a tar"),
+        ("control characters", add("images/a\x1b[31m\n.png", b'0'), either),
+    ]
+}
+
+#[test]
+fn no_hostile_archive_leaves_anything() {
+    for is_nih in [false, true] {
+        for (what, tar, words) in hostile() {
+            let sandbox = Sandbox::new();
+            sandbox.put("home/secret", "secret");
+            let archive = Archive::new("images_001.tar.gz", tar.gzip());
+            sandbox.put_archive(&archive);
+            let before = others(&sandbox);
+            let table = sandbox.table(std::slice::from_ref(&archive));
+            let words_of_extract = ["extract", "--format", "json", "-d", "data", "--checksums"];
+            let run = sandbox.cxr(words_of_extract).arg(&table);
+            let rules = inventory([(&archive, 0..2)]);
+            let run = if is_nih { run.env("CXR_FAULT_INVENTORY", rules) } else { run };
+            let outcome = run.run();
+            outcome.exits(1).is_plain();
+            let report = outcome.report();
+            let words = if is_nih {
+                words.replace("does not have a plain name", "is not an image of this archive")
+            } else {
+                words.to_owned()
+            };
+            let detail = report.only().detail();
+            assert!(detail.contains(&words), "{what}, {is_nih}: {detail}");
+            assert!(detail.ends_with("nothing of it was extracted"), "{what}: {detail}");
+            let mut after = others(&sandbox);
+            after.remove(&table);
+            assert_eq!(after, before, "{what}");
+            assert!(!sandbox.path("data/images").exists(), "{what}");
+            assert_eq!(staged(&sandbox), Vec::<PathBuf>::new(), "{what}");
+            assert!(!PathBuf::from("/tmp/cxr-evil.png").exists());
+        }
+    }
+}
+
+#[test]
+fn images_of_nih_are_all_there_and_whole_or_none_is_extracted() {
+    let broken = |change: fn(&mut Vec<u8>)| {
+        let mut image = image(1);
+        change(&mut image);
+        image
+    };
+    for (second, words) in [
+        (None, "1 of its images are missing, 00000001_001.png first"),
+        (Some(broken(|image| image[500] ^= 1)), "00000001_001.png is damaged"),
+        (Some(broken(|image| image[0] = 0)), "does not begin as one"),
+        (Some(broken(|image| image.truncate(2000))), "is damaged"),
+        (Some(broken(|image| image.push(0))), "bytes follow the end of a PNG"),
+        (Some(Vec::new()), "is damaged"),
+        (Some(b"<html>".to_vec()), "is damaged"),
+        (Some(vec![0; 17 << 20]), "is larger than any image"),
+    ] {
+        let sandbox = Sandbox::new();
+        let mut tar = TarBytes::default().member("images/00000001_000.png", b'0', &image(0));
+        if let Some(second) = &second {
+            tar = tar.member("images/00000001_001.png", b'0', second);
+        }
+        let archive = Archive::new("images_001.tar.gz", tar.gzip());
+        sandbox.put_archive(&archive);
+        let table = sandbox.table(std::slice::from_ref(&archive));
+        let run =
+            sandbox.cxr(["extract", "--format", "json", "-d", "data", "--checksums"]).arg(table);
+        let report = run.env("CXR_FAULT_INVENTORY", inventory([(&archive, 0..2)])).report(1);
+        report.only().because(words);
+        assert!(!sandbox.path("data/images").exists());
+    }
+}
+
+#[test]
+fn another_table_may_have_files_of_any_kind_and_size() {
+    let sandbox = Sandbox::new();
+    let large: Vec<u8> = (0..=250).cycle().take(3_000_000).collect();
+    let long = "x".repeat(180);
+    let tar = TarBytes::default()
+        .member("./", b'5', &[])
+        .member("./notes.txt", b'0', b"hello")
+        .member("images/empty", b'0', b"")
+        .pax(&[("path", &long), ("mtime", "1.5")])
+        .member("short", b'0', b"a long name")
+        .member("large", b'0', &large);
+    let archive = Archive::new("set.tar.gz", tar.gzip());
+    sandbox.put_archive(&archive);
+    let table = sandbox.table(std::slice::from_ref(&archive));
+    let words = ["extract", "-d", "data", "--to", "out", "--layout", "archive", "--checksums"];
+    let run = || sandbox.cxr(words).arg(&table);
+    run().run().exits(0).prints("4 files in out/set");
+    assert_eq!(fs::read(sandbox.path("out/set/large")).unwrap(), large);
+    assert_eq!(fs::read(sandbox.path("out/set/notes.txt")).unwrap(), b"hello");
+    assert!(sandbox.path("out/set").join(long).exists() && sandbox.path("out/set/empty").exists());
+    run().arg("--recheck").run().exits(0).prints("4 files in out/set, extracted before");
+    sandbox.put("out/set/large", &large[..2_000_000]);
+    run().run().exits(0).prints("1 of them written now");
+    assert_eq!(fs::read(sandbox.path("out/set/large")).unwrap(), large);
+}
+
+#[test]
+fn a_full_disk_a_foreign_list_and_a_link_in_the_way_end_cleanly() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    let full = extract(&sandbox, &all).disk_faults("append _002.png ENOSPC");
+    let report = full.report(3);
+    report
+        .line("images_001.tar.gz")
+        .is("error")
+        .because("could not be written")
+        .next("free some space");
+    report.line("images_002.tar.gz").is("error");
+    assert_eq!(staged(&sandbox), Vec::<PathBuf>::new());
+    assert!(!sandbox.path("data/images").exists());
+    symlink("../home", sandbox.path("data/images")).unwrap();
+    let report = extract(&sandbox, &all).report(3);
+    report.line("images_001.tar.gz").is("error").because("it is a symbolic link");
+    assert_eq!(sandbox.files("home"), Vec::<PathBuf>::new());
+    fs::remove_file(sandbox.path("data/images")).unwrap();
+    sandbox.put("data/images.tsv", "mine");
+    let outcome = extract(&sandbox, &all).run();
+    outcome.exits(3).says("images.tsv exists and is not a list of images that cxr wrote");
+    assert_eq!(fs::read(sandbox.path("data/images.tsv")).unwrap(), b"mine");
+    assert!(!sandbox.path("data/images").exists());
+}
+
+#[test]
+fn a_disk_that_is_too_small_is_noticed_before_the_first_byte() {
+    let sandbox = Sandbox::new();
+    let all = [ImageArchive::new(1, 0..400)];
+    sandbox.put_archive(&all[0].archive);
+    fs::create_dir(sandbox.path("small")).unwrap();
+    let Some(disk) = SmallDisk::mount(&sandbox.path("small"), 512) else { return };
+    let run = disk.visible_to(extract(&sandbox, &all).args(["--to", "small"]));
+    run.report(3).only().because("not enough space in small").because("nothing was extracted");
+    disk.remount("ro");
+    let run = disk.visible_to(extract(&sandbox, &all).args(["--to", "small"])).run();
+    run.exits(3).says("Read-only file system").says("make the folder writable");
+}
+
+#[test]
+fn file_systems_without_syncfs_or_safe_renames_are_served() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    let run = extract(&sandbox, &all).disk_faults("sync-file-system * ENOSYS");
+    run.report(0).all_ok();
+    assert_images(&sandbox, &all, |_| "data/images".to_owned());
+}

@@ -1,0 +1,127 @@
+//! Extractions that end as by `kill -9` or a power cut: no wrong image gets its name, and the same command
+//! goes on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::support::{
+    Cxr, DiskOperation, ImageArchive, Sandbox, SimulatedDisk, Unsynced, inventory, random,
+};
+
+const NAME: &str = "data/images_001.tar.gz";
+
+fn extract(sandbox: &Sandbox, images: &ImageArchive) -> Cxr {
+    let table = sandbox.table(std::slice::from_ref(&images.archive));
+    let rules = inventory([(&images.archive, images.places.clone())]);
+    sandbox
+        .cxr(["extract", "--format", "json", "-d", "data", "--checksums"])
+        .arg(table)
+        .env("CXR_FAULT_INVENTORY", rules)
+        .env("CXR_FAULT_OWNER_TIMEOUT_MS", "50")
+}
+
+/// Asserts that every image under its name is right, and returns their number.
+#[track_caller]
+fn assert_right(sandbox: &Sandbox, images: &ImageArchive, shown: &str) -> usize {
+    let found = fs::read_dir(sandbox.path("data/images")).map_or(0, Iterator::count);
+    let here = images.images.iter().filter_map(|(name, bytes)| {
+        let found = fs::read(sandbox.path("data/images").join(name)).ok()?;
+        assert!(found == *bytes, "{} wrong bytes in {name}: {shown}", found.len());
+        Some(())
+    });
+    assert_eq!(here.count(), found, "other files: {shown}");
+    found
+}
+
+#[track_caller]
+fn assert_resumes(sandbox: &Sandbox, images: &ImageArchive, shown: &str) {
+    let outcome = extract(sandbox, images).run();
+    outcome.exits(0).report().all_ok();
+    assert_eq!(assert_right(sandbox, images, shown), images.images.len(), "{shown}");
+    let list = fs::read_to_string(sandbox.path("data/images.tsv")).unwrap();
+    assert_eq!(list.lines().count(), images.images.len() + 1, "{shown}");
+    let staged = sandbox.path("data/.cxr/extract");
+    let left = fs::read_dir(staged).map_or(0, Iterator::count);
+    assert_eq!(left, 0, "files are left in the staging folder: {shown}");
+}
+
+/// Kills a run as `crash` sets up, and lets another one go on. Returns false if nothing was killed.
+fn crash(images: &ImageArchive, crash: impl FnOnce(Cxr) -> Cxr, shown: &str) -> bool {
+    let sandbox = Sandbox::new();
+    sandbox.put_archive(&images.archive);
+    let outcome = crash(extract(&sandbox, images)).run();
+    let killed = outcome.was_killed();
+    outcome.expect(killed || outcome.status == Some(0), "a kill or a normal end");
+    assert_right(&sandbox, images, shown);
+    assert_resumes(&sandbox, images, shown);
+    killed
+}
+
+#[test]
+fn a_kill_at_any_named_step_of_an_extraction_loses_nothing() {
+    let images = ImageArchive::new(1, 0..4);
+    for point in [
+        "image-written",
+        "images-synced",
+        "replacement-written",
+        "record-written",
+        "image-named",
+        "images-named",
+        "staging-removed",
+        "manifest-written",
+    ] {
+        let mut kills = 0;
+        while kills < 3 && crash(&images, |cxr| cxr.dies_at(point, kills + 1), point) {
+            kills += 1;
+        }
+        assert!(kills > 0, "{point} was never reached");
+    }
+}
+
+#[test]
+fn a_kill_before_any_file_operation_of_an_extraction_loses_nothing() {
+    let images = ImageArchive::new(1, 0..2);
+    let mut kills = 0;
+    let rule = |kills| format!("change * die after={kills}");
+    while crash(&images, |cxr| cxr.disk_faults(&rule(kills)), &rule(kills)) {
+        kills += 1;
+        assert!(kills < 200);
+    }
+    assert!(kills > 20, "{kills}");
+    let torn = |cxr: Cxr| cxr.disk_faults("append .png torn after=1");
+    assert!(crash(&images, torn, "a torn write"));
+}
+
+#[test]
+fn a_power_cut_after_any_file_operation_of_an_extraction_loses_nothing() {
+    let images = ImageArchive::new(1, 0..3);
+    let mut random = random();
+    let sandbox = Sandbox::new();
+    sandbox.put_archive(&images.archive);
+    let recorded = extract(&sandbox, &images).env("CXR_FAULT_HOST", "before");
+    recorded.env("CXR_FAULT_RECORD", "record").run().exits(0);
+    let mut operations = DiskOperation::all(&sandbox.path("record"));
+    operations.retain(|operation| operation.name != "read" && operation.name != "close");
+    let archive: PathBuf = NAME.into();
+    let mut disk =
+        SimulatedDisk::new(Path::new("data"), [(archive, images.archive.bytes.to_vec())]);
+    let resumed = operations.len() / 12 + 1;
+    for (number, operation) in operations.iter().enumerate() {
+        disk.apply(operation);
+        let mixed: Vec<_> = (0..6).map(|_| Unsynced::Mixed(random.fork())).collect();
+        for unsynced in [Unsynced::Lost, Unsynced::Kept].into_iter().chain(mixed) {
+            let shown = format!("operation {number}, {operation:?}, {unsynced:?}");
+            let shown: String = shown.chars().take(300).collect();
+            let sandbox = Sandbox::new();
+            for (path, bytes) in disk.after(unsynced) {
+                if !path.to_string_lossy().contains(".cxr/owner") {
+                    sandbox.put(path, bytes);
+                }
+            }
+            assert_right(&sandbox, &images, &shown);
+            if random.usize(..resumed * 4) == 0 {
+                assert_resumes(&sandbox, &images, &shown);
+            }
+        }
+    }
+}
