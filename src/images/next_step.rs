@@ -33,7 +33,8 @@ impl<'a> ExtractCommand<'a> {
             _ => (tree, is_bare.then_some(tree)),
         };
         let archives = request.archives.as_deref().unwrap_or(root);
-        let mut start = "cxr extract".to_owned();
+        // Without it, images that have the right size count as extracted.
+        let mut start = "cxr extract --recheck".to_owned();
         let mut add = |option: &str, value: &str| start.extend([" ", option, " ", value]);
         if !is_here(archives) {
             add("-d", &shell::path(archives));

@@ -86,7 +86,7 @@ fn every_damage_is_found_and_the_archive_to_extract_is_named() {
     let report = first(&sandbox, "data");
     let line = report.only();
     line.is("corrupt").because("1 of 4999 images are whole").because("2 truncated");
-    line.because("the first is 00000001_000.png: ").next("cxr extract -d data 1");
+    line.because("the first is 00000001_000.png: ").next("cxr extract --recheck -d data 1");
     assert_eq!(counts(&line), [1, 4987, 11, 0, 0]);
     for (name, (kind, _, words)) in IMAGES.iter().zip(&damaged) {
         let (verdict, reason) = problem(&line, name);
@@ -134,11 +134,15 @@ fn files_that_are_something_else_are_named_as_what_they_are() {
 fn every_layout_is_recognised_and_repaired_in_place() {
     let image = black(1024, 1024, 0);
     for (folder, tree, extract) in [
-        ("data/images", "data", "cxr extract -d data 1"),
-        ("data/images", "data/images", "cxr extract -d data 1"),
-        ("data/images_001", "data", "cxr extract -d data --layout archive 1"),
-        ("data/images_001/images", "data", "cxr extract -d data --layout kaggle 1"),
-        ("data", "data", "data/images, and move the images, then run: cxr extract -d data 1"),
+        ("data/images", "data", "cxr extract --recheck -d data 1"),
+        ("data/images", "data/images", "cxr extract --recheck -d data 1"),
+        ("data/images_001", "data", "cxr extract --recheck -d data --layout archive 1"),
+        ("data/images_001/images", "data", "cxr extract --recheck -d data --layout kaggle 1"),
+        (
+            "data",
+            "data",
+            "data/images, and move the images, then run: cxr extract --recheck -d data 1",
+        ),
     ] {
         let sandbox = Sandbox::new();
         for name in &IMAGES[..3] {
@@ -153,7 +157,7 @@ fn every_layout_is_recognised_and_repaired_in_place() {
     let sandbox = Sandbox::new();
     sandbox.put("tree/images/00000001_000.png", &image);
     let report = verify(&sandbox, "tree", &["1", "--archives", "my data"]).report(1);
-    report.only().next("cxr extract -d 'my data' --to tree 1");
+    report.only().next("cxr extract --recheck -d 'my data' --to tree 1");
     let all = verify(&sandbox, "tree", &[]).report(1);
     assert_eq!(all.verdicts()[..3], ["incomplete", "missing", "missing"], "{}", all.shown());
     all.lines()[11].because("none of its 7121 images is there");
@@ -214,7 +218,7 @@ fn a_copy_is_compared_with_a_record_byte_for_byte() {
         .only()
         .is("incomplete")
         .because("1 missing (b)")
-        .next("cxr extract -d data --checksums");
+        .next("cxr extract --recheck -d data --checksums");
 
     // An image of NIH that another program has written again: all pixels are right.
     let rows = [(IMAGES[0], &image[..], NAMES[0]), (IMAGES[1], &original(), NAMES[0])];

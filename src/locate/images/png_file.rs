@@ -21,7 +21,6 @@ const LAST_CHUNK: [u8; 12] = *b"\0\0\0\0IEND\xae\x42\x60\x82";
 
 /// The extent of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "extraction uses it")]
 pub(crate) enum Depth {
     /// The signature, the header, the CRC-32, the order and the presence of the chunks, and the end.
     Checksums,
@@ -36,7 +35,6 @@ pub(crate) struct PngChecker {
 }
 
 /// Checks a PNG that is in memory. Returns its header: whether it has NIH's form is for the caller.
-#[allow(dead_code, reason = "extraction uses it")]
 pub(crate) fn check(png: &[u8], depth: Depth) -> Result<ImageHeader, DamageKind> {
     PngChecker::new(0).check(png, depth)
 }
