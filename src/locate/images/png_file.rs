@@ -35,6 +35,7 @@ pub(crate) struct PngChecker {
 }
 
 /// Checks a PNG that is in memory. Returns its header: whether it has NIH's form is for the caller.
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) fn check(png: &[u8], depth: Depth) -> Result<ImageHeader, DamageKind> {
     PngChecker::new(0).check(png, depth)
 }
@@ -46,7 +47,7 @@ impl PngChecker {
         Self { stream: ImageStream::new(budget(size)) }
     }
 
-    /// Does what [`check()`] does.
+    /// Checks a PNG that is in memory. Returns its header: whether it has NIH's form is for the caller.
     pub(crate) fn check(&mut self, png: &[u8], depth: Depth) -> Result<ImageHeader, DamageKind> {
         let size = png.len() as u64;
         self.stream.budget = budget(size);
