@@ -9,7 +9,6 @@
 //! - [`hash`] computes the MD5 of many streams side by side, in SIMD lanes.
 //! - [`catalog`] says what should exist: names, digests, sizes, addresses. It reads and writes tables.
 //! - [`disk`] is the only module that changes anything on the disk. It also locks the folder.
-//! - [`labels`] holds NIH's labels and split, selects images by them, and writes their files.
 //! - [`locate`] finds out what a file is and where an archive is damaged, from its bytes alone.
 //! - `schedule` decides which range is fetched next, from which source. It is pure.
 //! - [`source`] reads archives from HTTP(S) servers and folders.
@@ -23,6 +22,7 @@
 //! - [`interchange`] writes a table with its addresses for other tools.
 //! - [`verify`] checks the archives in folders and on mirrors.
 //! - [`images`] knows the places and the bytes of extracted images, and checks them.
+//! - [`labels`] holds NIH's labels and split, selects images by them, and writes their files.
 //! - [`list`] lists the catalog and the state of each archive in a folder.
 //! - [`extract`] unpacks verified archives into images.
 //! - [`fetch`] finds out what a folder lacks, transfers it, and verifies it.

@@ -15,6 +15,7 @@ pub(crate) mod fuzz;
 mod hashdeep;
 mod image_set;
 pub mod inventory;
+mod needed_archives;
 mod nih;
 mod select;
 mod table;

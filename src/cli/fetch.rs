@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
-use cxr::catalog::{Catalog, SelectError};
+use cxr::catalog::{Catalog, ImageSet, SelectError};
 use cxr::fetch::FetchRequest;
 use cxr::source::SourceSpec;
 use cxr::text::command_line::CommandLine;
@@ -17,6 +17,7 @@ use super::habits;
 use super::headings::{FROM_AND_TO, LIMITS, WHAT};
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
+use super::selection::SelectionOptions;
 use super::value_parsers::{self, Sources};
 
 /// The options of `fetch`.
@@ -41,6 +42,8 @@ pub(crate) struct Fetch {
     /// 1,3,7-9.
     #[arg(value_name = "ARCHIVE", help_heading = WHAT, display_order = 0)]
     archives: Vec<String>,
+    #[command(flatten)]
+    selection: SelectionOptions,
     /// Show what would be fetched; change nothing
     ///
     /// The exit status is 1 if something would be fetched.
@@ -92,7 +95,8 @@ impl Fetch {
         typed: &CommandLine,
         arguments: &[OsString],
     ) -> Result<FetchRequest, FetchUsageError> {
-        let selected = select(&catalog, &self.archives, arguments)?;
+        let (selected, images) =
+            select_with_images(&catalog, &self.archives, &self.selection, arguments)?;
         let sources = value_parsers::or_publisher(self.from);
         let mut archives = selected.iter().filter_map(|&index| catalog.archives().get(index));
         if !self.dry_run
@@ -103,6 +107,7 @@ impl Fetch {
         }
         Ok(FetchRequest {
             selected,
+            images,
             catalog,
             dir: self.dir,
             sources,
@@ -135,6 +140,27 @@ pub(super) fn select(
     })
 }
 
+/// Returns the indices of the archives that the words select and that contain a selected image, and the
+/// selected images if not all are.
+pub(super) fn select_with_images(
+    catalog: &Catalog,
+    words: &[String],
+    selection: &SelectionOptions,
+    arguments: &[OsString],
+) -> Result<(Vec<usize>, Option<ImageSet>), FetchUsageError> {
+    let mut selected = select(catalog, words, arguments)?;
+    let images = selection.images().map_err(FetchUsageError::Images)?;
+    if let Some(images) = &images {
+        let needed = SelectionOptions::archives(images, catalog);
+        let needed = needed.map_err(FetchUsageError::Images)?;
+        selected.retain(|archive| needed.contains(archive));
+        if selected.is_empty() {
+            return Err(FetchUsageError::OtherArchives(catalog.list(&needed)));
+        }
+    }
+    Ok((selected, images))
+}
+
 /// Returns the first source if none of them exists: all are folders, and missing.
 fn missing_folder(sources: &[SourceSpec]) -> Option<&Path> {
     let is_missing = |source: &SourceSpec| source.folder().is_some_and(|folder| !folder.exists());
@@ -147,6 +173,14 @@ pub(crate) enum FetchUsageError {
     /// A word selects no archive. The text is a tip, or empty.
     #[error("{0}{1}")]
     Select(SelectError, String),
+    /// The options that select images are wrong.
+    #[error("{0}")]
+    Images(String),
+    /// The archives that were named have no selected image. These have some.
+    #[error(
+        "none of the archives that were named contains a selected image; name these, or none: {0}"
+    )]
+    OtherArchives(String),
     /// No source exists.
     #[error(
         "--from {folder}: no such folder, so nothing can be fetched; check the name, and that it is \

@@ -15,6 +15,7 @@ mod help;
 mod man;
 mod network;
 mod report_options;
+mod selection;
 mod typed_command;
 mod value_parsers;
 mod verify;

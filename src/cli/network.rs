@@ -45,6 +45,7 @@ pub(super) struct NetworkArguments {
     /// If the table lists sizes, four times the largest is the limit if that is more.
     #[arg(
         long,
+        help_heading = LIMITS,
         hide_short_help = true,
         default_value = "16G",
         value_name = "SIZE",

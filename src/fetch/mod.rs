@@ -21,7 +21,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 
 use crate::cancel::Cancel;
-use crate::catalog::{Archive, Catalog};
+use crate::catalog::{Archive, Catalog, ImageSet};
 use crate::disk::leftovers::{self, leftovers};
 use crate::disk::{DiskError, Folder, Lock};
 use crate::event::{Event, Listener};
@@ -43,6 +43,8 @@ pub struct FetchRequest {
     pub catalog: Catalog,
     /// The archives to fetch: indices into the catalog, ascending, each once, at least one.
     pub selected: Vec<usize>,
+    /// The images that are wanted, if not all are. Archives are fetched whole; this is for a message.
+    pub images: Option<ImageSet>,
     /// The folder. It is created if it does not exist.
     pub dir: PathBuf,
     /// The sources, in order of preference; at least one.
@@ -83,6 +85,7 @@ impl FetchRequest {
                 ["cxr", "fetch", "-d"].map(OsStr::new).into_iter().chain([dir.as_os_str()]),
             ),
             selected: (0..catalog.archives().len()).collect(),
+            images: None,
             catalog,
             dir,
             sources: vec![SourceSpec::Publisher],
@@ -140,6 +143,9 @@ pub fn fetch(
     }
     if let Some(message) = fewer.filter(|_| !request.dry_run) {
         listener.on(Event::Notice { message: &message });
+    }
+    if let Some(images) = &request.images {
+        listener.on(Event::Notice { message: &request.catalog.describe_images(images, &archives) });
     }
     let bytes = archives.iter().filter_map(|archive| archive.size).sum();
     let names: Vec<String> = archives.iter().map(|archive| archive.name.clone()).collect();

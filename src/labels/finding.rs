@@ -64,6 +64,14 @@ impl Finding {
         }
     }
 
+    /// Returns the word for it in options: the name, without a space.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NoFinding => "no_finding",
+            _ => self.name(),
+        }
+    }
+
     fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|finding| finding.name() == name)
     }

@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction, Command};
 
-use super::headings::{GLOBAL, OUTPUT, WHAT};
+use super::headings::{GLOBAL, IMAGES, OUTPUT, WHAT};
 
 const EXAMPLES: &str = include_str!("program.txt");
 const VARIABLES: &str = include_str!("variables.txt");
@@ -29,6 +29,12 @@ fn arrange_subcommand(command: Command, global: &[Arg]) -> Command {
         let heading = if id == "checksums" { WHAT } else { OUTPUT };
         let argument = argument.clone().help_heading(heading).display_order(100 + index);
         argument.hide(!applies(id, &name))
+    });
+    // The short help of `fetch` has no room for them.
+    let is_fetch = name == "fetch";
+    let command = command.mut_args(|argument| {
+        let is_long = is_fetch && argument.get_help_heading() == Some(IMAGES);
+        if is_long { argument.hide_short_help(true) } else { argument }
     });
     let (examples, status) = more(&name);
     command.args(global).args([help(), version()]).after_long_help(format!("{examples}\n{status}"))
