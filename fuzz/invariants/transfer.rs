@@ -1,6 +1,6 @@
 //! Invariants of every journal, however damaged.
 
-use super::journal::{self, JournalState};
+use super::journal::{self, JournalState, Numbers};
 use crate::hash::digest::Digest;
 
 const MD5: Digest = Digest::EMPTY;
@@ -9,7 +9,8 @@ const MD5: Digest = Digest::EMPTY;
 /// would not find.
 pub(crate) fn journal(bytes: &[u8]) {
     check(bytes);
-    let mut sealed = journal::fresh(&MD5, Some("here"), &JournalState::default()).text;
+    let mut sealed =
+        journal::fresh(&MD5, Some("here"), &JournalState::default(), Numbers::default()).text;
     for line in String::from_utf8_lossy(bytes).lines() {
         sealed += &journal::line(line);
     }
@@ -27,9 +28,11 @@ fn check(bytes: &[u8]) {
     assert!(here.synced.iter().all(|range| here.written.run_end(range.start) >= range.end));
     let sources = here.origins.names().len();
     assert!(sources <= 64, "{sources} sources");
-    let again = journal::fresh(&MD5, Some("here"), &here).text;
-    let again = journal::parse(again.as_bytes(), &MD5, Some("here")).expect("a journal");
-    let facts = |state: &JournalState| (state.size, state.original, state.beside);
-    assert_eq!(facts(&again), facts(&here));
-    assert_eq!((again.written, again.synced), (here.written, here.synced));
+    for (records, synced) in [(0, 0), (7, 3), (7, 7)] {
+        let again = journal::fresh(&MD5, Some("here"), &here, Numbers { records, synced }).text;
+        let again = journal::parse(again.as_bytes(), &MD5, Some("here")).expect("a journal");
+        let facts = |state: &JournalState| (state.size, state.original, state.beside);
+        assert_eq!(facts(&again), facts(&here));
+        assert_eq!((&again.written, &again.synced), (&here.written, &here.synced));
+    }
 }

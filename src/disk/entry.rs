@@ -246,12 +246,18 @@ impl Entry {
     ) -> Result<(), DiskError> {
         let beside = self.with_added_extension("new");
         self.remove_non_file()?;
-        let file = beside.create_anew()?;
-        file.write_at(0, &[Bytes::copy_from_slice(contents)])?;
-        sync(&file)?;
-        file.close()?;
-        crash_point("replacement-written");
-        beside.rename(self)
+        let replace = || {
+            let file = beside.create_anew()?;
+            file.write_at(0, &[Bytes::copy_from_slice(contents)])?;
+            sync(&file)?;
+            file.close()?;
+            crash_point("replacement-written");
+            beside.rename(self)
+        };
+        replace().inspect_err(|_| {
+            // On a full disk, other files need the space.
+            let _ = beside.remove();
+        })
     }
 
     /// Gives the file another name, within one file system. Replaces the file that has it.

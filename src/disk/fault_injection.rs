@@ -10,6 +10,7 @@
 //!   then death, or `stop`, which waits for `SIGCONT` before the operation.
 //! - `CXR_FAULT_SYNC_MS`, `CXR_FAULT_HEARTBEAT_MS`, `CXR_FAULT_OWNER_TIMEOUT_MS` and
 //!   `CXR_FAULT_SLOW_SOURCE_MS` replace an [`Interval`].
+//! - `CXR_FAULT_JOURNAL_BYTES` replaces the length at which a journal is compacted.
 //! - `CXR_FAULT_LOCKS=off` grants every lock of the operating system.
 //! - `CXR_FAULT_HOST=NAME` pretends to be another host.
 //! - `CXR_FAULT_INVENTORY` gives archives a part of NIH's inventory
@@ -287,6 +288,12 @@ pub(crate) fn interval(interval: Interval, usual: Duration) -> Duration {
         Interval::SlowSource => "CXR_FAULT_SLOW_SOURCE_MS",
     };
     variable(name).map_or(usual, |value| Duration::from_millis(parsed(&value, name)))
+}
+
+/// Returns the usual length at which a journal is compacted, or the one that a test sets.
+pub(crate) fn journal_limit(usual: u64) -> u64 {
+    let name = "CXR_FAULT_JOURNAL_BYTES";
+    variable(name).map_or(usual, |value| parsed(&value, name))
 }
 
 fn die() -> ! {

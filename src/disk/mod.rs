@@ -50,7 +50,7 @@ pub(crate) use syscalls::Interval;
 use crate::text::escape;
 #[cfg(debug_assertions)]
 use fault_injection as faults;
-pub(crate) use faults::{crash_point, interval};
+pub(crate) use faults::{crash_point, interval, journal_limit};
 use held_folder::HeldFolder;
 #[cfg(not(debug_assertions))]
 use no_faults as faults;

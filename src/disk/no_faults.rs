@@ -20,6 +20,10 @@ pub(crate) const fn interval(_: Interval, usual: Duration) -> Duration {
     usual
 }
 
+pub(crate) const fn journal_limit(usual: u64) -> u64 {
+    usual
+}
+
 pub(super) const fn locks_are_off() -> bool {
     false
 }

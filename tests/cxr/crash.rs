@@ -195,6 +195,16 @@ const ADOPTED_AND_WRONG: Scenario = Scenario {
     ..SMALL
 };
 
+/// Every record makes the journal too long.
+const COMPACTED: Scenario = Scenario {
+    variables: &[("CXR_FAULT_JOURNAL_BYTES", "0"), ("CXR_FAULT_OWNER_TIMEOUT_MS", "50")],
+    points: &["journal-compacted"],
+    ..SMALL
+};
+
+/// The same while a file of the user is repaired.
+const COMPACTED_IN_REPAIR: Scenario = Scenario { variables: COMPACTED.variables, ..REPAIRED };
+
 const SCENARIOS: &[&Scenario] = &[
     &PLAIN,
     &LOCKED,
@@ -209,6 +219,7 @@ const SCENARIOS: &[&Scenario] = &[
     &REPAIRED,
     &RESTORED,
     &DOWNLOADED_BESIDE,
+    &COMPACTED,
 ];
 
 fn fetch(sandbox: &Sandbox, server: &Server, archive: &Archive) -> Cxr {
@@ -378,6 +389,12 @@ fn a_crash_before_any_file_operation_of_adopting_a_wrong_file_loses_nothing() {
 fn a_crash_in_the_middle_of_any_write_of_a_fetch_loses_nothing() {
     SMALL.crash_at_every("write", "torn");
     SMALL.crash_at_every("append", "torn");
+}
+
+#[test]
+fn a_crash_while_a_journal_is_compacted_loses_nothing() {
+    COMPACTED.crash_at_every_point();
+    COMPACTED_IN_REPAIR.crash_at_every("change", "die");
 }
 
 /// The names of all crash points in the code.

@@ -30,6 +30,8 @@ struct Scenario {
     user_file: fn(&Archive) -> Option<Vec<u8>>,
     faults: fn() -> Vec<FaultRule>,
     options: &'static [&'static str],
+    /// The length at which a journal is compacted.
+    journal_bytes: &'static str,
     /// True if a complete copy of the user's file always exists. A file that is repaired in place
     /// must instead be restorable from the partial download and its undo log.
     keeps_copy: bool,
@@ -41,6 +43,7 @@ const PLAIN: Scenario = Scenario {
     user_file: |_| None,
     faults: || vec![Fault::Throttle { rate: 3 << 20 }.into()],
     options: &[],
+    journal_bytes: "",
     keeps_copy: false,
     status: 0,
 };
@@ -91,6 +94,9 @@ const STARTED_OVER: Scenario = Scenario {
 /// The same, and the wrong download is kept.
 const STARTED_OVER_AND_KEPT: Scenario = Scenario { options: &["--keep-corrupt"], ..STARTED_OVER };
 
+/// Every record makes the journal too long.
+const COMPACTED: Scenario = Scenario { journal_bytes: "0", ..PLAIN };
+
 /// The recording file operations of a fetch.
 struct Recording<'a> {
     scenario: &'a Scenario,
@@ -119,6 +125,7 @@ impl Scenario {
             sandbox.put(FINAL_NAME, user_file);
         }
         let fetch = fetch(&sandbox, &server, &archive).args(self.options);
+        let fetch = fetch.env("CXR_FAULT_JOURNAL_BYTES", self.journal_bytes);
         // After a reboot, which another host stands for, only synced bytes are trusted.
         let fetch = fetch.env("CXR_FAULT_HOST", "before").env("CXR_FAULT_RECORD", "record");
         fetch.run().exits(self.status);
@@ -376,4 +383,9 @@ fn a_power_cut_at_any_step_of_repairing_a_download_loses_nothing() {
 fn a_power_cut_at_any_step_of_starting_over_loses_nothing() {
     STARTED_OVER.cut_power_everywhere();
     STARTED_OVER_AND_KEPT.cut_power_everywhere();
+}
+
+#[test]
+fn a_power_cut_while_a_journal_is_compacted_loses_nothing() {
+    COMPACTED.cut_power_everywhere();
 }

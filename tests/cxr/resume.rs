@@ -343,3 +343,23 @@ fn the_folder_can_be_moved_between_runs() {
     assert!(report.only().reused() > all[0].size() / 4, "{}", report.shown());
     sandbox.assert_content(Path::new("moved").join(NAMES[0]), &all[0].bytes);
 }
+
+#[test]
+fn answers_of_a_few_bytes_do_not_make_a_large_journal() {
+    let all = vec![archive(1, 3)];
+    let sandbox = Sandbox::new();
+    let server = Server::with(&all);
+    server.inject(Fault::FewBytes(1));
+    let fetch = sandbox.fetch(&server, &all).arg("-c2").env("CXR_FAULT_JOURNAL_BYTES", "4096");
+    let mut running = fetch.spawn();
+    // Their records take about 30 KB.
+    running.until("four hundred answers", || server.hits().len() > 400);
+    running.kill();
+    let length = journal(&state(&sandbox)).1.len();
+    assert!(length < 5000, "{length} bytes of a journal");
+    server.clear_faults();
+    let report = sandbox.fetch(&server, &all).report(0);
+    report.all_ok();
+    assert!(report.only().reused() > 380, "{}", report.shown());
+    sandbox.assert_archive(&all[0]);
+}

@@ -20,6 +20,12 @@
 //! the kernel may count bytes as clean that are not on the disk (fsync(2)), so no earlier record that
 //! was not synced is believed. A lost or wrong journal costs time and never correctness: the MD5
 //! decides.
+//!
+//! Answers of a few bytes make many records. A journal that is too long is replaced by a new one with
+//! the same meaning. In its first records, number 0 stands for all bytes that are synced, and one
+//! other number for all that are not.
+
+mod compact;
 
 use std::fs::Metadata;
 use std::ops::Range;
@@ -104,13 +110,22 @@ impl Change<'_> {
 /// A journal that is being written.
 #[derive(Debug)]
 pub(super) struct Journal {
+    entry: Entry,
+    md5: Digest,
     /// `None` once the journal is no longer written to.
     file: Option<File>,
-    /// The number of `wrote` records.
-    records: u64,
-    /// The number of those that the last `synced` record covers.
-    synced: u64,
+    /// The length of the file, and the length at which it is compacted.
+    length: u64,
+    limit: u64,
+    numbers: Numbers,
     kept: JournalState,
+}
+
+/// The last number of a `wrote` record, and the last that a `synced` record covers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Numbers {
+    pub(super) records: u64,
+    pub(super) synced: u64,
 }
 
 /// Reads a journal; `None` if there is no readable one for this archive.
@@ -121,12 +136,21 @@ pub(super) fn read(entry: &Entry, md5: &Digest) -> Option<JournalState> {
 
 /// Parses a journal for a machine on this boot.
 pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<JournalState> {
+    parse_on(bytes, md5, |told| boot.is_some() && told == boot)
+}
+
+/// Parses a journal. `is_same` returns true for the boot on which every record is believed.
+fn parse_on(
+    bytes: &[u8],
+    md5: &Digest,
+    is_same: impl FnOnce(Option<&str>) -> bool,
+) -> Option<JournalState> {
     let mut lines = bytes.split(|&byte| byte == b'\n').filter_map(checked);
     let mut header = lines.next()?.split(' ');
     if header.next() != Some(FORMAT) || header.next()?.parse() != Ok(*md5) {
         return None;
     }
-    let same_boot = boot.is_some() && header.next() == boot;
+    let same_boot = is_same(header.next());
     let mut recovered = JournalState::default();
     let mut changes = Vec::new();
     let mut synced = 0;
@@ -238,14 +262,17 @@ pub(super) fn line(text: &str) -> String {
 /// The first records of a journal.
 pub(super) struct Fresh {
     pub(super) text: String,
-    /// The number of `wrote` records.
+    /// The number of the last `wrote` record.
     records: u64,
-    /// The number of those that the `synced` record covers.
-    synced: u64,
 }
 
-/// The first records of a journal that continues from `kept`.
-pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &JournalState) -> Fresh {
+/// The first records of a journal that continues from `kept`. The next numbers follow those given.
+pub(super) fn fresh(
+    md5: &Digest,
+    boot: Option<&str>,
+    kept: &JournalState,
+    numbers: Numbers,
+) -> Fresh {
     let mut text = line(&format!("{FORMAT} {md5} {}", boot.unwrap_or("-")));
     if let Some(size) = kept.size {
         text += &line(&format!("size {size}"));
@@ -256,19 +283,19 @@ pub(super) fn fresh(md5: &Digest, boot: Option<&str>, kept: &JournalState) -> Fr
     if kept.beside {
         text += &line(BESIDE);
     }
-    let mut records = 0;
-    let mut synced = 0;
+    let Numbers { mut records, synced } = numbers;
     let mut unsynced = kept.written.clone();
     kept.synced.iter().for_each(|range| unsynced.remove(range));
-    for (set, on_disk) in [(&kept.synced, true), (&unsynced, false)] {
+    if !unsynced.is_empty() {
+        records = records.max(synced + 1);
+    }
+    for (set, number) in [(&kept.synced, 0), (&unsynced, records)] {
         for (range, source) in set.iter().flat_map(|range| kept.givers(range)) {
-            records += 1;
-            text += &line(&format!("wrote {records} {} {} {source}", range.start, range.end));
-            synced += u64::from(on_disk);
+            text += &line(&format!("wrote {number} {} {} {source}", range.start, range.end));
         }
     }
     text += &line(&format!("synced {synced}"));
-    Fresh { text, records, synced }
+    Fresh { text, records }
 }
 
 impl Journal {
@@ -278,9 +305,14 @@ impl Journal {
         md5: &Digest,
         kept: JournalState,
     ) -> Result<Self, DiskError> {
-        let Fresh { text, records, synced } = fresh(md5, disk::boot().as_deref(), &kept);
+        let numbers = Numbers::default();
+        let Fresh { text, records } = fresh(md5, disk::boot().as_deref(), &kept, numbers);
         entry.replace(text.as_bytes())?;
-        Ok(Self { file: Some(entry.open_to_append()?), records, synced, kept })
+        let (file, entry) = (Some(entry.open_to_append()?), entry.clone());
+        let numbers = Numbers { records, ..numbers };
+        let mut journal = Self { entry, md5: *md5, file, length: 0, limit: 0, numbers, kept };
+        journal.began_with(&text);
+        Ok(journal)
     }
 
     pub(super) const fn size(&self) -> Option<u64> {
@@ -295,12 +327,12 @@ impl Journal {
 
     /// Notes written bytes and their source.
     pub(super) fn wrote(&mut self, range: Range<u64>, source: &str) -> Result<(), DiskError> {
-        let (number, source) = (self.records + 1, escape::text(source).into_owned());
+        let (number, source) = (self.numbers.records + 1, escape::text(source).into_owned());
         self.append(&line(&format!("wrote {number} {} {} {source}", range.start, range.end)))?;
-        self.records = number;
+        self.numbers.records = number;
         self.kept.origins.insert(range.clone(), &source);
         self.kept.written.insert(range);
-        Ok(())
+        self.compact_if_too_long()
     }
 
     /// Notes that these bytes count as missing from now on, and syncs that.
@@ -310,20 +342,20 @@ impl Journal {
         self.sync()
     }
 
-    /// The number of records that a sync of the part covers if it begins now.
+    /// The number of the last record that a sync of the part covers if it begins now.
     pub(super) const fn records(&self) -> u64 {
-        self.records
+        self.numbers.records
     }
 
     /// Returns true if every written byte is known to be on the disk.
     pub(super) const fn is_synced(&self) -> bool {
-        self.records == self.synced
+        self.numbers.records == self.numbers.synced
     }
 
-    /// Notes that the first `records` records are on the disk, and syncs that.
+    /// Notes that all records up to this number are on the disk, and syncs that.
     pub(super) fn synced(&mut self, records: u64) -> Result<(), DiskError> {
         self.append(&line(&format!("synced {records}")))?;
-        self.synced = records;
+        self.numbers.synced = records;
         self.sync()
     }
 
@@ -348,6 +380,7 @@ impl Journal {
     }
 
     fn append(&mut self, text: &str) -> Result<(), DiskError> {
+        self.length += text.len() as u64;
         self.file.as_ref().map_or(Ok(()), |file| file.append(text.as_bytes()))
     }
 

@@ -110,3 +110,49 @@ fn lost_bytes_are_missing_until_written_again() {
     Journal::begin(&path, &md5(), recovered.clone()).unwrap();
     assert_eq!(read(&path, &md5()).unwrap(), recovered);
 }
+
+#[test]
+fn a_compacted_journal_says_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = Entry::at(&dir.path().join("a.journal"));
+    let mut journal = Journal::begin(&path, &md5(), JournalState::default()).unwrap();
+    let read = || read(&path, &md5()).unwrap();
+    let compact = |journal: &mut Journal| {
+        let before = read();
+        journal.limit = 0;
+        journal.compact_if_too_long().unwrap();
+        assert_eq!(read(), before);
+        assert!(journal.length < 400, "{}", journal.length);
+    };
+    for at in 0..100 {
+        journal.wrote(at..at + 1, "a").unwrap();
+    }
+    // A sync begins, more is written, and the journal is compacted before the sync ends.
+    let records = journal.records();
+    journal.wrote(100..150, "b").unwrap();
+    compact(&mut journal);
+    journal.synced(records).unwrap();
+    assert!(!journal.is_synced() && read().synced.is_empty());
+    // The next sync covers all.
+    journal.synced(journal.records()).unwrap();
+    assert!(journal.is_synced());
+    journal.wrote(200..300, "a").unwrap();
+    journal.lost(20..30).unwrap();
+    compact(&mut journal);
+    assert_eq!(read().synced.iter().collect::<Vec<_>>(), [0..20, 30..150]);
+    journal.doubt().unwrap();
+    compact(&mut journal);
+    assert_eq!(read().written, read().synced);
+}
+
+#[test]
+fn the_journal_of_another_run_is_not_compacted() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = Entry::at(&dir.path().join("a.journal"));
+    let mut old = Journal::begin(&path, &md5(), JournalState::default()).unwrap();
+    let mut new = Journal::begin(&path, &md5(), JournalState::default()).unwrap();
+    old.limit = 0;
+    old.wrote(0..10, "old").unwrap();
+    new.wrote(10..20, "new").unwrap();
+    assert_eq!(read(&path, &md5()).unwrap().written.iter().collect::<Vec<_>>(), [10..20; 1]);
+}

@@ -209,6 +209,10 @@ impl Answer {
                 self.part.start -= self.part.start % block;
                 self.describe_part(self.bytes.len() as u64);
             }
+            Fault::FewBytes(most) if self.status == 206 => {
+                self.part.end = self.part.end.min(self.part.start + most);
+                self.describe_part(self.bytes.len() as u64);
+            }
             Fault::LacksEnd(less) if self.status == 206 => {
                 self.part.end -= less.min(self.part.len());
             }
@@ -237,6 +241,7 @@ impl Answer {
             | Fault::UnlabelledRange
             | Fault::WholeBlocks(_)
             | Fault::LacksEnd(_)
+            | Fault::FewBytes(_)
             | Fault::RefusesRangeBehindEnd(_)
             | Fault::RefusesEveryRange(_)
             | Fault::RefusesRanges

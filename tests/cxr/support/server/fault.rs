@@ -39,6 +39,8 @@ pub enum Fault {
     /// 206 with this many bytes fewer than requested, at most half of them, and a right
     /// `Content-Range`.
     ShortRange { less: u64 },
+    /// 206 with at most this many bytes, and a right `Content-Range`.
+    FewBytes(usize),
     /// A range is sent with status 200 and a right `Content-Range`.
     RangeAs200,
     /// A range is sent with status 200, its own length, and no `Content-Range`.
