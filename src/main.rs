@@ -27,9 +27,14 @@ fn main() -> ExitCode {
         cxr::catalog::inventory::pretend_inventories(cli::fault);
     }
     // If that is impossible, only a limit that is met ends the process.
+    #[cfg(unix)]
     let _ = app::signals::survive_file_limit();
     let arguments: Vec<OsString> = env::args_os().collect();
+    #[cfg(unix)]
     app::memory::use_one_heap(&arguments);
+    // A console that shows no colours shows the codes for them.
+    #[cfg(windows)]
+    app::console::use_colors();
     ExitCode::from(run(&arguments).code())
 }
 

@@ -1,13 +1,16 @@
 //! The priority of a background run.
 
+#[cfg(unix)]
 use std::io;
 
 /// The highest nice value: POSIX's `NZERO` less one.
+#[cfg(unix)]
 const LOWEST_PRIORITY: i32 = 19;
 
 /// Lets this thread, and those that it starts, use the processor only when nothing else wants it.
 /// Where the system has no such class, they get the lowest priority. Fails if the system refuses
 /// both.
+#[cfg(unix)]
 pub(crate) fn give_way() -> Result<(), String> {
     let idle = become_idle();
     let nice = rustix::process::nice(LOWEST_PRIORITY);
@@ -33,7 +36,14 @@ fn become_idle() -> Result<(), String> {
     })
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(target_os = "macos")]
 fn become_idle() -> Result<(), String> {
     Err(io::Error::from(io::ErrorKind::Unsupported).to_string())
+}
+
+/// Lets this process use the processor only when nothing else wants it.
+#[cfg(windows)]
+pub(crate) fn give_way() -> Result<(), String> {
+    let process = winsafe::HPROCESS::GetCurrentProcess();
+    process.SetPriorityClass(winsafe::co::PRIORITY_CLASS::IDLE).map_err(|error| error.to_string())
 }

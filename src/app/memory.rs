@@ -1,16 +1,9 @@
 //! A limit of memory (`ulimit -v`), as batch systems set one.
 
-use std::env;
-use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 use std::thread;
 
 use cxr::text::units;
-use rustix::process::{Resource, getrlimit};
-
-use crate::cli;
 
 /// The addresses that a command needs: the program, its heap and buffers, and its threads.
 const NEEDED: u64 = if cfg!(debug_assertions) { 192 << 20 } else { 80 << 20 };
@@ -19,20 +12,24 @@ const NEEDED: u64 = if cfg!(debug_assertions) { 192 << 20 } else { 80 << 20 };
 const PER_PROCESSOR: u64 = 8 << 20;
 
 /// The variable that limits the heaps of the C library (mallopt(3)).
+#[cfg(unix)]
 const HEAPS: &str = "MALLOC_ARENA_MAX";
 
 /// Starts this program again with one heap if its addresses are limited. Otherwise the C library
 /// reserves 64 MiB for many of the threads, and none are left for others. Returns if that is not
 /// needed or not possible.
-pub(crate) fn use_one_heap(arguments: &[OsString]) {
-    if limit().is_none() || cli::is_set(HEAPS) {
+#[cfg(unix)]
+pub(crate) fn use_one_heap(arguments: &[std::ffi::OsString]) {
+    use std::os::unix::process::CommandExt;
+    if limit().is_none() || crate::cli::is_set(HEAPS) {
         return;
     }
-    let (Ok(program), Some((name, rest))) = (env::current_exe(), arguments.split_first()) else {
+    let (Ok(program), Some((name, rest))) = (std::env::current_exe(), arguments.split_first())
+    else {
         return;
     };
     // It returns only after an error, and the limit may still be enough.
-    let _ = Command::new(program).arg0(name).args(rest).env(HEAPS, "1").exec();
+    let _ = std::process::Command::new(program).arg0(name).args(rest).env(HEAPS, "1").exec();
 }
 
 /// Fails if the limit is too low for any work, since an allocation that fails ends the process
@@ -51,6 +48,13 @@ pub(crate) fn check() -> anyhow::Result<()> {
     }
 }
 
+#[cfg(unix)]
 fn limit() -> Option<u64> {
-    getrlimit(Resource::As).current
+    rustix::process::getrlimit(rustix::process::Resource::As).current
+}
+
+/// Windows has no such limit.
+#[cfg(windows)]
+const fn limit() -> Option<u64> {
+    None
 }

@@ -3,6 +3,8 @@
 mod background;
 mod command_run;
 pub(crate) mod commands;
+#[cfg(windows)]
+pub(crate) mod console;
 pub(crate) mod exit;
 mod github;
 pub(crate) mod memory;

@@ -1,6 +1,8 @@
 //! Checks the names of archives. A table may come from anywhere, and must not make cxr write
 //! anywhere.
 
+use crate::text::windows_names;
+
 /// The longest name in bytes: `PATH_MAX` of Linux, the limit of every path.
 const LONGEST: usize = 4096;
 
@@ -28,6 +30,11 @@ pub(super) fn check(name: &str) -> Result<(), &'static str> {
             "contains `..`; names must stay in the folder of the archives"
         }
         _ if has(|part| part.is_empty() || part == ".") => "is not the name of a file",
+        _ if cfg!(windows)
+            && let Some(why) = name.split('/').find_map(windows_names::check) =>
+        {
+            why
+        }
         _ if is_own => "is in `.cxr`, where cxr keeps unfinished work",
         _ => return Ok(()),
     })

@@ -45,12 +45,13 @@ fn with_variable(argument: clap::Arg) -> clap::Arg {
 }
 
 /// Returns the program's folder for one user's notes, by the XDG Base Directory Specification: a
-/// relative path counts as none.
+/// relative path counts as none. On Windows, it is in the user's local folder for data.
 pub(super) fn state() -> Option<PathBuf> {
     let absolute = |path: PathBuf| Some(path).filter(|path| path.is_absolute());
     let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".local/state"));
+    let local = || cfg!(windows).then(|| env::var_os("LOCALAPPDATA")).flatten().map(PathBuf::from);
     let base = env::var_os("XDG_STATE_HOME").map(PathBuf::from).and_then(absolute);
-    base.or_else(|| home().and_then(absolute)).map(|base| base.join("cxr"))
+    base.or_else(|| local().or_else(home).and_then(absolute)).map(|base| base.join("cxr"))
 }
 
 /// The instruction sets that the hash may use, the best first: all that this processor has, except
@@ -82,6 +83,7 @@ pub(super) fn heartbeat() -> Result<Duration, String> {
 }
 
 /// True if a variable is set.
+#[cfg(unix)]
 pub(crate) fn is_set(name: &str) -> bool {
     env::var_os(name).is_some()
 }

@@ -33,6 +33,7 @@ pub(crate) use checksums::Checksums;
 pub(crate) use completions::completions;
 #[cfg(debug_assertions)]
 pub(crate) use environment::fault;
+#[cfg(unix)]
 pub(crate) use environment::is_set;
 pub(crate) use extract::Extract;
 pub(crate) use fetch::Fetch;

@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use cxr::source::{SourceSpec, SpecError};
@@ -67,18 +66,29 @@ pub(super) fn or_publisher(named: Vec<Sources>) -> Vec<SourceSpec> {
     if sources.is_empty() { vec![SourceSpec::Publisher] } else { sources }
 }
 
+/// Returns the lines of a value.
+#[cfg(unix)]
+fn lines(typed: &OsStr) -> impl Iterator<Item = &OsStr> {
+    use std::os::unix::ffi::OsStrExt;
+    typed.as_bytes().split(|byte| *byte == b'\n').map(|line| OsStr::from_bytes(line.trim_ascii()))
+}
+
+/// Returns the lines of a value. One that is not Unicode is one line.
+#[cfg(windows)]
+fn lines(typed: &OsStr) -> impl Iterator<Item = &OsStr> {
+    let text = typed.to_str();
+    let lines =
+        text.into_iter().flat_map(|text| text.split('\n').map(|line| OsStr::new(line.trim())));
+    lines.chain(text.is_none().then_some(typed))
+}
+
 /// One source, or several in lines, as a variable may hold them.
 pub(super) fn sources(typed: &OsStr) -> Result<Sources, SpecError> {
-    let lines = typed.as_bytes().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    let lines: Vec<&OsStr> = lines(typed).filter(|line| !line.is_empty()).collect();
     if lines.is_empty() {
         return Err(SpecError::Empty);
     }
-    lines
-        .into_iter()
-        .map(|line| source(OsStr::from_bytes(line)))
-        .collect::<Result<_, _>>()
-        .map(Sources)
+    lines.into_iter().map(source).collect::<Result<_, _>>().map(Sources)
 }
 
 /// One source. A folder may have any name, if it exists.

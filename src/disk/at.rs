@@ -2,7 +2,7 @@
 //!
 //! These are `openat` and its relatives (POSIX.1-2008). A name in an open folder leads to the same
 //! folder whatever anybody puts in the place of the path, and no operation here follows a symbolic
-//! link in the last place. A port to a system without them replaces this file.
+//! link in the last place.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -40,12 +40,22 @@ const OTHERS_MAY_WRITE: Mode = Mode::WGRP.union(Mode::WOTH);
 #[derive(Debug)]
 pub(super) struct FolderHandle(OwnedFd);
 
+/// A folder that is open to list its names and to sync.
+pub(super) type Readable = OwnedFd;
+
 /// The way in which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Read,
     ReadAndWrite,
     Append,
+}
+
+impl Access {
+    /// The access to sync a file and to set its times.
+    pub(super) const SYNC: Self = Self::Read;
+    /// See [`Access::SYNC`].
+    pub(super) const TOUCH: Self = Self::Read;
 }
 
 /// Facts about a file, a folder or a link.
@@ -98,7 +108,7 @@ impl Facts {
     }
 
     /// Returns the facts about an open file.
-    pub(super) fn of(file: impl AsFd) -> io::Result<Self> {
+    pub(super) fn of(file: &fs::File) -> io::Result<Self> {
         Ok(Self::new(&fstat(file)?))
     }
 }
@@ -148,7 +158,7 @@ impl FolderHandle {
 
     /// Returns the facts about this folder.
     pub(super) fn own_facts(&self) -> io::Result<Facts> {
-        Facts::of(&self.0)
+        Ok(Facts::new(&fstat(&self.0)?))
     }
 
     /// Removes a name that is no folder.
@@ -188,7 +198,7 @@ impl FolderHandle {
     }
 
     /// Opens this folder to list its names and to sync.
-    pub(super) fn readable(&self) -> io::Result<OwnedFd> {
+    pub(super) fn readable(&self) -> io::Result<Readable> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Ok(rustix::fs::openat(&self.0, ".", flags, Mode::empty())?)
     }

@@ -34,7 +34,8 @@ pub enum DestinationError {
     /// Another file exists at the path.
     #[error(
         "{path} exists and is not a {kind}; cxr left it unchanged; name another file, or remove it: \
-         rm {command}",
+         {remove} {command}",
+        remove = shell::REMOVE,
         path = escape::path(.path),
         command = shell::path(.path)
     )]

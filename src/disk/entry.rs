@@ -7,13 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustix::io::Errno;
 
 use super::at::{Access, Facts};
 use super::held_folder::{self, HeldFolder};
 use super::refusal::Refusal;
 use super::syscalls::{Operation, perform};
-use super::{DiskError, File, crash_point, parent};
+use super::{DiskError, File, crash_point, parent, system};
 
 /// The tries to open or create a file while another process puts something else in its place.
 const TRIES: u32 = 20;
@@ -97,6 +96,18 @@ impl Entry {
     /// Opens the file to read it, whoever has put it there.
     pub(super) fn open_anyones(&self) -> io::Result<File> {
         self.existing(Operation::Open, Access::Read)
+    }
+
+    /// Opens the file to set its time, whoever has put it there.
+    pub(super) fn open_anyones_to_touch(&self) -> io::Result<File> {
+        self.existing(Operation::Open, Access::TOUCH)
+    }
+
+    /// Opens the file to sync it. Fails if it belongs to a user whose files are not used.
+    pub(super) fn open_to_sync(&self) -> Result<File, DiskError> {
+        let file = self.existing(Operation::Open, Access::SYNC);
+        let checked = file.and_then(|file| self.check_owner(&file).map(|_| file));
+        checked.map_err(self.failed("opened"))
     }
 
     /// Opens the file to append to it.
@@ -190,7 +201,7 @@ impl Entry {
     }
 
     fn check_owner(&self, file: &File) -> io::Result<Facts> {
-        let facts = Facts::of(file)?;
+        let facts = Facts::of(file.as_std())?;
         if self.folder.open()?.trusts(facts.owner) {
             return Ok(facts);
         }
@@ -208,7 +219,7 @@ impl Entry {
                 return Err(Refusal::Contended.into());
             }
             // Some file systems report no number of names.
-            if Facts::of(file)?.names > 1 {
+            if Facts::of(file.as_std())?.names > 1 {
                 return Err(Refusal::SecondName.into());
             }
         }
@@ -313,12 +324,6 @@ impl Entry {
     }
 }
 
-/// The kernel's errors for a link, a folder, and a socket or a device without a driver.
 fn not_a_file(error: io::Error) -> io::Error {
-    match Errno::from_io_error(&error) {
-        Some(Errno::LOOP | Errno::ISDIR | Errno::NXIO | Errno::NODEV | Errno::MLINK) => {
-            Refusal::NotAFile.into()
-        }
-        _ => error,
-    }
+    if system::is_not_a_file(&error) { Refusal::NotAFile.into() } else { error }
 }

@@ -29,15 +29,14 @@ use std::thread;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use rustix::io::Errno;
-use rustix::process::{Signal, getpid, kill_process};
 use serde_json::json;
 
 use super::syscalls::{Interval, Operation};
+use super::system;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FaultEffect {
-    Error(Errno),
+    Error(i32),
     Short,
     Die,
     Torn,
@@ -161,17 +160,7 @@ impl FaultEffect {
             "die" => return Self::Die,
             "torn" => return Self::Torn,
             "stop" => return Self::Stop,
-            "EDQUOT" => Errno::DQUOT,
-            "EFBIG" => Errno::FBIG,
-            "EINTR" => Errno::INTR,
-            "EIO" => Errno::IO,
-            "EMFILE" => Errno::MFILE,
-            "ENOSPC" => Errno::NOSPC,
-            "EINVAL" => Errno::INVAL,
-            "ENOSYS" => Errno::NOSYS,
-            "EROFS" => Errno::ROFS,
-            "ESTALE" => Errno::STALE,
-            _ => panic!("unknown effect {word:?}"),
+            _ => system::error_code(word).unwrap_or_else(|| panic!("unknown effect {word:?}")),
         })
     }
 }
@@ -220,10 +209,10 @@ pub(super) fn perform<T>(
         None => operation.length(),
         Some(FaultEffect::Die) => die(),
         Some(FaultEffect::Stop) => {
-            let _ = kill_process(getpid(), Signal::STOP);
+            system::stop();
             operation.length()
         }
-        Some(FaultEffect::Error(error)) => return Err(error.into()),
+        Some(FaultEffect::Error(error)) => return Err(io::Error::from_raw_os_error(error)),
         Some(FaultEffect::Short | FaultEffect::Torn) => operation.length().div_ceil(2),
     };
     // Held during the operation, so that the record is in the right order.
@@ -297,7 +286,7 @@ pub(crate) fn journal_limit(usual: u64) -> u64 {
 }
 
 fn die() -> ! {
-    let _ = kill_process(getpid(), Signal::KILL);
+    system::die();
     loop {
         thread::park();
     }

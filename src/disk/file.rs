@@ -2,13 +2,10 @@
 
 use std::fs::{self, Metadata, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bytes::Bytes;
-use rustix::fs::{Mode, OFlags};
 
 use super::syscalls::{Operation, perform};
 use super::{DiskError, crash_point, faults, system};
@@ -31,10 +28,16 @@ impl File {
 
     /// Opens a file to read it. Does not wait for the other end of a named pipe.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let open = |_| Ok(rustix::fs::open(path, flags, Mode::empty())?);
-        let file = perform(path, Operation::Open, open)?;
-        Ok(Self::new(fs::File::from(file), path))
+        Ok(Self::new(perform(path, Operation::Open, |_| system::open(path))?, path))
+    }
+
+    /// Opens a file to sync it.
+    pub(super) fn open_to_sync(path: &Path) -> io::Result<Self> {
+        Ok(Self::new(perform(path, Operation::Open, |_| system::open_to_sync(path))?, path))
+    }
+
+    pub(super) const fn as_std(&self) -> &fs::File {
+        &self.file
     }
 
     /// The path at which the file was opened.
@@ -51,13 +54,13 @@ impl File {
     pub(crate) fn read_at(&self, block: &mut [u8], at: u64) -> io::Result<usize> {
         let length = block.len();
         perform(&self.path, Operation::Read { at, length }, |length| {
-            self.file.read_at(&mut block[..length], at)
+            system::read_at(&self.file, &mut block[..length], at)
         })
     }
 
     /// Prepares the system for reading the file once, from its beginning to its end.
     pub(crate) fn read_ahead(&self) {
-        system::read_ahead(self);
+        system::read_ahead(&self.file);
     }
 
     /// Writes blocks one after the other, starting at an offset. After an error, some of the bytes
@@ -68,7 +71,7 @@ impl File {
             write_all(block, |bytes, before| {
                 let at = at + before;
                 perform(&self.path, Operation::Write { at, bytes }, |length| {
-                    self.file.write_at(&bytes[..length], at)
+                    system::write_at(&self.file, &bytes[..length], at)
                 })
             })
             .map_err(self.failed("written"))?;
@@ -113,9 +116,8 @@ impl File {
     /// leaves this one open. FUSE, AFS and some NFS send written data only then, and may find only
     /// then that a quota is used up. Errors have the same meaning as for [`File::sync`].
     pub(crate) fn close_duplicate(&self) -> Result<(), DiskError> {
-        let close = |duplicate| {
-            faults::perform(&self.path, Operation::Close, |_| Ok(nix::unistd::close(duplicate)?))
-        };
+        let close =
+            |duplicate| faults::perform(&self.path, Operation::Close, |_| system::close(duplicate));
         match self.file.try_clone().and_then(close) {
             // Linux has closed it all the same (close(2)).
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
@@ -127,7 +129,7 @@ impl File {
     /// rename and remove only files that nobody has open.
     pub(crate) fn close(self) -> Result<(), DiskError> {
         let Self { file, path } = self;
-        match faults::perform(&path, Operation::Close, |_| Ok(nix::unistd::close(file)?)) {
+        match faults::perform(&path, Operation::Close, |_| system::close(file)) {
             // Linux has closed it all the same (close(2)).
             Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             result => result.map_err(DiskError::new(&path, "closed")),
@@ -193,12 +195,6 @@ impl io::Read for FileReader<'_> {
         let read = self.file.read_at(block, self.at)?;
         self.at += read as u64;
         Ok(read)
-    }
-}
-
-impl AsFd for File {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
     }
 }
 

@@ -1,13 +1,11 @@
 //! The identity of a file, whatever path leads to it.
 
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::system::comparable_name;
+use super::system::{AsOpenFile, comparable_name, duplicate, identify, identify_open};
 
 /// Identifies a file, also one that does not exist yet. Two paths with the same identity lead to the
 /// same file.
@@ -24,26 +22,27 @@ impl FileId {
     /// no file can be there: for a folder, a pipe, a device, and in a folder that does not exist.
     pub fn of(path: &Path) -> Option<Self> {
         match fs::metadata(path) {
-            Ok(metadata) => metadata.is_file().then(|| Self::new(&metadata, None)),
+            Ok(metadata) if metadata.is_file() => Self::new(identify(path).ok()?, None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let path = follow_links(path);
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                let folder = fs::metadata(folder.unwrap_or(Path::new("."))).ok()?;
-                Some(Self::new(&folder, Some(comparable_name(path.file_name()?))))
+                let folder = identify(folder.unwrap_or(Path::new("."))).ok()?;
+                Self::new(folder, Some(comparable_name(path.file_name()?)))
             }
-            Err(_) => None,
+            _ => None,
         }
     }
 
     /// Returns the identity of an open file, and `None` for a pipe, a terminal or another device.
-    pub fn of_open(file: impl AsFd) -> Option<Self> {
-        let file = fs::File::from(file.as_fd().try_clone_to_owned().ok()?);
-        let metadata = file.metadata().ok()?;
-        metadata.is_file().then(|| Self::new(&metadata, None))
+    pub fn of_open(file: impl AsOpenFile) -> Option<Self> {
+        let file = duplicate(file).ok()?;
+        let is_file = file.metadata().ok()?.is_file();
+        Self::new(identify_open(&file).ok().filter(|_| is_file)?, None)
     }
 
-    fn new(metadata: &Metadata, name: Option<OsString>) -> Self {
-        Self { device: metadata.dev(), inode: metadata.ino(), name }
+    #[expect(clippy::unnecessary_wraps, reason = "its callers return it")]
+    fn new((device, inode): (u64, u64), name: Option<OsString>) -> Option<Self> {
+        Some(Self { device, inode, name })
     }
 }
 

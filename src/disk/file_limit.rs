@@ -4,10 +4,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
-use rustix::process::{Resource, getrlimit};
-
 use super::DiskError;
-use super::system::is_fat;
+use super::system::{is_fat, largest_file};
 use crate::text::units;
 
 /// The largest file on FAT: its sizes have 32 bits.
@@ -25,8 +23,7 @@ impl FileLimit {
     /// Returns the limit for files in a folder, if one is known. A file system may have another,
     /// which shows when a file is written.
     pub(crate) fn of(folder: &Path) -> Option<Self> {
-        let of_process = getrlimit(Resource::Fsize).current;
-        let of_process = of_process.map(|bytes| Self { bytes, is_of_file_system: false });
+        let of_process = largest_file().map(|bytes| Self { bytes, is_of_file_system: false });
         let all = [of_process, Self::of_file_system(folder)];
         all.into_iter().flatten().min_by_key(|limit| limit.bytes)
     }

@@ -4,12 +4,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rustix::io::Errno;
-
 use super::at::{Facts, FolderHandle, user};
 use super::refusal::Refusal;
 use super::syscalls::{Operation, perform};
-use super::{DiskError, create_folder, parent};
+use super::{DiskError, create_folder, parent, system};
 
 /// The number of the user who may do everything.
 const ROOT: u32 = 0;
@@ -133,9 +131,11 @@ impl HeldFolder {
     fn open_unlinked(&self, outer: &FolderHandle) -> io::Result<FolderHandle> {
         outer.folder(self.name()).map_err(|error| {
             let is_link = || outer.facts(self.name()).is_ok_and(|facts| facts.is_link());
-            let is_no_folder =
-                matches!(Errno::from_io_error(&error), Some(Errno::NOTDIR | Errno::LOOP));
-            if is_no_folder && is_link() { Refusal::LinkedFolder.into() } else { error }
+            if system::is_not_a_folder(&error) && is_link() {
+                Refusal::LinkedFolder.into()
+            } else {
+                error
+            }
         })
     }
 

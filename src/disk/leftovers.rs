@@ -72,9 +72,10 @@ pub fn describe(leftovers: &[Leftover], dir: &Path) -> Option<String> {
         more => format!(" (and {more} more, which `cxr list --format json` shows)"),
     };
     Some(format!(
-        "{} holds {what} ({}) of partial downloads of archives that are not in this table; cxr does not use them; to delete them while no cxr is running there: rm {}{more}",
+        "{} holds {what} ({}) of partial downloads of archives that are not in this table; cxr does not use them; to delete them while no cxr is running there: {} {}{more}",
         escape::path(Folder::new(dir).own()),
         units::bytes(bytes),
+        shell::REMOVE,
         named.join(" "),
     ))
 }

@@ -1,14 +1,11 @@
 //! Facts about files that need no reading: their state, their size on the disk, and the disk.
 
 use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use rustix::fs::statvfs;
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::DiskError;
+use super::{DiskError, system};
 
 /// The state of a file. It differs after a write, or if another file is put in its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,12 +22,13 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     pub(crate) fn of(metadata: &Metadata) -> Self {
+        let (device, inode) = system::identify_by_metadata(metadata);
         Self {
             size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            device: metadata.dev(),
-            inode: metadata.ino(),
+            modified: system::modified(metadata),
+            changed: system::changed(metadata),
+            device,
+            inode,
         }
     }
 
@@ -43,20 +41,20 @@ impl Stamp {
 /// Returns the bytes that this user may still write to the file system of `path`. Returns `None` if
 /// it does not say: then a full disk shows when it is written to.
 pub(crate) fn available(path: &Path) -> Result<Option<u64>, DiskError> {
-    match statvfs(path) {
-        // File systems without a size of their own, as of object stores, report 0 of 0 blocks.
-        Ok(stat) if stat.f_blocks == 0 => Ok(None),
-        Ok(stat) => Ok(Some(stat.f_bavail.saturating_mul(stat.f_frsize))),
-        // The file system or a sandbox does not support the question.
-        Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS | Errno::OVERFLOW) => {
-            Ok(None)
-        }
-        Err(error) => Err(DiskError::new(path, "checked for free space")(error.into())),
-    }
+    system::available(path).map_err(DiskError::new(path, "checked for free space"))
+}
+
+/// Returns the last change of a file's data, in seconds and nanoseconds since 1970.
+pub(crate) fn modified(metadata: &Metadata) -> (i64, i64) {
+    system::modified(metadata)
+}
+
+/// Returns true if a file has no other name, and this user may read and write it.
+pub(crate) fn is_movable(path: &Path, metadata: &Metadata) -> bool {
+    system::is_movable(path, metadata)
 }
 
 /// Returns the bytes that a file takes on the disk: less than its length if it has holes.
 pub(crate) fn allocated(metadata: &Metadata) -> u64 {
-    // POSIX leaves the unit open; Linux, macOS and the BSDs all count blocks of 512 bytes.
-    (metadata.blocks() * 512).min(metadata.len())
+    system::allocated(metadata)
 }

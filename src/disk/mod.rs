@@ -3,7 +3,10 @@
 //!
 //! Every error has the path and the operation that failed.
 
+#[cfg(unix)]
 mod at;
+#[cfg(windows)]
+mod at_windows;
 mod destination;
 mod entry;
 #[cfg(debug_assertions)]
@@ -30,8 +33,6 @@ use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use rustix::io::Errno;
-
 pub use destination::{Destination, DestinationError};
 pub(crate) use entry::{Entry, Found};
 #[cfg(debug_assertions)]
@@ -41,13 +42,15 @@ pub use file_id::FileId;
 pub(crate) use file_limit::FileLimit;
 pub use folder::{Folder, StateFile};
 pub(crate) use lock::{Lock, LockError, LockNotice, boot};
-pub(crate) use metadata::{Stamp, allocated, available};
+pub(crate) use metadata::{Stamp, allocated, available, is_movable, modified};
 pub(crate) use probe::probe;
 pub(crate) use scratch::Scratch;
 pub(crate) use subfolder::Subfolder;
 pub(crate) use syscalls::Interval;
 
 use crate::text::escape;
+#[cfg(windows)]
+use at_windows as at;
 #[cfg(debug_assertions)]
 use fault_injection as faults;
 pub(crate) use faults::{crash_point, interval, journal_limit};
@@ -106,23 +109,25 @@ impl DiskError {
         advice.into()
     }
 
-    /// Returns true if the medium does not return what was written to it. The kernel reports that
-    /// as EIO, and lately as ENODATA or EILSEQ.
+    /// Returns true if the medium does not return what was written to it.
     pub(crate) fn is_unreadable(&self) -> bool {
-        let known = [Errno::IO, Errno::NODATA, Errno::ILSEQ];
-        self.action == "read"
-            && known.iter().any(|errno| self.source.raw_os_error() == Some(errno.raw_os_error()))
+        self.action == "read" && system::is_bad_medium(&self.source)
     }
 }
 
 /// Returns true if this process or the system has as many open files as are allowed.
 pub(crate) fn is_open_file_limit(error: &io::Error) -> bool {
-    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
+    system::is_open_file_limit(error)
 }
 
 /// Returns true if the system says that a file is on a spinning disk (HDD).
 pub(crate) fn is_on_spinning_disk(metadata: &fs::Metadata) -> bool {
     system::is_on_spinning_disk(metadata)
+}
+
+/// Returns the name of something that is neither a file nor a folder, such as a named pipe.
+pub(crate) fn kind(file_type: fs::FileType) -> &'static str {
+    system::kind(file_type)
 }
 
 /// Reads at most `limit` bytes from the beginning of a file.
@@ -165,6 +170,7 @@ fn remove(path: &Path) -> Result<(), DiskError> {
 #[expect(clippy::disallowed_methods, reason = "this is the one place that creates folders")]
 pub(crate) fn create_folder(path: &Path) -> Result<(), DiskError> {
     let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    system::check_path(path).map_err(DiskError::new(path, "created"))?;
     let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
     perform(path, Operation::CreateFolder, |_| fs::create_dir_all(path))
         .map_err(DiskError::new(path, "created"))?;
@@ -180,7 +186,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), DiskError> {
 
 /// Syncs a file that another process may have written.
 pub(crate) fn sync_file(path: &Path) -> Result<(), DiskError> {
-    File::open(path).map_err(DiskError::new(path, "opened"))?.sync_all()
+    File::open_to_sync(path).map_err(DiskError::new(path, "opened"))?.sync_all()
 }
 
 /// Returns the folder that a file is in.

@@ -2,10 +2,9 @@
 //! no file, or write files from the beginning to the end only.
 
 use bytes::Bytes;
-use rustix::io::Errno;
 
 use super::refusal::Refusal;
-use super::system::is_known_to_be_capable;
+use super::system::{is_known_to_be_capable, is_unsupported};
 use super::{DiskError, Entry, Folder};
 
 /// Renames, extends and overwrites a small file in the program's own folder. Fails if the file system
@@ -37,14 +36,12 @@ fn try_out(entry: &Entry) -> Result<(), DiskError> {
 
 /// A full or broken disk is no lack of the file system.
 fn explain(folder: &Folder, error: DiskError) -> DiskError {
-    let unsupported =
-        [Errno::NOSYS, Errno::OPNOTSUPP, Errno::INVAL, Errno::PERM, Errno::ACCESS, Errno::EXIST];
-    let errno = Errno::from_io_error(&error.source).filter(|errno| unsupported.contains(errno));
-    let Some(errno) = errno else { return error };
+    let code = error.source.raw_os_error().filter(|_| is_unsupported(&error.source));
+    let Some(code) = code else { return error };
     let lack = if error.action == "renamed" {
-        Refusal::NoRenames(errno)
+        Refusal::NoRenames(code)
     } else {
-        Refusal::NoWritesAnywhere(errno)
+        Refusal::NoWritesAnywhere(code)
     };
     DiskError::new(folder.dir(), "used for a fetch")(lack.into())
 }

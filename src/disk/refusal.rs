@@ -3,8 +3,6 @@
 use std::io;
 use std::path::Path;
 
-use rustix::io::Errno;
-
 use crate::text::{escape, shell};
 
 /// The reason why cxr does not use a file or a folder. It is the source of a
@@ -27,11 +25,11 @@ pub(super) enum Refusal {
     #[error("it is not a file")]
     NotAFile,
     /// The file system renames no files.
-    #[error("its file system does not rename files ({0})")]
-    NoRenames(Errno),
+    #[error("its file system does not rename files ({})", io::Error::from_raw_os_error(*.0))]
+    NoRenames(i32),
     /// The file system writes files from the beginning to the end only.
-    #[error("its file system does not write at any place in a file ({0})")]
-    NoWritesAnywhere(Errno),
+    #[error("its file system does not write at any place in a file ({})", io::Error::from_raw_os_error(*.0))]
+    NoWritesAnywhere(i32),
     /// Another process puts something else in its place again and again.
     #[error("another process keeps putting something else in its place")]
     Contended,
@@ -53,16 +51,16 @@ impl Refusal {
     pub(super) fn remedy(self, path: &Path) -> String {
         let quoted = shell::path(path);
         match self {
-            Self::LinkedFolder => format!("remove the link: rm {quoted}"),
+            Self::LinkedFolder => format!("remove the link: {} {quoted}", shell::REMOVE),
             Self::FolderOfAnother(_) | Self::FileOfAnother(_) => {
                 let aside = shell::path(&path.with_added_extension("other"));
-                format!("use another folder, or move it away: mv {quoted} {aside}")
+                format!("use another folder, or move it away: {} {quoted} {aside}", shell::MOVE)
             }
             Self::SecondName => {
                 let copy = shell::path(&path.with_added_extension("copy"));
                 format!("make it a file of its own: cp -p {quoted} {copy} && mv {copy} {quoted}")
             }
-            Self::NotAFile => format!("remove it: rm -r {quoted}"),
+            Self::NotAFile => format!("remove it: {} {quoted}", shell::REMOVE_ALL),
             Self::NoRenames(_) | Self::NoWritesAnywhere(_) => format!(
                 "fetch into a folder on another file system (-d), then copy the archives to \
                  {quoted}; cxr verify works there"

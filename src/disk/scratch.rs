@@ -1,10 +1,10 @@
 //! A temporary folder.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use super::system::create_private_folder;
 use super::{DiskError, create_folder};
 
 /// A folder that is removed with its content, at the latest when this is dropped. The parents that
@@ -24,7 +24,7 @@ impl Scratch {
         let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
         let name = format!("cxr-selftest-{}-{:08x}", std::process::id(), fastrand::u32(..));
         let mut scratch = Self { path: dir.join(name), created: missing(dir), is_removed: false };
-        let create = || DirBuilder::new().mode(0o700).create(&scratch.path);
+        let create = || create_private_folder(&scratch.path);
         let created = create_folder(dir)
             .and_then(|()| create().map_err(DiskError::new(&scratch.path, "created")));
         if let Err(error) = created {

@@ -1,14 +1,13 @@
 //! A folder that files are extracted into.
 
-use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::io::Errno;
-
+use super::at::Readable;
 use super::held_folder::{self, HeldFolder};
 use super::syscalls::{Operation, perform};
+use super::system::{cannot_sync, sync_file_system};
 use super::{DiskError, Entry};
 
 /// A folder that is held open once it is used.
@@ -20,7 +19,7 @@ pub(crate) struct Subfolder {
 /// A file system that is to be synced. It is opened before the first write: errors that came before that
 /// are not reported.
 #[derive(Debug)]
-pub(crate) struct Unsynced(OwnedFd);
+pub(crate) struct Unsynced(Readable);
 
 impl Subfolder {
     pub(super) fn new(folder: Arc<HeldFolder>) -> Self {
@@ -69,8 +68,8 @@ impl Subfolder {
     /// Syncs all files in the folder with their names: with one call for the whole file system where the
     /// system has it, otherwise one by one.
     pub(crate) fn sync(&self, unsynced: &Unsynced) -> Result<(), DiskError> {
-        match perform(self.path(), Operation::SyncFileSystem, |_| sync_file_system(unsynced)) {
-            Err(error) if is_unsupported(&error) => self.sync_each(),
+        match perform(self.path(), Operation::SyncFileSystem, |_| sync_file_system(&unsynced.0)) {
+            Err(error) if cannot_sync(&error) => self.sync_each(),
             result => result.map_err(DiskError::new(self.path(), "synced")),
         }
     }
@@ -78,7 +77,7 @@ impl Subfolder {
     fn sync_each(&self) -> Result<(), DiskError> {
         for name in self.names()? {
             let entry = Entry::new(&self.folder, name);
-            entry.open().map_err(DiskError::new(entry.path(), "opened"))?.sync()?;
+            entry.open_to_sync()?.sync()?;
         }
         self.sync_names()
     }
@@ -87,20 +86,4 @@ impl Subfolder {
     pub(crate) fn sync_names(&self) -> Result<(), DiskError> {
         held_folder::sync(&self.folder)
     }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn sync_file_system(unsynced: &Unsynced) -> io::Result<()> {
-    Ok(rustix::fs::syncfs(&unsynced.0)?)
-}
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn sync_file_system(_: &Unsynced) -> io::Result<()> {
-    Err(ErrorKind::Unsupported.into())
-}
-
-fn is_unsupported(error: &io::Error) -> bool {
-    let unsupported = [Errno::NOSYS, Errno::INVAL, Errno::OPNOTSUPP, Errno::PERM];
-    error.kind() == ErrorKind::Unsupported
-        || Errno::from_io_error(error).is_some_and(|errno| unsupported.contains(&errno))
 }

@@ -1,10 +1,7 @@
 //! The local state of each archive, as far as it can be seen without hashing.
 
 use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::Access;
 
 use super::receipt;
 use crate::catalog::Archive;
@@ -97,6 +94,5 @@ fn kind(archive: &Archive, path: &Path) -> Option<FileKind> {
 /// has no other name.
 pub(super) fn is_movable(path: &Path) -> bool {
     let metadata = path.symlink_metadata();
-    metadata.is_ok_and(|metadata| metadata.is_file() && metadata.nlink() == 1)
-        && rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK).is_ok()
+    metadata.is_ok_and(|metadata| metadata.is_file() && disk::is_movable(path, &metadata))
 }

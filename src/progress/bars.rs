@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use console::Term;
-use signal_hook::consts::SIGCONT;
 
 use super::Renderer;
 use super::mean_rate::{MeanRate, time_left};
@@ -44,7 +43,11 @@ impl Bars<io::Stderr> {
         };
         let bars = Self::new(io::stderr(), rewraps, Box::new(size));
         // Without it, rows from before a stop may stay.
-        let _ = signal_hook::flag::register(SIGCONT, Arc::clone(&bars.is_continued));
+        #[cfg(unix)]
+        let _ = signal_hook::flag::register(
+            signal_hook::consts::SIGCONT,
+            Arc::clone(&bars.is_continued),
+        );
         bars
     }
 }

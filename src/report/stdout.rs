@@ -2,8 +2,6 @@
 
 use std::io::{self, BufWriter, ErrorKind, Write};
 
-use rustix::fs::fstat;
-
 /// Writes to standard output. A reader that closes the pipe early, such as `head`, is no error.
 ///
 /// # Errors
@@ -22,10 +20,25 @@ pub fn lines() -> Box<dyn Write + Send> {
 /// Returns true if standard output and standard error are the same file, pipe or terminal, as after
 /// `2>&1`. A line on both of them is then there twice.
 pub fn is_stderr_too() -> bool {
-    let (out, errors) = (fstat(io::stdout()), fstat(io::stderr()));
-    match (out, errors) {
-        (Ok(out), Ok(errors)) => (out.st_dev, out.st_ino) == (errors.st_dev, errors.st_ino),
-        _ => false,
+    #[cfg(unix)]
+    {
+        let (out, errors) = (rustix::fs::fstat(io::stdout()), rustix::fs::fstat(io::stderr()));
+        let same = |out: rustix::fs::Stat, errors: rustix::fs::Stat| {
+            (out.st_dev, out.st_ino) == (errors.st_dev, errors.st_ino)
+        };
+        out.is_ok_and(|out| errors.is_ok_and(|errors| same(out, errors)))
+    }
+    #[cfg(windows)]
+    {
+        use std::io::IsTerminal;
+        use winapi_util::{HandleRef, file::information};
+        let (out, errors) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let file = |handle: HandleRef| {
+            information(handle).ok().map(|file| (file.volume_serial_number(), file.file_index()))
+        };
+        // A pipe has no number.
+        let (out_file, errors_file) = (file(HandleRef::stdout()), file(HandleRef::stderr()));
+        (out && errors) || (out_file.is_some() && out_file == errors_file)
     }
 }
 

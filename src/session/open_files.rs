@@ -2,8 +2,6 @@
 
 use std::num::NonZeroUsize;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-
 use super::options::SessionOptions;
 
 /// Files of a connection: three of its runtime, two addresses that are tried side by side, and one
@@ -50,8 +48,16 @@ fn fit(limit: u64, jobs: NonZeroUsize, connections: NonZeroUsize) -> (NonZeroUsi
     (jobs.min(share), connections.min(share))
 }
 
+/// Windows has no such limit.
+#[cfg(windows)]
+const fn raise_limit(_: u64) -> u64 {
+    u64::MAX
+}
+
 /// Raises the soft limit to `wanted`, or to the hard limit if that is lower. Returns the soft limit.
+#[cfg(unix)]
 fn raise_limit(wanted: u64) -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let is = current.unwrap_or(u64::MAX);
     let can = maximum.unwrap_or(u64::MAX).min(wanted);

@@ -1,8 +1,7 @@
 //! The values of `--from`, and the location of each archive there.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
@@ -101,6 +100,7 @@ impl SourceSpec {
         let Some(text) = self.folder().and_then(Path::to_str) else { return Ok(()) };
         let instead = if let Some((first, _)) = text.split_once(':')
             && !first.is_empty()
+            && !(cfg!(windows) && first.len() == 1)
             && !first.contains('/')
             && !is_host(text)
         {
@@ -145,7 +145,7 @@ const SERVE: &str = "cxr reads http, https and folders: mount the files and name
 
 /// Parses a `file:` address (RFC 8089), and returns `None` for anything else.
 fn file_address(typed: &OsStr) -> Option<Result<SourceSpec, SpecError>> {
-    let bytes = typed.as_bytes();
+    let bytes = typed.as_encoded_bytes();
     let (scheme, rest) = bytes.split_at_checked(5)?;
     if !scheme.eq_ignore_ascii_case(b"file:") {
         return None;
@@ -159,10 +159,25 @@ fn file_address(typed: &OsStr) -> Option<Result<SourceSpec, SpecError>> {
         None => rest,
     };
     let path: Vec<u8> = percent_decode(path).collect();
-    if !path.starts_with(b"/") || path.contains(&0) {
-        return Some(Err(SpecError::File(escape::brief(&typed.to_string_lossy()))));
-    }
-    Some(Ok(SourceSpec::Folder(PathBuf::from(OsString::from_vec(path)))))
+    let is_absolute = path.starts_with(b"/") && !path.contains(&0);
+    let path = Some(path).filter(|_| is_absolute).and_then(path_of);
+    let wrong = || SpecError::File(escape::brief(&typed.to_string_lossy()));
+    Some(path.map(SourceSpec::Folder).ok_or_else(wrong))
+}
+
+/// Returns the path in a `file:` address.
+#[cfg(unix)]
+fn path_of(bytes: Vec<u8>) -> Option<PathBuf> {
+    Some(std::os::unix::ffi::OsStringExt::from_vec(bytes))
+        .map(|path: std::ffi::OsString| path.into())
+}
+
+/// Returns the path in a `file:` address, such as `file:///C:/nih` (RFC 8089, appendix E.2).
+#[cfg(windows)]
+fn path_of(bytes: Vec<u8>) -> Option<PathBuf> {
+    let path = String::from_utf8(bytes).ok()?;
+    let has_drive = path.get(1..3).is_some_and(|drive| drive.ends_with(':'));
+    Some(PathBuf::from(if has_drive { &path[1..] } else { &path }))
 }
 
 /// Returns the scheme of an address and the rest, if the scheme is another one than `http` and `https`.

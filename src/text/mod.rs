@@ -6,5 +6,6 @@ pub mod escape;
 pub mod shell;
 pub mod units;
 mod when;
+pub mod windows_names;
 
 pub use when::When;

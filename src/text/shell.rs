@@ -1,40 +1,61 @@
 //! Words and paths quoted for a shell.
 
 use std::ffi::OsStr;
+#[cfg(not(windows))]
 use std::fmt::Write as _;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+#[cfg(not(windows))]
 use super::escape;
 
-/// Quotes a word for a POSIX shell if it needs quotes. A word that is not UTF-8 or unsafe to show
-/// becomes `$'…'` with the bytes in octal (POSIX.1-2024, and bash, zsh and ksh before it), so the
-/// result is always safe to show.
+#[cfg(any(windows, test))]
+mod windows;
+
+/// The commands that remove a file, remove a folder with its content, and rename a file.
+pub const REMOVE: &str = if cfg!(windows) { "del" } else { "rm" };
+/// See [`REMOVE`].
+pub const REMOVE_ALL: &str = if cfg!(windows) { "rmdir" } else { "rm -r" };
+/// See [`REMOVE`].
+pub const MOVE: &str = if cfg!(windows) { "move" } else { "mv" };
+
+/// Quotes a word for the shells of this system if it needs quotes. The result is always safe to show.
 pub fn quote(word: &OsStr) -> String {
+    #[cfg(windows)]
+    return windows::quote(&std::os::windows::ffi::OsStrExt::encode_wide(word).collect::<Vec<_>>());
+    #[cfg(not(windows))]
+    posix_quote(word)
+}
+
+/// Quotes a word for a POSIX shell. One that is not UTF-8 or unsafe to show becomes `$'…'` with the
+/// bytes in octal (POSIX.1-2024, and bash, zsh and ksh before it).
+#[cfg(not(windows))]
+fn posix_quote(word: &OsStr) -> String {
     match word.to_str() {
         Some(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
         Some(text) if !text.contains(escape::is_unsafe) => {
             format!("'{}'", text.replace('\'', r"'\''"))
         }
-        _ => dollar_quote(word.as_bytes()),
+        _ => dollar_quote(word.as_encoded_bytes()),
     }
 }
 
 /// Quotes a path as an argument that cannot be taken for an option.
 pub fn path(path: &Path) -> String {
     let word = path.as_os_str();
-    if word.as_bytes().starts_with(b"-") {
+    if word.as_encoded_bytes().starts_with(b"-") {
         return quote(Path::new(".").join(path).as_os_str());
     }
     quote(word)
 }
 
-/// Returns true if the character has no meaning to any shell, anywhere in a word.
+/// Returns true if the character has no meaning to any POSIX shell, anywhere in a word.
+#[cfg(not(windows))]
 fn is_plain(c: char) -> bool {
     c.is_ascii_alphanumeric()
         || matches!(c, '/' | '.' | '_' | '-' | '+' | ',' | ':' | '=' | '@' | '%')
 }
 
+#[cfg(not(windows))]
 fn dollar_quote(bytes: &[u8]) -> String {
     let mut quoted = String::from("$'");
     for &byte in bytes {
@@ -52,6 +73,7 @@ fn dollar_quote(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt;
     use std::process::Command;
 
     use super::*;

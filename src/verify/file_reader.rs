@@ -2,13 +2,12 @@
 
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use bytes::Bytes;
 
 use super::buffer_pool::{BLOCK, BufferPool};
-use crate::disk::{File, Stamp};
+use crate::disk::{self, File, Stamp};
 
 /// The reason that a file could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -100,9 +99,7 @@ fn check_is_file(metadata: &Metadata) -> Result<(), ReadError> {
     Err(ReadError::NotAFile(match () {
         () if file_type.is_file() => return Ok(()),
         () if file_type.is_dir() => "a directory",
-        () if file_type.is_fifo() => "a named pipe",
-        () if file_type.is_socket() => "a socket",
-        () => "a device",
+        () => disk::kind(file_type),
     }))
 }
 

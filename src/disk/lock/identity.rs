@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::faults;
-use crate::disk::system::{self, ProcessState, check_process};
+use crate::disk::system::{self, IS_BOOT_ID_EXACT, ProcessState, check_process};
 use crate::text::escape;
 
 /// A process and its machine. Fields that the system does not report are `None` and decide nothing.
@@ -47,7 +47,7 @@ impl Identity {
             ProcessState::Found(started) => started,
             ProcessState::NotFound => None,
         };
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = system::host();
         let token = format!("{:032x}", fastrand::u128(..));
         let own = Self {
             process,
@@ -94,7 +94,12 @@ impl Identity {
             };
         }
         let known = self.boot.is_some() && observer.boot.is_some();
-        if known && self.host == observer.host && same(&self.machine, &observer.machine) {
+        let is_certain = IS_BOOT_ID_EXACT || has_lock;
+        if known
+            && is_certain
+            && self.host == observer.host
+            && same(&self.machine, &observer.machine)
+        {
             return Liveness::Ended(RESTARTED);
         }
         Liveness::Unknown

@@ -16,8 +16,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::io::Errno;
-
+use super::system::has_no_locks;
 use super::{DiskError, File, Folder, crash_point};
 use crate::cancel::Cancel;
 use crate::text::escape;
@@ -184,15 +183,11 @@ impl LockAttempt<'_> {
 /// Tries to take the lock of the operating system. Returns true where there are no locks: there,
 /// the owner's file must be enough.
 fn is_locked(file: &File) -> Result<bool, DiskError> {
-    // Lustre without `-o flock` has no such call, NFS without a lock manager no locks (flock(2)).
-    let unsupported = [Errno::NOSYS, Errno::NOLCK, Errno::OPNOTSUPP];
     match file.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => match Errno::from_io_error(&error) {
-            Some(errno) if unsupported.contains(&errno) => Ok(true),
-            _ => Err(DiskError::new(file.path(), "locked")(error)),
-        },
+        Err(TryLockError::Error(error)) if has_no_locks(&error) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(DiskError::new(file.path(), "locked")(error)),
     }
 }
 

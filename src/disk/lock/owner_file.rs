@@ -146,7 +146,8 @@ impl OwnerFile {
 
     /// Changes the time of the file.
     pub(super) fn touch(&self) -> Result<(), DiskError> {
-        let file = self.file.open_anyones().map_err(DiskError::new(self.file.path(), "opened"))?;
+        let file = self.file.open_anyones_to_touch();
+        let file = file.map_err(DiskError::new(self.file.path(), "opened"))?;
         file.touch(SystemTime::now())
     }
 
@@ -182,7 +183,9 @@ impl OwnerRecord {
     fn read(entry: &Entry) -> Result<Option<Self>, DiskError> {
         let read = || -> io::Result<_> {
             match entry.open_anyones() {
-                Ok(file) => Ok((Identity::from_json(&file.read(LIMIT)?), Facts::of(&file)?)),
+                Ok(file) => {
+                    Ok((Identity::from_json(&file.read(LIMIT)?), Facts::of(file.as_std())?))
+                }
                 // It names no owner.
                 Err(error) if Refusal::of(&error) == Some(Refusal::NotAFile) => {
                     Ok((None, entry.facts()?))

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -47,11 +47,19 @@ pub(in crate::disk) fn sync_names(folder: BorrowedFd<'_>) -> io::Result<()> {
     Ok(rustix::fs::fsync(folder)?)
 }
 
+/// Syncs a whole file system.
+pub(in crate::disk) fn sync_file_system(folder: &OwnedFd) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(folder)?)
+}
+
 /// Returns the time since the boot, including the time that the machine slept.
 pub(in crate::disk) fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
+
+/// The ID of a boot never changes while the machine runs.
+pub(in crate::disk) const IS_BOOT_ID_EXACT: bool = true;
 
 /// Returns the ID of this boot.
 pub(in crate::disk) fn boot_id() -> Option<String> {
@@ -123,9 +131,9 @@ pub(in crate::disk) fn is_on_spinning_disk(metadata: &Metadata) -> bool {
 
 /// Advises the kernel to read far ahead, and that the pages are not needed again: if memory is
 /// short, they go before those of others (Linux 6.3 and later). The kernel may ignore both.
-pub(in crate::disk) fn read_ahead(file: impl AsFd) {
+pub(in crate::disk) fn read_ahead(file: &fs::File) {
     for advice in [Advice::Sequential, Advice::NoReuse] {
-        let _ = fadvise(&file, 0, None, advice);
+        let _ = fadvise(file, 0, None, advice);
     }
 }
 

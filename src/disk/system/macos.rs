@@ -3,7 +3,7 @@
 use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -37,11 +37,19 @@ pub(in crate::disk) fn sync_names(file: BorrowedFd<'_>) -> io::Result<()> {
     }
 }
 
+/// Fails: the system has no such call.
+pub(in crate::disk) fn sync_file_system(_: &OwnedFd) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Returns the time since the boot, including the time that the machine slept (clock_gettime(3)).
 pub(in crate::disk) fn since_boot() -> Duration {
     let time = clock_gettime(ClockId::Monotonic);
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
+
+/// The ID of a boot never changes while the machine runs.
+pub(in crate::disk) const IS_BOOT_ID_EXACT: bool = true;
 
 /// Returns the ID of this boot. The time of the boot (`kern.boottime`) would not do: it changes when
 /// the clock is set.
@@ -114,4 +122,4 @@ pub(in crate::disk) const fn is_on_spinning_disk(_: &Metadata) -> bool {
 }
 
 /// The kernel notices by itself that a file is read from its beginning to its end.
-pub(in crate::disk) fn read_ahead(_: impl AsFd) {}
+pub(in crate::disk) const fn read_ahead(_: &fs::File) {}

@@ -4,17 +4,19 @@
 mod linux;
 #[cfg(target_os = "macos")]
 mod macos;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
 #[cfg(target_os = "linux")]
-pub(in crate::disk) use linux::{
-    boot_id, check_process, comparable_name, is_fat, is_known_to_be_capable, is_on_spinning_disk,
-    machine_id, process_namespace, read_ahead, since_boot, sync_data, sync_everything, sync_names,
-};
+pub(in crate::disk) use linux::*;
 #[cfg(target_os = "macos")]
-pub(in crate::disk) use macos::{
-    boot_id, check_process, comparable_name, is_fat, is_known_to_be_capable, is_on_spinning_disk,
-    machine_id, process_namespace, read_ahead, since_boot, sync_data, sync_everything, sync_names,
-};
+pub(in crate::disk) use macos::*;
+#[cfg(unix)]
+pub(in crate::disk) use unix::*;
+#[cfg(windows)]
+pub(in crate::disk) use windows::*;
 
 /// The state of a process, found by its number.
 pub(in crate::disk) enum ProcessState {

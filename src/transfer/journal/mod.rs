@@ -29,7 +29,6 @@ mod compact;
 
 use std::fs::Metadata;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::origins::Origins;
@@ -80,8 +79,9 @@ pub struct Original {
 
 impl Original {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        let nanoseconds = u32::try_from(metadata.mtime_nsec()).unwrap_or(0);
-        Self { length: metadata.len(), modified: (metadata.mtime(), nanoseconds) }
+        let (seconds, nanoseconds) = disk::modified(metadata);
+        let nanoseconds = u32::try_from(nanoseconds).unwrap_or(0);
+        Self { length: metadata.len(), modified: (seconds, nanoseconds) }
     }
 
     pub(super) fn modified(&self) -> SystemTime {
