@@ -250,7 +250,7 @@ mod tests {
         own.create().unwrap();
         let begun = archive("begun", Some(100), None);
         let part = Part::open(&own, &begun, JournalState::default()).unwrap();
-        part.write(0, &[vec![1; 30].into()]).unwrap();
+        part.write(0, &[1; 30]).unwrap();
         part.record(0..30, "x").unwrap();
         dir
     }

@@ -6,8 +6,6 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::at::{Access, Facts};
 use super::held_folder::{self, HeldFolder};
 use super::refusal::Refusal;
@@ -259,7 +257,7 @@ impl Entry {
         self.remove_non_file()?;
         let replace = || {
             let file = beside.create_anew()?;
-            file.write_at(0, &[Bytes::copy_from_slice(contents)])?;
+            file.write_at(0, contents)?;
             sync(&file)?;
             file.close()?;
             crash_point("replacement-written");

@@ -5,8 +5,6 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use bytes::Bytes;
-
 use super::syscalls::{Operation, perform};
 use super::{DiskError, crash_point, faults, system};
 
@@ -63,21 +61,16 @@ impl File {
         system::read_ahead(&self.file);
     }
 
-    /// Writes blocks one after the other, starting at an offset. After an error, some of the bytes
-    /// may have been written.
-    pub(crate) fn write_at(&self, offset: u64, blocks: &[Bytes]) -> Result<(), DiskError> {
-        let mut at = offset;
-        for block in blocks {
-            write_all(block, |bytes, before| {
-                let at = at + before;
-                perform(&self.path, Operation::Write { at, bytes }, |length| {
-                    system::write_at(&self.file, &bytes[..length], at)
-                })
+    /// Writes a block at an offset. After an error, some of the bytes may have been written.
+    pub(crate) fn write_at(&self, offset: u64, block: &[u8]) -> Result<(), DiskError> {
+        write_all(block, |bytes, before| {
+            let at = offset + before;
+            perform(&self.path, Operation::Write { at, bytes }, |length| {
+                system::write_at(&self.file, &bytes[..length], at)
             })
-            .map_err(self.failed("written"))?;
-            at += block.len() as u64;
-            crash_point("block-written");
-        }
+        })
+        .map_err(self.failed("written"))?;
+        crash_point("block-written");
         Ok(())
     }
 

@@ -1,8 +1,6 @@
 //! Finds out whether a file system can do what a fetch needs. Mounts of object stores often rename
 //! no file, or write files from the beginning to the end only.
 
-use bytes::Bytes;
-
 use super::refusal::Refusal;
 use super::system::{is_known_to_be_capable, is_unsupported};
 use super::{DiskError, Entry, Folder};
@@ -28,7 +26,7 @@ fn try_out(entry: &Entry) -> Result<(), DiskError> {
     file.close()?;
     let file = entry.open_to_write()?;
     for at in [8192, 0] {
-        file.write_at(at, &[Bytes::from_static(b"2")])?;
+        file.write_at(at, b"2")?;
     }
     file.resize(10)?;
     file.close()

@@ -121,6 +121,6 @@ fn flip(setup: &Setup<'_>, dir: &Path) -> Result<(), CheckError> {
     let mut byte = [0];
     let file = Entry::at(&path).open_or_create()?;
     file.read_at(&mut byte, at).map_err(DiskError::new(&path, "read"))?;
-    file.write_at(at, &[vec![byte[0] ^ 1].into()])?;
+    file.write_at(at, &[byte[0] ^ 1])?;
     Ok(())
 }

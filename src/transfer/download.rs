@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::runtime::Runtime;
 
+use super::batch::Batch;
 use crate::catalog::Archive;
 use crate::disk::DiskError;
 use crate::schedule::Lease;
@@ -78,15 +79,15 @@ pub(crate) trait Sink {
         Ok(())
     }
 
-    /// Takes blocks that belong at an offset. `Break` ends the lease: nothing more is needed.
-    fn write(&mut self, at: u64, blocks: &[Bytes]) -> Result<ControlFlow<()>, LeaseError>;
+    /// Takes a block that belongs at an offset. `Break` ends the lease: nothing more is needed.
+    fn write(&mut self, at: u64, block: &Bytes) -> Result<ControlFlow<()>, LeaseError>;
 
-    /// The schedule counts the blocks as done; `rest` is left of the lease, and `done` bytes of the
+    /// The schedule counts the block as done; `rest` is left of the lease, and `done` bytes of the
     /// archive are here.
     fn written(
         &mut self,
         at: u64,
-        blocks: &[Bytes],
+        block: Bytes,
         rest: &Range<u64>,
         done: u64,
     ) -> Result<(), DiskError>;
@@ -109,8 +110,7 @@ pub(crate) struct LeaseDownload<'a, S> {
     sink: S,
     /// The range that is still to be written.
     rest: Range<u64>,
-    batch: Vec<Bytes>,
-    gathered: u64,
+    batch: Batch,
     since: Instant,
     delivered: bool,
 }
@@ -130,8 +130,7 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
             lease,
             sink,
             rest: lease.range.clone(),
-            batch: Vec::new(),
-            gathered: 0,
+            batch: Batch::default(),
             since: Instant::now(),
             delivered: false,
         }
@@ -226,8 +225,13 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
         Ok(())
     }
 
-    const fn is_unfinished(&self) -> bool {
-        self.rest.start + self.gathered < self.rest.end
+    /// The offset of the byte that is wanted next.
+    fn next(&self) -> u64 {
+        self.rest.start + self.batch.len()
+    }
+
+    fn is_unfinished(&self) -> bool {
+        self.next() < self.rest.end
     }
 
     /// Takes a block of the answer that begins at an offset. An answer may begin before the lease,
@@ -238,22 +242,24 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
         block: &Bytes,
         whole: bool,
     ) -> Result<ControlFlow<()>, LeaseError> {
-        let end = start + block.len() as u64;
         loop {
-            let next = self.rest.start + self.gathered;
-            if next >= end {
+            let skipped = usize::try_from(self.next().saturating_sub(start)).unwrap_or(block.len());
+            let Some(new) = block.get(skipped..).filter(|new| !new.is_empty()) else {
                 return Ok(ControlFlow::Continue(()));
-            }
-            let skipped = usize::try_from(next.saturating_sub(start)).unwrap_or(block.len());
-            self.gather(block.slice(skipped..));
-            let is_due = self.gathered >= S::BATCH || self.since.elapsed() >= LINGER;
-            if (is_due || (whole && !self.is_unfinished())) && self.write()?.is_break() {
+            };
+            self.gather(new);
+            let is_complete = !self.is_unfinished();
+            if (is_complete && whole || self.is_due()) && self.write()?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            if !whole || self.is_unfinished() || !self.continue_with_next_gap()? {
+            if is_complete && !(whole && self.continue_with_next_gap()?) {
                 return Ok(ControlFlow::Continue(()));
             }
         }
+    }
+
+    fn is_due(&self) -> bool {
+        self.batch.is_full() || self.batch.len() >= S::BATCH || self.since.elapsed() >= LINGER
     }
 
     /// Continues with the next missing bytes of an archive that arrives whole. Returns false if there
@@ -266,15 +272,11 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
         Ok(true)
     }
 
-    fn gather(&mut self, block: Bytes) {
-        if block.is_empty() {
-            return;
-        }
+    fn gather(&mut self, bytes: &[u8]) {
         if self.batch.is_empty() {
             self.since = Instant::now();
         }
-        self.gathered += block.len() as u64;
-        self.batch.push(block);
+        self.batch.gather(bytes);
         if !self.delivered {
             self.delivered = true;
             self.schedule.lock().delivers(self.lease, Instant::now());
@@ -311,22 +313,22 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
 
     /// Writes the batch, as far as its bytes still belong to this lease.
     fn write(&mut self) -> Result<ControlFlow<()>, LeaseError> {
-        if self.gathered == 0 {
+        if self.batch.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        let gathered = std::mem::take(&mut self.gathered);
-        let mut batch = std::mem::take(&mut self.batch);
+        let gathered = self.batch.len();
+        let mut block = self.batch.take();
         let claimed = self.schedule.lock().claim(self.lease, gathered);
         let own = claimed.ok_or(LeaseError::Superseded)?;
-        cut(&mut batch, own);
+        block.truncate(usize::try_from(own).unwrap_or(usize::MAX));
         let at = self.rest.start;
-        let flow = self.sink.write(at, &batch)?;
+        let flow = self.sink.write(at, &block)?;
         let mut schedule = self.schedule.lock();
         let rest = schedule.advance(self.lease, Instant::now());
         let done = schedule.chunks(self.lease.archive).total_done();
         drop(schedule);
         self.rest = rest.ok_or(LeaseError::Superseded)?;
-        self.sink.written(at, &batch, &self.rest, done)?;
+        self.sink.written(at, block, &self.rest, done)?;
         if own < gathered {
             // Another connection fetches what lies behind.
             self.rest.end = self.rest.start;
@@ -364,29 +366,4 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
 fn contradiction(at: u64, end: u64) -> LeaseError {
     let text = format!("the answer ended at byte {at}, and its Content-Range says {end}");
     SourceError::Contradiction(text).into()
-}
-
-/// Truncates the blocks to this many bytes in all.
-fn cut(blocks: &mut Vec<Bytes>, bytes: u64) {
-    let mut left = usize::try_from(bytes).unwrap_or(usize::MAX);
-    blocks.retain_mut(|block| {
-        block.truncate(left);
-        left -= block.len();
-        !block.is_empty()
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_are_cut_to_the_bytes_of_the_lease() {
-        let blocks = || vec![Bytes::from_static(b"abc"), Bytes::from_static(b"def")];
-        for (own, expected) in [(6, "abcdef"), (4, "abcd"), (3, "abc"), (0, "")] {
-            let mut blocks = blocks();
-            cut(&mut blocks, own);
-            assert_eq!(blocks.concat(), expected.as_bytes());
-        }
-    }
 }

@@ -66,26 +66,21 @@ impl HashCursor {
         self.changed.notify_all();
     }
 
-    /// Notes blocks that were written at an offset. Hashes those at the position, and waits while the
-    /// hash is behind.
-    pub(super) fn wrote(&self, offset: u64, blocks: &[Bytes]) {
-        let length: u64 = blocks.iter().map(|block| block.len() as u64).sum();
+    /// Notes a block that was written at an offset. Hashes what is new at the position, and waits
+    /// while the hash is behind.
+    pub(super) fn wrote(&self, offset: u64, mut block: Bytes) {
+        let length = block.len() as u64;
+        let end = offset + length;
         let mut state = self.state.lock();
         while state.will_soon_reach(offset, length) {
             self.changed.wait(&mut state);
         }
-        state.written.insert(offset..offset + length);
+        state.written.insert(offset..end);
         let CursorState { stream, position, .. } = &mut *state;
         if let Some(stream) = stream {
-            let mut at = offset;
-            for block in blocks {
-                let end = at + block.len() as u64;
-                if at <= *position && *position < end {
-                    let known = usize::try_from(*position - at).unwrap_or(block.len());
-                    stream.push(block.slice(known..));
-                    *position = end;
-                }
-                at = end;
+            if offset <= *position && *position < end {
+                stream.push(block.split_off(usize::try_from(*position - offset).unwrap_or(0)));
+                *position = end;
             }
         }
         if state.is_behind() || state.is_complete() || state.stream.is_none() {

@@ -5,6 +5,7 @@
 //! seconds, so that a power cut costs little.
 
 mod attempts;
+mod batch;
 mod connection;
 mod context;
 mod download;

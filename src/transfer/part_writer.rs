@@ -51,19 +51,19 @@ impl Sink for PartWriter<'_> {
         self.transfer.size_learned(self.job, size)
     }
 
-    fn write(&mut self, at: u64, blocks: &[Bytes]) -> Result<ControlFlow<()>, LeaseError> {
+    fn write(&mut self, at: u64, block: &Bytes) -> Result<ControlFlow<()>, LeaseError> {
         crash_point("bytes-received");
         if !self.transfer.owned_the_folder_recently()? {
             return Err(LeaseError::Superseded);
         }
-        self.job.part().write(at, blocks)?;
+        self.job.part().write(at, block)?;
         Ok(ControlFlow::Continue(()))
     }
 
     fn written(
         &mut self,
         at: u64,
-        blocks: &[Bytes],
+        block: Bytes,
         rest: &Range<u64>,
         done: u64,
     ) -> Result<(), DiskError> {
@@ -72,7 +72,7 @@ impl Sink for PartWriter<'_> {
             self.record(rest.start)?;
         }
         // Last: with the last bytes hashed, the archive is judged, and the journal must be complete.
-        self.job.cursor.wrote(at, blocks);
+        self.job.cursor.wrote(at, block);
         self.job.report_position(self.transfer.context.listener, done);
         Ok(())
     }

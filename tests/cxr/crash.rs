@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::extract_crash;
 use crate::support::{Archive, Cxr, Fault, FaultRule, Sandbox, Server, archive, files_under};
 
 /// The chunk size of these tests.
@@ -411,7 +412,8 @@ pub fn crash_points() -> BTreeSet<String> {
 
 #[test]
 fn every_crash_point_in_the_code_is_tested() {
-    let points = SCENARIOS.iter().flat_map(|scenario| scenario.points);
+    let points =
+        SCENARIOS.iter().flat_map(|scenario| scenario.points).chain(&extract_crash::POINTS);
     let tested: BTreeSet<String> = points.map(|&point| point.to_owned()).collect();
     assert_eq!(crash_points(), tested);
 }

@@ -57,19 +57,22 @@ fn crash(images: &ImageArchive, crash: impl FnOnce(Cxr) -> Cxr, shown: &str) -> 
     killed
 }
 
+/// The crash points of an extraction.
+pub const POINTS: [&str; 8] = [
+    "image-written",
+    "images-synced",
+    "replacement-written",
+    "record-written",
+    "image-named",
+    "images-named",
+    "staging-removed",
+    "manifest-written",
+];
+
 #[test]
 fn a_kill_at_any_named_step_of_an_extraction_loses_nothing() {
     let images = ImageArchive::new(1, 0..4);
-    for point in [
-        "image-written",
-        "images-synced",
-        "replacement-written",
-        "record-written",
-        "image-named",
-        "images-named",
-        "staging-removed",
-        "manifest-written",
-    ] {
+    for point in POINTS {
         let mut kills = 0;
         while kills < 3 && crash(&images, |cxr| cxr.dies_at(point, kills + 1), point) {
             kills += 1;

@@ -247,8 +247,7 @@ fn create(entry: &Entry, identity: &Identity) -> Result<bool, DiskError> {
     let Some(file) = entry.create_new()? else { return Ok(false) };
     crash_point("owner-made");
     // On a network file system, others see the content only after a close.
-    let content = identity.to_json().into();
-    let written = file.write_at(0, &[content]).and_then(|()| file.close());
+    let written = file.write_at(0, &identity.to_json()).and_then(|()| file.close());
     if written.is_err() {
         // A file without content would delay the next run.
         let _ = entry.remove();

@@ -3,8 +3,6 @@
 use std::ops::{ControlFlow, Range};
 use std::path::Path;
 
-use bytes::Bytes;
-
 use super::{HERE, Part, look};
 use crate::catalog::Archive;
 use crate::disk::{DiskError, File, Folder};
@@ -51,7 +49,7 @@ impl Part {
             let mut block = vec![0; length];
             let Ok(read @ 1..) = file.read_at(&mut block, at) else { break };
             block.truncate(read);
-            self.write(at, &[Bytes::from(block)])?;
+            self.write(at, &block)?;
             at += read as u64;
             if at - recorded >= UNRECORDED {
                 self.record(recorded..at, HERE)?;

@@ -6,7 +6,6 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 
-use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 
 use super::journal::{self, Journal, JournalState};
@@ -162,8 +161,8 @@ impl Part {
     }
 
     /// Writes blocks one after the other, from an offset on.
-    pub(crate) fn write(&self, offset: u64, blocks: &[Bytes]) -> Result<(), DiskError> {
-        self.file()?.write_at(offset, blocks)?;
+    pub(crate) fn write(&self, offset: u64, block: &[u8]) -> Result<(), DiskError> {
+        self.file()?.write_at(offset, block)?;
         crash_point("part-written");
         Ok(())
     }

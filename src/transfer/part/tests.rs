@@ -20,7 +20,7 @@ fn no_sync_is_believed_after_a_failed_one() {
     let dir = tempfile::tempdir().unwrap();
     let mut part = part(dir.path());
     let write = |range: Range<u64>| {
-        part.write(range.start, &[vec![1; 10].into()]).unwrap();
+        part.write(range.start, &[1; 10]).unwrap();
         part.record(range, "x").unwrap();
     };
     write(0..10);

@@ -89,7 +89,7 @@ fn copy(part: &Part, length: u64, to: &Entry) -> Result<(), DiskError> {
         match part.read(at, wanted) {
             Ok(block) => {
                 let end = at + block.len() as u64;
-                copy.write_at(at, &[block])?;
+                copy.write_at(at, &block)?;
                 at = end;
             }
             Err(error) if error.is_unreadable() => at = next_page(at),

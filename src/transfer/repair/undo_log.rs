@@ -92,14 +92,14 @@ impl UndoLog {
 
     fn append(&mut self, bytes: Bytes) -> Result<(), DiskError> {
         let end = self.end + bytes.len() as u64;
-        self.file.write_at(self.end, &[bytes])?;
+        self.file.write_at(self.end, &bytes)?;
         self.end = end;
         Ok(())
     }
 
     /// Writes the original bytes back into the file. After a failure, it can be done again.
     pub(crate) fn restore(&self, file: &File) -> Result<(), DiskError> {
-        self.records(|at, bytes| file.write_at(at, &[bytes]))?;
+        self.records(|at, bytes| file.write_at(at, &bytes))?;
         Ok(())
     }
 
@@ -198,7 +198,7 @@ mod tests {
         fn overwrite(&self, undo: &mut UndoLog, range: Range<u64>) {
             undo.save(&self.file, range.clone()).unwrap();
             let bytes = vec![255; usize::try_from(range.end - range.start).unwrap()];
-            self.file.write_at(range.start, &[bytes.into()]).unwrap();
+            self.file.write_at(range.start, &bytes).unwrap();
         }
 
         fn restored(&self, undo: &UndoLog) -> bool {

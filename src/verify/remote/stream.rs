@@ -343,13 +343,13 @@ impl<R: Reader, F: Fn(usize, ReadResult<R>) + Sync> Sink for ReaderSink<'_, '_, 
         }
     }
 
-    fn write(&mut self, _: u64, blocks: &[Bytes]) -> Result<ControlFlow<()>, LeaseError> {
+    fn write(&mut self, _: u64, block: &Bytes) -> Result<ControlFlow<()>, LeaseError> {
         self.job.answers += u32::from(!std::mem::replace(&mut self.delivered, true));
         let reader = &mut self.job.request.reader;
-        Ok(blocks.iter().try_for_each(|block| reader.take(block.clone())))
+        Ok(reader.take(block.clone()))
     }
 
-    fn written(&mut self, _: u64, _: &[Bytes], _: &Range<u64>, done: u64) -> Result<(), DiskError> {
+    fn written(&mut self, _: u64, _: Bytes, _: &Range<u64>, done: u64) -> Result<(), DiskError> {
         self.reads.report_position(self.job, done);
         Ok(())
     }
