@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::disk::leftovers::Leftover;
-use crate::hash::digest::{Digest, Sha256};
+use crate::hash::digest::{Digest, Md5, Sha256};
 use crate::images;
 use crate::other_names::OtherNames;
 use crate::report::write_json;
@@ -37,7 +37,10 @@ enum ListState {
 pub struct ListRow {
     name: String,
     size: Option<u64>,
-    md5: Digest,
+    md5: Option<Md5>,
+    /// The one that decides.
+    #[serde(skip)]
+    digest: Digest,
     sha256: Option<Sha256>,
     address: Option<String>,
     state: ListState,
@@ -89,8 +92,9 @@ fn row(archive: &Archive, dir: &Path, others: &OtherNames<'_>) -> ListRow {
     ListRow {
         name: archive.name.clone(),
         size: archive.size,
-        md5: archive.md5,
-        sha256: archive.sha256,
+        md5: archive.md5(),
+        digest: archive.digest(),
+        sha256: archive.sha256(),
         address: archive.address.clone(),
         state,
         actual_size,
@@ -153,7 +157,7 @@ pub fn write_text(rows: &[ListRow], out: &mut dyn Write) -> io::Result<()> {
     rows.iter().try_for_each(|row| {
         let size = row.size.map_or_else(|| "?".to_owned(), units::bytes);
         let name = escape::text(&row.name);
-        writeln!(out, "{name}  {size:>8}  {}  {}", row.md5, row.describe())
+        writeln!(out, "{name}  {size:>8}  {}  {}", row.digest, row.describe())
     })
 }
 
@@ -209,14 +213,8 @@ mod tests {
     use crate::transfer::{JournalState, Part};
 
     fn archive(name: &str, size: Option<u64>, alias: Option<&str>) -> Archive {
-        Archive {
-            name: name.to_owned(),
-            md5: Digest::new([0; 16]),
-            sha256: None,
-            size,
-            address: None,
-            alias: alias.map(str::to_owned),
-        }
+        let alias = alias.map(str::to_owned);
+        Archive { size, alias, ..Archive::new(name, Md5::new([0; 16])) }
     }
 
     fn table(dir: &Path) -> Vec<ListRow> {
@@ -260,7 +258,7 @@ mod tests {
         let dir = folder();
         let mut out = Vec::new();
         write_text(&table(dir.path()), &mut out).unwrap();
-        let zeros = Digest::new([0; 16]);
+        let zeros = Md5::new([0; 16]);
         let expected = [
             ("missing", "100 B", "missing"),
             ("begun", "100 B", "incomplete 30 %"),

@@ -1,9 +1,9 @@
 //! Invariants of every journal, however damaged.
 
 use super::journal::{self, JournalState, Numbers};
-use crate::hash::digest::Digest;
+use crate::hash::digest::{Digest, Md5};
 
-const MD5: Digest = Digest::EMPTY;
+const MD5: Digest = Digest::Md5(Md5::EMPTY);
 
 /// Checks the bytes as a journal, and their lines with right CRCs after a right header, which chance
 /// would not find.

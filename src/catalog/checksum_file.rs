@@ -1,15 +1,17 @@
-//! Reads and writes checksum files in all forms that `md5sum -c` reads, and reads tables with more
-//! columns.
+//! Reads and writes checksum files in all forms that `md5sum -c` and `sha256sum -c` read, and reads
+//! tables with more columns.
 //!
 //! The first line of a table names the columns. The other forms are recognized line by line, so
 //! that a file that combines the output of several tools is read. A name that begins with a space
 //! or `*` is therefore not recognized in the form with one space.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use super::hashdeep::{self, HashdeepColumns};
 use super::table::{self, Columns};
 use super::{Archive, Catalog, CatalogError, LineError, checksum_line, nih};
+use crate::hash::digest::{Digest, DigestKind};
 
 /// The largest checksum file that is read, in bytes: about 300,000 lines.
 pub const MAX_CHECKSUMS_BYTES: usize = 16 << 20;
@@ -18,15 +20,16 @@ impl Catalog {
     /// Reads a checksum file, which has no sizes and no addresses, or a table, which may have them.
     ///
     /// The forms are GNU's with two spaces, one space or ` *`, also with a `\` before it and an
-    /// escaped name; BSD's `MD5 (name) = hex`; and OpenSSL's `MD5(name)= hex`. Both kinds of line
+    /// escaped name; BSD's `MD5 (name) = hex`; and OpenSSL's `MD5(name)= hex`; and each with a SHA-256. A file with
+    /// both digests of an archive, on two lines, is read as one. Both kinds of line
     /// ends, a byte order mark, hexadecimal digits in upper or lower case, blank lines, and comments
     /// that begin a line with `#` are accepted.
     ///
     /// A table has tabs between its cells. Its first line names the columns, in any order: `name`
-    /// and `md5`, and optionally `size` in bytes, `sha256`, `address`, and `script_name` for another
+    /// and `md5` or `sha256` or both, and optionally `size` in bytes, `address`, and `script_name` for another
     /// name of the archive. An empty cell is unknown.
     ///
-    /// The form of hashdeep begins with `%%%% HASHDEEP-`, and must have MD5s.
+    /// The form of hashdeep begins with `%%%% HASHDEEP-`, and must have MD5s or SHA-256s.
     ///
     /// # Errors
     ///
@@ -44,22 +47,48 @@ impl Catalog {
 
     /// The table as `md5sum -c` reads it. The built-in table is, byte for byte, that of NIH; others
     /// have the two spaces and the escapes of GNU's `md5sum`.
-    pub fn md5sums(&self) -> String {
+    ///
+    /// # Errors
+    ///
+    /// The name of the first archive without an MD5.
+    pub fn md5sums(&self) -> Result<String, &str> {
         if self.archives == Self::nih().archives {
-            return nih::MD5SUMS.to_owned();
+            return Ok(nih::MD5SUMS.to_owned());
         }
-        let line = |archive: &Archive| {
-            let (mark, name) = escaped(&archive.name);
-            format!("{mark}{}  {name}\n", archive.md5)
-        };
-        self.archives().iter().map(line).collect()
+        self.lines(|archive| archive.md5().map(Digest::Md5))
     }
 
-    /// The table in the form of BSD, which GNU's `md5sum --tag` writes and `md5sum -c` reads.
-    pub fn bsd_md5sums(&self) -> String {
+    /// The table as `sha256sum -c` reads it.
+    ///
+    /// # Errors
+    ///
+    /// The name of the first archive without a SHA-256.
+    pub fn sha256sums(&self) -> Result<String, &str> {
+        self.lines(|archive| archive.sha256().map(Digest::Sha256))
+    }
+
+    /// A line for each archive, with this digest and the name.
+    fn lines(&self, digest: impl Fn(&Archive) -> Option<Digest>) -> Result<String, &str> {
+        let line = |archive: &'_ Archive| {
+            let digest = digest(archive)?;
+            let (mark, name) = escaped(&archive.name);
+            Some(format!("{mark}{digest}  {name}\n"))
+        };
+        let archives = self.archives().iter();
+        archives.map(|archive| line(archive).ok_or(archive.name.as_str())).collect()
+    }
+
+    /// The table in the form of BSD, which GNU's `md5sum --tag` writes and `md5sum -c` reads. An
+    /// archive without an MD5 has its SHA-256, as `sha256sum --tag` writes it.
+    pub fn bsd_sums(&self) -> String {
         let line = |archive: &Archive| {
             let (mark, name) = escaped(&archive.name);
-            format!("{mark}MD5 ({name}) = {}\n", archive.md5)
+            let digest = archive.digest();
+            let algorithm = match digest.kind() {
+                DigestKind::Md5 => "MD5",
+                DigestKind::Sha256 => "SHA256",
+            };
+            format!("{mark}{algorithm} ({name}) = {digest}\n")
         };
         self.archives().iter().map(line).collect()
     }
@@ -74,10 +103,32 @@ fn archives(bytes: &[u8]) -> Result<Vec<(usize, Archive)>, CatalogError> {
     }
     let Some((line, header)) = rest.next().filter(|(_, text)| is_header(text)) else {
         let read = |(line, text)| Ok((line, checksum_line::read(text).map_err(wrong(line))?));
-        return checksum_line::lines(bytes).map(read).collect();
+        return Ok(joined(checksum_line::lines(bytes).map(read).collect::<Result<_, _>>()?));
     };
     let columns = Columns::read(header).map_err(wrong(line))?;
     rest.map(|(line, text)| Ok((line, columns.archive(text).map_err(wrong(line))?))).collect()
+}
+
+/// Joins the lines with the MD5 and the SHA-256 of one archive, as two tools write them.
+fn joined(lines: Vec<(usize, Archive)>) -> Vec<(usize, Archive)> {
+    let is_md5 = |(_, archive): &(usize, Archive)| archive.md5().is_some();
+    if lines.iter().all(is_md5) || !lines.iter().any(is_md5) {
+        return lines;
+    }
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(lines.len());
+    let mut all: Vec<(usize, Archive)> = Vec::with_capacity(lines.len());
+    for (line, archive) in lines {
+        let place = places.get(&archive.name).copied();
+        let before = place.and_then(|place| all.get_mut(place));
+        match before.map(|(_, before)| (before.digests.joined(&archive.digests), before)) {
+            Some((Some(both), before)) => before.digests = both,
+            _ => {
+                places.insert(archive.name.clone(), all.len());
+                all.push((line, archive));
+            }
+        }
+    }
+    all
 }
 
 /// The archives of a table of hashdeep, each with its line.
@@ -105,13 +156,14 @@ fn escaped(name: &str) -> (&'static str, Cow<'_, str>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Digests;
     use super::*;
 
     const HEX: &str = "fe8ed0a6961412fddcbb3603c11b3698";
 
     fn names(text: &str) -> Vec<String> {
         let catalog = Catalog::from_checksums(text.as_bytes()).unwrap();
-        assert!(catalog.archives().iter().all(|archive| archive.md5.to_string() == HEX));
+        assert!(catalog.archives().iter().all(|archive| archive.md5() == HEX.parse().ok()));
         catalog.archives().iter().map(|archive| archive.name.clone()).collect()
     }
 
@@ -165,6 +217,22 @@ mod tests {
     }
 
     #[test]
+    fn two_lines_with_both_digests_of_an_archive_are_one() {
+        let sha = HEX.repeat(2);
+        let text = format!("{HEX}  a\n{sha}  b\n{sha}  ./a\nMD5 (c) = {HEX}\n");
+        let catalog = Catalog::from_checksums(text.as_bytes()).unwrap();
+        let [a, b, c] = catalog.archives() else { panic!("{catalog:?}") };
+        assert_eq!(a.digests, Digests::Both(HEX.parse().unwrap(), sha.parse().unwrap()));
+        assert_eq!((b.md5(), c.sha256()), (None, None));
+        assert_eq!(catalog.md5sums(), Err("b"));
+        assert_eq!(catalog.sha256sums(), Err("c"));
+        let bsd = format!("MD5 (a) = {HEX}\nSHA256 (b) = {sha}\nMD5 (c) = {HEX}\n");
+        assert_eq!(catalog.bsd_sums(), bsd);
+        let bad = format!("{HEX}  a\n{sha}  a\n{HEX}  a\n");
+        assert_eq!(refused(bad.as_bytes()), "line 3: `a` is already on line 1");
+    }
+
+    #[test]
     fn a_file_over_the_limit_is_refused() {
         let bytes = vec![b'\n'; MAX_CHECKSUMS_BYTES + 1];
         assert_eq!(Catalog::from_checksums(&bytes), Err(CatalogError::TooLarge));
@@ -199,7 +267,8 @@ mod tests {
             let bytes: Vec<u8> =
                 (0..count).flat_map(|_| pieces[random.usize(0..pieces.len())].to_vec()).collect();
             if let Ok(catalog) = Catalog::from_checksums(&bytes) {
-                let again = Catalog::from_checksums(catalog.md5sums().as_bytes());
+                let Ok(md5sums) = catalog.md5sums() else { continue };
+                let again = Catalog::from_checksums(md5sums.as_bytes());
                 assert_eq!(again.as_ref(), Ok(&catalog), "{bytes:?}");
             }
         }
@@ -207,11 +276,11 @@ mod tests {
 
     #[test]
     fn the_built_in_table_is_written_as_nih_prints_it() {
-        let text = Catalog::nih().md5sums();
+        let text = Catalog::nih().md5sums().unwrap();
         assert_eq!(text.as_bytes(), include_bytes!("../../checksums/MD5SUMS"));
         assert!(text.starts_with("fe8ed0a6961412fddcbb3603c11b3698 images_001.tar.gz\n"));
         let copy = Catalog::nih().read_from("copy.tsv".into());
-        assert_eq!(copy.md5sums(), text, "the file of a table makes no difference");
+        assert_eq!(copy.md5sums().unwrap(), text, "the file of a table makes no difference");
     }
 
     #[test]
@@ -221,8 +290,8 @@ mod tests {
         );
         let catalog = Catalog::from_checksums(text.as_bytes()).unwrap();
         assert_eq!(catalog.archives()[3].name, "back\\slash\nline\rend");
-        assert_eq!(catalog.md5sums(), text);
-        let tagged = catalog.bsd_md5sums();
+        assert_eq!(catalog.md5sums().unwrap(), text);
+        let tagged = catalog.bsd_sums();
         assert!(
             tagged.ends_with(&format!("\n\\MD5 (back\\\\slash\\nline\\rend) = {HEX}\n")),
             "{tagged}"

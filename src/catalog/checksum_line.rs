@@ -2,7 +2,7 @@
 
 use super::archive_name::plain;
 use super::{Archive, LineError};
-use crate::hash::digest::Digest;
+use crate::hash::digest::{Digest, DigestKind, Md5, Sha256};
 
 /// The lines that are neither blank nor comments, counted from 1, without their ends.
 pub(super) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
@@ -20,14 +20,14 @@ pub(super) fn read(text: &[u8]) -> Result<Archive, LineError> {
         None => (false, content),
     };
     let found = tagged(content).or_else(|| untagged(content));
-    let (md5, name) = found.unwrap_or_else(|| Err(LineError::Form(text.to_vec())))?;
+    let (digest, name) = found.unwrap_or_else(|| Err(LineError::Form(text.to_vec())))?;
     let name = if is_escaped { unescape(name)? } else { name.to_vec() };
     let name = String::from_utf8(name).map_err(|error| LineError::NotUtf8(error.into_bytes()))?;
     let name = plain(&name);
-    Ok(Archive { name, md5, sha256: None, size: None, address: None, alias: None })
+    Ok(Archive::new(name, digest))
 }
 
-/// `MD5 (name) = hex` and `MD5(name)= hex`; `None` if the line has another form.
+/// `MD5 (name) = hex` and `MD5(name)= hex`, and the same with `SHA256`; `None` if the line has another form.
 fn tagged(content: &[u8]) -> Option<Result<(Digest, &[u8]), LineError>> {
     let open = content.iter().position(|byte| *byte == b'(')?;
     let algorithm = std::str::from_utf8(content.get(..open)?).ok()?;
@@ -39,10 +39,20 @@ fn tagged(content: &[u8]) -> Option<Result<(Digest, &[u8]), LineError>> {
     let rest = content.get(open + 1..)?;
     let close = rest.iter().rposition(|byte| *byte == b')')?;
     let digest = rest.get(close + 1..)?.trim_ascii_start().strip_prefix(b"=")?.trim_ascii();
-    if !algorithm.eq_ignore_ascii_case("MD5") {
+    let Some(kind) = kind(algorithm) else {
         return Some(Err(LineError::Algorithm(algorithm.to_owned())));
+    };
+    let digest = hexadecimal(digest).filter(|digest| digest.kind() == kind)?;
+    Some(Ok((digest, rest.get(..close)?)))
+}
+
+/// The kind of digest with this name, as GNU, BSD, OpenSSL and `sha2` write it.
+fn kind(algorithm: &str) -> Option<DigestKind> {
+    match algorithm.to_ascii_uppercase().as_str() {
+        "MD5" => Some(DigestKind::Md5),
+        "SHA256" | "SHA-256" | "SHA2-256" => Some(DigestKind::Sha256),
+        _ => None,
     }
-    Some(Ok((hexadecimal(digest)?, rest.get(..close)?)))
 }
 
 /// `hex  name`, `hex *name` and `hex name`; `None` if the line has another form.
@@ -60,12 +70,11 @@ fn untagged(content: &[u8]) -> Option<Result<(Digest, &[u8]), LineError>> {
     Some(Ok((hexadecimal(digest)?, name)))
 }
 
-/// The likely algorithm of a digest with this number of hexadecimal digits, if it is not MD5.
+/// The likely algorithm of a digest with this number of hexadecimal digits, if cxr does not check it.
 fn algorithm_of_length(digest: &[u8]) -> Option<&'static str> {
     let algorithm = match digest.len() {
         40 => "SHA-1",
         56 => "SHA-224",
-        64 => "SHA-256",
         96 => "SHA-384",
         128 => "SHA-512",
         _ => return None,
@@ -75,11 +84,14 @@ fn algorithm_of_length(digest: &[u8]) -> Option<&'static str> {
 
 /// True for a digest: the parentheses after it belong to a name, as in `hex (a) = b`.
 fn is_digest(word: &str) -> bool {
-    word.parse::<Digest>().is_ok()
+    hexadecimal(word.as_bytes()).is_some()
 }
 
+/// Reads the digits of a digest, whose number says which kind it is.
 fn hexadecimal(text: &[u8]) -> Option<Digest> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let text = std::str::from_utf8(text).ok()?;
+    let md5 = text.parse::<Md5>().ok().map(Digest::Md5);
+    md5.or_else(|| text.parse::<Sha256>().ok().map(Digest::Sha256))
 }
 
 /// Undoes the escapes of GNU: `\\`, `\n`, `\r`.
@@ -142,6 +154,17 @@ mod tests {
     }
 
     #[test]
+    fn the_digits_and_the_name_of_the_algorithm_say_which_digest_it_is() {
+        for form in ["X  a", "X *a", "SHA256 (a) = X", "SHA2-256(a)= X", "sha-256 (a) = X"] {
+            let archive = read(form.replace('X', &HEX.repeat(2)).as_bytes()).unwrap();
+            assert_eq!((archive.md5(), archive.sha256()), (None, HEX.repeat(2).parse().ok()));
+        }
+        for form in [format!("SHA256 (a) = {HEX}"), format!("MD5 (a) = {HEX}{HEX}")] {
+            assert!(matches!(refused(form.as_bytes()), LineError::Form(_)), "{form}");
+        }
+    }
+
+    #[test]
     fn a_line_of_another_form_is_refused() {
         for text in
             ["a", "HEX", "HEXa", "HEX0  a", "MD5 (a) HEX", "MD5 (a = HEX", "MD5 (a) = ", "x HEX"]
@@ -157,9 +180,9 @@ mod tests {
             LineError::Algorithm(kind) => kind,
             other => panic!("{text}: {other:?}"),
         };
-        assert_eq!(kind(format!("SHA256 (a) = {HEX}{HEX}")), "SHA256");
-        assert_eq!(kind(format!("SHA2-256(a)= {HEX}{HEX}")), "SHA2-256");
-        assert_eq!(kind(format!("{HEX}{HEX}  a")), "SHA-256");
+        assert_eq!(kind(format!("SHA512 (a) = {HEX}{HEX}{HEX}{HEX}")), "SHA512");
+        assert_eq!(kind(format!("{HEX}{HEX}{HEX}{HEX}  a")), "SHA-512");
+        assert_eq!(kind(format!("SHA3-256(a)= {HEX}{HEX}")), "SHA3-256");
         assert_eq!(kind(format!("{HEX}01234567 *a")), "SHA-1");
     }
 

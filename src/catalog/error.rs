@@ -24,13 +24,13 @@ pub enum CatalogError {
 pub enum LineError {
     /// The line has none of the known forms.
     #[error(
-        "expected `MD5  name`, with the MD5 in 32 hexadecimal digits, or `MD5 (name) = …`, found \
-         `{}`",
+        "expected `DIGEST  name`, with an MD5 of 32 or a SHA-256 of 64 hexadecimal digits, or \
+         `MD5 (name) = …`, found `{}`",
         shown(.0)
     )]
     Form(Vec<u8>),
     /// The checksum has another algorithm.
-    #[error("the checksum is {}; cxr checks MD5 only", escape::brief(.0))]
+    #[error("the checksum is {}; cxr checks MD5 and SHA-256", escape::brief(.0))]
     Algorithm(String),
     /// The name or the row is not text.
     #[error("`{}` is not UTF-8", shown(.0))]
@@ -48,8 +48,11 @@ pub enum LineError {
     #[error("the column {0} appears twice")]
     RepeatedColumn(&'static str),
     /// The first line does not name a necessary column.
-    #[error("the column {0} is missing; a table needs name and md5")]
+    #[error("the column {0} is missing; a table needs name, and md5 or sha256")]
     MissingColumn(&'static str),
+    /// A row has no digest.
+    #[error("expected an MD5 or a SHA-256, found neither")]
+    NoDigest,
     /// A row has another number of cells than there are columns.
     #[error("expected {0} cells, found {1}")]
     CellCount(usize, usize),

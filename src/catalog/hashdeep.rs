@@ -3,7 +3,7 @@
 //! commas.
 
 use super::archive_name::plain;
-use super::{Archive, LineError};
+use super::{Archive, Digests, LineError, table};
 
 /// The beginning of the lines before the files.
 const MARK: &[u8] = b"%%%% ";
@@ -28,9 +28,11 @@ impl HashdeepColumns {
         let text = std::str::from_utf8(text).map_err(|_| LineError::NotUtf8(line.to_vec()))?;
         let columns = text.trim_ascii().strip_suffix(",filename").ok_or_else(form)?;
         let columns: Vec<String> = columns.split(',').map(str::to_owned).collect();
-        match ["size", "md5"].into_iter().find(|column| !columns.iter().any(|it| it == column)) {
-            Some(column) => Err(LineError::MissingColumn(column)),
-            None => Ok(Self(columns)),
+        let has = |column: &str| columns.iter().any(|it| it == column);
+        match (has("size"), has("md5") || has("sha256")) {
+            (true, true) => Ok(Self(columns)),
+            (false, _) => Err(LineError::MissingColumn("size")),
+            (true, false) => Err(LineError::MissingColumn("md5")),
         }
     }
 
@@ -48,28 +50,10 @@ impl HashdeepColumns {
             let found = self.0.iter().zip(digests).find(|(other, _)| *other == column);
             found.map(|(_, cell)| *cell)
         };
-        let wrong = |expected, column| {
-            LineError::Cell(expected, cell(column).unwrap_or_default().to_owned())
-        };
-        let parsed = |column| cell(column).unwrap_or_default();
-        Ok(Archive {
-            name: plain(name),
-            md5: parsed("md5")
-                .parse()
-                .map_err(|_| wrong("an MD5 of 32 hexadecimal digits", "md5"))?,
-            sha256: cell("sha256")
-                .map(|digits| {
-                    let error = || wrong("a SHA-256 of 64 hexadecimal digits", "sha256");
-                    digits.parse().map_err(|_| error())
-                })
-                .transpose()?,
-            size: Some(
-                parsed("size")
-                    .parse()
-                    .map_err(|_| wrong("a size in bytes in decimal digits", "size"))?,
-            ),
-            address: None,
-            alias: None,
-        })
+        let md5 = cell("md5").map(table::md5).transpose()?;
+        let sha256 = cell("sha256").map(table::sha256).transpose()?;
+        let digests = Digests::new(md5, sha256).ok_or(LineError::NoDigest)?;
+        let size = cell("size").map(table::size).transpose()?;
+        Ok(Archive { size, ..Archive::new(plain(name), digests) })
     }
 }

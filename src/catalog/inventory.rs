@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::Catalog;
-use crate::hash::digest::Digest;
+use crate::hash::digest::{Md5, Sha256};
 
 /// The number of images of each patient, a byte for each.
 const IMAGES_PER_PATIENT: &[u8] = include_bytes!("../../checksums/images_per_patient.bin");
@@ -43,13 +43,18 @@ pub(crate) struct Inventory {
 }
 
 impl Inventory {
-    /// Returns the inventory of the archive with this MD5, if it is one of NIH's.
-    pub(crate) fn of(md5: &Digest) -> Option<Self> {
+    /// Returns the inventory of the archive with this MD5, or without an MD5 with this SHA-256, if it
+    /// is one of NIH's.
+    pub(crate) fn of(md5: Option<Md5>, sha256: Option<Sha256>) -> Option<Self> {
         #[cfg(debug_assertions)]
-        if let Some(places) = pretended(md5) {
+        if let Some(places) = md5.as_ref().and_then(pretended) {
             return Some(Self { places });
         }
-        Self::of_archive(Catalog::nih().by_md5(md5)?)
+        let nih = Catalog::nih();
+        Self::of_archive(nih.archives().iter().position(|archive| match md5 {
+            Some(_) => archive.md5() == md5,
+            None => sha256.is_some() && archive.sha256() == sha256,
+        })?)
     }
 
     /// Returns the inventory of the archive with this index, from 0.
@@ -94,7 +99,7 @@ pub fn pretend_inventories(variable: fn(&str) -> Option<String>) {
 
 /// The inventory that a test gives to the archive with this MD5. An invalid rule is a panic.
 #[cfg(debug_assertions)]
-fn pretended(md5: &Digest) -> Option<Range<usize>> {
+fn pretended(md5: &Md5) -> Option<Range<usize>> {
     let rules = PRETENDED.get()?("CXR_FAULT_INVENTORY")?;
     let rule = rules.split(';').find_map(|rule| rule.trim().strip_prefix(&md5.to_string()))?;
     let places = rule.strip_prefix('=').and_then(|places| places.split_once(".."));
@@ -145,13 +150,13 @@ pub fn archive_of(place: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use sha2::{Digest as _, Sha256};
+    use sha2::{Digest as _, Sha256 as Sha2};
 
     use super::*;
 
     fn all() -> Vec<Inventory> {
         let nih = Catalog::nih();
-        nih.archives().iter().map(|archive| Inventory::of(&archive.md5).unwrap()).collect()
+        nih.archives().iter().map(|archive| Inventory::of(archive.md5(), None).unwrap()).collect()
     }
 
     /// The digest of all names is that of NIH's own list.
@@ -166,7 +171,7 @@ mod tests {
         }
         assert_eq!(names.lines().count(), 112_120);
         assert_eq!(
-            hex::encode(Sha256::digest(&names)),
+            hex::encode(Sha2::digest(&names)),
             "9e749a0b70e21f2803b792b4e4d4c2d7bf7560e2c4bd75780a5b83904df79b7a"
         );
     }
@@ -218,6 +223,6 @@ mod tests {
         ] {
             assert!(all().iter().all(|inventory| inventory.position(name).is_none()), "{name}");
         }
-        assert_eq!(Inventory::of(&Digest::EMPTY), None);
+        assert_eq!(Inventory::of(Some(Md5::EMPTY), None), None);
     }
 }

@@ -8,6 +8,7 @@ mod archive_name;
 mod checksum_file;
 mod checksum_line;
 pub mod cite;
+mod digests;
 mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/catalog.rs"]
@@ -25,29 +26,52 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use checksum_file::MAX_CHECKSUMS_BYTES;
+pub(crate) use digests::DigestKinds;
+pub use digests::Digests;
 pub use error::{CatalogError, LineError};
 pub use image_set::ImageSet;
 pub(crate) use inventory::Inventory;
 pub use select::SelectError;
 pub(crate) use select::Selector;
 
-use crate::hash::digest::{Digest, Sha256};
+use crate::hash::digest::{Digest, Md5, Sha256};
 
 /// An archive as the table describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
     /// The name of its file: relative, with `/` between folders, without `..`.
     pub name: String,
-    /// The MD5 that its publisher prints.
-    pub md5: Digest,
-    /// The SHA-256; `None` if the table does not say.
-    pub sha256: Option<Sha256>,
+    /// The digests that its publisher prints.
+    pub digests: Digests,
     /// The exact size in bytes; `None` if the table does not say.
     pub size: Option<u64>,
     /// The publisher's address; `None` if the table does not say.
     pub address: Option<String>,
     /// Another name of the file, as NIH's own script writes it.
     pub alias: Option<String>,
+}
+
+impl Archive {
+    /// An archive of which the table says nothing more.
+    pub fn new(name: impl Into<String>, digests: impl Into<Digests>) -> Self {
+        let (name, digests) = (name.into(), digests.into());
+        Self { name, digests, size: None, address: None, alias: None }
+    }
+
+    /// The MD5; `None` if the table does not say.
+    pub const fn md5(&self) -> Option<Md5> {
+        self.digests.md5()
+    }
+
+    /// The SHA-256; `None` if the table does not say.
+    pub const fn sha256(&self) -> Option<Sha256> {
+        self.digests.sha256()
+    }
+
+    /// The digest that decides whether a file is this archive.
+    pub const fn digest(&self) -> Digest {
+        self.digests.deciding()
+    }
 }
 
 /// A table of archives, in order.
@@ -67,8 +91,10 @@ struct Indices {
     names: Vec<u32>,
     /// Those that have an alias.
     aliases: Vec<u32>,
-    /// Of archives with the same MD5, in the order of the table.
-    md5s: Vec<u32>,
+    /// By the digest that decides. Archives with the same one are in the order of the table.
+    digests: Vec<u32>,
+    /// The kinds of the digests that decide.
+    kinds: DigestKinds,
 }
 
 impl Indices {
@@ -81,10 +107,11 @@ impl Indices {
         let mut aliases: Vec<u32> =
             all.iter().copied().filter(|index| alias(index).is_some()).collect();
         aliases.sort_unstable_by_key(alias);
-        let mut md5s = all;
-        let md5 = |index: &u32| archive(index).map(|archive| *archive.md5.as_bytes());
-        md5s.sort_unstable_by_key(|index| (md5(index), *index));
-        Self { names, aliases, md5s }
+        let mut digests = all;
+        digests.sort_unstable_by_key(|index| (archive(index).map(Archive::digest), *index));
+        let mut kinds = DigestKinds::default();
+        archives.iter().for_each(|archive| kinds.add(&archive.digests));
+        Self { names, aliases, digests, kinds }
     }
 }
 
@@ -132,10 +159,13 @@ impl Catalog {
         &self.archives
     }
 
-    /// Returns true if an archive of the table has the same MD5 and the same size.
+    /// Returns true if an archive of the table has the same digest and the same size.
     pub(crate) fn has_same_content(&self, archive: &Archive) -> bool {
-        let known = self.by_md5(&archive.md5).and_then(|index| self.archives.get(index));
-        known.is_some_and(|known| known.size == archive.size)
+        let is_same = |known: &Archive| match (known.md5(), archive.md5()) {
+            (Some(known), Some(md5)) => known == md5,
+            _ => known.sha256().is_some() && known.sha256() == archive.sha256(),
+        };
+        self.archives().iter().any(|known| known.size == archive.size && is_same(known))
     }
 
     /// A catalog of the archives with these indices, in this order. Invalid indices are ignored.
@@ -169,10 +199,27 @@ impl Catalog {
         })
     }
 
-    /// The index of the first archive with this MD5.
-    pub(crate) fn by_md5(&self, md5: &Digest) -> Option<usize> {
-        let key = |archive: &Archive| *archive.md5.as_bytes();
-        find(&self.archives, &self.indices.md5s, md5.as_bytes(), key)
+    /// The index of the first archive about which this digest decides.
+    pub(crate) fn by_digest(&self, digest: &Digest) -> Option<usize> {
+        find(&self.archives, &self.indices.digests, digest, Archive::digest)
+    }
+
+    /// The index of the first archive with the MD5 or the SHA-256 of this one.
+    fn by_any_digest(&self, archive: &Archive) -> Option<usize> {
+        let digests = [archive.md5().map(Digest::Md5), archive.sha256().map(Digest::Sha256)];
+        digests.into_iter().flatten().find_map(|digest| self.by_digest(&digest))
+    }
+
+    /// The first archive about which this digest decides.
+    pub(crate) fn of_digest(&self, digest: &Digest) -> Option<&Archive> {
+        self.archives.get(self.by_digest(digest)?)
+    }
+
+    /// The kinds of digests to compute of a file that may be any archive: those that decide, and the
+    /// SHA-256 `with_sha256`.
+    pub(crate) fn kinds(&self, with_sha256: bool) -> DigestKinds {
+        let DigestKinds { md5, sha256 } = self.indices.kinds;
+        DigestKinds { md5, sha256: sha256 || with_sha256 }
     }
 }
 
@@ -211,14 +258,7 @@ mod tests {
     use super::*;
 
     fn archive(name: &str, alias: Option<&str>) -> Archive {
-        Archive {
-            name: name.to_owned(),
-            md5: "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap(),
-            sha256: None,
-            size: None,
-            address: None,
-            alias: alias.map(str::to_owned),
-        }
+        Archive { alias: alias.map(str::to_owned), ..Archive::new(name, Md5::EMPTY) }
     }
 
     fn refused(names: &[(&str, Option<&str>)]) -> CatalogError {
@@ -227,22 +267,22 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_is_found_by_its_name_its_alias_and_its_md5() {
+    fn an_archive_is_found_by_its_name_its_alias_and_its_digest() {
         let mut second = archive("b", Some("c"));
-        second.md5 = "fe8ed0a6961412fddcbb3603c11b3698".parse().unwrap();
+        second.digests = Md5::new([7; 16]).into();
         let catalog = Catalog::new(vec![archive("a", None), second.clone()]).unwrap();
         assert_eq!(catalog.by_name("b"), Some(1));
         assert_eq!(catalog.by_name("c"), None);
         assert_eq!(catalog.by_alias("c"), Some(1));
         assert_eq!(catalog.by_alias("b"), None);
-        assert_eq!(catalog.by_md5(&second.md5), Some(1));
-        assert_eq!(catalog.by_md5(&Digest::new([0; 16])), None);
+        assert_eq!(catalog.by_digest(&second.digest()), Some(1));
+        assert_eq!(catalog.by_digest(&Md5::new([0; 16]).into()), None);
     }
 
     #[test]
-    fn the_first_of_two_archives_with_the_same_md5_is_found() {
+    fn the_first_of_two_archives_with_the_same_digest_is_found() {
         let catalog = Catalog::new(vec![archive("a", None), archive("b", None)]).unwrap();
-        assert_eq!(catalog.by_md5(&catalog.archives()[1].md5), Some(0));
+        assert_eq!(catalog.by_digest(&catalog.archives()[1].digest()), Some(0));
     }
 
     #[test]

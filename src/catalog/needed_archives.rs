@@ -5,13 +5,13 @@ use crate::text::units;
 
 impl Catalog {
     /// The indices of the archives that contain an image of the set, ascending. An archive is known by
-    /// its MD5, so that a table with other names or addresses serves as well.
+    /// its MD5 or SHA-256, so that a table with other names or addresses serves as well.
     pub fn archives_with(&self, images: &ImageSet) -> Vec<usize> {
         let nih = Self::nih();
         let counts = nih.archives.iter().zip(images.per_archive());
         let needed = counts.filter(|&(_, images)| images > 0);
         let mut indices: Vec<usize> =
-            needed.filter_map(|(archive, _)| self.by_md5(&archive.md5)).collect();
+            needed.filter_map(|(archive, _)| self.by_any_digest(archive)).collect();
         indices.sort_unstable();
         indices
     }
@@ -26,7 +26,8 @@ impl Catalog {
 
     /// Says how many of these images are in these archives of the table, and what that saves.
     pub(crate) fn describe_images(&self, images: &ImageSet, archives: &[Archive]) -> String {
-        let inventories = archives.iter().filter_map(|archive| Inventory::of(&archive.md5));
+        let inventories =
+            archives.iter().filter_map(|archive| Inventory::of(archive.md5(), archive.sha256()));
         let here: usize =
             inventories.map(|inventory| images.within(inventory.places()).count()).sum();
         let all = images.len();
@@ -75,7 +76,7 @@ mod tests {
     #[test]
     fn another_table_is_searched_by_md5() {
         let nih = Catalog::nih();
-        let line = |name, index: usize| format!("{}  {name}\n", nih.archives()[index].md5);
+        let line = |name, index: usize| format!("{}  {name}\n", nih.archives()[index].digest());
         let table = Catalog::from_checksums((line("b", 3) + &line("a", 0)).as_bytes()).unwrap();
         assert_eq!(table.archives_with(&[0, 20_000].into_iter().collect()), [1]);
         assert_eq!(table.archives_with(&[0, 25_000].into_iter().collect()), [0, 1]);

@@ -1,6 +1,7 @@
 //! The built-in table. `checksums/README.md` gives the source of each number.
 
-use super::{Archive, Catalog, checksum_line};
+use super::{Archive, Catalog, Digests, checksum_line};
+use crate::hash::digest::{Md5, Sha256};
 
 /// The MD5s, exactly as NIH prints them.
 pub(super) const MD5SUMS: &str = include_str!("../../checksums/MD5SUMS");
@@ -15,9 +16,15 @@ impl Catalog {
         let lines = checksum_line::lines(MD5SUMS.as_bytes());
         let md5s = lines.filter_map(|(_, line)| checksum_line::read(line).ok());
         let rows = ARCHIVES.lines().skip(1).filter_map(row);
-        let archives = md5s.zip(rows).map(|(line, row)| Archive { md5: line.md5, ..row });
+        let archives = md5s.zip(rows).map(|(line, row)| with_md5(row, line.md5()));
         Self::indexed(archives.collect())
     }
+}
+
+/// Adds the MD5 to the SHA-256.
+fn with_md5(row: Archive, md5: Option<Md5>) -> Archive {
+    let digests = Digests::new(md5, row.sha256()).unwrap_or(row.digests);
+    Archive { digests, ..row }
 }
 
 /// Reads a line, which has no MD5.
@@ -27,9 +34,8 @@ fn row(line: &str) -> Option<Archive> {
         name: columns.next()?,
         alias: Some(columns.next()?),
         size: Some(columns.next()?.parse().ok()?),
-        sha256: Some(columns.next()?.parse().ok()?),
+        digests: columns.next()?.parse::<Sha256>().ok()?.into(),
         address: Some(columns.next()?),
-        md5: crate::hash::digest::Digest::new([0; 16]),
     })
 }
 
@@ -46,7 +52,7 @@ mod tests {
         assert_eq!(catalog.archives().len(), 12);
         let pairs = catalog.archives().iter().zip(published.archives());
         for (number, (ours, theirs)) in (1..).zip(pairs) {
-            assert_eq!((&ours.name, ours.md5), (&theirs.name, theirs.md5));
+            assert_eq!((&ours.name, ours.md5()), (&theirs.name, theirs.md5()));
             assert_eq!(ours.name, format!("images_{number:03}.tar.gz"));
             assert_eq!(ours.alias, Some(format!("images_{number:02}.tar.gz")));
         }
@@ -58,8 +64,7 @@ mod tests {
         let catalog = Catalog::nih();
         let sizes = catalog.archives().iter().filter_map(|archive| archive.size);
         assert_eq!(sizes.sum::<u64>(), 45_079_862_784);
-        let sha256s: HashSet<_> =
-            catalog.archives().iter().filter_map(|archive| archive.sha256).collect();
+        let sha256s: HashSet<_> = catalog.archives().iter().filter_map(Archive::sha256).collect();
         assert_eq!(sha256s.len(), 12);
         let addresses: HashSet<_> =
             catalog.archives().iter().filter_map(|archive| archive.address.as_deref()).collect();

@@ -3,8 +3,8 @@
 use reqwest::Url;
 
 use super::archive_name::plain;
-use super::{Archive, LineError};
-use crate::hash::digest::{Digest, Sha256};
+use super::{Archive, Digests, LineError};
+use crate::hash::digest::{Md5, Sha256};
 
 const COLUMNS: [&str; 6] = ["name", "script_name", "size", "md5", "sha256", "address"];
 
@@ -12,10 +12,10 @@ const COLUMNS: [&str; 6] = ["name", "script_name", "size", "md5", "sha256", "add
 #[derive(Debug)]
 pub(super) struct Columns(Vec<&'static str>);
 
-/// Returns true if a line names columns: it has a tab, and a cell that is `name` or `md5`.
+/// Returns true if a line names columns: it has a tab, and a cell that is `name`, `md5` or `sha256`.
 pub(super) fn is_header(line: &[u8]) -> bool {
     let mut cells = line.split(|byte| *byte == b'\t');
-    line.contains(&b'\t') && cells.any(|cell| cell == b"name" || cell == b"md5")
+    line.contains(&b'\t') && cells.any(|cell| [&b"name"[..], b"md5", b"sha256"].contains(&cell))
 }
 
 impl Columns {
@@ -30,9 +30,10 @@ impl Columns {
             }
             columns.push(column);
         }
-        match ["name", "md5"].into_iter().find(|column| !columns.contains(column)) {
-            Some(column) => Err(LineError::MissingColumn(column)),
-            None => Ok(Self(columns)),
+        match (columns.contains(&"name"), columns.contains(&"md5") || columns.contains(&"sha256")) {
+            (true, true) => Ok(Self(columns)),
+            (false, _) => Err(LineError::MissingColumn("name")),
+            (true, false) => Err(LineError::MissingColumn("md5")),
         }
     }
 
@@ -47,10 +48,12 @@ impl Columns {
             found.map(|(_, cell)| *cell).unwrap_or_default()
         };
         let optional = |column: &str| Some(cell(column)).filter(|cell| !cell.is_empty());
+        let md5 = optional("md5").map(md5).transpose()?;
+        let sha256 = optional("sha256").map(sha256).transpose()?;
+        let digests = Digests::new(md5, sha256).ok_or(LineError::NoDigest)?;
         Ok(Archive {
             name: plain(cell("name")),
-            md5: md5(cell("md5"))?,
-            sha256: optional("sha256").map(sha256).transpose()?,
+            digests,
             size: optional("size").map(size).transpose()?,
             address: optional("address").map(address).transpose()?,
             alias: optional("script_name").map(plain),
@@ -66,15 +69,15 @@ fn checked<T>(value: Option<T>, cell: &str, expected: &'static str) -> Result<T,
     value.ok_or_else(|| LineError::Cell(expected, cell.to_owned()))
 }
 
-fn md5(cell: &str) -> Result<Digest, LineError> {
+pub(super) fn md5(cell: &str) -> Result<Md5, LineError> {
     checked(cell.parse().ok(), cell, "an MD5 of 32 hexadecimal digits")
 }
 
-fn sha256(cell: &str) -> Result<Sha256, LineError> {
+pub(super) fn sha256(cell: &str) -> Result<Sha256, LineError> {
     checked(cell.parse().ok(), cell, "a SHA-256 of 64 hexadecimal digits")
 }
 
-fn size(cell: &str) -> Result<u64, LineError> {
+pub(super) fn size(cell: &str) -> Result<u64, LineError> {
     // `parse` alone accepts a sign.
     let size = if cell.starts_with('+') { None } else { cell.parse().ok() };
     checked(size, cell, "a size as a whole number of bytes in decimal digits")
@@ -111,8 +114,7 @@ mod tests {
         let catalog = read(&format!("{columns}{line}"));
         let expected = Archive {
             name: "a c".to_owned(),
-            md5: HEX.parse().unwrap(),
-            sha256: HEX.repeat(2).parse().ok(),
+            digests: Digests::Both(HEX.parse().unwrap(), HEX.repeat(2).parse().unwrap()),
             size: Some(u64::MAX),
             address: Some("https://example.org/a".to_owned()),
             alias: Some("b".to_owned()),
@@ -128,16 +130,25 @@ mod tests {
             let catalog = read(table);
             let [archive] = catalog.archives() else { panic!("{catalog:?}") };
             assert_eq!(archive.name, "a");
-            assert_eq!((archive.size, archive.sha256), (None, None));
+            assert_eq!((archive.size, archive.sha256()), (None, None));
             assert_eq!((&archive.address, &archive.alias), (&None, &None));
         }
+    }
+
+    #[test]
+    fn one_digest_is_enough_in_each_line() {
+        let catalog = read("name\tmd5\tsha256\na\tHEX\t\nb\t\tHEXHEX\nc\tHEX\tHEXHEX\n");
+        let found = |archive: &Archive| (archive.md5().is_some(), archive.sha256().is_some());
+        let found: Vec<_> = catalog.archives().iter().map(found).collect();
+        assert_eq!(found, [(true, false), (false, true), (true, true)]);
+        assert_eq!(read("sha256\tname\nHEXHEX\ta\n").archives()[0].md5(), None);
     }
 
     #[test]
     fn the_built_in_table_is_read() {
         let nih = Catalog::nih();
         let rows = include_str!("../../checksums/archives.tsv").lines();
-        let md5s = nih.archives().iter().map(|archive| archive.md5.to_string());
+        let md5s = nih.archives().iter().map(|archive| archive.md5().unwrap().to_string());
         let md5s = std::iter::once("md5".to_owned()).chain(md5s);
         let table = rows.zip(md5s).map(|(row, md5)| format!("{row}\t{md5}\n"));
         let table: String = table.collect();
@@ -163,7 +174,7 @@ mod tests {
     #[test]
     fn a_wrong_cell_is_reported_with_its_line() {
         for (line, expected) in [
-            ("b\t\t\t", "expected an MD5 of 32 hexadecimal digits, found ``"),
+            ("b\t\t\t", "expected an MD5 or a SHA-256, found neither"),
             ("b", "expected 4 cells, found 1"),
             (
                 "b\tHEX0\t\t",
@@ -212,6 +223,6 @@ mod tests {
     #[test]
     fn a_checksum_with_a_tab_after_it_is_no_header() {
         assert_eq!(read("HEX\tname\nHEX\tmd5\n").archives()[1].name, "md5");
-        assert!(refused(&format!("{HEX}{HEX}\tname\n")).contains("SHA-256"));
+        assert_eq!(read("HEXHEX\tname\n").archives()[0].name, "name");
     }
 }

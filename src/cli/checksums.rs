@@ -16,8 +16,8 @@ pub(crate) struct Checksums {
     /// Address of a mirror for the table; repeat for several
     ///
     /// Addresses have the forms of `fetch --from`; a folder is refused. The order is the order of
-    /// preference. Without --from, the table has NIH's own addresses. The forms md5sum and bsd have
-    /// no addresses. The variable CXR_FROM does not apply.
+    /// preference. Without --from, the table has NIH's own addresses. The forms md5sum,
+    /// sha256sum and bsd have no addresses. The variable CXR_FROM does not apply.
     #[arg(long, value_name = "SOURCE", help_heading = FROM, value_parser = OsStringValueParser::new().try_map(|typed| value_parsers::sources(&typed)))]
     from: Vec<Sources>,
     /// Archives, such as 3, 1-4 or images_009 [default: all]
@@ -25,7 +25,8 @@ pub(crate) struct Checksums {
     archives: Vec<String>,
     /// Form of the table [default: md5sum]
     ///
-    /// With --format json, the default is json.
+    /// Without MD5s, the default is sha256sum, and bsd if only some archives have one. With --format
+    /// json, it is json.
     #[arg(long = "as", value_enum, value_name = "FORM", help_heading = OUTPUT)]
     form: Option<Form>,
 }
@@ -35,7 +36,9 @@ pub(crate) struct Checksums {
 enum Form {
     /// `MD5  NAME`, for `md5sum -c`
     Md5sum,
-    /// `MD5 (NAME) = MD5`, for `md5sum -c` and BSD's `md5 -c`
+    /// `SHA-256  NAME`, for `sha256sum -c`
+    Sha256sum,
+    /// `MD5 (NAME) = MD5`, for `md5sum -c` and BSD's `md5 -c`; SHA256 where there is no MD5
     Bsd,
     /// Comma-separated values: name, size, MD5, SHA-256, addresses
     Csv,
@@ -58,7 +61,9 @@ impl Checksums {
     ) -> Result<(Catalog, TableFormat, Vec<SourceSpec>), SelectError> {
         let selected = catalog.only(&catalog.select(&self.archives)?);
         let form = match (self.form, format) {
-            (Some(Form::Md5sum), _) | (None, Format::Text) => TableFormat::Md5sum,
+            (None, Format::Text) => TableFormat::for_digests(&selected),
+            (Some(Form::Md5sum), _) => TableFormat::Md5sum,
+            (Some(Form::Sha256sum), _) => TableFormat::Sha256sum,
             (Some(Form::Json), _) | (None, Format::Json) => TableFormat::Json,
             (Some(Form::Bsd), _) => TableFormat::Bsd,
             (Some(Form::Csv), _) => TableFormat::Csv,

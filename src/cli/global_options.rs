@@ -15,11 +15,11 @@ use super::headings::GLOBAL;
 #[derive(Debug, Args)]
 #[command(next_help_heading = GLOBAL)]
 pub(super) struct GlobalOptions {
-    /// Table of MD5s to use in place of the built-in one
+    /// Table of MD5s or SHA-256s to use in place of the built-in one
     ///
-    /// The table has any form that `md5sum -c` reads, or columns with tabs between the cells. The
-    /// first line of a table with columns names them, in any order: name and md5, and optionally
-    /// size (bytes), sha256, address (http:// or https://) and script_name (another name of the
+    /// The table has any form that `md5sum -c` or `sha256sum -c` reads, or columns with tabs between the cells. The
+    /// first line of a table with columns names them, in any order: name, and md5 or
+    /// sha256 or both, and optionally size (bytes), address (http:// or https://) and script_name (another name of the
     /// file). Each further line is one archive; an empty cell is unknown. The form of hashdeep is read
     /// too. `-` reads standard input.
     #[arg(long, global = true, value_name = "FILE")]

@@ -60,7 +60,8 @@ pub(crate) struct Verify {
     quick: bool,
     /// Also check the SHA-256 of each archive
     ///
-    /// cxr computes both digests in one pass. The table must have a SHA-256 for each archive.
+    /// cxr computes both digests in one pass. The table must have a SHA-256 for each archive. An
+    /// archive without an MD5 in the table is checked by its SHA-256 in any case.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
     sha256: bool,
     /// Resume an interrupted check of folders
@@ -232,7 +233,7 @@ impl Verify {
         &self,
         archives: impl IntoIterator<Item = &'a Archive>,
     ) -> Result<(), RequestError> {
-        let lacking = archives.into_iter().find(|archive| archive.sha256.is_none());
+        let lacking = archives.into_iter().find(|archive| archive.sha256().is_none());
         match lacking.filter(|_| self.sha256) {
             Some(archive) => Err(RequestError::NoSha256(archive.name.clone())),
             None => Ok(()),

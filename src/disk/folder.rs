@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::held_folder::HeldFolder;
 use super::{DiskError, Entry, Subfolder};
 use crate::catalog::Archive;
+use crate::hash::digest::DigestKind;
 use crate::text::escape;
 
 /// The program's own folder in the user's folder.
@@ -171,8 +172,10 @@ fn key(archive: &Archive) -> String {
         flat.truncate(cut);
         flat = format!("{flat}%{:08x}", crc32fast::hash(archive.name.as_bytes()));
     }
-    let md5 = archive.md5.to_string();
-    format!("{flat}.{}", &md5[..8])
+    // No file of an archive that is known by its MD5 is taken for one of a SHA-256.
+    let digest = archive.digest();
+    let mark = if digest.kind() == DigestKind::Sha256 { "sha256-" } else { "" };
+    format!("{flat}.{mark}{}", &digest.to_string()[..8])
 }
 
 #[cfg(test)]
@@ -180,10 +183,10 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::hash::digest::Md5;
 
     fn archive(name: &str) -> Archive {
-        let md5 = "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap();
-        Archive { name: name.to_owned(), md5, sha256: None, size: None, address: None, alias: None }
+        Archive::new(name, Md5::EMPTY)
     }
 
     #[test]

@@ -27,11 +27,11 @@ pub(super) struct ImagePlace<'a> {
 
 /// The end of an attempt to extract an archive.
 pub(super) enum Extraction {
-    /// The MD5 is right, and the images are here as far as their names were free.
+    /// The digest is right, and the images are here as far as their names were free.
     Right(Box<ArchiveReport>, Published),
     /// The report on a file that is not the archive or could not be read.
     Wrong(Box<ArchiveReport>),
-    /// The MD5 is right, and the archive cannot be unpacked.
+    /// The digest is right, and the archive cannot be unpacked.
     Failed(Box<ArchiveReport>, UnpackError),
 }
 
@@ -46,7 +46,7 @@ pub(super) struct ArchivePass<'a> {
 
 impl<'a> ArchivePass<'a> {
     pub(super) fn new(archive: &'a Archive, place: ImagePlace<'a>) -> Self {
-        let expected = match Inventory::of(&archive.md5) {
+        let expected = match Inventory::of(archive.md5(), archive.sha256()) {
             Some(inventory) => ExpectedFiles::Images(inventory, place.images),
             None => ExpectedFiles::Any,
         };

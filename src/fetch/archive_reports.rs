@@ -14,13 +14,7 @@ use crate::verdict::Verdict;
 
 /// A report with the published values of the archive.
 pub(super) fn blank(folder: &Folder, archive: &Archive, verdict: Verdict) -> ArchiveReport {
-    ArchiveReport {
-        expected_md5: Some(archive.md5),
-        expected_sha256: archive.sha256,
-        expected_size: archive.size,
-        path: Some(folder.archive(archive)),
-        ..ArchiveReport::new(archive.name.clone(), verdict)
-    }
+    ArchiveReport { path: Some(folder.archive(archive)), ..ArchiveReport::of(archive, verdict) }
 }
 
 /// The report of an archive whose receipt holds.
@@ -30,14 +24,15 @@ pub(super) fn verified_before(
     path: PathBuf,
     size: u64,
 ) -> ArchiveReport {
-    ArchiveReport {
-        actual_md5: Some(archive.md5),
+    let mut report = ArchiveReport {
         actual_size: Some(size),
         bytes_reused: size,
         path: Some(path),
         detail: Some("verified before, and unchanged since".to_owned()),
         ..blank(folder, archive, Verdict::Ok)
-    }
+    };
+    report.set_actual(&archive.digest());
+    report
 }
 
 fn failed(folder: &Folder, archive: &Archive, detail: String, next: NextStep) -> ArchiveReport {
@@ -96,14 +91,14 @@ pub(super) fn report(
     let here = kept(outcome, size);
     let (verdict, detail, next) = match &outcome.ending {
         Ending::Verified(digest) => {
-            report.actual_md5 = Some(*digest);
+            report.set_actual(digest);
             report.actual_size = size;
             report.detail = describe_repair(&outcome.repair, true);
             return report;
         }
         Ending::Corrupt { digest, detail, kept } => {
-            report.actual_md5 = Some(*digest);
-            let other = catalog.by_md5(digest).and_then(|index| catalog.archives().get(index));
+            report.set_actual(digest);
+            let other = catalog.of_digest(digest);
             let bytes = match (kept, &outcome.restored) {
                 (Some(path), _) => format!("the wrong bytes are kept as {}", escape::path(path)),
                 (None, Some(_)) => here,
@@ -144,9 +139,10 @@ fn corrupt(
     let content = other.map(|other| format!("its content is {}: ", escape::text(&other.name)));
     let content = content.unwrap_or_default();
     let answers = if answers.is_empty() { String::new() } else { format!(": {answers}") };
-    let expected = archive.md5;
+    let expected = archive.digest();
+    let kind = expected.kind();
     let detail = format!(
-        "{content}the sources' copies differ from the table, which gives MD5 {expected}{answers}; {bytes}"
+        "{content}the sources' copies differ from the table, which gives {kind} {expected}{answers}; {bytes}"
     );
     (verdict, detail, NextStep::by_hand("add another source with --from"))
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Folder, Stamp, StateFile};
+use crate::hash::digest::Digest;
 
 /// The most bytes of a receipt. A longer file is not a receipt.
 const LIMIT: usize = 4096;
@@ -16,14 +17,15 @@ const LIMIT: usize = 4096;
 /// The values that must be unchanged for the file to count as verified.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Receipt {
-    md5: String,
+    #[serde(flatten)]
+    digest: Digest,
     #[serde(flatten)]
     stamp: Stamp,
 }
 
 impl Receipt {
     fn of(archive: &Archive, metadata: &Metadata) -> Self {
-        Self { md5: archive.md5.to_string(), stamp: Stamp::of(metadata) }
+        Self { digest: archive.digest(), stamp: Stamp::of(metadata) }
     }
 }
 
@@ -68,30 +70,28 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::catalog::Digests;
+    use crate::hash::digest::{Md5, Sha256};
 
     #[test]
     fn a_receipt_holds_for_the_same_file_and_no_other() {
         let dir = tempfile::tempdir().unwrap();
         let folder = Folder::new(dir.path());
         folder.create().unwrap();
-        let md5 = "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap();
-        let archive = Archive {
-            name: "a.gz".into(),
-            md5,
-            sha256: None,
-            size: None,
-            address: None,
-            alias: None,
-        };
+        let archive = Archive::new("a.gz", Md5::EMPTY);
         let file = dir.path().join("a.gz");
         fs::write(&file, "same").unwrap();
-        let holds = |archive| holds(&folder, archive, &file.metadata().unwrap());
+        let holds = |archive: &Archive| holds(&folder, archive, &file.metadata().unwrap());
         assert!(!holds(&archive));
         write(&folder, &archive, &file).unwrap();
         assert!(holds(&archive));
-        let md5 = "fe8ed0a6961412fddcbb3603c11b3698".parse().unwrap();
-        let other = Archive { md5, ..archive.clone() };
-        assert!(!holds(&other));
+        // As unlikely as it is: the same file name in .cxr/, and the same first digits.
+        let mut sha256 = [0; 32];
+        sha256[..16].copy_from_slice(Md5::EMPTY.as_bytes());
+        for other in [Digests::from(Md5::new([7; 16])), Sha256::new(sha256).into()] {
+            let other = Archive::new("a.gz", other);
+            assert!(!holds(&other));
+        }
         fs::write(&file, "diff").unwrap();
         assert!(!holds(&archive));
         fs::write(folder.state_file(&archive, StateFile::Receipt).path(), "{}").unwrap();

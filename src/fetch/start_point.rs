@@ -134,7 +134,7 @@ impl StartPoint {
         };
         if is_damaged() {
             let checked = checked.filter(|_| archive.size == Some(length));
-            return Self::Damaged(path, checked.and_then(|report| report.actual_md5));
+            return Self::Damaged(path, checked.and_then(ArchiveReport::actual_digest));
         }
         Self::Part(part)
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::digest::Digest;
+use super::digest::Md5;
 use super::lane_set::{LaneInput, LaneSet};
 use super::stream_table::{HashJob, StreamTable};
 
@@ -100,7 +100,7 @@ impl Md5Stream {
     }
 
     /// Ends the stream: waits until all of it is hashed, and returns the digest.
-    pub fn finish(self) -> Digest {
+    pub fn finish(self) -> Md5 {
         let mut state = self.shared.lock();
         loop {
             match state.table.end(self.id) {
@@ -221,13 +221,14 @@ mod tests {
 
     use super::*;
     use crate::hash::BACKLOG;
+    use crate::hash::digest::DigestOf;
 
     fn engine(threads: usize) -> Engine {
         Engine::new(LaneSet::for_this_machine(), NonZeroUsize::new(threads).unwrap())
     }
 
-    fn expected(text: &[u8]) -> Digest {
-        Digest::new(Md5::digest(text).into())
+    fn expected(text: &[u8]) -> DigestOf<16> {
+        DigestOf::new(Md5::digest(text).into())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The MD5 of one stream.
 
-use super::digest::Digest;
+use super::digest::Md5;
 use super::md5::{BLOCK, INITIAL, Kernel, Md5State};
 
 /// Computes an MD5, block by block.
@@ -28,7 +28,7 @@ impl Md5Hasher {
     }
 
     /// Pads the last block and returns the digest (RFC 1321, sections 3.1, 3.2 and 3.5).
-    pub fn finish(mut self) -> Digest {
+    pub fn finish(mut self) -> Md5 {
         let bits = self.length.wrapping_mul(8);
         let filled = self.filled();
         // A one bit, zeros, and the length: one block, or two if the length does not fit.
@@ -42,7 +42,7 @@ impl Md5Hasher {
         for (bytes, word) in digest.chunks_exact_mut(4).zip(self.state) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
-        Digest::new(digest)
+        Md5::new(digest)
     }
 
     /// Counts the bytes and completes the partial block with the first of them. Returns the others:

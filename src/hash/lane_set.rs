@@ -91,7 +91,7 @@ mod tests {
     use md5::{Digest as _, Md5};
 
     use super::*;
-    use crate::hash::digest::Digest;
+    use crate::hash::digest::DigestOf;
 
     /// All lengths at which a block, the padding or the length field begins or ends.
     const LENGTHS: [usize; 26] = [
@@ -103,8 +103,8 @@ mod tests {
         (0..=250).cycle().skip(seed * 17 % 251).take(length).collect()
     }
 
-    fn expected(bytes: &[u8]) -> Digest {
-        Digest::new(Md5::digest(bytes).into())
+    fn expected(bytes: &[u8]) -> DigestOf<16> {
+        DigestOf::new(Md5::digest(bytes).into())
     }
 
     /// Hashes the texts side by side, each cut where `cut` says, and compares with the `md-5` crate.

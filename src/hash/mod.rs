@@ -4,7 +4,8 @@
 //! asks for the digest at the end. `push` waits while the stream has more than [`BACKLOG`] bytes
 //! unhashed, so memory is limited, and only the hash slows a fast source down.
 //!
-//! A `Sha256Stream` does the same on its own thread, so that the lanes do not wait for it.
+//! A `Sha256Stream` does the same on its own thread, so that the lanes do not wait for it. A
+//! `DigestStream` is the one that an archive needs.
 //!
 //! Below the engine, a [`LaneSet`] hashes the next bytes of several [`Md5Hasher`]s at once, on the
 //! calling thread, with the widest vectors of the [`Platform`].
@@ -18,6 +19,7 @@ mod hasher;
 mod lane_set;
 mod md5;
 mod sha256;
+mod stream;
 mod stream_table;
 
 pub use engine::{Engine, Md5Stream};
@@ -25,4 +27,5 @@ pub use hasher::Md5Hasher;
 pub use lane_set::{LaneInput, LaneSet};
 pub use md5::Platform;
 pub(crate) use sha256::Sha256Stream;
+pub(crate) use stream::{DigestStream, digest_of};
 pub use stream_table::BACKLOG;

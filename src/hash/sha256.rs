@@ -44,15 +44,14 @@ impl Sha256Stream {
         }
     }
 
-    /// Ends the stream: waits until all of it is hashed, and returns the digest, or `None` if the
-    /// thread has failed.
-    pub(crate) fn finish(self) -> Option<Sha256> {
+    /// Ends the stream: waits until all of it is hashed, and returns the digest.
+    pub(crate) fn finish(self) -> Sha256 {
         match self.0 {
             Sha256Worker::Thread { blocks, thread } => {
                 drop(blocks);
-                thread.join().ok()
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             }
-            Sha256Worker::Caller(hash) => Some(Sha256::new(hash.finalize().into())),
+            Sha256Worker::Caller(hash) => Sha256::new(hash.finalize().into()),
         }
     }
 }
@@ -78,7 +77,7 @@ mod tests {
             for block in blocks {
                 stream.push(block);
             }
-            stream.finish().unwrap().to_string()
+            stream.finish().to_string()
         };
         for work in [|| Sha256Stream::new().0, || Sha256Worker::Caller(Box::default())] {
             assert_eq!(
@@ -97,6 +96,6 @@ mod tests {
         let mut stream = Sha256Stream::new();
         stream.push(Bytes::from_static(b"lost"));
         drop(stream);
-        assert!(Sha256Stream::new().finish().unwrap().to_string().starts_with("e3b0c442"));
+        assert!(Sha256Stream::new().finish().to_string().starts_with("e3b0c442"));
     }
 }

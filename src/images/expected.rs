@@ -49,7 +49,7 @@ impl<'a> ExpectedImages<'a> {
             recorded.entry(archive).or_default().push(name);
         }
         let archive = |(index, archive): (usize, &'a Archive)| {
-            let names = if let Some(inventory) = Inventory::of(&archive.md5) {
+            let names = if let Some(inventory) = Inventory::of(archive.md5(), archive.sha256()) {
                 ImageNames::Nih(inventory, images)
             } else {
                 let names = recorded.remove(&*archive.name).unwrap_or_default();

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::{AddressedArchive, InterchangeError};
+use crate::hash::digest::DigestKind;
 
 pub(super) fn write(
     archives: &[AddressedArchive<'_>],
@@ -15,8 +16,12 @@ pub(super) fn write(
             return Err(entry.unfit_name());
         }
         let addresses = entry.needed_addresses()?.join("\t");
-        let md5 = entry.archive.md5;
-        writeln!(out, "{addresses}\n  out={name}\n  checksum=md5={md5}")?;
+        let digest = entry.archive.digest();
+        let kind = match digest.kind() {
+            DigestKind::Md5 => "md5",
+            DigestKind::Sha256 => "sha-256",
+        };
+        writeln!(out, "{addresses}\n  out={name}\n  checksum={kind}={digest}")?;
     }
     Ok(())
 }

@@ -11,10 +11,11 @@ pub(super) fn write(
     writeln!(out, "name,size,md5,sha256,address")?;
     for AddressedArchive { archive, addresses } in archives {
         let size = archive.size.map(|size| size.to_string()).unwrap_or_default();
-        let sha256 = archive.sha256.map(|digest| digest.to_string()).unwrap_or_default();
+        let md5 = archive.md5().map(|digest| digest.to_string()).unwrap_or_default();
+        let sha256 = archive.sha256().map(|digest| digest.to_string()).unwrap_or_default();
         // No address contains a space.
         let (name, addresses) = (cell(&archive.name), cell(&addresses.join(" ")));
-        writeln!(out, "{name},{size},{},{sha256},{addresses}", archive.md5)?;
+        writeln!(out, "{name},{size},{md5},{sha256},{addresses}")?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use super::{AddressedArchive, InterchangeError};
-use crate::hash::digest::{Digest, Sha256};
+use crate::hash::digest::{Md5, Sha256};
 use crate::report::write_json;
 
 /// The version of the document. Members may be added; none changes its meaning.
@@ -21,7 +21,7 @@ struct ChecksumsDocument<'a> {
 struct ArchiveRow<'a> {
     name: &'a str,
     size: Option<u64>,
-    md5: Digest,
+    md5: Option<Md5>,
     sha256: Option<Sha256>,
     addresses: &'a [String],
 }
@@ -33,8 +33,8 @@ pub(super) fn write<'a>(
     let row = |entry: &'a AddressedArchive<'_>| ArchiveRow {
         name: &entry.archive.name,
         size: entry.archive.size,
-        md5: entry.archive.md5,
-        sha256: entry.archive.sha256,
+        md5: entry.archive.md5(),
+        sha256: entry.archive.sha256(),
         addresses: &entry.addresses,
     };
     let archives = archives.iter().map(row).collect();

@@ -41,10 +41,12 @@ fn file(
             element(xml, "size", None, &size.to_string())?;
         }
         // The names are from IANA's registry of hash functions (RFC 5854, section 4.2.4).
-        if let Some(sha256) = archive.sha256 {
+        if let Some(sha256) = archive.sha256() {
             element(xml, "hash", Some(("type", "sha-256")), &sha256.to_string())?;
         }
-        element(xml, "hash", Some(("type", "md5")), &archive.md5.to_string())?;
+        if let Some(md5) = archive.md5() {
+            element(xml, "hash", Some(("type", "md5")), &md5.to_string())?;
+        }
         (1..).zip(addresses).try_for_each(|(priority, address)| {
             // The lowest number is preferred, and 999999 is the highest (section 4.2.16.1).
             let priority = u32::min(priority, 999_999).to_string();

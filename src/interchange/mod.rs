@@ -19,7 +19,9 @@ use crate::text::escape;
 pub enum TableFormat {
     /// As `md5sum` writes it.
     Md5sum,
-    /// As `md5sum --tag` and BSD's `md5` write it.
+    /// As `sha256sum` writes it.
+    Sha256sum,
+    /// As `md5sum --tag` and BSD's `md5` write it; without an MD5, as `sha256sum --tag`.
     Bsd,
     /// Comma-separated values (RFC 4180), but with the line ends of this system.
     Csv,
@@ -43,6 +45,17 @@ pub enum InterchangeError {
     /// The format needs an address.
     #[error("there is no address for {}; add a source with --from", escape::text(.0))]
     NoAddress(String),
+    /// The format needs a digest that the table does not have.
+    #[error(
+        "the table does not have {digest} for {}; use --as bsd or --as csv, which have either digest",
+        escape::text(.name)
+    )]
+    NoDigest {
+        /// The kind of digest, with its article.
+        digest: &'static str,
+        /// The archive.
+        name: String,
+    },
     /// The format cannot express the name.
     #[error("the name `{}` cannot be written in this format", escape::text(.0))]
     Name(String),
@@ -58,7 +71,7 @@ struct AddressedArchive<'a> {
 }
 
 /// Writes the table, with the addresses that the sources have for each archive, in their order. The
-/// formats of `md5sum` and BSD have no addresses.
+/// formats of `md5sum`, `sha256sum` and BSD have no addresses.
 ///
 /// # Errors
 ///
@@ -70,9 +83,14 @@ pub fn write(
     format: TableFormat,
     out: &mut dyn Write,
 ) -> Result<(), InterchangeError> {
+    // A source that cannot be written is refused in every format.
+    if let Some(first) = catalog.archives().first() {
+        AddressedArchive::new(first, sources)?;
+    }
     let write = match format {
-        TableFormat::Md5sum => return Ok(out.write_all(catalog.md5sums().as_bytes())?),
-        TableFormat::Bsd => return Ok(out.write_all(catalog.bsd_md5sums().as_bytes())?),
+        TableFormat::Md5sum => return write_sums(catalog.md5sums(), "an MD5", out),
+        TableFormat::Sha256sum => return write_sums(catalog.sha256sums(), "a SHA-256", out),
+        TableFormat::Bsd => return Ok(out.write_all(catalog.bsd_sums().as_bytes())?),
         TableFormat::Csv => csv::write,
         TableFormat::Json => json::write,
         TableFormat::Metalink => metalink::write,
@@ -82,6 +100,29 @@ pub fn write(
     let mut table = Vec::new();
     write(&archives.collect::<Result<Vec<_>, _>>()?, &mut table)?;
     Ok(out.write_all(&table)?)
+}
+
+fn write_sums(
+    sums: Result<String, &str>,
+    digest: &'static str,
+    out: &mut dyn Write,
+) -> Result<(), InterchangeError> {
+    let sums = sums.map_err(|name| InterchangeError::NoDigest { digest, name: name.to_owned() })?;
+    Ok(out.write_all(sums.as_bytes())?)
+}
+
+impl TableFormat {
+    /// The format with a digest and a name in each line that can have the whole table.
+    pub fn for_digests(catalog: &Catalog) -> Self {
+        let has = |digest: fn(&Archive) -> bool| catalog.archives().iter().all(digest);
+        if has(|archive| archive.md5().is_some()) {
+            Self::Md5sum
+        } else if has(|archive| archive.sha256().is_some()) {
+            Self::Sha256sum
+        } else {
+            Self::Bsd
+        }
+    }
 }
 
 impl<'a> AddressedArchive<'a> {
@@ -174,20 +215,41 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_and_a_password_are_refused_where_addresses_are_written() {
+    fn a_folder_and_a_password_are_refused_in_every_format() {
         for (from, word) in [("/mnt/nih", "folder"), ("https://me:secret@m.org", "password")] {
             for format in FORMATS {
-                match written(&table(), &[from], format) {
-                    Ok(_) => assert!(
-                        matches!(format, TableFormat::Md5sum | TableFormat::Bsd),
-                        "{format:?}"
-                    ),
-                    Err(error) => {
-                        let text = error.to_string();
-                        assert!(text.contains(word) && !text.contains("secret"), "{text}");
-                    }
-                }
+                let text = written(&table(), &[from], format).unwrap_err().to_string();
+                assert!(text.contains(word) && !text.contains("secret"), "{text}");
             }
+        }
+    }
+
+    #[test]
+    fn a_table_without_md5s_has_sha_256s_in_every_format() {
+        let sha = MD5.repeat(2);
+        let line = format!("{sha}  a.gz\n");
+        let from = ["http://m.org"];
+        for (format, expected) in [
+            (TableFormat::Sha256sum, line.clone()),
+            (TableFormat::Bsd, format!("SHA256 (a.gz) = {sha}\n")),
+            (TableFormat::Csv, format!("\na.gz,,,{sha},http://m.org/a.gz\n")),
+            (TableFormat::Json, format!("\"md5\":null,\"sha256\":\"{sha}\"")),
+            (TableFormat::Metalink, format!("<hash type=\"sha-256\">{sha}</hash>")),
+            (TableFormat::Aria2, format!("  checksum=sha-256={sha}\n")),
+        ] {
+            let text = written(&line, &from, format).unwrap();
+            assert!(text.contains(&expected) && !text.contains("type=\"md5\""), "{text}");
+        }
+        let error = written(&line, &[], TableFormat::Md5sum).unwrap_err().to_string();
+        assert!(error.contains("does not have an MD5 for a.gz; use --as"), "{error}");
+        let mixed = format!("{line}{MD5}  b\n");
+        for (table, expected) in [
+            (line, TableFormat::Sha256sum),
+            (mixed, TableFormat::Bsd),
+            (format!("{MD5}  b\n{sha}  b\n"), TableFormat::Md5sum),
+        ] {
+            let catalog = Catalog::from_checksums(table.as_bytes()).unwrap();
+            assert_eq!(TableFormat::for_digests(&catalog), expected);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Browsers, scripts and copies change names: `images_001.tar (1).gz`, `images_001.tar.gz.1`,
 //! `CXR8/images/images_001.tar.gz`. A file with exactly the size of an archive, or with a near name
-//! if the table has no size, is worth hashing; only its MD5 makes it the archive. Nothing here
+//! if the table has no size, is worth hashing; only its digest makes it the archive. Nothing here
 //! changes a file.
 
 mod common_folder;
@@ -113,12 +113,13 @@ impl<'a> OtherNames<'a> {
         if !archives.iter().any(|archive| identify::expects_gzip(&archive.name)) {
             return None;
         }
-        let is_nih = archives.iter().any(|archive| Inventory::of(&archive.md5).is_some());
+        let is_nih =
+            archives.iter().any(|archive| Inventory::of(archive.md5(), archive.sha256()).is_some());
         let next = if is_nih {
             let tree = self.dir.join(folder);
             format!("to check them, run: cxr verify --images {}", shell::path(&tree))
         } else {
-            "the table has MD5s of archives only, so cxr cannot verify them".to_owned()
+            "the table has checksums of archives only, so cxr cannot verify them".to_owned()
         };
         let folder = if folder.is_empty() { "the folder" } else { folder };
         Some(format!(
@@ -131,14 +132,14 @@ impl<'a> OtherNames<'a> {
 
 /// Describes a file that is not the archive although its name says so.
 fn description(archive: &Archive, file: &OtherFile) -> String {
-    let name = escape::text(&file.name);
+    let (name, digest) = (escape::text(&file.name), archive.digest().kind());
     if archive.size == Some(file.size) {
-        return format!("{name} has its size, but another MD5");
+        return format!("{name} has its size, but another {digest}");
     }
     match disk::read(&file.path, HEAD).map(|head| identify::kind(&head)) {
         Err(error) => format!("{name} could not be read: {error}"),
         Ok(FileKind::Gzip) if archive.size.is_none() => {
-            format!("{name} is a gzip file with another MD5")
+            format!("{name} is a gzip file with another {digest}")
         }
         Ok(kind) => format!("{name} seems to be {kind} ({} bytes)", file.size),
     }

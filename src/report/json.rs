@@ -149,7 +149,7 @@ mod tests {
         let document: Value = serde_json::from_str(&text).unwrap();
         let expected = json!({
             "name": "images_001.tar.gz", "verdict": "ok", "expected_md5": md5, "actual_md5": md5,
-            "expected_sha256": null, "actual_sha256": null,
+            "expected_sha256": null, "actual_sha256": null, "digest": null,
             "expected_size": 7, "actual_size": 7, "path": "data/images_001.tar.gz",
             "source": null, "bytes_downloaded": 0, "bytes_reused": 7, "attempts": 0,
             "seconds": 0.0, "detail": null, "next": null, "damage": [],

@@ -9,6 +9,7 @@ use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
 use super::{ArchiveReport, Exporter, Report};
+use crate::hash::digest::{DigestKind, Sha256};
 use crate::text::escape;
 use crate::verdict::Verdict;
 
@@ -66,7 +67,13 @@ fn cases(report: &Report, xml: &mut Xml) -> io::Result<()> {
             ("time", &time),
         ]);
         match archive.verdict {
-            Verdict::Ok => case.write_empty()?,
+            Verdict::Ok => match archive.proof() {
+                None => case.write_empty()?,
+                Some(proof) => case.write_inner_content(|xml| {
+                    let output = xml.create_element("system-out");
+                    output.write_text_content(BytesText::new(proof)).map(|_| ())
+                })?,
+            },
             verdict => case.write_inner_content(|xml| {
                 let element = match verdict {
                     // It was not verified, so it does not pass.
@@ -100,15 +107,18 @@ fn outcome(xml: &mut Xml, element: &str, kind: &str, message: &str, facts: &str)
 /// Lists what is known about an archive, one fact per line.
 fn facts(archive: &ArchiveReport) -> String {
     let number = |size: Option<u64>| size.map(|size| size.to_string());
-    let digest =
-        |digest: Option<crate::hash::digest::Digest>| digest.map(|digest| digest.to_string());
+    // Where the MD5 decides and no SHA-256 was computed, there is nothing to compare.
+    let is_used = archive.actual_sha256.is_some() || archive.digest == Some(DigestKind::Sha256);
+    let sha256 = |sha256: Option<Sha256>| sha256.filter(|_| is_used).map(|sha| sha.to_string());
     let path = archive.path.as_ref().map(|path| path.to_string_lossy().into_owned());
     let facts = [
         ("next", archive.next.as_ref().map(ToString::to_string)),
         ("path", path),
         ("source", archive.source.clone()),
-        ("expected MD5", digest(archive.expected_md5)),
-        ("actual MD5", digest(archive.actual_md5)),
+        ("expected MD5", archive.expected_md5.map(|md5| md5.to_string())),
+        ("actual MD5", archive.actual_md5.map(|md5| md5.to_string())),
+        ("expected SHA-256", sha256(archive.expected_sha256)),
+        ("actual SHA-256", sha256(archive.actual_sha256)),
         ("expected size", number(archive.expected_size)),
         ("actual size", number(archive.actual_size)),
     ];

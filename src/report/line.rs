@@ -15,7 +15,7 @@ impl ArchiveReport {
         line.trim_end().to_owned()
     }
 
-    /// The size, the reason and the next step, if there are any.
+    /// The size, the digests, the reason and the next step, if there are any.
     fn remark(&self) -> String {
         let is_there = matches!(self.verdict, Verdict::Ok | Verdict::Present);
         let size = self.actual_size.or(self.expected_size).filter(|_| is_there).map(units::bytes);
@@ -25,7 +25,8 @@ impl ArchiveReport {
             if next.waits { Some(next.to_string()) } else { next.by_hand.clone() }
         });
         let next = next.map(|what| format!("next: {}", escape::text(&what)));
-        [size, detail, next].into_iter().flatten().collect::<Vec<_>>().join("; ")
+        let proof = self.proof().map(str::to_owned);
+        [size, proof, detail, next].into_iter().flatten().collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -78,7 +78,7 @@ fn row(archive: &ArchiveReport, label: &str) -> String {
         verdict => format!("**{verdict}**"),
     };
     let cell = |text: Option<&str>| text.map(code).unwrap_or_default();
-    let why = archive.detail.as_deref().or(size.as_deref());
+    let why = archive.detail.as_deref().or_else(|| archive.proof()).or(size.as_deref());
     let next = archive.next.as_ref().map(ToString::to_string);
     let (name, why, next) = (code(label), cell(why), cell(next.as_deref()));
     format!("| {verdict} | {name} | {why} | {next} |\n")

@@ -17,7 +17,8 @@ use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use crate::hash::digest::{Digest, Sha256};
+use crate::catalog::Archive;
+use crate::hash::digest::{Digest, DigestKind, Md5, Sha256};
 use crate::locate::Damage;
 use crate::text::command_line::CommandLine;
 use crate::verdict::{ExitStatus, Verdict};
@@ -59,14 +60,16 @@ pub struct ArchiveReport {
     pub name: String,
     /// The verdict.
     pub verdict: Verdict,
-    /// The MD5 in the table; `None` for a file that is not in the table.
-    pub expected_md5: Option<Digest>,
+    /// The MD5 in the table, if there is one.
+    pub expected_md5: Option<Md5>,
     /// The MD5 of the file, if it was computed.
-    pub actual_md5: Option<Digest>,
+    pub actual_md5: Option<Md5>,
     /// The SHA-256 in the table, if there is one.
     pub expected_sha256: Option<Sha256>,
-    /// The SHA-256 of the file, if it was requested.
+    /// The SHA-256 of the file, if it was computed.
     pub actual_sha256: Option<Sha256>,
+    /// The kind of the digest that decides; `None` for a file that is not in the table.
+    pub digest: Option<DigestKind>,
     /// The size in the table in bytes, if known.
     pub expected_size: Option<u64>,
     /// The size of the file in bytes.
@@ -138,6 +141,7 @@ impl ArchiveReport {
             actual_md5: None,
             expected_sha256: None,
             actual_sha256: None,
+            digest: None,
             expected_size: None,
             actual_size: None,
             path: None,
@@ -150,6 +154,43 @@ impl ArchiveReport {
             next: None,
             damage: Vec::new(),
             images: None,
+        }
+    }
+
+    /// Creates a report with the published values of the archive.
+    pub(crate) fn of(archive: &Archive, verdict: Verdict) -> Self {
+        Self {
+            expected_md5: archive.md5(),
+            expected_sha256: archive.sha256(),
+            expected_size: archive.size,
+            digest: Some(archive.digest().kind()),
+            ..Self::new(archive.name.clone(), verdict)
+        }
+    }
+
+    /// Sets the digest of the file.
+    pub(crate) const fn set_actual(&mut self, digest: &Digest) {
+        match *digest {
+            Digest::Md5(md5) => self.actual_md5 = Some(md5),
+            Digest::Sha256(sha256) => self.actual_sha256 = Some(sha256),
+        }
+    }
+
+    /// The digest of the file of the kind that decides, if it was computed.
+    pub(crate) fn actual_digest(&self) -> Option<Digest> {
+        match self.digest? {
+            DigestKind::Md5 => self.actual_md5.map(Digest::Md5),
+            DigestKind::Sha256 => self.actual_sha256.map(Digest::Sha256),
+        }
+    }
+
+    /// The digests that were compared beyond the MD5, if the archive is right.
+    pub(super) fn proof(&self) -> Option<&'static str> {
+        let has_sha256 = self.expected_sha256.is_some() && self.actual_sha256.is_some();
+        match (self.verdict, has_sha256, self.actual_md5) {
+            (Verdict::Ok, true, Some(_)) => Some("MD5 and SHA-256 match"),
+            (Verdict::Ok, true, None) => Some("SHA-256 matches"),
+            _ => None,
         }
     }
 

@@ -4,7 +4,7 @@
 use md5::{Digest as _, Md5};
 
 use super::{CheckError, CheckResult};
-use crate::hash::digest::{Digest, ParseDigestError};
+use crate::hash::digest::{DigestOf, ParseDigestError};
 use crate::hash::{LaneInput, LaneSet, Md5Hasher, Platform};
 
 /// Messages and their MD5s (RFC 1321, appendix A.5).
@@ -42,7 +42,7 @@ const BLOCK: usize = 64;
 const EDGES: [usize; 6] = [0, 1, 55, 56, 57, 63];
 
 /// The bytes of a stream, and its expected digest.
-type KnownAnswer<'a> = (&'a [u8], Digest);
+type KnownAnswer<'a> = (&'a [u8], DigestOf<16>);
 
 /// Checks the lanes of these platforms, of which the first is in use. `seed` selects the random input.
 pub(super) fn check(platforms: &[Platform], seed: u64, sabotaged: bool) -> CheckResult {
@@ -84,7 +84,7 @@ fn random_input(platform: Platform, seed: u64) -> Result<(), CheckError> {
             let rest = random.choice(EDGES).filter(|_| random.bool());
             let length = random.usize(..MAX_BLOCKS) * BLOCK + rest.unwrap_or(random.usize(..BLOCK));
             let bytes = &pool[random.usize(..MAX_BLOCKS * BLOCK)..][..length];
-            (bytes, Digest::new(Md5::digest(bytes).into()))
+            (bytes, DigestOf::new(Md5::digest(bytes).into()))
         };
         let samples: Vec<KnownAnswer<'_>> = (0..=2 * platform.lanes()).map(|_| sample()).collect();
         let source = format!("from the md-5 crate, random seed {seed}");

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crate::catalog::Archive;
-use crate::hash::Md5Hasher;
+use crate::hash::digest::DigestKind;
+use crate::hash::digest_of;
 
 /// The number of archives on the server.
 pub(super) const SAMPLES: usize = 3;
@@ -38,16 +39,9 @@ impl Sample {
         }
         tar.resize(tar.len() + 2 * TAR_BLOCK, 0);
         let bytes = gzip(&tar);
-        let mut hasher = Md5Hasher::new();
-        hasher.update(&bytes);
-        let archive = Archive {
-            name: format!("sample_{number}.tar.gz"),
-            md5: hasher.finish(),
-            sha256: None,
-            size: Some(bytes.len() as u64),
-            address: None,
-            alias: None,
-        };
+        let digest = digest_of(DigestKind::Md5, &bytes);
+        let name = format!("sample_{number}.tar.gz");
+        let archive = Archive { size: Some(bytes.len() as u64), ..Archive::new(name, digest) };
         Self { archive, bytes: bytes.into() }
     }
 }
@@ -184,7 +178,7 @@ mod tests {
 
     #[test]
     fn samples_differ_and_are_reproducible() {
-        assert_ne!(Sample::make(1).archive.md5, Sample::make(2).archive.md5);
-        assert_eq!(Sample::make(1).archive.md5, Sample::make(1).archive.md5);
+        assert_ne!(Sample::make(1).archive.digests, Sample::make(2).archive.digests);
+        assert_eq!(Sample::make(1).archive.digests, Sample::make(1).archive.digests);
     }
 }

@@ -22,8 +22,8 @@ use super::redirects::follow;
 use super::refusal_reason;
 use super::server_digests::{WANTED, server_digests};
 use super::{Body, SourceAnswer, SourceError, SourceRequest};
-use crate::hash::Md5Hasher;
-use crate::hash::digest::Digest;
+use crate::hash::digest::{Digest, DigestKind};
+use crate::hash::digest_of;
 use crate::locate::identify;
 use crate::text::escape;
 
@@ -307,13 +307,13 @@ impl HttpBody {
         Ok(chunk)
     }
 
-    /// Refuses a wrong size, and another document unless its size or its MD5 is right.
+    /// Refuses a wrong size, and another document unless its size or its digest is right.
     async fn check(
         &mut self,
         total: Option<u64>,
         request: &SourceRequest<'_>,
     ) -> Result<(), SourceError> {
-        if total == Some(0) && request.archive.md5 != Digest::EMPTY {
+        if total == Some(0) && !request.archive.digest().is_of_nothing() {
             return Err(SourceError::Foreign("nothing at all".to_owned()));
         }
         let fits = total.is_some() && total == request.size;
@@ -338,7 +338,7 @@ impl HttpBody {
     }
 
     /// Reads the first bytes, and refuses another document in place of the archive. The beginning
-    /// of a document proves nothing, unless the size in the table agrees: the MD5 decides, and if
+    /// of a document proves nothing, unless the size in the table agrees: the digest decides, and if
     /// the document is too long to be read here, the source must send it twice.
     async fn identify(
         &mut self,
@@ -361,16 +361,16 @@ impl HttpBody {
         if total.zip(archive.size).is_some_and(|(offered, expected)| offered != expected) {
             return Err(SourceError::Foreign(document));
         }
-        match self.digest_of_page(total).await {
-            Some(digest) if digest != archive.md5 => Err(SourceError::Foreign(document)),
+        match self.digest_of_page(total, archive.digest().kind()).await {
+            Some(digest) if digest != archive.digest() => Err(SourceError::Foreign(document)),
             None if !is_second => Err(SourceError::Doubtful(document)),
             _ => Ok(()),
         }
     }
 
-    /// Returns the MD5 of the document, or `None` if this answer does not hold all of it, if it is
+    /// Returns the digest of the document, or `None` if this answer does not hold all of it, if it is
     /// long, or if it does not arrive in time.
-    async fn digest_of_page(&mut self, total: Option<u64>) -> Option<Digest> {
+    async fn digest_of_page(&mut self, total: Option<u64>, kind: DigestKind) -> Option<Digest> {
         let length = total.or(self.end);
         if length.is_some_and(|length| length > PAGE as u64 || self.end != total) {
             return None;
@@ -386,9 +386,9 @@ impl HttpBody {
             false
         };
         let is_whole = tokio::time::timeout(PAGE_TIME, read).await == Ok(true);
-        let mut hasher = Md5Hasher::new();
-        hasher.update(&page);
-        self.head = Some(page.freeze());
-        is_whole.then(|| hasher.finish())
+        let page = page.freeze();
+        let digest = is_whole.then(|| digest_of(kind, &page));
+        self.head = Some(page);
+        digest
     }
 }

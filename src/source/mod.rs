@@ -30,7 +30,7 @@ use bytes::Bytes;
 pub(crate) use client::{Client, ClientOptions};
 pub use error::ClientError;
 pub(crate) use error::SourceError;
-pub(crate) use server_digests::{DigestScope, DigestValue, ServerDigest};
+pub(crate) use server_digests::{DigestScope, ServerDigest};
 pub(crate) use spec::Location;
 pub use spec::{SourceSpec, SpecError, without_password};
 

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderMap;
 
-use crate::hash::digest::{Digest, DigestOf, Sha256};
+use crate::hash::digest::{Digest, DigestOf};
 
 /// The digests that cxr compares, the preferred one first (RFC 9530, section 4).
 pub(super) const WANTED: &str = "md5=10, sha-256=5";
@@ -20,15 +20,8 @@ const MEMBERS: usize = 64;
 pub(crate) struct ServerDigest {
     /// The header, as its standard writes it.
     pub(crate) header: &'static str,
-    pub(crate) digest: DigestValue,
+    pub(crate) digest: Digest,
     pub(crate) scope: DigestScope,
-}
-
-/// A digest of a kind that the table may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DigestValue {
-    Md5(Digest),
-    Sha256(Sha256),
 }
 
 /// The bytes that a digest covers.
@@ -46,7 +39,7 @@ pub(crate) enum DigestScope {
 /// Returns all digests in the headers of an answer, the most trusted first.
 pub(super) fn server_digests(headers: &HeaderMap) -> Vec<ServerDigest> {
     let mut all = Vec::new();
-    let mut add = |header, scope, read: &dyn Fn(&str) -> Vec<DigestValue>| {
+    let mut add = |header, scope, read: &dyn Fn(&str) -> Vec<Digest>| {
         let stated = |digest| ServerDigest { header, digest, scope };
         all.extend(read(&value(headers, header)).into_iter().map(stated));
     };
@@ -67,13 +60,13 @@ fn value(headers: &HeaderMap, name: &str) -> String {
 }
 
 /// Returns the MD5 and SHA-256 members of a list of `name=digest`.
-fn members(value: &str, read: fn(&str) -> Option<&str>) -> Vec<DigestValue> {
+fn members(value: &str, read: fn(&str) -> Option<&str>) -> Vec<Digest> {
     let member = |member: &str| {
         let (name, digest) = member.trim().split_once('=')?;
         let digest = read(digest)?;
         match name.trim().to_ascii_lowercase().as_str() {
             "md5" => md5(digest),
-            "sha-256" => decoded(digest).map(DigestValue::Sha256),
+            "sha-256" => decoded(digest).map(Digest::Sha256),
             _ => None,
         }
     };
@@ -86,8 +79,8 @@ fn byte_sequence(value: &str) -> Option<&str> {
     (parameters.is_empty() || parameters.trim_start().starts_with(';')).then_some(base64)
 }
 
-fn md5(base64: &str) -> Option<DigestValue> {
-    decoded(base64).map(DigestValue::Md5)
+fn md5(base64: &str) -> Option<Digest> {
+    decoded(base64).map(Digest::Md5)
 }
 
 /// Decodes a digest of the right length.
@@ -97,8 +90,8 @@ fn decoded<const N: usize>(base64: &str) -> Option<DigestOf<N>> {
 }
 
 /// Parses a strong ETag (RFC 9110, section 8.8.3) of 32 hexadecimal digits.
-fn tag(value: &str) -> Option<DigestValue> {
-    value.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok().map(DigestValue::Md5)
+fn tag(value: &str) -> Option<Digest> {
+    value.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok().map(Digest::Md5)
 }
 
 #[cfg(test)]
@@ -119,8 +112,8 @@ mod tests {
             headers.append(HeaderName::from_bytes(name.as_bytes()).unwrap(), value);
         }
         let word = |stated: ServerDigest| match stated.digest {
-            DigestValue::Md5(md5) => format!("{} {md5}", stated.header),
-            DigestValue::Sha256(sha) => format!("{} {}", stated.header, &sha.to_string()[..8]),
+            Digest::Md5(md5) => format!("{} {md5}", stated.header),
+            Digest::Sha256(sha) => format!("{} {}", stated.header, &sha.to_string()[..8]),
         };
         server_digests(&headers).into_iter().map(word).collect()
     }

@@ -272,16 +272,11 @@ fn credentials<'a>(before: &str, rest: &'a str) -> Option<(&'a str, &'a str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::digest::Md5;
 
     fn archive(name: &str) -> Archive {
-        Archive {
-            name: name.to_owned(),
-            md5: "d41d8cd98f00b204e9800998ecf8427e".parse().unwrap(),
-            sha256: None,
-            size: None,
-            address: Some("https://example.org/static/abc.gz".to_owned()),
-            alias: None,
-        }
+        let address = Some("https://example.org/static/abc.gz".to_owned());
+        Archive { address, ..Archive::new(name, Md5::EMPTY) }
     }
 
     fn location(typed: &str, name: &str) -> String {

@@ -99,7 +99,7 @@ impl<'a> Attempts<'a> {
                 return Ok(self.transfer.early_ending());
             }
             end = match end {
-                End::Digest(digest) if digest == self.job.archive.md5 => {
+                End::Digest(digest) if digest == self.job.archive.digest() => {
                     return self.verified(digest);
                 }
                 End::Digest(digest) => match self.next_source(digest) {
@@ -142,7 +142,7 @@ impl<'a> Attempts<'a> {
     fn repaired(&mut self, end: End) -> Result<End, DiskError> {
         let needs_repair = match &end {
             End::Digest(digest) => {
-                *digest != self.job.archive.md5
+                *digest != self.job.archive.digest()
                     && self.wrong.iter().all(|wrong| wrong.digest != *digest)
             }
             End::Disk(error) => error.is_unreadable(),
@@ -215,11 +215,14 @@ impl<'a> Attempts<'a> {
         if let Some(source) = alone {
             let before = self.wrong.iter().filter(|wrong| wrong.source == Some(source));
             let same = before.clone().any(|wrong| wrong.digest == digest);
-            let other = other_document.map(|kind| format!("{kind} in place of the archive, MD5"));
+            let kind = digest.kind();
+            let other =
+                other_document.map(|found| format!("{found} in place of the archive, {kind}"));
             let is_last = other.is_some() || same || before.count() + 1 >= ATTEMPTS;
-            let twice = if same { "twice the same MD5," } else { "another wrong MD5 each time," };
+            let twice = if same { "twice the same" } else { "another wrong" };
+            let each = if same { "" } else { " each time" };
             if is_last {
-                let why = other.unwrap_or_else(|| twice.to_owned());
+                let why = other.unwrap_or_else(|| format!("{twice} {kind}{each},"));
                 let changed = etag_note(schedule.changed_at(self.archive).any(|at| at == source));
                 schedule.skip(self.archive, source, format!("gave {why} {digest}{changed}"));
             }
@@ -271,15 +274,16 @@ impl<'a> Attempts<'a> {
     fn report_wrong(&self, digest: Digest, next: &str) {
         let Job { archive, .. } = self.job;
         let message = format!(
-            "{}: the archive is complete, but its MD5 is {digest}, should be {}{}; {next}",
+            "{}: the archive is complete, but its {} is {digest}, should be {}{}; {next}",
             escape::text(&archive.name),
-            archive.md5,
+            digest.kind(),
+            archive.digest(),
             self.possible_reason(),
         );
         self.transfer.context.listener.on(Event::Notice { message: &message });
     }
 
-    /// A possible reason of the wrong MD5, and the reason why it cannot be repaired.
+    /// A possible reason of the wrong digest, and the reason why it cannot be repaired.
     fn possible_reason(&self) -> String {
         let before = match self.reused.total() {
             0 => String::new(),

@@ -85,7 +85,8 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
         let (size, done) = (wanted.size.or(kept.complete_size()), kept.written.total());
         transfer.report_begun(&wanted, size);
         transfer.report_position(&wanted, done);
-        let cursor = HashCursor::new(context.engine, size, kept.written.clone());
+        let kind = wanted.digest().kind();
+        let cursor = HashCursor::new(context.engine, kind, size, kept.written.clone());
         let part = Part::open(context.folder, &wanted, kept)?;
         let job = Arc::new(Job::new(wanted, cursor, part));
         transfer.jobs.lock()[archive] = Some(Arc::clone(&job));

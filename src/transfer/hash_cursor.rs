@@ -10,8 +10,8 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::part::Part;
 use crate::disk::DiskError;
-use crate::hash::digest::Digest;
-use crate::hash::{Engine, Md5Stream};
+use crate::hash::digest::{Digest, DigestKind};
+use crate::hash::{DigestStream, Engine};
 use crate::ranges::RangeSet;
 
 /// Bytes to read back at a time.
@@ -37,6 +37,8 @@ pub(super) enum End {
 
 #[derive(Debug)]
 pub(super) struct HashCursor {
+    /// The kind of digest that the archive needs.
+    kind: DigestKind,
     state: Mutex<CursorState>,
     changed: Condvar,
 }
@@ -44,7 +46,7 @@ pub(super) struct HashCursor {
 #[derive(Debug)]
 struct CursorState {
     /// The finisher takes it out while it reads back. Nobody else can push then.
-    stream: Option<Md5Stream>,
+    stream: Option<DigestStream>,
     position: u64,
     written: RangeSet,
     size: Option<u64>,
@@ -55,10 +57,15 @@ struct CursorState {
 
 impl HashCursor {
     /// The cursor of an archive of which `written` is in the part.
-    pub(super) fn new(engine: &Engine, size: Option<u64>, written: RangeSet) -> Self {
-        let stream = Some(engine.stream());
+    pub(super) fn new(
+        engine: &Engine,
+        kind: DigestKind,
+        size: Option<u64>,
+        written: RangeSet,
+    ) -> Self {
+        let stream = Some(DigestStream::new(engine, kind));
         let state = CursorState { stream, position: 0, written, size, end: None, is_lost: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self { kind, state: Mutex::new(state), changed: Condvar::new() }
     }
 
     pub(super) fn learn_size(&self, size: u64) {
@@ -189,7 +196,7 @@ impl HashCursor {
     pub(super) fn begin_again(&self, engine: &Engine, size: Option<u64>, written: RangeSet) {
         let mut state = self.state.lock();
         state.size = size;
-        state.stream = Some(engine.stream());
+        state.stream = Some(DigestStream::new(engine, self.kind));
         state.position = 0;
         state.written = written;
         state.is_lost = false;
@@ -243,7 +250,7 @@ mod tests {
         state.is_lost = true;
         assert!(!state.will_soon_reach(NEAR, 1), "nothing is read back");
         state.is_lost = false;
-        state.stream = Some(engine.stream());
+        state.stream = Some(DigestStream::new(&engine, DigestKind::Md5));
         assert!(!state.will_soon_reach(NEAR, 1), "it goes to the hash at once");
     }
 }

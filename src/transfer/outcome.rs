@@ -81,7 +81,7 @@ impl Outcome {
 /// The end of the transfer of an archive.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    /// It has its final name, and its MD5 is the right one: this.
+    /// It has its final name, and its digest is the right one: this.
     Verified(Digest),
     /// Every source gave wrong bytes.
     Corrupt {

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::download::{LINGER, LeaseError, Sink};
 use super::{Job, Transfer};
 use crate::disk::{DiskError, crash_point};
-use crate::hash::digest::Digest;
 use crate::schedule::Lease;
 use crate::source::SourceError;
 
@@ -41,7 +40,7 @@ impl Sink for PartWriter<'_> {
     }
 
     fn check_size(&self, size: u64) -> Result<(), SourceError> {
-        if size == 0 && self.job.archive.md5 != Digest::EMPTY {
+        if size == 0 && !self.job.archive.digest().is_of_nothing() {
             return Err(SourceError::Foreign("nothing at all".to_owned()));
         }
         Ok(())

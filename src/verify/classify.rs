@@ -41,11 +41,9 @@ pub(super) fn classify<'a>(
     catalog: &'a Catalog,
     content: &ContentSummary,
 ) -> Classification<'a> {
-    let known = catalog.by_md5(&content.md5).and_then(|index| catalog.archives().get(index));
+    let known = content.archive_in(catalog);
     match (name, known) {
-        (NameMatch::Exact(archive) | NameMatch::Similar(archive), _)
-            if archive.md5 == content.md5 =>
-        {
+        (NameMatch::Exact(archive) | NameMatch::Similar(archive), _) if content.is(archive) => {
             recognized(path, archive, content)
         }
         (NameMatch::Exact(archive), Some(other)) => {
@@ -63,13 +61,13 @@ pub(super) fn classify<'a>(
     }
 }
 
-/// A file with the MD5 of the archive.
+/// A file with the digest of the archive.
 fn recognized<'a>(
     path: &Path,
     archive: &'a Archive,
     content: &ContentSummary,
 ) -> Classification<'a> {
-    if let (Some(found), Some(expected)) = (content.sha256, archive.sha256)
+    if let (Some(found), Some(expected)) = (content.sha256, archive.sha256())
         && found != expected
     {
         let detail = format!(
@@ -84,12 +82,12 @@ fn recognized<'a>(
     classification
 }
 
-/// A file that should be the archive and has no MD5 of the table.
+/// A file that should be the archive and has no digest of the table.
 fn wrong<'a>(archive: &'a Archive, content: &ContentSummary) -> Classification<'a> {
     let size = content.size;
     let (verdict, detail) = match archive.size {
         _ if size == 0 => (Verdict::Incomplete, "empty".to_owned()),
-        Some(expected) if size == expected => (Verdict::Corrupt, wrong_md5(archive, content)),
+        Some(expected) if size == expected => (Verdict::Corrupt, wrong_digest(archive, content)),
         expected => match (other_kind(archive, content), expected) {
             (Some(kind), _) => (Verdict::Foreign, format!("{kind} ({size} bytes)")),
             _ if is_strange(archive, content) => (
@@ -98,7 +96,7 @@ fn wrong<'a>(archive: &'a Archive, content: &ContentSummary) -> Classification<'
             ),
             (None, Some(expected)) if size < expected => too_short(archive, expected, content),
             (None, Some(expected)) => (Verdict::Corrupt, too_long(archive, expected, content)),
-            (None, None) => (Verdict::Corrupt, wrong_md5(archive, content)),
+            (None, None) => (Verdict::Corrupt, wrong_digest(archive, content)),
         },
     };
     Classification::new(verdict, archive, detail)
@@ -129,7 +127,7 @@ fn too_long(archive: &Archive, expected: u64, content: &ContentSummary) -> Strin
     let surplus = content.size.saturating_sub(expected);
     let follow = if surplus == 1 { "follows" } else { "follow" };
     let bytes = count(surplus);
-    if content.prefix == Some(archive.md5) {
+    if content.prefix == Some(archive.digest()) {
         return format!("the archive is complete, but {bytes} {follow} it");
     }
     match visible_damage(archive, content) {
@@ -138,12 +136,15 @@ fn too_long(archive: &Archive, expected: u64, content: &ContentSummary) -> Strin
     }
 }
 
-fn wrong_md5(archive: &Archive, content: &ContentSummary) -> String {
-    let md5 = format!("MD5 is {}, should be {}", content.md5, archive.md5);
+fn wrong_digest(archive: &Archive, content: &ContentSummary) -> String {
+    let expected = archive.digest();
+    let kind = expected.kind();
+    let found = content.digest(kind).map_or_else(|| "unknown".to_owned(), |it| it.to_string());
+    let wrong = format!("{kind} is {found}, should be {expected}");
     match (other_kind(archive, content), visible_damage(archive, content)) {
-        (Some(kind), _) => format!("{md5}; it is {kind}"),
-        (None, Some(damage)) => format!("{md5}; {damage}"),
-        (None, None) => md5,
+        (Some(kind), _) => format!("{wrong}; it is {kind}"),
+        (None, Some(damage)) => format!("{wrong}; {damage}"),
+        (None, None) => wrong,
     }
 }
 
@@ -162,7 +163,7 @@ fn visible_damage(archive: &Archive, content: &ContentSummary) -> Option<String>
     }
 }
 
-/// A file with no name and no MD5 of the table.
+/// A file with no name and no digest of the table.
 fn unlisted<'a>(catalog: &Catalog, content: &ContentSummary) -> Classification<'a> {
     let has_this_size = |archive: &&Archive| archive.size == Some(content.size) && content.size > 0;
     let same_size = catalog.archives().iter().find(has_this_size);

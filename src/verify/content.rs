@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::hash::digest::{Digest, Sha256};
-use crate::hash::{Engine, Md5Stream, Sha256Stream};
+use crate::catalog::{Archive, Catalog, DigestKinds};
+use crate::hash::digest::{Digest, DigestKind, Md5, Sha256};
+use crate::hash::{DigestStream, Engine, Md5Stream, Sha256Stream};
 use crate::locate::identify::HEAD;
 
 /// A summary of a file that was read to its end.
@@ -11,10 +12,11 @@ use crate::locate::identify::HEAD;
 pub(super) struct ContentSummary {
     /// The size in bytes.
     pub(super) size: u64,
-    pub(super) md5: Digest,
-    /// The SHA-256, if requested.
+    /// The MD5, if it was computed.
+    pub(super) md5: Option<Md5>,
+    /// The SHA-256, if it was computed.
     pub(super) sha256: Option<Sha256>,
-    /// The MD5 of the first bytes, as many as the archive has, if the file is longer.
+    /// The digest of the first bytes, as many as the archive has, if the file is longer.
     pub(super) prefix: Option<Digest>,
     /// The first [`HEAD`] bytes.
     pub(super) head: Vec<u8>,
@@ -22,25 +24,50 @@ pub(super) struct ContentSummary {
     pub(super) zeros_at_end: u64,
 }
 
+impl ContentSummary {
+    /// The digest of this kind, if it was computed.
+    pub(super) fn digest(&self, kind: DigestKind) -> Option<Digest> {
+        match kind {
+            DigestKind::Md5 => self.md5.map(Digest::Md5),
+            DigestKind::Sha256 => self.sha256.map(Digest::Sha256),
+        }
+    }
+
+    /// Returns true if the digest that decides about the archive is that of the file.
+    pub(super) fn is(&self, archive: &Archive) -> bool {
+        self.digest(archive.digest().kind()) == Some(archive.digest())
+    }
+
+    /// The first archive that the file is.
+    pub(super) fn archive_in<'a>(&self, catalog: &'a Catalog) -> Option<&'a Archive> {
+        let kinds = [DigestKind::Md5, DigestKind::Sha256].into_iter();
+        kinds.filter_map(|kind| self.digest(kind)).find_map(|digest| catalog.of_digest(&digest))
+    }
+}
+
 /// Summarizes a file block by block.
 pub(super) struct ContentHasher {
     size: u64,
-    whole: Md5Stream,
+    md5: Option<Md5Stream>,
     sha256: Option<Sha256Stream>,
     /// The hash of the prefix, and the bytes that it still needs.
-    prefix: Option<(Md5Stream, u64)>,
+    prefix: Option<(DigestStream, u64)>,
     head: Vec<u8>,
     zeros_at_end: u64,
 }
 
 impl ContentHasher {
-    /// `prefix` is the size of the archive, if the file is longer.
-    pub(super) fn new(engine: &Engine, prefix: Option<u64>, sha256: bool) -> Self {
+    /// `prefix` is the size of the archive and the kind of its digest, if the file is longer.
+    pub(super) fn new(
+        engine: &Engine,
+        kinds: DigestKinds,
+        prefix: Option<(u64, DigestKind)>,
+    ) -> Self {
         Self {
             size: 0,
-            whole: engine.stream(),
-            sha256: sha256.then(Sha256Stream::new),
-            prefix: prefix.map(|length| (engine.stream(), length)),
+            md5: kinds.md5.then(|| engine.stream()),
+            sha256: kinds.sha256.then(Sha256Stream::new),
+            prefix: prefix.map(|(length, kind)| (DigestStream::new(engine, kind), length)),
             head: Vec::new(),
             zeros_at_end: 0,
         }
@@ -63,15 +90,17 @@ impl ContentHasher {
         if let Some(sha256) = &mut self.sha256 {
             sha256.push(block.clone());
         }
-        self.whole.push(block);
+        if let Some(md5) = &mut self.md5 {
+            md5.push(block);
+        }
     }
 
     pub(super) fn finish(self) -> ContentSummary {
         ContentSummary {
             size: self.size,
             prefix: self.prefix.map(|(stream, _)| stream.finish()),
-            md5: self.whole.finish(),
-            sha256: self.sha256.and_then(Sha256Stream::finish),
+            md5: self.md5.map(Md5Stream::finish),
+            sha256: self.sha256.map(Sha256Stream::finish),
             head: self.head,
             zeros_at_end: self.zeros_at_end,
         }

@@ -12,7 +12,7 @@ use super::content::{ContentHasher, ContentSummary};
 use super::file_reader::{FileReader, ReadError};
 use super::names::{NameMatch, match_name};
 use crate::cancel::Cancel;
-use crate::catalog::{Archive, Catalog};
+use crate::catalog::{Archive, Catalog, DigestKinds};
 use crate::disk;
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
@@ -35,9 +35,9 @@ pub(crate) struct FileChecker<'a> {
     pub(super) buffers: BufferPool,
     /// The name of the source in events, if there are several.
     pub(super) source: Option<&'a str>,
-    /// Computes SHA-256s as well. A file is then `ok` only if its SHA-256 is right too, provided
+    /// The digests to compute. With SHA-256s, a file is `ok` only if its SHA-256 is right too, provided
     /// that the catalog has one.
-    pub(super) sha256: bool,
+    pub(super) kinds: DigestKinds,
     /// The limit for all files together.
     pub(super) throttle: Option<&'a Throttle<'a>>,
     /// The work in events.
@@ -52,8 +52,9 @@ impl<'a> FileChecker<'a> {
         cancel: &'a Cancel,
     ) -> Self {
         let buffers = BufferPool::default();
-        let (source, sha256, throttle, activity) = (None, false, None, Activity::Verify);
-        Self { catalog, engine, listener, cancel, buffers, source, sha256, throttle, activity }
+        let (source, kinds, throttle) = (None, catalog.kinds(false), None);
+        let activity = Activity::Verify;
+        Self { catalog, engine, listener, cancel, buffers, source, kinds, throttle, activity }
     }
 
     /// Opens the file, or returns the report if that fails. Without an `expected` archive, the name
@@ -75,9 +76,9 @@ impl<'a> FileChecker<'a> {
         let label = label(path, name, size, self.catalog);
         let (archive, source, activity) = (&label, self.source, self.activity);
         self.listener.on(Event::Begun { archive, source, activity, size: Some(size) });
-        let expected = name.archive().and_then(|archive| archive.size);
-        let prefix = expected.filter(|&expected| expected < size);
-        let hasher = Some(ContentHasher::new(self.engine, prefix, self.sha256));
+        let expected = name.archive().and_then(|it| Some((it.size?, it.digest().kind())));
+        let prefix = expected.filter(|&(expected, _)| expected < size);
+        let hasher = Some(ContentHasher::new(self.engine, self.kinds, prefix));
         let (reported, speed) = (0, ReadSpeed::default());
         Ok(FileCheck { checker: self, path, name, reader, label, hasher, reported, speed, begun })
     }
@@ -203,13 +204,13 @@ impl FileCheck<'_, '_> {
         let (path, catalog) = (self.path, self.checker.catalog);
         let found = classify(path, self.name, catalog, content);
         let Classification { verdict, archive, .. } = found;
-        let contains = archive.filter(|archive| content.prefix == Some(archive.md5));
+        let contains = archive.filter(|archive| content.prefix == Some(archive.digest()));
         let damage = contains.map(|archive| {
             let range = archive.size.unwrap_or(content.size)..content.size;
             Damage { range, member: None, kind: DamageKind::TrailingBytes }
         });
         ArchiveReport {
-            actual_md5: Some(content.md5),
+            actual_md5: content.md5,
             actual_sha256: content.sha256,
             actual_size: Some(content.size),
             bytes_reused: if verdict == Verdict::Ok { content.size } else { 0 },
@@ -223,14 +224,9 @@ impl FileCheck<'_, '_> {
 
 /// A report on the file at the path, with the published values of the archive.
 pub(crate) fn blank(path: &Path, archive: Option<&Archive>, verdict: Verdict) -> ArchiveReport {
-    let name = archive.map_or_else(|| own_name(path), |archive| archive.name.clone());
-    ArchiveReport {
-        expected_md5: archive.map(|archive| archive.md5),
-        expected_sha256: archive.and_then(|archive| archive.sha256),
-        expected_size: archive.and_then(|archive| archive.size),
-        path: Some(path.to_owned()),
-        ..ArchiveReport::new(name, verdict)
-    }
+    let of = |archive| ArchiveReport::of(archive, verdict);
+    let report = archive.map_or_else(|| ArchiveReport::new(own_name(path), verdict), of);
+    ArchiveReport { path: Some(path.to_owned()), ..report }
 }
 
 /// The report on a file that could not be read.

@@ -133,7 +133,7 @@ impl FileChecker<'_> {
         report: &ArchiveReport,
         reader: &FileReader,
     ) -> Result<Option<ImageCounts>, Cancelled> {
-        let inventory = report.expected_md5.as_ref().and_then(Inventory::of);
+        let inventory = Inventory::of(report.expected_md5, report.expected_sha256);
         let mut read = 0;
         let listen = |done: u64| {
             self.wait(done.saturating_sub(read));

@@ -114,7 +114,7 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let engine = Engine::for_this_machine(request.lanes);
     let throttle = Throttle::new(request.limit_rate, request.limit_rate_file.as_deref(), listener);
     let checker = FileChecker {
-        sha256: request.sha256,
+        kinds: request.catalog.kinds(request.sha256),
         throttle: Some(&throttle),
         ..FileChecker::new(&request.catalog, &engine, listener, cancel)
     };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::advice::folder_of;
 use crate::catalog::{Archive, Catalog};
+use crate::hash::digest::Digest;
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
 use crate::text::{escape, shell};
 use crate::verdict::Verdict;
@@ -51,8 +52,11 @@ pub(super) fn advise(reports: &mut [ArchiveReport], catalog: &Catalog) {
 
 /// Finds out whether the file of the report has the content of another archive.
 fn find<'a>(report: usize, of: &ArchiveReport, catalog: &'a Catalog) -> Option<Misnamed<'a>> {
-    let md5 = of.actual_md5.as_ref().filter(|_| of.verdict == Verdict::Foreign)?;
-    let content = catalog.archives().get(catalog.by_md5(md5)?)?;
+    if of.verdict != Verdict::Foreign {
+        return None;
+    }
+    let digests = [of.actual_md5.map(Digest::Md5), of.actual_sha256.map(Digest::Sha256)];
+    let content = digests.into_iter().flatten().find_map(|digest| catalog.of_digest(&digest))?;
     let archive = catalog.archives().get(catalog.by_name(&of.name)?)?;
     Some(Misnamed { report, path: of.path.clone()?, archive, content })
 }

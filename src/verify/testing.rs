@@ -1,23 +1,19 @@
 //! Shared by the tests of this module.
 
-use md5::{Digest as _, Md5};
-
 use crate::catalog::{Archive, Catalog};
-use crate::hash::digest::Digest;
+use crate::hash::digest::{DigestKind, Md5};
+use crate::hash::digest_of;
 
-pub(super) fn md5(content: &[u8]) -> Digest {
-    Digest::new(Md5::digest(content).into())
+pub(super) fn md5(content: &[u8]) -> Md5 {
+    digest_of(DigestKind::Md5, content).md5().unwrap()
 }
 
 /// An archive with a size and an address, as the built-in ones have.
 pub(super) fn archive(name: &str, content: &[u8]) -> Archive {
     Archive {
-        name: name.to_owned(),
-        md5: md5(content),
-        sha256: None,
         size: Some(content.len() as u64),
         address: Some(format!("https://example.org/{name}")),
-        alias: None,
+        ..Archive::new(name, md5(content))
     }
 }
 

@@ -325,7 +325,7 @@ fn the_form_of_hashdeep_is_read() {
     let md5 = &all[0].md5;
     for (row, expected) in [
         (format!("1,{md5}"), "expected 3 cells, found 2"),
-        (format!("x,{md5},a"), "a size in bytes in decimal digits, found `x`"),
+        (format!("x,{md5},a"), "bytes in decimal digits, found `x`"),
         ("1,2,a".to_owned(), "an MD5 of 32 hexadecimal digits, found `2`"),
         (format!("1,{md5},/data/nih/a,b"), "sed 's|/data/nih/||'"),
     ] {
@@ -333,7 +333,12 @@ fn the_form_of_hashdeep_is_read() {
         let refused = sandbox.cxr(["verify", "data", "--checksums"]).arg(table).run();
         refused.exits(2).says("line 3: ").says(expected);
     }
-    let table = sandbox.put("table", "%%%% HASHDEEP-1.0\n%%%% size,sha256,filename\n");
+    let (size, sha256) = (all[0].size(), all[0].sha256());
+    let name = &all[0].name;
+    let rows = format!("%%%% HASHDEEP-1.0\n%%%% size,sha256,filename\n{size},{sha256},{name}\n");
+    let report = verify().arg(sandbox.put("table", rows)).report(0);
+    assert_eq!(report.only().value["digest"], "sha256");
+    let table = sandbox.put("table", "%%%% HASHDEEP-1.0\n%%%% size,tiger,filename\n");
     let refused = sandbox.cxr(["verify", "data", "--checksums"]).arg(table).run();
     refused.exits(2).says("the column md5 is missing");
 }

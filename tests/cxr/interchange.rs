@@ -198,7 +198,7 @@ fn addresses_that_a_format_cannot_hold_are_refused() {
             .expect(outcome.stdout.is_empty(), "nothing on standard output");
         outcome.expect(!outcome.stderr().contains("secret"), "no password");
     };
-    for form in ["csv", "json", "metalink", "aria2"] {
+    for form in ["md5sum", "sha256sum", "bsd", "csv", "json", "metalink", "aria2"] {
         refused(form, "/mnt/nih", "/mnt/nih is a folder");
         refused(form, "https://me:secret@m.org", "contains a password");
     }

@@ -4,13 +4,14 @@ use serde_json::Value;
 
 use crate::support::{Archive, Fault, NAMES, Sandbox, Server, archive, archives, on_a_terminal};
 
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "name",
     "verdict",
     "expected_md5",
     "actual_md5",
     "expected_sha256",
     "actual_sha256",
+    "digest",
     "expected_size",
     "actual_size",
     "path",

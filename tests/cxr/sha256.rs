@@ -1,6 +1,8 @@
-//! `cxr verify --sha256`: MD5 detects accidents, SHA-256 also forgery.
+//! `cxr verify --sha256`: MD5 detects accidents, SHA-256 also forgery. And tables of SHA-256s alone.
 
-use crate::support::{Archive, Cxr, NAMES, Sandbox, Server, archive, archives};
+use std::fs;
+
+use crate::support::{Archive, Cxr, Fault, NAMES, Sandbox, Server, archive, archives};
 
 /// Two messages with one MD5, by Wang, Feng, Lai and Yu (2004).
 const COLLISION: [&str; 2] = [
@@ -112,4 +114,84 @@ fn the_built_in_table_has_a_sha_256_for_every_archive() {
     let report = sandbox.cxr(["verify", "--sha256", "--format", "json", "data"]).report(1);
     let known = report.lines().iter().filter(|l| l.value["expected_sha256"].is_string()).count();
     assert_eq!(known, 12, "{}", report.shown());
+}
+
+#[test]
+fn a_table_of_sha256sum_serves_every_command() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 4), archive(2, 1)]);
+    let (server, table) = (Server::with(&all), sandbox.sha256_table(&all));
+    let run = |words: &[&str]| sandbox.cxr(words).arg("--checksums").arg(&table);
+    let base = server.base();
+    // A bit is wrong on the way, and the repair compares SHA-256s.
+    server.inject(Fault::Flip { at: 100_000 }.on(&all[0].path()).first(1));
+    let fetch = ["fetch", "-d", "data", "--from", &base, "--format", "json"];
+    let report = run(&fetch).report(0);
+    let line = report.all_ok().line(NAMES[0]);
+    assert_eq!(line.value["digest"], "sha256", "{}", report.shown());
+    assert_eq!(line.value["actual_sha256"], *all[0].sha256());
+    assert!(line.value["actual_md5"].is_null() && line.value["expected_md5"].is_null());
+    all.iter().for_each(|archive| sandbox.assert_archive(archive));
+    // The receipt is one of a SHA-256.
+    run(&fetch).report(0).line(NAMES[0]).because("verified before");
+    run(&["verify", "data"]).run().exits(0).prints("SHA-256 matches");
+    run(&["verify", "--from", &base]).run().exits(0).prints("SHA-256 matches");
+    run(&["list", "-d", "data"]).run().exits(0).prints(&all[0].sha256());
+    let written = run(&["checksums"]).run().exits(0).stdout();
+    assert_eq!(written, fs::read_to_string(&table).unwrap());
+    // Another archive under the name, and one wrong bit.
+    sandbox.put("data/images_001.tar.gz", &*all[1].bytes);
+    sandbox.put("data/images_002.tar.gz", all[1].flipped(1000));
+    let notes = ["verify", "data", "--resume", "--format", "json"];
+    let report = run(&notes).report(1);
+    report.line(NAMES[0]).is("foreign").because(&format!("its content is {}", NAMES[1]));
+    report.line(NAMES[1]).is("corrupt").because(&format!("should be {}", all[1].sha256()));
+}
+
+#[test]
+fn a_partial_download_and_a_note_of_a_sha_256_are_resumed() {
+    let all = vec![archive(1, 5)];
+    let (sandbox, server) = (Sandbox::new(), Server::with(&all));
+    let table = sandbox.sha256_table(&all);
+    let base = server.base();
+    let fetch = ["fetch", "-d", "data", "--from", &base, "-c", "2", "--format", "json"];
+    let fetch = || sandbox.cxr(fetch).arg("--checksums").arg(&table).chunk(128 << 10);
+    server.inject(Fault::Throttle { rate: 4 << 20 });
+    let mut running = fetch().spawn();
+    running.until("half of the archive", || server.sent() > all[0].size() / 2);
+    running.kill();
+    server.clear_faults();
+    let report = fetch().report(0);
+    assert!(report.only().reused() > all[0].size() / 4, "{}", report.shown());
+    sandbox.assert_archive(&all[0]);
+    let verify = |table: &std::path::Path, words: &[&str]| {
+        let cxr = sandbox.cxr(["verify", "data", "--since", "1h", "--format", "json"]);
+        cxr.arg("--checksums").arg(table).args(words).report(0)
+    };
+    verify(&table, &[]);
+    verify(&table, &[]).only().because("unchanged since");
+    verify(&table, &["--sha256"]).only().because("unchanged since");
+    // The note is not one of the MD5, nor of both.
+    assert_eq!(verify(&sandbox.table(&all), &[]).only().detail(), "");
+    assert_eq!(verify(&sandbox.table_with_sha256s(&all), &[]).only().detail(), "");
+}
+
+#[test]
+fn a_table_of_both_kinds_checks_each_archive_by_its_own() {
+    let (sandbox, [right, forged]) = (Sandbox::new(), colliding_archives());
+    sandbox.put_archive(&forged);
+    let other = archive(2, 1);
+    sandbox.put_archive(&other);
+    let (sha, md5) = (right.sha256(), &right.md5);
+    let verify = |lines: String, status| {
+        let table = sandbox.put("table", format!("{}  {}\n{lines}", other.md5, other.name));
+        let cxr = sandbox.cxr(["verify", "data", "--format", "json", "--checksums"]).arg(table);
+        cxr.report(status)
+    };
+    // The collision deceives the MD5 and not the SHA-256.
+    verify(format!("MD5 (a.bin) = {md5}\n"), 0).all_ok();
+    let report = verify(format!("SHA256 (a.bin) = {sha}\n"), 1);
+    report.line("a.bin").is("corrupt").because("SHA-256 is");
+    assert_eq!(report.line(&other.name).is("ok").value["digest"], "md5");
+    // Both lines of one archive, as two tools write them: the MD5 is the fast check.
+    verify(format!("{md5}  a.bin\n{sha}  a.bin\n"), 0).all_ok();
 }

@@ -20,7 +20,7 @@ impl Journal {
         self.limit = self.length * 2;
         let Some(state) = self.read_back() else { return Ok(()) };
         let boot = disk::boot();
-        let Fresh { text, records } = fresh(&self.md5, boot.as_deref(), &state, self.numbers);
+        let Fresh { text, records } = fresh(&self.digest, boot.as_deref(), &state, self.numbers);
         // Some file systems rename only files that nobody has open.
         self.close();
         let replaced = self.entry.replace(text.as_bytes());
@@ -43,7 +43,7 @@ impl Journal {
             return None;
         }
         let bytes = file.read(SIZE_LIMIT + 1).ok().filter(|bytes| bytes.len() <= SIZE_LIMIT)?;
-        parse_on(&bytes, &self.md5, |_| true)
+        parse_on(&bytes, &self.digest, |_| true)
     }
 
     /// Notes the length of the first records, and derives the length at which to compact again.

@@ -11,6 +11,7 @@
 //! 0c7be211 lost 65536 131072
 //! ```
 //!
+//! The first record names the MD5 of the archive, or `sha256:` and its SHA-256 if the table has no MD5.
 //! `lost` precedes the overwriting of wrong bytes: they count as missing from then on. `original`
 //! says that the part is a user's file, with its length and modification time; `beside`, that the
 //! part was begun beside a user's file that could not be repaired. `wrote` follows a write: its bytes
@@ -18,8 +19,8 @@
 //! the part: the `wrote` records up to number N survive the machine as well. On the same boot every
 //! record is believed, on another one only those that were synced. `doubted` follows a failed sync:
 //! the kernel may count bytes as clean that are not on the disk (fsync(2)), so no earlier record that
-//! was not synced is believed. A lost or wrong journal costs time and never correctness: the MD5
-//! decides.
+//! was not synced is believed. A lost or wrong journal costs time and never correctness: the
+//! digest decides.
 //!
 //! Answers of a few bytes make many records. A journal that is too long is replaced by a new one with
 //! the same meaning. In its first records, number 0 stands for all bytes that are synced, and one
@@ -111,7 +112,7 @@ impl Change<'_> {
 #[derive(Debug)]
 pub(super) struct Journal {
     entry: Entry,
-    md5: Digest,
+    digest: Digest,
     /// `None` once the journal is no longer written to.
     file: Option<File>,
     /// The length of the file, and the length at which it is compacted.
@@ -129,25 +130,25 @@ pub(super) struct Numbers {
 }
 
 /// Reads a journal; `None` if there is no readable one for this archive.
-pub(super) fn read(entry: &Entry, md5: &Digest) -> Option<JournalState> {
+pub(super) fn read(entry: &Entry, digest: &Digest) -> Option<JournalState> {
     let bytes = entry.read(SIZE_LIMIT + 1).ok().filter(|bytes| bytes.len() <= SIZE_LIMIT)?;
-    parse(&bytes, md5, disk::boot().as_deref())
+    parse(&bytes, digest, disk::boot().as_deref())
 }
 
 /// Parses a journal for a machine on this boot.
-pub(super) fn parse(bytes: &[u8], md5: &Digest, boot: Option<&str>) -> Option<JournalState> {
-    parse_on(bytes, md5, |told| boot.is_some() && told == boot)
+pub(super) fn parse(bytes: &[u8], digest: &Digest, boot: Option<&str>) -> Option<JournalState> {
+    parse_on(bytes, digest, |told| boot.is_some() && told == boot)
 }
 
 /// Parses a journal. `is_same` returns true for the boot on which every record is believed.
 fn parse_on(
     bytes: &[u8],
-    md5: &Digest,
+    digest: &Digest,
     is_same: impl FnOnce(Option<&str>) -> bool,
 ) -> Option<JournalState> {
     let mut lines = bytes.split(|&byte| byte == b'\n').filter_map(checked);
     let mut header = lines.next()?.split(' ');
-    if header.next() != Some(FORMAT) || header.next()?.parse() != Ok(*md5) {
+    if header.next() != Some(FORMAT) || header.next()? != digest.record() {
         return None;
     }
     let same_boot = is_same(header.next());
@@ -268,12 +269,12 @@ pub(super) struct Fresh {
 
 /// The first records of a journal that continues from `kept`. The next numbers follow those given.
 pub(super) fn fresh(
-    md5: &Digest,
+    digest: &Digest,
     boot: Option<&str>,
     kept: &JournalState,
     numbers: Numbers,
 ) -> Fresh {
-    let mut text = line(&format!("{FORMAT} {md5} {}", boot.unwrap_or("-")));
+    let mut text = line(&format!("{FORMAT} {} {}", digest.record(), boot.unwrap_or("-")));
     if let Some(size) = kept.size {
         text += &line(&format!("size {size}"));
     }
@@ -302,15 +303,15 @@ impl Journal {
     /// Begins a journal that continues from `kept`.
     pub(super) fn begin(
         entry: &Entry,
-        md5: &Digest,
+        digest: &Digest,
         kept: JournalState,
     ) -> Result<Self, DiskError> {
         let numbers = Numbers::default();
-        let Fresh { text, records } = fresh(md5, disk::boot().as_deref(), &kept, numbers);
+        let Fresh { text, records } = fresh(digest, disk::boot().as_deref(), &kept, numbers);
         entry.replace(text.as_bytes())?;
         let (file, entry) = (Some(entry.open_to_append()?), entry.clone());
         let numbers = Numbers { records, ..numbers };
-        let mut journal = Self { entry, md5: *md5, file, length: 0, limit: 0, numbers, kept };
+        let mut journal = Self { entry, digest: *digest, file, length: 0, limit: 0, numbers, kept };
         journal.began_with(&text);
         Ok(journal)
     }

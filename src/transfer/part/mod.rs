@@ -12,7 +12,7 @@ use super::journal::{self, Journal, JournalState};
 use crate::catalog::Archive;
 use crate::disk::{self, DiskError, Entry, File, Folder, StateFile, crash_point};
 use crate::hash::Engine;
-use crate::hash::digest::Digest;
+use crate::hash::digest::{Digest, Md5};
 use crate::text::units;
 use crate::transfer::repair::undo_log::UndoLog;
 
@@ -28,7 +28,8 @@ pub(crate) struct Part {
     pub(super) entry: Entry,
     pub(super) journal_entry: Entry,
     pub(super) undo_entry: Entry,
-    md5: Digest,
+    /// The digest that decides, for the journal.
+    digest: Digest,
     /// `None` once the file has another name: some file systems rename only files that nobody has
     /// open.
     file: Option<File>,
@@ -78,9 +79,9 @@ pub fn look(folder: &Folder, archive: &Archive) -> Option<PartialDownload> {
     let metadata = folder.state_file(archive, StateFile::Part).metadata().ok()?;
     let limit = archive.size.unwrap_or(u64::MAX).min(metadata.len());
     let recovered =
-        match journal::read(&folder.state_file(archive, StateFile::Journal), &archive.md5) {
+        match journal::read(&folder.state_file(archive, StateFile::Journal), &archive.digest()) {
             Some(told) => {
-                // The MD5 is right: of two sizes one is an error, and the bytes are good.
+                // The digest is right: of two sizes one is an error, and the bytes are good.
                 let size = told.size.filter(|told| archive.size.is_none_or(|size| size == *told));
                 JournalState { size, ..told.before(limit) }
             }
@@ -121,14 +122,15 @@ impl Part {
             undo_entry.remove()?;
         }
         // The journal first: without a part it claims nothing.
-        let journal = Mutex::new(Journal::begin(&journal_entry, &archive.md5, kept)?);
+        let journal = Mutex::new(Journal::begin(&journal_entry, &archive.digest(), kept)?);
         crash_point("journal-begun");
         let file = Some(entry.open_or_create()?);
         // Before the first byte: a journal without a name proves no sync.
         entry.sync_folder()?;
-        let md5 = archive.md5;
+        let digest = archive.digest();
         let (sync_failed, undo) = (Mutex::default(), Mutex::default());
-        let part = Self { entry, journal_entry, undo_entry, md5, file, journal, sync_failed, undo };
+        let part =
+            Self { entry, journal_entry, undo_entry, digest, file, journal, sync_failed, undo };
         part.save_what_is_missing()?;
         Ok(part)
     }
@@ -224,7 +226,7 @@ impl Part {
     /// The bytes that the next run will believe, if these are not all that were written.
     pub(crate) fn believed(&self) -> Option<u64> {
         let failed = *self.sync_failed.lock();
-        let read = || journal::read(&self.journal_entry, &self.md5);
+        let read = || journal::read(&self.journal_entry, &self.digest);
         failed.then(|| read().map_or(0, |told| told.written.total()))
     }
 
@@ -240,13 +242,13 @@ impl Part {
         given.map(|(range, name)| (range, name.to_owned())).collect()
     }
 
-    /// The digest of a written range; `None` if `is_over` turns true.
+    /// The MD5 of a written range, to tell whether it changes; `None` if `is_over` turns true.
     pub(super) fn digest(
         &self,
         engine: &Engine,
         range: Range<u64>,
         is_over: impl Fn() -> bool,
-    ) -> Result<Option<Digest>, DiskError> {
+    ) -> Result<Option<Md5>, DiskError> {
         let mut stream = engine.stream();
         let mut at = range.start;
         while at < range.end {
@@ -270,7 +272,7 @@ impl Part {
     pub(crate) fn begin_again(&mut self, kept: JournalState) -> Result<(), DiskError> {
         let salvaged = !kept.written.is_empty();
         self.close_records();
-        let fresh = Journal::begin(&self.journal_entry, &self.md5, kept)?;
+        let fresh = Journal::begin(&self.journal_entry, &self.digest, kept)?;
         crash_point("begun-again-in-the-journal");
         if salvaged {
             salvage(&self.entry).rename(&self.entry)?;

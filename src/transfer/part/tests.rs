@@ -1,14 +1,7 @@
 use super::*;
 
 fn part(dir: &Path) -> Part {
-    let archive = Archive {
-        name: "a.gz".to_owned(),
-        md5: "fe8ed0a6961412fddcbb3603c11b3698".parse().unwrap(),
-        sha256: None,
-        size: Some(20),
-        address: None,
-        alias: None,
-    };
+    let archive = Archive { size: Some(20), ..Archive::new("a.gz", Md5::new([1; 16])) };
     let folder = Folder::new(dir);
     folder.create().unwrap();
     Part::open(&folder, &archive, JournalState::default()).unwrap()

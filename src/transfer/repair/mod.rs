@@ -19,7 +19,7 @@ use std::sync::atomic::Ordering;
 
 use crate::disk::{self, DiskError, Entry};
 use crate::event::{Activity, Event};
-use crate::hash::digest::Digest;
+use crate::hash::digest::{Digest, Md5};
 use crate::locate::identify::{self, FileKind, HEAD};
 use crate::locate::{Damage, DamageKind, DamageScanner, UNIT};
 use crate::ranges::RangeSet;
@@ -109,7 +109,7 @@ impl<'a> Repairer<'a> {
             size,
             scanner: DamageScanner::new(Some(size)),
             plan: RepairPlan::new(size, most),
-            hash: PrefixDigest::new(transfer.context.engine),
+            hash: PrefixDigest::new(transfer.context.engine, job.archive.digest().kind()),
             gave: Vec::new(),
             replaced_bytes: ReplacedBytes::default(),
             summary: RepairSummary::default(),
@@ -153,7 +153,7 @@ impl<'a> Repairer<'a> {
             self.replace(damage)?;
         }
         let digest = self.hash.finish(&self.job.part(), self.size)?;
-        if digest == self.job.archive.md5 {
+        if digest == self.job.archive.digest() {
             return Ok(digest);
         }
         self.compare(share(self.size))
@@ -308,7 +308,7 @@ impl<'a> Repairer<'a> {
             self.summary.compared += length;
             if self.digest_of(range)? != before {
                 let digest = self.hash.finish(&self.job.part(), self.size)?;
-                if digest == self.job.archive.md5 {
+                if digest == self.job.archive.digest() {
                     return Ok(digest);
                 }
             }
@@ -316,7 +316,7 @@ impl<'a> Repairer<'a> {
         Err(CannotRepair::NoDamage.into())
     }
 
-    fn digest_of(&self, range: Range<u64>) -> Result<Digest, RepairError> {
+    fn digest_of(&self, range: Range<u64>) -> Result<Md5, RepairError> {
         let is_over = || self.transfer.is_over();
         let digest = self.job.part().digest(self.transfer.context.engine, range, is_over)?;
         digest.ok_or(RepairError::End(End::Cancelled))

@@ -31,7 +31,7 @@ impl Part {
         let kept = JournalState { size: archive.size, original, synced, ..told };
         Journal::begin(
             &folder.state_file(archive, StateFile::Journal),
-            &archive.md5,
+            &archive.digest(),
             kept.clone(),
         )?;
         // A part is cxr's own unless its journal says that it is a user's file.

@@ -1,8 +1,8 @@
 //! The digest of the first bytes of a part that is being repaired: it follows behind the scanner.
 
 use crate::disk::DiskError;
-use crate::hash::digest::Digest;
-use crate::hash::{Engine, Md5Stream};
+use crate::hash::digest::{Digest, DigestKind};
+use crate::hash::{DigestStream, Engine};
 use crate::transfer::part::Part;
 
 /// Bytes to read at a time.
@@ -10,20 +10,21 @@ const BLOCK: u64 = 256 * 1024;
 
 pub(crate) struct PrefixDigest<'a> {
     engine: &'a Engine,
-    stream: Md5Stream,
+    kind: DigestKind,
+    stream: DigestStream,
     /// Bytes hashed.
     position: u64,
 }
 
 impl<'a> PrefixDigest<'a> {
-    pub(crate) fn new(engine: &'a Engine) -> Self {
-        Self { engine, stream: engine.stream(), position: 0 }
+    pub(crate) fn new(engine: &'a Engine, kind: DigestKind) -> Self {
+        Self { engine, kind, stream: DigestStream::new(engine, kind), position: 0 }
     }
 
     /// Starts over if bytes before the position change. `from` is the first that does.
     pub(crate) fn forget(&mut self, from: u64) {
         if from < self.position {
-            *self = Self::new(self.engine);
+            *self = Self::new(self.engine, self.kind);
         }
     }
 
@@ -40,7 +41,7 @@ impl<'a> PrefixDigest<'a> {
         while self.position < size {
             self.take(part, BLOCK.min(size - self.position))?;
         }
-        let done = std::mem::replace(self, Self::new(self.engine));
+        let done = std::mem::replace(self, Self::new(self.engine, self.kind));
         Ok(done.stream.finish())
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::hash::digest::Digest;
+use crate::hash::digest::Md5;
 use crate::transfer::part::HERE;
 use crate::transfer::{Job, Transfer};
 
@@ -18,7 +18,7 @@ struct Piece {
     range: Range<u64>,
     source: String,
     /// The digest of the replaced bytes.
-    digest: Digest,
+    digest: Md5,
 }
 
 impl ReplacedBytes {
@@ -48,7 +48,7 @@ impl ReplacedBytes {
         self.sources_that_differ(|range| digest(transfer, job, range))
     }
 
-    fn sources_that_differ(&self, digest: impl Fn(Range<u64>) -> Option<Digest>) -> Vec<String> {
+    fn sources_that_differ(&self, digest: impl Fn(Range<u64>) -> Option<Md5>) -> Vec<String> {
         let mut wrong: Vec<String> = Vec::new();
         for Piece { range, source, digest: before } in &self.0 {
             let is_news = !wrong.contains(source);
@@ -61,7 +61,7 @@ impl ReplacedBytes {
 }
 
 /// The digest of a range of the part. `None` if it cannot be read or the run is over.
-fn digest(transfer: &Transfer<'_>, job: &Job, range: Range<u64>) -> Option<Digest> {
+fn digest(transfer: &Transfer<'_>, job: &Job, range: Range<u64>) -> Option<Md5> {
     job.part().digest(transfer.context.engine, range, || transfer.is_over()).ok()?
 }
 
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn only_sources_of_different_bytes_are_named() {
-        let digest = |byte| Digest::new([byte; 16]);
+        let digest = |byte| Md5::new([byte; 16]);
         let mut replaced = ReplacedBytes::default();
         for (at, source, byte) in [(0, "a", 1), (1, "b", 2), (2, "b", 2), (3, "c", 2), (4, "d", 2)]
         {

@@ -12,9 +12,12 @@ const FIRST: &str = "d/images_001.tar.gz";
 fn summary(content: &[u8]) -> ContentSummary {
     ContentSummary {
         size: content.len() as u64,
-        md5: md5(content),
+        md5: Some(md5(content)),
         sha256: None,
-        prefix: content.get(..3001).filter(|part| part.len() < content.len()).map(md5),
+        prefix: content
+            .get(..3001)
+            .filter(|part| part.len() < content.len())
+            .map(|part| md5(part).into()),
         head: content.iter().copied().take(identify::HEAD).collect(),
         zeros_at_end: content.iter().rev().take_while(|&&byte| byte == 0).count() as u64,
     }

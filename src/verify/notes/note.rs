@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Archive, Catalog};
 use crate::disk::{DiskError, Entry, Folder, Stamp, StateFile};
-use crate::hash::digest::Sha256;
+use crate::hash::digest::{Digest, Md5, Sha256};
 use crate::locate::{Damage, DamageKind};
 use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
@@ -21,9 +21,14 @@ const LIMIT: usize = 4096;
 /// The result of an earlier check of a file.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Note {
-    md5: String,
-    /// The SHA-256, if that was verified too.
-    sha256: Option<String>,
+    /// The MD5 in the table, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    md5: Option<Md5>,
+    /// The SHA-256 in the table, if it has no MD5.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    table_sha256: Option<Sha256>,
+    /// The SHA-256 of the file, if it was computed beside the MD5.
+    sha256: Option<Sha256>,
     #[serde(flatten)]
     stamp: Stamp,
     ok: bool,
@@ -38,8 +43,10 @@ pub(super) struct Note {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct NotedFault {
     verdict: Verdict,
-    /// The MD5 of the file.
-    md5: Option<String>,
+    /// The MD5 of the file, and its SHA-256.
+    md5: Option<Md5>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sha256: Option<Sha256>,
     detail: Option<String>,
     /// Each damage: its first byte, the byte after it, and the member of the tar.
     damage: Vec<(u64, u64, Option<String>)>,
@@ -58,8 +65,17 @@ impl Note {
         pass: Option<u64>,
     ) -> Self {
         let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let sha256 = sha256.map(|sha256| sha256.to_string());
-        Self { md5: archive.md5.to_string(), sha256, stamp, ok, wrong, time, pass }
+        let table_sha256 = sha256_alone(archive);
+        Self {
+            md5: archive.md5(),
+            table_sha256,
+            sha256: sha256.filter(|_| archive.md5().is_some()),
+            stamp,
+            ok,
+            wrong,
+            time,
+            pass,
+        }
     }
 
     pub(super) fn read(folder: &Folder, archive: &Archive) -> Option<Self> {
@@ -73,13 +89,17 @@ impl Note {
     /// True if the note is about this very file, and says either that it is the archive or what is
     /// wrong with it. With `sha256`, the note must be about the SHA-256 as well.
     pub(super) fn applies(&self, archive: &Archive, stamp: &Stamp, sha256: bool) -> bool {
-        let expected = archive.sha256.map(|sha256| sha256.to_string());
+        let expected = archive.sha256();
         let has_sha256 = expected.is_some() && self.sha256 == expected;
+        // Without an MD5, the SHA-256 was verified in any case.
+        let sha256 = sha256 && archive.md5().is_some();
+        let is_this_archive =
+            self.md5 == archive.md5() && self.table_sha256 == sha256_alone(archive);
         let is_complete = match self.wrong {
             None => self.ok && (has_sha256 || !sha256),
             Some(_) => !self.ok && self.sha256.is_some() == sha256,
         };
-        is_complete && self.stamp == *stamp && self.md5 == archive.md5.to_string()
+        is_complete && self.stamp == *stamp && is_this_archive
     }
 
     pub(super) fn time(&self) -> SystemTime {
@@ -96,7 +116,8 @@ impl NotedFault {
         };
         can_be_noted(report.verdict).then(|| Self {
             verdict: report.verdict,
-            md5: report.actual_md5.map(|md5| md5.to_string()),
+            md5: report.actual_md5,
+            sha256: report.actual_sha256,
             detail: report.detail.clone(),
             damage: report.damage.iter().map(noted).collect(),
             located,
@@ -113,8 +134,8 @@ impl NotedFault {
     ) -> ArchiveReport {
         // cxr writes no other verdict into a note.
         let verdict = if can_be_noted(self.verdict) { self.verdict } else { Verdict::Corrupt };
-        let md5 = self.md5.as_ref().and_then(|md5| md5.parse().ok());
-        let content = md5.and_then(|md5| catalog.archives().get(catalog.by_md5(&md5)?));
+        let digests = [self.md5.map(Digest::Md5), self.sha256.map(Digest::Sha256)];
+        let content = digests.into_iter().flatten().find_map(|digest| catalog.of_digest(&digest));
         let content = content.filter(|_| verdict == Verdict::Foreign);
         let damage = self.damage.iter().cloned().map(|(start, end, member)| Damage {
             range: start..end,
@@ -129,6 +150,11 @@ impl NotedFault {
             ..blank(path, Some(archive), verdict)
         }
     }
+}
+
+/// The SHA-256 in the table, if it has no MD5.
+fn sha256_alone(archive: &Archive) -> Option<Sha256> {
+    archive.sha256().filter(|_| archive.md5().is_none())
 }
 
 /// True for the verdicts on a file that was read to its end and is not right.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::MirrorReader;
 use super::mirror_report::{blank, interrupted};
 use super::stream::Reader;
-use crate::catalog::{Archive, Catalog};
+use crate::catalog::{Archive, Catalog, DigestKinds};
 use crate::hash::Engine;
 use crate::hash::digest::Digest;
 use crate::report::ArchiveReport;
@@ -20,12 +20,12 @@ pub(super) struct HashReader<'a> {
     engine: &'a Engine,
     archive: &'a Archive,
     catalog: &'a Catalog,
-    sha256: bool,
+    kinds: DigestKinds,
     hasher: ContentHasher,
     /// The content, after its last byte.
     content: Option<ContentSummary>,
-    /// The wrong MD5 of a first reading that was put together from several responses.
-    mixed_md5: Option<Digest>,
+    /// The wrong digest of a first reading that was put together from several responses.
+    mixed: Option<Digest>,
 }
 
 impl<'a> HashReader<'a> {
@@ -33,10 +33,10 @@ impl<'a> HashReader<'a> {
         engine: &'a Engine,
         archive: &'a Archive,
         catalog: &'a Catalog,
-        sha256: bool,
+        kinds: DigestKinds,
     ) -> Self {
-        let hasher = ContentHasher::new(engine, None, sha256);
-        Self { engine, archive, catalog, sha256, hasher, content: None, mixed_md5: None }
+        let hasher = ContentHasher::new(engine, kinds, None);
+        Self { engine, archive, catalog, kinds, hasher, content: None, mixed: None }
     }
 }
 
@@ -50,12 +50,12 @@ impl Reader for HashReader<'_> {
     }
 
     /// If the mirror was changed meanwhile, several responses can be of two versions of the file.
-    /// Their MD5 is then wrong and says nothing about either, so the archive is read again.
+    /// Their digest is then wrong and says nothing about either, so the archive is read again.
     fn is_content(&mut self, answers: u32) -> bool {
-        let hasher = ContentHasher::new(self.engine, None, self.sha256);
+        let hasher = ContentHasher::new(self.engine, self.kinds, None);
         let content = std::mem::replace(&mut self.hasher, hasher).finish();
-        if content.md5 != self.archive.md5 && answers > 1 && self.mixed_md5.is_none() {
-            self.mixed_md5 = Some(content.md5);
+        if !content.is(self.archive) && answers > 1 && self.mixed.is_none() {
+            self.mixed = content.digest(self.archive.digest().kind());
             return false;
         }
         self.content = Some(content);
@@ -68,12 +68,13 @@ impl MirrorReader for HashReader<'_> {
         let Some(content) = &self.content else { return interrupted(self.archive) };
         let name = NameMatch::Exact(self.archive);
         let found = classify(Path::new(&self.archive.name), name, self.catalog, content);
-        let before = self.mixed_md5.map(|md5| {
-            format!("read twice: the first reading was interrupted and had the MD5 {md5}")
+        let before = self.mixed.map(|digest| {
+            let kind = digest.kind();
+            format!("read twice: the first reading was interrupted and had the {kind} {digest}")
         });
         let detail: Vec<String> = found.detail.into_iter().chain(before).collect();
         ArchiveReport {
-            actual_md5: Some(content.md5),
+            actual_md5: content.md5,
             actual_sha256: content.sha256,
             actual_size: Some(content.size),
             detail: Some(detail.join("; ")).filter(|detail| !detail.is_empty()),

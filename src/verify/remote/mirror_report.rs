@@ -32,13 +32,7 @@ pub(super) fn of_result<R: MirrorReader>(
 
 /// A report with the published values of the archive.
 pub(super) fn blank(archive: &Archive, verdict: Verdict) -> ArchiveReport {
-    ArchiveReport {
-        expected_md5: Some(archive.md5),
-        expected_sha256: archive.sha256,
-        expected_size: archive.size,
-        next: next(verdict),
-        ..ArchiveReport::new(archive.name.clone(), verdict)
-    }
+    ArchiveReport { next: next(verdict), ..ArchiveReport::of(archive, verdict) }
 }
 
 fn next(verdict: Verdict) -> Option<NextStep> {

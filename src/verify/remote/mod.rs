@@ -153,10 +153,11 @@ impl<'a> MirrorCheck<'a> {
 
     fn check_servers(&self) -> Result<(), ClientError> {
         let MirrorsRequest { catalog, sha256, .. } = self.request;
+        let kinds = catalog.kinds(*sha256);
         if self.request.quick {
             self.read_with(QuickReader::new)
         } else {
-            self.read_with(|archive| HashReader::new(&self.engine, archive, catalog, *sha256))
+            self.read_with(|archive| HashReader::new(&self.engine, archive, catalog, kinds))
         }
     }
 
@@ -202,7 +203,7 @@ impl<'a> MirrorCheck<'a> {
         let throttle = request.network.throttle(*listener);
         let checker = FileChecker {
             source: self.label(mirror),
-            sha256: request.sha256,
+            kinds: request.catalog.kinds(request.sha256),
             throttle: Some(&throttle),
             ..FileChecker::new(&request.catalog, engine, *listener, cancel)
         };

@@ -9,11 +9,11 @@ use super::MirrorReader;
 use super::mirror_report::blank;
 use super::stream::Reader;
 use crate::catalog::Archive;
-use crate::hash::Md5Hasher;
-use crate::hash::digest::Digest;
+use crate::hash::digest::{Digest, DigestKind};
+use crate::hash::digest_of;
 use crate::locate::identify::{self, FileKind, HEAD};
 use crate::report::ArchiveReport;
-use crate::source::{DigestScope, DigestValue, ServerDigest, SourceAnswer};
+use crate::source::{DigestScope, ServerDigest, SourceAnswer};
 use crate::verdict::Verdict;
 
 pub(super) struct QuickReader<'a> {
@@ -34,22 +34,18 @@ impl<'a> QuickReader<'a> {
     /// does not have it, or if it is the digest of the received part.
     fn agrees(&self, server: &ServerDigest) -> Option<bool> {
         let agrees = match server.digest {
-            DigestValue::Md5(md5) => md5 == self.archive.md5,
-            DigestValue::Sha256(sha256) => sha256 == self.archive.sha256?,
+            Digest::Md5(md5) => md5 == self.archive.md5()?,
+            Digest::Sha256(sha256) => sha256 == self.archive.sha256()?,
         };
         let is_of_part = server.scope == DigestScope::MaybePart
-            && self.part_md5().map(DigestValue::Md5) == Some(server.digest);
+            && self.part_digest(server.digest.kind()) == Some(server.digest);
         (agrees || !is_of_part).then_some(agrees)
     }
 
-    /// The MD5 of the received bytes, if they are only a part of the archive.
-    fn part_md5(&self) -> Option<Digest> {
+    /// The digest of the received bytes, if they are only a part of the archive.
+    fn part_digest(&self, kind: DigestKind) -> Option<Digest> {
         let is_part = self.has_ranges && self.size.is_none_or(|size| size > self.head.len() as u64);
-        is_part.then(|| {
-            let mut hasher = Md5Hasher::new();
-            hasher.update(&self.head);
-            hasher.finish()
-        })
+        is_part.then(|| digest_of(kind, &self.head))
     }
 
     /// The detail of an archive that seems right.
@@ -77,15 +73,13 @@ impl<'a> QuickReader<'a> {
     }
 
     fn contradiction(&self, server: &ServerDigest) -> String {
-        let Archive { md5: expected, sha256, .. } = self.archive;
-        let values = match (server.digest, sha256) {
-            (DigestValue::Md5(md5), _) => format!("MD5 {md5}, should be {expected}"),
-            (DigestValue::Sha256(found), Some(expected)) => {
-                format!("SHA-256 {found}, should be {expected}")
-            }
-            (DigestValue::Sha256(found), None) => format!("SHA-256 {found}"),
+        let expected = match server.digest {
+            Digest::Md5(_) => self.archive.md5().map(Digest::Md5),
+            Digest::Sha256(_) => self.archive.sha256().map(Digest::Sha256),
         };
-        format!("not read, but its {} says {values}", server.header)
+        let expected = expected.map_or_else(String::new, |it| format!(", should be {it}"));
+        let (header, found) = (server.header, server.digest);
+        format!("not read, but its {header} says {} {found}{expected}", found.kind())
     }
 }
 
@@ -133,6 +127,7 @@ impl MirrorReader for QuickReader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::digest::Md5;
     use crate::verify::testing::{archive, gzip_like, md5};
 
     fn report(digests: Vec<ServerDigest>, head: &[u8]) -> ArchiveReport {
@@ -141,8 +136,8 @@ mod tests {
         QuickReader { archive, digests, has_ranges: true, size: Some(5000), head }.report()
     }
 
-    fn digest(header: &'static str, scope: DigestScope, md5: Digest) -> ServerDigest {
-        ServerDigest { header, scope, digest: DigestValue::Md5(md5) }
+    fn digest(header: &'static str, scope: DigestScope, md5: Md5) -> ServerDigest {
+        ServerDigest { header, scope, digest: md5.into() }
     }
 
     fn verdict(digests: Vec<ServerDigest>) -> (Verdict, String) {

@@ -62,6 +62,12 @@ impl Sandbox {
         self.put("table.md5", lines)
     }
 
+    /// Writes a table in the format of `sha256sum`.
+    pub fn sha256_table(&self, archives: &[Archive]) -> PathBuf {
+        let line = |archive: &Archive| format!("{}  {}\n", archive.sha256(), archive.name);
+        self.put("table.sha256", archives.iter().map(line).collect::<String>())
+    }
+
     /// Writes a table with sizes, and with an address for each archive that has one.
     pub fn table_with_sizes(&self, archives: &[(&Archive, &str)]) -> PathBuf {
         let mut lines = String::from("name\tsize\tmd5\taddress\n");
