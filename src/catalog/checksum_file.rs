@@ -119,13 +119,13 @@ fn joined(lines: Vec<(usize, Archive)>) -> Vec<(usize, Archive)> {
     let mut all: Vec<(usize, Archive)> = Vec::with_capacity(lines.len());
     for (line, archive) in lines {
         let place = places.get(&archive.name).copied();
-        let before = place.and_then(|place| all.get_mut(place));
-        match before.map(|(_, before)| (before.digests.joined(&archive.digests), before)) {
-            Some((Some(both), before)) => before.digests = both,
-            _ => {
-                places.insert(archive.name.clone(), all.len());
-                all.push((line, archive));
-            }
+        let before = place.and_then(|place| all.get_mut(place)).map(|(_, before)| before);
+        let both = before.as_ref().and_then(|before| before.digests.joined(&archive.digests));
+        if let (Some(before), Some(both)) = (before, both) {
+            before.digests = both;
+        } else {
+            places.insert(archive.name.clone(), all.len());
+            all.push((line, archive));
         }
     }
     all

@@ -110,7 +110,9 @@ impl Indices {
         let mut digests = all;
         digests.sort_unstable_by_key(|index| (archive(index).map(Archive::digest), *index));
         let mut kinds = DigestKinds::default();
-        archives.iter().for_each(|archive| kinds.add(&archive.digests));
+        for archive in archives {
+            kinds.add(&archive.digests);
+        }
         Self { names, aliases, digests, kinds }
     }
 }

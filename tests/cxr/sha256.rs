@@ -130,7 +130,9 @@ fn a_table_of_sha256sum_serves_every_command() {
     assert_eq!(line.value["digest"], "sha256", "{}", report.shown());
     assert_eq!(line.value["actual_sha256"], *all[0].sha256());
     assert!(line.value["actual_md5"].is_null() && line.value["expected_md5"].is_null());
-    all.iter().for_each(|archive| sandbox.assert_archive(archive));
+    for archive in &all {
+        sandbox.assert_archive(archive);
+    }
     // The receipt is one of a SHA-256.
     run(&fetch).report(0).line(NAMES[0]).because("verified before");
     run(&["verify", "data"]).run().exits(0).prints("SHA-256 matches");
