@@ -15,7 +15,7 @@ use super::headings::GLOBAL;
 #[derive(Debug, Args)]
 #[command(next_help_heading = GLOBAL)]
 pub(super) struct GlobalOptions {
-    /// Table of MD5s or SHA-256s to use in place of the built-in one
+    /// Table of checksums to use, not the built-in one
     ///
     /// The table has any form that `md5sum -c` or `sha256sum -c` reads, or columns with tabs between the cells. The
     /// first line of a table with columns names them, in any order: name, and md5 or

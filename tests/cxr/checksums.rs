@@ -136,7 +136,8 @@ fn bad_lines_are_refused_with_their_number() {
         "fe8ed0a6961412fddcbb3603c11b3698  a/../../up.gz",
         "fe8ed0a6961412fddcbb3603c11b3698  .cxr/lock",
         "fe8ed0a6961412fddcbb3603c11b3698  images_001.tar.gz",
-        "SHA256 (a.gz) = fe8ed0a6961412fddcbb3603c11b3698fe8ed0a6961412fddcbb3603c11b3698",
+        "SHA256 (a.gz) = fe8ed0a6961412fddcbb3603c11b3698",
+        "SHA512 (a.gz) = fe8ed0a6961412fddcbb3603c11b3698fe8ed0a6961412fddcbb3603c11b3698",
         "<!DOCTYPE html>",
         "\u{1b}[2J",
     ] {
