@@ -9,7 +9,7 @@ use super::gzip::MAGIC;
 use super::identify::{self, FileKind, HEAD};
 use super::images::png_file::{self, Depth};
 use super::inflate::{AT_MOST, DecodeStatus, DeflateDecoder};
-use super::{Damage, DamageScanner};
+use super::{Damage, DamageKind, DamageScanner};
 use crate::fuzzing::{assert_message, assert_visible};
 
 /// Bytes after the pushed ones that a range may include: a symbol was expected there.
@@ -78,7 +78,8 @@ pub(crate) fn stored(content: &[u8]) -> Vec<u8> {
 }
 
 /// The bytes are a PNG: whatever they are, a check of the pixels finds what a check of the checksums
-/// finds, and the result is the same in pieces.
+/// finds. What is right in pieces is right as a whole; the other decoder accepts more, such as bits
+/// that nobody reads.
 pub(crate) fn png(bytes: &[u8]) {
     let checksums = png_file::check(bytes, Depth::Checksums);
     let pixels = png_file::check(bytes, Depth::Pixels);
@@ -87,7 +88,10 @@ pub(crate) fn png(bytes: &[u8]) {
         (Ok(header), Ok(pixels)) => assert_eq!(header, pixels),
         (Ok(_), Err(problem)) => assert_message(&problem.to_string()),
     }
-    assert_eq!(png_file::check_pieces(bytes, 1 + bytes.len() % 97), pixels);
+    match png_file::check_pieces(bytes, 1 + bytes.len() % 97) {
+        Err(DamageKind::ImageData) => {}
+        result => assert_eq!(result, pixels),
+    }
 }
 
 /// The bytes are a deflate stream: if it is complete, another decoder agrees and gets the same

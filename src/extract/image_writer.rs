@@ -103,7 +103,7 @@ impl<'a> ImageWriter<'a> {
             expected,
             staging,
             target,
-            checker: PngChecker::new(0),
+            checker: PngChecker::new(),
             names: HashSet::new(),
             positions,
             taken: Vec::new(),

@@ -141,7 +141,7 @@ fn read<'b>(file: &File, block: &'b mut [u8], at: u64) -> Result<&'b [u8], DiskE
 fn classify(old: &[u8], new: &[u8]) -> InPlace {
     let is_broken = old.starts_with(PNG)
         && new.starts_with(PNG)
-        && PngChecker::new(0).check(old, Depth::Pixels).is_err();
+        && PngChecker::new().check(old, Depth::Pixels).is_err();
     let is_empty = old.iter().all(|&byte| byte == 0) && old.len() <= new.len();
     if is_broken || is_empty { InPlace::Damaged } else { InPlace::Other(DIFFERENT) }
 }

@@ -136,7 +136,7 @@ pub(super) struct ImageFileChecker {
 
 impl ImageFileChecker {
     pub(super) fn new() -> Self {
-        Self { png: PngChecker::new(0), bytes: Vec::new() }
+        Self { png: PngChecker::new(), bytes: Vec::new() }
     }
 
     /// Reads the file and checks it: as one of NIH's images, and against its row of a record.

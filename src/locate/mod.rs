@@ -33,7 +33,6 @@ use std::ops::Range;
 
 pub(crate) use self::check_images::check_images;
 pub(crate) use self::images::{ExpectedImages, ImageCounts};
-#[allow(unused_imports, reason = "extraction uses them")]
 pub(crate) use self::images::{ImageHeader, png_file};
 pub(crate) use self::scan_file::{Cancelled, ScanResult, scan_file, unreadable_ranges};
 pub use self::scanner::DamageScanner;

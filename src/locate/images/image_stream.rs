@@ -7,7 +7,19 @@ use super::super::inflate::{AT_MOST, DecodeStatus, DeflateDecoder};
 use super::image_header::ImageHeader;
 
 /// The number of filters that a row can have.
-const FILTERS: u8 = 5;
+pub(super) const FILTERS: u8 = 5;
+
+/// A check of the pixels of one image after another.
+pub(super) trait PixelCheck {
+    /// Begins another image. Returns false if it is too large to be checked.
+    fn begin(&mut self, header: ImageHeader) -> bool;
+
+    /// Takes the data of an `IDAT` chunk, or a part of it.
+    fn take(&mut self, data: &[u8]) -> Result<(), DamageKind>;
+
+    /// Ends the data of the image here.
+    fn finish(&mut self) -> Result<(), DamageKind>;
+}
 
 /// The data of one image. Its memory serves the next one too.
 #[derive(Debug, Clone)]
@@ -39,42 +51,6 @@ impl ImageStream {
             rows: Rows::default(),
             budget,
         }
-    }
-
-    /// Begins another image. Returns false if it is too large to be checked.
-    pub(super) fn begin(&mut self, header: ImageHeader) -> bool {
-        self.section = StreamSection::Header;
-        self.bits = BitReader::default();
-        self.inflate.begin();
-        self.adler = Adler32::new();
-        self.rows = Rows::of(header);
-        let left = self.budget.checked_sub(self.rows.bytes());
-        self.budget = left.unwrap_or(self.budget);
-        left.is_some()
-    }
-
-    /// Takes the data of an `IDAT` chunk, or a part of it.
-    pub(super) fn take(&mut self, mut input: &[u8]) -> Result<(), DamageKind> {
-        loop {
-            let goes_on = match self.section {
-                StreamSection::Header => self.header(&mut input)?,
-                StreamSection::Deflate => self.deflate(&mut input)?,
-                StreamSection::Adler => self.adler(&mut input)?,
-                StreamSection::End if self.bits.count > 0 || !input.is_empty() => {
-                    return Err(DamageKind::ImageLength);
-                }
-                StreamSection::End => false,
-            };
-            if !goes_on {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Ends the data of the image here.
-    pub(super) fn finish(&self) -> Result<(), DamageKind> {
-        let is_complete = self.section == StreamSection::End && self.rows.bytes() == 0;
-        if is_complete { Ok(()) } else { Err(DamageKind::ImageLength) }
     }
 
     fn header(&mut self, input: &mut &[u8]) -> Result<bool, DamageKind> {
@@ -109,6 +85,41 @@ impl ImageStream {
         self.section = StreamSection::End;
         let is_right = adler.swap_bytes() == self.adler.value();
         if is_right { Ok(true) } else { Err(DamageKind::ImageAdler) }
+    }
+}
+
+impl PixelCheck for ImageStream {
+    fn begin(&mut self, header: ImageHeader) -> bool {
+        self.section = StreamSection::Header;
+        self.bits = BitReader::default();
+        self.inflate.begin();
+        self.adler = Adler32::new();
+        self.rows = Rows::of(header);
+        let left = self.budget.checked_sub(self.rows.bytes());
+        self.budget = left.unwrap_or(self.budget);
+        left.is_some()
+    }
+
+    fn take(&mut self, mut input: &[u8]) -> Result<(), DamageKind> {
+        loop {
+            let goes_on = match self.section {
+                StreamSection::Header => self.header(&mut input)?,
+                StreamSection::Deflate => self.deflate(&mut input)?,
+                StreamSection::Adler => self.adler(&mut input)?,
+                StreamSection::End if self.bits.count > 0 || !input.is_empty() => {
+                    return Err(DamageKind::ImageLength);
+                }
+                StreamSection::End => false,
+            };
+            if !goes_on {
+                return Ok(());
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), DamageKind> {
+        let is_complete = self.section == StreamSection::End && self.rows.bytes() == 0;
+        if is_complete { Ok(()) } else { Err(DamageKind::ImageLength) }
     }
 }
 

@@ -5,6 +5,7 @@ mod image_header;
 mod image_stream;
 pub(crate) mod png_file;
 mod survey;
+mod whole_pixels;
 
 pub(crate) use self::image_header::ImageHeader;
 pub(super) use self::survey::ImageSurvey;

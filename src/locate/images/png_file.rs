@@ -7,7 +7,10 @@
 use super::super::DamageKind;
 use super::super::png::{Evidence, PngReader, SIGNATURE, UsualLength};
 use super::image_header::{Color, ImageHeader};
+#[cfg(any(test, feature = "fuzzing"))]
 use super::image_stream::ImageStream;
+use super::image_stream::PixelCheck;
+use super::whole_pixels::WholePixels;
 
 /// The decompressed bytes that are checked for each byte of the file or the archive: those of NIH
 /// have fewer than three. A file could be made to keep a processor busy for days.
@@ -28,46 +31,45 @@ pub(crate) enum Depth {
     Pixels,
 }
 
-/// Checks one PNG after another, each as its bytes pass or whole. It keeps its memory for the next.
-#[derive(Debug, Clone)]
+/// Checks one PNG after another, each in memory. It keeps its own memory for the next.
+#[derive(Debug)]
 pub(crate) struct PngChecker {
-    stream: ImageStream,
-}
-
-/// Checks a PNG that is in memory. Returns its header: whether it has NIH's form is for the caller.
-#[cfg(any(test, feature = "fuzzing"))]
-pub(crate) fn check(png: &[u8], depth: Depth) -> Result<ImageHeader, DamageKind> {
-    PngChecker::new(0).check(png, depth)
+    pixels: WholePixels,
 }
 
 impl PngChecker {
-    /// Returns a checker for all images of an archive of `size` bytes. For single files, the size
-    /// does not matter.
-    pub(crate) fn new(size: u64) -> Self {
-        Self { stream: ImageStream::new(budget(size)) }
+    pub(crate) fn new() -> Self {
+        Self { pixels: WholePixels::new() }
     }
 
-    /// Checks a PNG that is in memory. Returns its header: whether it has NIH's form is for the caller.
+    /// Checks a PNG. Returns its header: whether it has NIH's form is for the caller.
     pub(crate) fn check(&mut self, png: &[u8], depth: Depth) -> Result<ImageHeader, DamageKind> {
         let size = png.len() as u64;
-        self.stream.budget = budget(size);
+        self.pixels.stream.budget = budget(size);
         let mut check = PngCheck::new(size, depth);
-        check.take(png, self);
+        check.take(png, &mut self.pixels);
         check.finish_with(png)
     }
+}
+
+/// Checks a PNG that is in memory.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn check(png: &[u8], depth: Depth) -> Result<ImageHeader, DamageKind> {
+    PngChecker::new().check(png, depth)
 }
 
 /// Checks the pixels of a PNG that passes in pieces of this length.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(in super::super) fn check_pieces(png: &[u8], length: usize) -> Result<ImageHeader, DamageKind> {
     let size = png.len() as u64;
-    let mut checker = PngChecker::new(size);
+    let mut pixels = ImageStream::new(budget(size));
     let mut check = PngCheck::new(size, Depth::Pixels);
-    png.chunks(length).for_each(|piece| check.take(piece, &mut checker));
+    png.chunks(length).for_each(|piece| check.take(piece, &mut pixels));
     check.finish_with(png)
 }
 
-fn budget(size: u64) -> u64 {
+/// Returns the number of decompressed bytes that are checked of a file or an archive of `size` bytes.
+pub(super) fn budget(size: u64) -> u64 {
     size.saturating_mul(BYTES_PER_BYTE).max(BYTES_AT_LEAST)
 }
 
@@ -114,9 +116,9 @@ impl PngCheck {
     }
 
     /// Takes the next bytes of the file.
-    pub(super) fn take(&mut self, mut bytes: &[u8], checker: &mut PngChecker) {
+    pub(super) fn take(&mut self, mut bytes: &[u8], pixels: &mut impl PixelCheck) {
         while !bytes.is_empty() && self.problem.is_none() {
-            self.problem = self.step(&mut bytes, &mut checker.stream).err();
+            self.problem = self.step(&mut bytes, pixels).err();
         }
     }
 
@@ -139,7 +141,7 @@ impl PngCheck {
         }
     }
 
-    fn step(&mut self, bytes: &mut &[u8], stream: &mut ImageStream) -> Result<(), DamageKind> {
+    fn step(&mut self, bytes: &mut &[u8], pixels: &mut impl PixelCheck) -> Result<(), DamageKind> {
         if self.reader.is_at_rest() {
             let is_over = self.stage == Stage::End;
             return Err(if is_over { DamageKind::ImageRest } else { DamageKind::PngSignature });
@@ -151,11 +153,11 @@ impl PngCheck {
         let was_in_chunk = self.reader.chunk().is_some();
         let evidence = self.reader.take(taken, &mut self.usual_length)?;
         if !data.is_empty() {
-            self.data(data, stream);
+            self.data(data, pixels);
         }
         match self.reader.chunk() {
-            Some((kind, length)) if !was_in_chunk => self.begin_chunk(kind, length, stream),
-            None if evidence == Evidence::Proven => self.end_chunk(stream),
+            Some((kind, length)) if !was_in_chunk => self.begin_chunk(kind, length, pixels),
+            None if evidence == Evidence::Proven => self.end_chunk(pixels),
             _ => Ok(()),
         }
     }
@@ -165,7 +167,7 @@ impl PngCheck {
         &mut self,
         kind: [u8; 4],
         length: u32,
-        stream: &ImageStream,
+        pixels: &mut impl PixelCheck,
     ) -> Result<(), DamageKind> {
         let after = match (&kind, self.stage) {
             (b"IHDR", Stage::Nothing) => Stage::Header,
@@ -186,7 +188,7 @@ impl PngCheck {
             _ => return Err(DamageKind::ImageOrder),
         };
         if self.stage == Stage::Data && after != Stage::Data && self.has_pixels_to_check() {
-            self.pixel_problem = stream.finish().err();
+            self.pixel_problem = pixels.finish().err();
         }
         self.stage = after;
         Ok(())
@@ -208,22 +210,22 @@ impl PngCheck {
     }
 
     /// Takes data of the current chunk.
-    fn data(&mut self, data: &[u8], stream: &mut ImageStream) {
+    fn data(&mut self, data: &[u8], pixels: &mut impl PixelCheck) {
         match self.stage {
             Stage::Header if self.header.is_none() => self.header_bytes.extend_from_slice(data),
             Stage::Data if self.has_pixels_to_check() => {
-                self.pixel_problem = stream.take(data).err();
+                self.pixel_problem = pixels.take(data).err();
             }
             _ => {}
         }
     }
 
     /// Ends a chunk with the right CRC-32.
-    fn end_chunk(&mut self, stream: &mut ImageStream) -> Result<(), DamageKind> {
+    fn end_chunk(&mut self, pixels: &mut impl PixelCheck) -> Result<(), DamageKind> {
         if self.stage == Stage::Header && self.header.is_none() {
             let header = ImageHeader::read(&self.header_bytes).ok_or(DamageKind::ImageHeader)?;
             self.header = Some(header);
-            if self.depth == Depth::Pixels && !stream.begin(header) {
+            if self.depth == Depth::Pixels && !pixels.begin(header) {
                 self.pixel_problem = Some(DamageKind::ImageTooLarge);
             }
         }
@@ -292,9 +294,13 @@ mod tests {
         both(b"", DamageKind::PngEnd);
         both(&IMAGE[..7], DamageKind::PngEnd);
         both(&[&b"\xff\xd8\xff"[..], &[0; 99]].concat(), DamageKind::PngSignature);
-        for moved in [without(&data), swapped.concat()] {
+        let end = &chunks[chunks.len() - 2];
+        let doubled = [&IMAGE[..end.end], &IMAGE[end.clone()], &IMAGE[last.clone()]];
+        for moved in [without(&data), swapped.concat(), doubled.concat()] {
             assert!(check(&moved, Depth::Checksums).is_ok());
-            assert!(check(&moved, Depth::Pixels).is_err());
+            let result = check(&moved, Depth::Pixels);
+            assert!(result.is_err());
+            assert_eq!(check_pieces(&moved, 4096), result);
         }
     }
 }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::super::tar_header::MemberKind;
 use super::super::{Damage, DamageKind};
 use super::image_header::ImageHeader;
-use super::png_file::{Depth, PngCheck, PngChecker};
+use super::image_stream::ImageStream;
+use super::png_file::{Depth, PngCheck, budget};
 use crate::catalog::Inventory;
 
 /// The content of an archive. An image is a file that is called `.png`.
@@ -42,7 +43,7 @@ pub(in super::super) struct ImageSurvey {
     found: Vec<bool>,
     /// The current image.
     current: Option<SurveyedImage>,
-    checker: PngChecker,
+    pixels: ImageStream,
     /// The last known position in the archive.
     position: u64,
     /// True after the end of the tar.
@@ -66,7 +67,7 @@ impl ImageSurvey {
             found: vec![false; inventory.as_ref().map_or(0, Inventory::len)],
             inventory,
             current: None,
-            checker: PngChecker::new(size),
+            pixels: ImageStream::new(budget(size)),
             position: 0,
             has_ended: false,
             counts: ImageCounts::default(),
@@ -103,7 +104,7 @@ impl ImageSurvey {
     /// Takes bytes of the current member.
     pub(in super::super) fn take(&mut self, bytes: &[u8]) {
         if let Some(image) = &mut self.current {
-            image.check.take(bytes, &mut self.checker);
+            image.check.take(bytes, &mut self.pixels);
         }
     }
 
