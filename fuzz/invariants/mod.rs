@@ -11,13 +11,13 @@ mod escaping;
 pub(crate) mod tests;
 
 use crate::text::escape;
-use crate::{catalog, fetch, hash, images, locate, source, transfer};
+use crate::{catalog, fetch, hash, images, labels, locate, source, transfer};
 
 /// A function that panics if the bytes break a promise.
 pub type FuzzTarget = fn(&[u8]);
 
 /// All targets by their names, which are also those of their programs and corpora.
-pub const TARGETS: [(&str, FuzzTarget); 18] = [
+pub const TARGETS: [(&str, FuzzTarget); 20] = [
     ("addresses", source::fuzz::addresses),
     ("checksums", catalog::fuzz::checksums),
     ("content_range", source::fuzz::content_range),
@@ -27,6 +27,8 @@ pub const TARGETS: [(&str, FuzzTarget); 18] = [
     ("inflate", locate::fuzz::inflate),
     ("journal", transfer::fuzz::journal),
     ("md5", hash::fuzz::md5),
+    ("metadata", labels::fuzz::metadata),
+    ("names", labels::fuzz::names),
     ("png", locate::fuzz::png),
     ("rate_limit", source::fuzz::rate_limit),
     ("receipt", fetch::fuzz::receipt),

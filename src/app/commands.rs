@@ -20,8 +20,8 @@ use super::exit::{CommandError, Result};
 use super::protected_paths::ProtectedPaths;
 use super::selftest_command;
 use crate::cli::{
-    self, Checksums, Command, Extract, Fetch, Format, Invocation, List, Settings, Verification,
-    Verify,
+    self, Checksums, Command, Extract, Fetch, Format, Invocation, Labels, List, Settings,
+    Verification, Verify,
 };
 
 /// Runs the command. `typed` is the command line that asks for it.
@@ -36,6 +36,7 @@ pub(crate) fn run(
         Command::Verify(command) => verify(command, &settings, typed, arguments),
         Command::Extract(command) => extract(command, &settings, typed, arguments),
         Command::Selftest(command) => selftest_command::run(command, &settings, typed),
+        Command::Labels(command) => labels(command, &settings),
         Command::List(command) => list(&command, &settings),
         Command::Checksums(command) => checksums(command, &settings),
         Command::Cite => print(|out| out.write_all(CITATION.as_bytes())),
@@ -110,6 +111,18 @@ fn extract(
         ProtectedPaths::add_extract,
         |request, listener, cancel| Ok(cxr::extract::extract(&request, listener, cancel)?),
     )
+}
+
+fn labels(labels: Labels, settings: &Settings) -> Result<ExitStatus> {
+    let request = labels.request().map_err(anyhow::Error::msg).map_err(CommandError::usage)?;
+    let report = cxr::labels::write_labels(&request);
+    print(|out| match settings.format {
+        Format::Text => report.write_text(out),
+        Format::Json => report.write_json(out),
+    })?;
+    let messages = Messages::new(settings.verbosity);
+    report.messages().iter().for_each(|message| messages.note(message));
+    Ok(report.exit_status())
 }
 
 fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus> {

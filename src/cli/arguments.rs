@@ -13,6 +13,7 @@ use super::extract::Extract;
 use super::fetch::Fetch;
 use super::global_options::{Format, GlobalOptions};
 use super::headings::{FROM, WHAT};
+use super::labels::Labels;
 use super::report_options::ReportOptions;
 use super::verify::Verify;
 
@@ -39,6 +40,11 @@ pub(crate) enum Command {
     /// cxr reads each archive once: it checks the MD5 of the archive and every image, and gives the
     /// images their names only if all of them are right.
     Extract(Extract),
+    /// Write NIH's labels and split, and metadata.csv
+    ///
+    /// Data_Entry_2017_v2020.csv, BBox_List_2017.csv, train_val_list.txt and test_list.txt are NIH's
+    /// files, byte for byte. metadata.csv joins them: a row for each image.
+    Labels(Labels),
     /// List the archives, and which of them exist; read no data
     List(List),
     /// Print the table of MD5s for other tools

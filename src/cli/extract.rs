@@ -65,7 +65,7 @@ pub(crate) struct ImageTarget {
 
 /// The name of a layout.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum LayoutName {
+pub(super) enum LayoutName {
     /// images/NAME
     Flat,
     /// images_NNN/NAME

@@ -29,10 +29,11 @@ const DIR: [&str; 13] = [
 const FROM: [&str; 6] = ["--url", "--source", "--mirror", "--base-url", "--remote", "-u"];
 
 /// The commands, with the names that other programs give them.
-const COMMANDS: [(&str, &[&str]); 6] = [
+const COMMANDS: [(&str, &[&str]); 7] = [
     ("verify", &["check", "validate", "test", "audit", "md5sum", "hash", "scrub", "compare"]),
     ("fetch", &["download", "get", "pull", "sync", "dl", "resume", "repair", "fix", "update"]),
     ("extract", &["unpack", "untar", "unzip", "tar", "decompress", "expand", "images"]),
+    ("labels", &["metadata", "label", "csv", "splits", "annotations"]),
     ("list", &["ls", "status", "show", "info"]),
     ("checksums", &["table", "md5", "sums", "export", "checksum"]),
     ("selftest", &["self-test", "doctor", "self-check"]),

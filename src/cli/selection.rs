@@ -15,20 +15,22 @@ use super::headings::IMAGES;
 /// The options that select images.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SelectionOptions {
-    /// Only images of this part of NIH's split: train_val or test
+    /// Only images of NIH's part train_val or test
     #[arg(long, help_heading = IMAGES, value_name = "PART", ignore_case = true, value_parser = one_of(&[Split::TrainVal, Split::Test], |split| split.word()), hide_possible_values = true)]
     split: Option<Split>,
-    /// Only images with this label, such as Pneumonia; repeat for several
+    /// Only images with this label; repeat for several
     ///
     /// The labels are Atelectasis, Cardiomegaly, Effusion, Infiltration, Mass, Nodule, Pneumonia,
     /// Pneumothorax, Consolidation, Edema, Emphysema, Fibrosis, Pleural_Thickening, Hernia and
     /// no_finding. With several, an image needs one of them. Commas work too: Mass,Nodule.
     #[arg(long, help_heading = IMAGES, value_name = "LABEL", ignore_case = true, value_delimiter = ',', value_parser = one_of(&Finding::ALL, Finding::word), hide_possible_values = true)]
     label: Vec<Finding>,
-    /// Only images of this view: PA (rays from the back) or AP (from the front)
+    /// Only images of this view: PA or AP
+    ///
+    /// The rays come from the back (PA) or from the front (AP).
     #[arg(long, help_heading = IMAGES, value_name = "VIEW", ignore_case = true, value_parser = one_of(&[View::Pa, View::Ap], |view| view.word()), hide_possible_values = true)]
     view: Option<View>,
-    /// Only images of these patients, such as 7, 1-100 or 1-100,250
+    /// Only images of these patients, as 1-100,250
     #[arg(long, help_heading = IMAGES, value_name = "PATIENTS", value_parser = patients)]
     patient: Vec<PatientList>,
     /// Only images that a file names; - is standard input

@@ -19,6 +19,7 @@ mod held_folder;
 pub mod leftovers;
 mod lock;
 mod metadata;
+mod new_file;
 #[cfg(not(debug_assertions))]
 mod no_faults;
 mod probe;
@@ -43,6 +44,7 @@ pub(crate) use file_limit::FileLimit;
 pub use folder::{Folder, StateFile};
 pub(crate) use lock::{Lock, LockError, LockNotice, boot};
 pub(crate) use metadata::{Stamp, allocated, available, is_movable, modified};
+pub(crate) use new_file::write_new;
 pub(crate) use probe::probe;
 pub(crate) use scratch::Scratch;
 pub(crate) use subfolder::Subfolder;

@@ -2,11 +2,21 @@
 //! built in; no network is needed.
 
 mod finding;
+#[cfg(any(test, feature = "fuzzing"))]
+#[path = "../../fuzz/invariants/labels.rs"]
+pub(crate) mod fuzz;
+mod metadata;
 mod names;
+mod official;
+mod parts;
 mod records;
 mod selection;
+mod write;
 
 pub use finding::{Finding, Findings};
+pub use metadata::{METADATA_NAME, Metadata};
 pub use names::{MAX_NAMES_BYTES, NamesError, read_names};
+pub use parts::{Parts, Validation};
 pub use records::{Record, Split, View, record};
 pub use selection::{Patients, PatientsError, Selection};
+pub use write::{LabelsReport, LabelsRequest, write_labels};

@@ -136,6 +136,7 @@ fn all() -> Vec<Page> {
         "CONTRIBUTING.md",
         "SECURITY.md",
         "checksums/README.md",
+        "metadata/README.md",
         "fuzz/README.md",
         "tests/README.md",
     ];

@@ -68,7 +68,8 @@ fn runs(sandbox: &Sandbox, all: &[Archive], https: &str) -> Vec<Cxr> {
 
 /// The variables of all options, derived from the names of the options.
 fn of_options(sandbox: &Sandbox) -> BTreeSet<String> {
-    let commands = ["fetch", "verify", "list", "checksums", "selftest", "cite", "man"];
+    let commands =
+        ["fetch", "verify", "extract", "labels", "list", "checksums", "selftest", "cite", "man"];
     let mut names = BTreeSet::new();
     for command in commands {
         let help = sandbox.cxr([command, "--help"]).run().exits(0).stdout();

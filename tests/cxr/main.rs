@@ -45,6 +45,7 @@ mod habits;
 mod image_trees;
 mod images;
 mod interchange;
+mod labels;
 mod leftovers;
 mod limited_machine;
 mod locate;

@@ -16,8 +16,8 @@ use crate::support::{Archive, Cxr, Fault, NAMES, Outcome, Sandbox, Server, archi
 /// Lines of a terminal, with one for the prompt of the shell.
 const SCREEN: usize = 25;
 
-const COMMANDS: [&str; 8] =
-    ["fetch", "verify", "list", "checksums", "selftest", "cite", "completions", "man"];
+const COMMANDS: [&str; 9] =
+    ["fetch", "verify", "labels", "list", "checksums", "selftest", "cite", "completions", "man"];
 
 /// Patterns of text that differs between runs or machines, and their replacements.
 const REDACTED: [(&str, &str); 12] = [

@@ -7,6 +7,7 @@ use super::headings::{GLOBAL, IMAGES, OUTPUT, WHAT};
 const EXAMPLES: &str = include_str!("program.txt");
 const VARIABLES: &str = include_str!("variables.txt");
 const VERDICT_STATUS: &str = include_str!("verdict_status.txt");
+const LABELS_STATUS: &str = include_str!("labels_status.txt");
 const SELFTEST_STATUS: &str = include_str!("selftest_status.txt");
 const PRINT_STATUS: &str = include_str!("print_status.txt");
 
@@ -45,8 +46,8 @@ fn applies(argument: &str, command: &str) -> bool {
     let is_run = matches!(command, "fetch" | "verify" | "extract");
     match argument {
         "checksums" => is_run || matches!(command, "list" | "checksums"),
-        "format" => is_run || matches!(command, "list" | "checksums" | "selftest"),
-        "quiet" => is_run || matches!(command, "list" | "selftest"),
+        "format" => is_run || matches!(command, "labels" | "list" | "checksums" | "selftest"),
+        "quiet" => is_run || matches!(command, "labels" | "list" | "selftest"),
         "progress" => is_run,
         _ => is_run || command == "selftest",
     }
@@ -59,6 +60,7 @@ fn more(command: &str) -> (&'static str, &'static str) {
         "verify" => (include_str!("verify.txt"), VERDICT_STATUS),
         "extract" => (include_str!("extract.txt"), VERDICT_STATUS),
         "checksums" => (include_str!("checksums.txt"), PRINT_STATUS),
+        "labels" => (include_str!("labels.txt"), LABELS_STATUS),
         "list" => (include_str!("list.txt"), PRINT_STATUS),
         "selftest" => (include_str!("selftest.txt"), SELFTEST_STATUS),
         "completions" => (include_str!("completions.txt"), PRINT_STATUS),

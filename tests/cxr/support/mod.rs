@@ -28,7 +28,7 @@ mod unanswered_port;
 
 pub use archive::{
     Archive, FINAL_NAME, NAMES, archive, archives, gunzip, large_archive, large_compressible,
-    stored_archive,
+    md5_of, stored_archive,
 };
 pub use authority::{Authority, Certificate};
 pub use daemon::Daemon;
