@@ -18,16 +18,19 @@ use cxr::text::{When, escape};
 use clap::ArgAction;
 
 /// `--from` has a variable for `fetch` only: `CXR_FROM` must not keep `verify` from checking local
-/// files, nor `checksums` from printing the publisher's addresses.
-const WITHOUT_VARIABLE: (&str, [&str; 2]) = ("from", ["verify", "checksums"]);
+/// files, nor `checksums` from printing the publisher's addresses. The options that select images have
+/// none for `verify`, which may check archives in the same job.
+const WITHOUT_VARIABLE: [(&str, &[&str]); 2] =
+    [("verify", &["from", "split", "label", "view", "patient", "names"]), ("checksums", &["from"])];
 
 /// Gives each long option of the command and its subcommands its variable: `--limit-rate` has
 /// `CXR_LIMIT_RATE`. A variable that is set but empty counts as unset, because CI systems pass on
 /// missing values this way.
 pub(super) fn attach(command: clap::Command) -> clap::Command {
-    let (option, commands) = WITHOUT_VARIABLE;
-    let is_one = commands.contains(&command.get_name());
-    let is_typed = move |argument: &clap::Arg| is_one && argument.get_long() == Some(option);
+    let of_command = WITHOUT_VARIABLE.into_iter().find(|(name, _)| *name == command.get_name());
+    let options = of_command.map_or(&[][..], |(_, options)| options);
+    let is_typed =
+        |argument: &clap::Arg| argument.get_long().is_some_and(|option| options.contains(&option));
     command
         .mut_args(|argument| if is_typed(&argument) { argument } else { with_variable(argument) })
         .mut_subcommands(attach)
@@ -165,9 +168,8 @@ mod tests {
             assert_eq!(found, expected);
             assert!(option.is_hide_env_set(), "{found:?} is listed in docs/environment.md");
         }
-        // Those of `verify` and `checksums`; `fetch` has one.
-        let without: Vec<_> = without.iter().map(|option| option.get_long()).collect();
-        assert_eq!(without, [Some("from"); 2]);
+        let expected: usize = WITHOUT_VARIABLE.iter().map(|(_, options)| options.len()).sum();
+        assert_eq!(without.len(), expected, "{without:?}");
     }
 
     #[test]

@@ -89,6 +89,16 @@ impl SelectionOptions {
         Ok(Some(images))
     }
 
+    /// Returns true if no option selects anything.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { split, label, view, patient, names } = self;
+        split.is_none()
+            && view.is_none()
+            && names.is_none()
+            && label.is_empty()
+            && patient.is_empty()
+    }
+
     fn selection(&self) -> Result<Selection, String> {
         Ok(Selection {
             split: self.split,

@@ -20,6 +20,7 @@ use super::habits;
 use super::headings::{FROM, LIMITS, OUTPUT, WHAT};
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
+use super::selection::SelectionOptions;
 use super::value_parsers::{self, Sources};
 
 /// The options of `verify`.
@@ -52,6 +53,8 @@ pub(crate) struct Verify {
     /// With --images: folder of the archives, for suggested commands [default: TREE]
     #[arg(long, value_name = "DIR", help_heading = FROM, requires = "images", hide_short_help = true)]
     archives: Option<PathBuf>,
+    #[command(flatten)]
+    selection: SelectionOptions,
     /// Check only presence and size; verify nothing
     ///
     /// cxr looks at names and sizes, and at the digests that a mirror reports. An archive that
@@ -131,6 +134,14 @@ pub(crate) enum RequestError {
         escape::text(.0)
     )]
     NoSha256(String),
+    /// The options that select images are wrong.
+    #[error("{0}")]
+    Images(String),
+    /// Only a check of images has a selection.
+    #[error(
+        "--split, --label, --view, --patient and --names select images; add --images TREE, or omit them"
+    )]
+    Selection,
     /// `--quick` reads no data.
     #[error("--quick reads no data, and --sha256 needs every byte; omit one of them")]
     QuickSha256,
@@ -158,6 +169,9 @@ impl Verify {
         }
         if let Some(tree) = self.images.clone() {
             return self.images_request(tree, catalog, typed);
+        }
+        if !self.selection.is_empty() {
+            return Err(RequestError::Selection);
         }
         let notes = self.notes();
         if notes.is_some() && (self.quick || !self.from.is_empty()) {
@@ -213,7 +227,7 @@ impl Verify {
         Ok(Verification::Images(ImagesRequest {
             selected: catalog.select(&words)?,
             catalog,
-            images: None,
+            images: self.selection.images().map_err(RequestError::Images)?,
             tree,
             compare: self.compare,
             archives: self.archives,

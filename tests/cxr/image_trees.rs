@@ -361,3 +361,16 @@ fn list_counts_images_and_a_check_of_archives_points_to_the_check_of_images() {
     let outcome = sandbox.cxr(["verify", "data"]).run();
     outcome.says("to check them, run: cxr verify --images data/images");
 }
+
+#[test]
+fn a_selection_of_images_can_be_complete() {
+    let (sandbox, image) = (Sandbox::new(), black(1024, 1024, 0));
+    for name in &IMAGES[..3] {
+        sandbox.put(format!("data/images/{name}"), &image);
+    }
+    let report = verify(&sandbox, "data", &["--patient", "1"]).report(0);
+    report.only().is("ok").because("3 images are whole");
+    let report = verify(&sandbox, "data", &["--patient", "1-2"]).report(1);
+    report.only().is("incomplete").because("3 of 4 images").because("00000002_000.png");
+    sandbox.cxr(["verify", "data", "--patient", "1"]).run().exits(2).says("add --images TREE");
+}

@@ -31,10 +31,10 @@ fn arrange_subcommand(command: Command, global: &[Arg]) -> Command {
         let argument = argument.clone().help_heading(heading).display_order(100 + index);
         argument.hide(!applies(id, &name))
     });
-    // The short help of `fetch` has no room for them.
-    let is_fetch = name == "fetch";
+    // The short help of these has no room for them.
+    let is_full = matches!(name.as_str(), "fetch" | "verify");
     let command = command.mut_args(|argument| {
-        let is_long = is_fetch && argument.get_help_heading() == Some(IMAGES);
+        let is_long = is_full && argument.get_help_heading() == Some(IMAGES);
         if is_long { argument.hide_short_help(true) } else { argument }
     });
     let (examples, status) = more(&name);
