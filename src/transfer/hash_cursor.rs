@@ -84,11 +84,11 @@ impl HashCursor {
         }
         state.written.insert(offset..end);
         let CursorState { stream, position, .. } = &mut *state;
-        if let Some(stream) = stream {
-            if offset <= *position && *position < end {
-                stream.push(block.split_off(usize::try_from(*position - offset).unwrap_or(0)));
-                *position = end;
-            }
+        if let Some(stream) = stream
+            && (offset..end).contains(position)
+        {
+            stream.push(block.split_off(usize::try_from(*position - offset).unwrap_or(0)));
+            *position = end;
         }
         if state.is_behind() || state.is_complete() || state.stream.is_none() {
             drop(state);

@@ -44,7 +44,7 @@ impl UndoLog {
         undo.saved = saved;
         if undo.end == 0 {
             undo.file.resize(0)?;
-            undo.append(Bytes::from_static(FORMAT))?;
+            undo.append(FORMAT)?;
             entry.sync_folder()?;
         }
         Ok(undo)
@@ -79,7 +79,7 @@ impl UndoLog {
             match read(old, at, length) {
                 Ok(bytes) if bytes.is_empty() => break,
                 Ok(bytes) => {
-                    self.append(record(at, &bytes))?;
+                    self.append(&record(at, &bytes))?;
                     at += bytes.len() as u64;
                 }
                 // The next page may be readable again.
@@ -90,9 +90,9 @@ impl UndoLog {
         Ok(())
     }
 
-    fn append(&mut self, bytes: Bytes) -> Result<(), DiskError> {
+    fn append(&mut self, bytes: &[u8]) -> Result<(), DiskError> {
         let end = self.end + bytes.len() as u64;
-        self.file.write_at(self.end, &bytes)?;
+        self.file.write_at(self.end, bytes)?;
         self.end = end;
         Ok(())
     }
