@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::held_folder::HeldFolder;
+use super::system::identify;
 use super::{DiskError, Entry, Subfolder};
 use crate::catalog::Archive;
 use crate::hash::digest::DigestKind;
@@ -105,6 +106,13 @@ impl Folder {
     /// The program's own folder.
     pub(crate) fn own(&self) -> &Path {
         self.own.path()
+    }
+
+    /// Returns true if the file system of the program's own folder ignores the case of names.
+    pub(crate) fn ignores_case(&self) -> bool {
+        let other = self.own().with_file_name(OWN.to_uppercase());
+        let ids = identify(self.own()).ok().zip(identify(&other).ok());
+        ids.is_some_and(|(own, other)| own == other)
     }
 
     /// Returns a name in the program's own folder.

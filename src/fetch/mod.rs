@@ -14,6 +14,7 @@ mod space;
 mod start_point;
 mod survey;
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
@@ -137,6 +138,7 @@ pub fn fetch(
     } else {
         Some(lock(request, &folder, listener, cancel)?)
     };
+    check_names(&archives, &folder)?;
     let leftovers = leftovers(&request.catalog, &request.dir);
     if let Some(message) = leftovers::describe(&leftovers, &request.dir) {
         listener.on(Event::Notice { message: &message });
@@ -166,6 +168,23 @@ pub fn fetch(
     let others = OtherNames::new(folder.dir(), &request.catalog);
     let run = FetchRun { request, archives, context, probed: OnceLock::new(), others };
     Ok(Report::new("fetch", run.fetch_all(), start.elapsed().as_secs_f64()))
+}
+
+/// Fails if two of the names mean one file in the folder.
+fn check_names(archives: &[Archive], folder: &Folder) -> Result<(), FetchError> {
+    let mut names = HashMap::new();
+    let mut same = archives.iter().filter_map(|Archive { name, .. }| {
+        let other = names.insert(name.to_lowercase(), name)?;
+        Some((escape::text(other), escape::text(name)))
+    });
+    match same.next().filter(|_| folder.ignores_case()) {
+        Some((other, name)) => Err(FetchError::Request(format!(
+            "{other} and {name} are the same file in {}, whose file system ignores upper and lower \
+             case; nothing was downloaded; fetch each of them into a folder of its own (-d)",
+            escape::path(folder.dir())
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn refused(error: &DiskError) -> FetchError {

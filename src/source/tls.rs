@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
 use super::ClientError;
@@ -33,16 +34,20 @@ struct Roots {
     additional: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
     verifier: OnceLock<Result<Verifier, rustls::Error>>,
+    /// Windows can trust certificates in addition to its own only in its later versions, and Wine not
+    /// at all. There, this trusts the additional ones.
+    additional_verifier: Option<Arc<WebPkiServerVerifier>>,
 }
 
 impl Tls {
     /// Reads a file of PEM certificates to trust in addition to the platform's, if there is one.
     pub(super) fn new(cacert: Option<&Path>) -> Result<Self, ClientError> {
-        let roots = Arc::new(Roots {
-            additional: cacert.map_or_else(|| Ok(Vec::new()), read)?,
-            provider: Arc::new(aws_lc_rs::default_provider()),
-            verifier: OnceLock::new(),
-        });
+        let additional = cacert.map_or_else(|| Ok(Vec::new()), read)?;
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let additional_verifier =
+            cfg!(windows).then(|| verifier_of(&additional, &provider)).flatten();
+        let verifier = OnceLock::new();
+        let roots = Arc::new(Roots { additional, provider, verifier, additional_verifier });
         Ok(Self { config: configure(&roots), roots })
     }
 
@@ -56,8 +61,18 @@ impl Tls {
     /// Returns true if there are certificates of authorities, without which no server can be
     /// trusted.
     pub(super) fn has_authorities(&self) -> bool {
-        self.roots.verifier().is_ok()
+        self.roots.additional_verifier.is_some() || self.roots.verifier().is_ok()
     }
+}
+
+/// Returns a verifier that trusts these certificates alone, unless there are none.
+fn verifier_of(
+    trusted: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> Option<Arc<WebPkiServerVerifier>> {
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(trusted.iter().cloned());
+    WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider)).build().ok()
 }
 
 /// Reads a file of PEM certificates.
@@ -104,8 +119,11 @@ impl ServerCertVerifier for Roots {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verifier = self.verifier()?;
-        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verify = |verifier: &dyn ServerCertVerifier| {
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        };
+        let Some(additional) = &self.additional_verifier else { return verify(self.verifier()?) };
+        verify(&**additional).or_else(|error| self.verifier().map_or(Err(error), |all| verify(all)))
     }
 
     fn verify_tls12_signature(
@@ -114,7 +132,7 @@ impl ServerCertVerifier for Roots {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier()?.verify_tls12_signature(message, cert, dss)
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -123,7 +141,7 @@ impl ServerCertVerifier for Roots {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier()?.verify_tls13_signature(message, cert, dss)
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -106,3 +106,15 @@ fn a_mount_of_small_files_is_an_error_that_says_so() {
     assert_eq!(report.verdicts(), ["ok", "error"], "{}", report.shown());
     report.lines()[1].because("File too large").next("file system that holds larger files");
 }
+
+#[test]
+fn two_names_that_differ_in_case_alone_are_refused_where_they_mean_one_file() {
+    let (sandbox, mut all) = (Sandbox::new(), archives(2));
+    let Some(_store) = ObjectStore::mount("ignore-case", &sandbox.data()) else { return };
+    all[1].name = all[0].name.to_uppercase();
+    let server = Server::with(&all);
+    let outcome = sandbox.fetch(&server, &all).run();
+    outcome.exits(2).says("IMAGES_001.TAR.GZ are the same file in data, whose file system ignores");
+    assert_eq!(server.hits().len(), 0, "nothing was downloaded");
+    sandbox.fetch(&server, &all).arg("1").report(0).all_ok();
+}
