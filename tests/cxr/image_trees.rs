@@ -260,14 +260,7 @@ fn links_folders_and_pipes_in_the_place_of_images_are_harmless() {
     symlink("nowhere", at(IMAGES[1])).unwrap();
     symlink(IMAGES[2], at(IMAGES[2])).unwrap();
     fs::create_dir(at(IMAGES[3])).unwrap();
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        at(IMAGES[4]),
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RUSR,
-        0,
-    )
-    .unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(at(IMAGES[4])).status().unwrap().success());
     symlink("/dev/zero", at(IMAGES[5])).unwrap();
     // A folder in a circle.
     symlink("..", at("circle")).unwrap();
