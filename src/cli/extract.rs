@@ -8,6 +8,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
 use cxr::catalog::Catalog;
 use cxr::extract::ExtractRequest;
+use cxr::fetch::ExtractOptions;
 use cxr::images::Layout;
 use cxr::text::command_line::CommandLine;
 
@@ -81,6 +82,14 @@ impl From<LayoutName> for Layout {
             LayoutName::Archive => Self::Archive,
             LayoutName::Kaggle => Self::Kaggle,
         }
+    }
+}
+
+impl ImageTarget {
+    /// Returns the options of a fetch that extracts, if that `is_wanted`.
+    pub(super) fn options(self, is_wanted: bool, delete_archives: bool) -> Option<ExtractOptions> {
+        let (to, layout, images) = (self.to, self.layout.into(), None);
+        is_wanted.then_some(ExtractOptions { to, layout, images, delete_archives })
     }
 }
 

@@ -13,12 +13,17 @@ use cxr::text::command_line::CommandLine;
 use cxr::text::escape;
 
 use super::environment;
+use super::extract::ImageTarget;
 use super::habits;
 use super::headings::{FROM_AND_TO, LIMITS, WHAT};
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
 use super::selection::SelectionOptions;
 use super::value_parsers::{self, Sources};
+
+/// The archives at a time: few if they are deleted, so that the disk holds few of them.
+const TWELVE: NonZeroUsize = NonZeroUsize::new(12).unwrap();
+const THREE: NonZeroUsize = NonZeroUsize::new(3).unwrap();
 
 /// The options of `fetch`.
 #[derive(Debug, Args)]
@@ -66,11 +71,22 @@ pub(crate) struct Fetch {
     /// Partial downloads stay. The same command resumes them.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
     fail_fast: bool,
+    /// Extract the images of each archive as soon as it is verified
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
+    extract: bool,
+    /// With --extract: delete each archive after its images are extracted
+    ///
+    /// A record in DIR/.cxr/ keeps fetch from downloading the archive again while its images are
+    /// there.
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, requires = "extract")]
+    delete_archives: bool,
+    #[command(flatten)]
+    target: ImageTarget,
     #[command(flatten)]
     network: NetworkArguments,
-    /// Archives at a time, 1 to 64
-    #[arg(short, long, default_value = "12", value_name = "N", value_parser = value_parsers::count, help_heading = LIMITS, display_order = 0)]
-    jobs: NonZeroUsize,
+    /// Archives at a time, 1 to 64 [default: 12; with --delete-archives: 3]
+    #[arg(short, long, value_name = "N", value_parser = value_parsers::count, help_heading = LIMITS, display_order = 0)]
+    jobs: Option<NonZeroUsize>,
     /// Connections in total, 1 to 64
     ///
     /// A connection that becomes free helps with the archives that are still in progress.
@@ -111,7 +127,8 @@ impl Fetch {
             catalog,
             dir: self.dir,
             sources,
-            jobs: self.jobs,
+            jobs: self.jobs.unwrap_or(if self.delete_archives { THREE } else { TWELVE }),
+            extract: self.target.options(self.extract, self.delete_archives),
             connections: self.connections,
             network: self.network.options(),
             recheck: self.recheck,

@@ -40,6 +40,8 @@ pub enum StateFile {
     Note,
     /// The record of the images that were extracted.
     Images,
+    /// The record that the archive was deleted after that.
+    Deleted,
 }
 
 impl StateFile {
@@ -54,6 +56,7 @@ impl StateFile {
             Self::Undo => "undo",
             Self::Note => "note",
             Self::Images => "images",
+            Self::Deleted => "deleted",
         }
     }
 

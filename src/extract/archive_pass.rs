@@ -10,19 +10,20 @@ use super::unpacker::{LargeFile, Unpacker};
 use super::{UnpackError, record};
 use crate::catalog::inventory::Inventory;
 use crate::catalog::{Archive, ImageSet};
-use crate::disk::{DiskError, Folder, Subfolder, crash_point};
+use crate::disk::{DiskError, Folder, Found, Subfolder, crash_point};
 use crate::images::Layout;
 use crate::report::ArchiveReport;
+use crate::text::escape;
 use crate::verdict::Verdict;
 use crate::verify::{FileChecker, blank};
 
 /// The place of the images.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct ImagePlace<'a> {
-    pub(super) folder: &'a Folder,
-    pub(super) layout: Layout,
+pub(crate) struct ImagePlace<'a> {
+    pub(crate) folder: &'a Folder,
+    pub(crate) layout: Layout,
     /// The images that are wanted; `None`: all.
-    pub(super) images: Option<&'a ImageSet>,
+    pub(crate) images: Option<&'a ImageSet>,
 }
 
 /// The end of an attempt to extract an archive.
@@ -37,8 +38,8 @@ pub(super) enum Extraction {
 
 /// One archive, and the folders of its images.
 pub(super) struct ArchivePass<'a> {
-    pub(super) archive: &'a Archive,
-    pub(super) expected: ExpectedFiles<'a>,
+    archive: &'a Archive,
+    expected: ExpectedFiles<'a>,
     place: ImagePlace<'a>,
     staging: Subfolder,
     target: Subfolder,
@@ -58,6 +59,14 @@ impl<'a> ArchivePass<'a> {
     /// The folder of the images.
     pub(super) fn target(&self) -> &Path {
         self.target.path()
+    }
+
+    /// The word for the files of the archive.
+    pub(super) fn noun(&self) -> &'static str {
+        match self.expected {
+            ExpectedFiles::Images(..) => "image",
+            ExpectedFiles::Any => "file",
+        }
     }
 
     /// Completes an archive whose files were all written before, without reading it. Returns `None` if
@@ -136,4 +145,24 @@ impl<'a> ArchivePass<'a> {
         record::add(self.place.folder, self.archive, files)?;
         Ok(publish(files, &self.staging, &self.target)?)
     }
+}
+
+/// Returns the number of the files that were extracted from an archive and their folder, in words; `None`
+/// unless all of them are there with their sizes.
+pub(crate) fn extracted_files(
+    folder: &Folder,
+    layout: Layout,
+    archive: &Archive,
+) -> Option<String> {
+    let pass = ArchivePass::new(archive, ImagePlace { folder, layout, images: None });
+    let files = record::read(folder, archive);
+    let is_here = |file: &TakenFile| {
+        let found = pass.target.entry(&file.name).look();
+        matches!(found, Ok(Some(Found::File(size))) if size == file.row.bytes)
+    };
+    let is_complete = !files.is_empty() && files.iter().all(is_here);
+    is_complete.then(|| {
+        let (count, folder) = (files.len(), escape::path(pass.target()));
+        format!("{count} {}s in {folder}", pass.noun())
+    })
 }

@@ -35,12 +35,6 @@ pub(super) enum ExpectedFiles<'a> {
 }
 
 impl ExpectedFiles<'_> {
-    /// Returns the number of wanted images, if it is known.
-    pub(super) fn wanted(&self) -> Option<usize> {
-        let Self::Images(inventory, _) = self else { return None };
-        Some((0..inventory.len()).filter(|&position| self.is_wanted(position)).count())
-    }
-
     /// Returns the names of the wanted images.
     pub(super) fn names(&self) -> impl Iterator<Item = String> {
         let inventory = if let Self::Images(inventory, _) = self { Some(inventory) } else { None };

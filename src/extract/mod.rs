@@ -6,6 +6,7 @@
 
 mod archive_pass;
 mod content_error;
+mod extractor;
 mod gunzip;
 mod image_writer;
 mod members;
@@ -21,13 +22,15 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+pub(crate) use self::archive_pass::{ImagePlace, extracted_files};
 use self::content_error::{ContentError, UnpackError};
+pub(crate) use self::extractor::Extractor;
 use self::run::ExtractRun;
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, ImageSet};
 use crate::disk::{DiskError, Folder};
 use crate::event::Listener;
-use crate::hash::LaneSet;
+use crate::hash::{Engine, LaneSet};
 use crate::images::Layout;
 use crate::report::Report;
 use crate::text::command_line::CommandLine;
@@ -112,6 +115,10 @@ pub fn extract(
     target.create().map_err(|error| ExtractError::of_disk(&error))?;
     let _lock = lock_folder(&target, request.wait, &request.command_line, listener, cancel)
         .map_err(ExtractError)?;
-    let run = ExtractRun::new(request, &target, listener, cancel)?;
+    let engine = Engine::for_this_machine(request.lanes);
+    let images = request.images.as_ref();
+    let place = ImagePlace { folder: &target, layout: request.layout, images };
+    let extractor = Extractor::new(&request.catalog, place, &engine, listener, cancel)?;
+    let run = ExtractRun::new(request, extractor, listener);
     Ok(Report::new("extract", run.extract_all(), start.elapsed().as_secs_f64()))
 }

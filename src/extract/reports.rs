@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::archive_pass::ArchivePass;
 use super::publish::Published;
 use super::{ContentError, UnpackError};
 use crate::report::SuggestedCommand::Again;
@@ -12,13 +13,13 @@ use crate::verdict::Verdict;
 /// The names of other files that a report lists.
 const NAMED: usize = 3;
 
-/// Completes the report of an archive whose MD5 is right. `noun` is the word for its files.
+/// Completes the report of an archive whose MD5 is right.
 pub(super) fn extracted(
     report: ArchiveReport,
     published: &Published,
-    target: &Path,
-    noun: &str,
+    pass: &ArchivePass<'_>,
 ) -> ArchiveReport {
+    let (target, noun) = (pass.target(), pass.noun());
     let Published { written, kept, conflicts, .. } = published;
     let folder = escape::path(target);
     let all = count(written + kept, noun);

@@ -4,12 +4,9 @@ use std::path::Path;
 
 use crate::disk::File;
 
-/// The blocks of most file systems.
-const BLOCK: u64 = 4096;
-
 /// Returns the bytes that the files of an archive take, as far as its last bytes tell: the length of what
 /// was compressed, modulo 2³² (RFC 1952, section 2.3.1). Compressed data can hardly be longer than that.
-pub(super) fn unpacked(path: &Path, files: Option<usize>) -> Option<u64> {
+pub(crate) fn unpacked(path: &Path) -> Option<u64> {
     let file = File::open(path).ok()?;
     let size = file.metadata().ok()?.len();
     let mut trailer = [0; 4];
@@ -18,5 +15,5 @@ pub(super) fn unpacked(path: &Path, files: Option<usize>) -> Option<u64> {
     while length < size - size / 64 {
         length += 1 << 32;
     }
-    Some(length + files.map_or(0, |files| files as u64 * BLOCK / 2))
+    Some(length)
 }

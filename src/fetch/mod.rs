@@ -3,7 +3,9 @@
 mod archive_reports;
 mod ask_size;
 mod check;
+mod deleted;
 mod elsewhere;
+mod extraction;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/fetch.rs"]
 pub(crate) mod fuzz;
@@ -17,7 +19,7 @@ mod survey;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::num::{NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -26,6 +28,7 @@ use crate::catalog::{Archive, Catalog, ImageSet};
 use crate::disk::leftovers::{self, leftovers};
 use crate::disk::{DiskError, Folder, Lock};
 use crate::event::{Event, Listener};
+use crate::extract::{Extractor, ImagePlace};
 use crate::hash::{Engine, LaneSet};
 use crate::other_names::OtherNames;
 use crate::report::Report;
@@ -34,6 +37,8 @@ use crate::source::{Source, SourceSpec};
 use crate::text::command_line::CommandLine;
 use crate::text::escape;
 use crate::transfer::{Context, lock_folder};
+pub use extraction::ExtractOptions;
+use extraction::Extraction;
 use run::FetchRun;
 
 /// The archives to fetch, their sources, the folder and the options.
@@ -66,6 +71,8 @@ pub struct FetchRequest {
     pub fail_fast: bool,
     /// Report what would be done, and do nothing.
     pub dry_run: bool,
+    /// Extract each archive as soon as it is verified.
+    pub extract: Option<ExtractOptions>,
     /// Bytes that a connection requests at a time.
     pub chunk: NonZeroU64,
     /// The lanes that hash.
@@ -98,6 +105,7 @@ impl FetchRequest {
             wait: false,
             fail_fast: false,
             dry_run: false,
+            extract: None,
             chunk: CHUNK,
             lanes: LaneSet::for_this_machine(),
         }
@@ -166,7 +174,19 @@ pub fn fetch(
         cancel,
     };
     let others = OtherNames::new(folder.dir(), &request.catalog);
-    let run = FetchRun { request, archives, context, probed: OnceLock::new(), others };
+    let target = request.extract.as_ref().and_then(|extract| extract.to.as_deref());
+    let target = Folder::new(target.unwrap_or(&request.dir));
+    let _target_lock = lock_target(request, &target, listener, cancel)?;
+    let extraction = extraction(request, &archives, &context, &target)?;
+    let extraction = extraction.as_ref();
+    let run = FetchRun {
+        request,
+        archives: &archives,
+        context,
+        probed: OnceLock::new(),
+        others,
+        extraction,
+    };
     Ok(Report::new("fetch", run.fetch_all(), start.elapsed().as_secs_f64()))
 }
 
@@ -201,6 +221,53 @@ fn lock(
     folder.create().map_err(|error| refused(&error))?;
     let locked = lock_folder(folder, request.wait, &request.command_line, listener, cancel);
     locked.map_err(FetchError::Machine)
+}
+
+/// Locks the folder of the images, if it is not that of the archives.
+fn lock_target(
+    request: &FetchRequest,
+    target: &Folder,
+    listener: &dyn Listener,
+    cancel: &Cancel,
+) -> Result<Option<Lock>, FetchError> {
+    let is_wanted = request.extract.is_some() && !request.dry_run;
+    if !is_wanted {
+        return Ok(None);
+    }
+    target.create().map_err(|error| refused(&error))?;
+    let is_same = |path: &Path| path.canonicalize().ok();
+    if is_same(target.dir()) == is_same(&request.dir) {
+        return Ok(None);
+    }
+    lock(request, target, listener, cancel).map(Some)
+}
+
+/// Prepares the extraction that is wanted.
+fn extraction<'a>(
+    request: &'a FetchRequest,
+    archives: &'a [Archive],
+    context: &Context<'a>,
+    target: &'a Folder,
+) -> Result<Option<Extraction<'a>>, FetchError> {
+    let Some(extract) = request.extract.as_ref().filter(|_| !request.dry_run) else {
+        return Ok(None);
+    };
+    let Context { engine, listener, cancel, folder, .. } = *context;
+    let images = extract.images.as_ref();
+    let place = ImagePlace { folder: target, layout: extract.layout, images };
+    let extractor = Extractor::new(&request.catalog, place, engine, listener, cancel)
+        .map_err(|error| FetchError::Machine(error.to_string()))?;
+    Ok(Some(Extraction {
+        extractor,
+        archives,
+        folder,
+        listener,
+        delete_archives: extract.delete_archives,
+        layout: extract.layout,
+        is_partial: images.is_some(),
+        target: target.dir(),
+        command_line: request.command_line.clone(),
+    }))
 }
 
 /// Returns the archives to fetch. Fails if no source can have one of them.

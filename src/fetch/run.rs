@@ -7,10 +7,13 @@ use std::thread::{self, Scope};
 
 use super::check::{Check, CheckResult, CheckedArchive, Checker, Files};
 use super::elsewhere::{self, Elsewhere};
+use super::extraction::{Extraction, Verified};
 use super::reports::Reports;
 use super::start_point::{NeededArchive, StartPoint};
 use super::survey::{self, LocalState};
-use super::{FetchRequest, archive_reports, receipt, space};
+use super::{FetchRequest, archive_reports, deleted, receipt, space};
+use parking_lot::Mutex;
+
 use crate::catalog::{Archive, Catalog};
 use crate::disk::{self, DiskError, FileLimit, StateFile};
 use crate::event::Event;
@@ -25,27 +28,59 @@ use crate::verify::wrong_link;
 pub(super) struct FetchRun<'a> {
     pub(super) request: &'a FetchRequest,
     /// The archives to fetch.
-    pub(super) archives: Vec<Archive>,
+    pub(super) archives: &'a [Archive],
     pub(super) context: Context<'a>,
     /// The file system can do what a transfer needs.
     pub(super) probed: OnceLock<Result<(), DiskError>>,
     /// Files that may be archives under other names.
     pub(super) others: OtherNames<'a>,
+    /// Extracts verified archives, if that is wanted.
+    pub(super) extraction: Option<&'a Extraction<'a>>,
 }
 
 impl<'a> FetchRun<'a> {
-    /// Fetches every archive, and returns their reports in the same order.
+    /// Fetches and extracts every archive, and returns their reports in the same order.
     pub(super) fn fetch_all(&self) -> Vec<ArchiveReport> {
+        let Some(extraction) = self.extraction else { return self.fetch_each(None) };
+        if let Some(message) = extraction.announce(self.request.jobs.get()) {
+            self.context.listener.on(Event::Notice { message: &message });
+        }
+        let ((verified, queue), (sender, results)) = (mpsc::channel(), mpsc::channel());
+        let queue = Mutex::new(queue);
+        let mut reports = thread::scope(|scope| {
+            extraction.start(scope, &queue, &sender);
+            let reports = self.fetch_each(Some(verified));
+            // This thread helps with the rest, and does it all if the system gives no other.
+            extraction.work(&queue, &sender);
+            reports
+        });
+        drop(sender);
+        for (index, report) in results {
+            reports[index] = report;
+        }
+        if let Some(message) = extraction.finish() {
+            self.context.listener.on(Event::Notice { message: &message });
+        }
+        reports
+    }
+
+    /// Fetches every archive. Passes those that are verified on, if they are to be extracted.
+    fn fetch_each(&self, verified: Option<Sender<Verified>>) -> Vec<ArchiveReport> {
         let folder = self.context.folder;
         let mut reports = Reports {
             all: vec![None; self.archives.len()],
             first_failure: None,
             listener: self.context.listener,
             command_line: self.request.command_line.without("--dry-run"),
+            verified,
         };
         let (mut checks, mut needed) = (Vec::new(), Vec::new());
         let (published, trust) = (Catalog::nih(), !self.request.recheck);
         for (index, archive) in self.archives.iter().enumerate() {
+            if let Some(report) = self.extracted_before(archive) {
+                reports.settle(index, report);
+                continue;
+            }
             let is_published = published.has_same_content(archive);
             let file = match survey::look(folder, archive, is_published, trust) {
                 LocalState::Verified { path, size } => {
@@ -96,6 +131,28 @@ impl<'a> FetchRun<'a> {
         self.archives.iter().zip(all).map(complete).collect()
     }
 
+    /// Returns the report of an archive that need not be here, because its images are.
+    fn extracted_before(&self, archive: &Archive) -> Option<ArchiveReport> {
+        let folder = self.context.folder;
+        if self.request.recheck || !self.is_absent(archive) {
+            return None;
+        }
+        let report = archive_reports::blank(folder, archive, Verdict::Ok);
+        if let Some(extraction) = self.extraction {
+            return extraction.extractor.resume(archive, report);
+        }
+        let images = deleted::look(folder, archive)?;
+        let detail = format!("{images}, and the archive was deleted after that");
+        Some(ArchiveReport { detail: Some(detail), ..report })
+    }
+
+    fn is_absent(&self, archive: &Archive) -> bool {
+        let names = [Some(&archive.name), archive.alias.as_ref()];
+        let mut paths =
+            names.into_iter().flatten().map(|name| self.context.folder.dir().join(name));
+        paths.all(|path| path.symlink_metadata().is_err())
+    }
+
     /// An archive that must be transferred, with what is here of it under any name.
     fn needed(
         &self,
@@ -128,7 +185,11 @@ impl<'a> FetchRun<'a> {
         if needed.is_empty() {
             return;
         }
-        let bytes = needed.iter().map(NeededArchive::bytes).sum();
+        let bytes = needed.iter().map(NeededArchive::bytes);
+        let bytes = match self.extraction {
+            Some(extraction) => extraction.bytes(needed, self.request.jobs.get()),
+            None => bytes.sum(),
+        };
         let free = self.free();
         needed.retain(|needed| {
             let refusal = space::refusal(folder, &needed.archive, bytes, &free);

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use cxr::images::manifest::Manifest;
 
 use crate::support::{
-    Archive, Cxr, ImageArchive, Sandbox, SmallDisk, TarBytes, files_under, image, inventory,
+    Archive, Cxr, ImageArchive, Sandbox, Server, SmallDisk, TarBytes, files_under, image, inventory,
 };
 
 /// Two archives with a few images each, in the sandbox.
@@ -369,4 +369,57 @@ fn file_systems_without_syncfs_or_safe_renames_are_served() {
     let run = extract(&sandbox, &all).disk_faults("sync-file-system * ENOSYS");
     run.report(0).all_ok();
     assert_images(&sandbox, &all, |_| "data/images".to_owned());
+}
+
+/// A fetch of two archives that extracts them.
+fn fetch(sandbox: &Sandbox, server: &Server, all: &[ImageArchive]) -> Cxr {
+    let archives: Vec<Archive> = all.iter().map(|images| images.archive.clone()).collect();
+    let rules = inventory(all.iter().map(|images| (&images.archive, images.places.clone())));
+    sandbox.fetch_with_sizes(server, &archives).env("CXR_FAULT_INVENTORY", rules)
+}
+
+#[test]
+fn fetch_extracts_what_it_has_verified_and_deletes_archives_on_request() {
+    let sandbox = Sandbox::new();
+    let all = [ImageArchive::new(1, 0..4), ImageArchive::new(2, 4..9)];
+    let server = Server::with(all.iter().map(|images| &images.archive));
+    // One archive is here already.
+    sandbox.put_archive(&all[0].archive);
+    let report = fetch(&sandbox, &server, &all).arg("--extract").report(0);
+    report.all_ok().line("images_001.tar.gz").because("4 images in data/images");
+    report.line("images_002.tar.gz").because("5 images in data/images");
+    assert_images(&sandbox, &all, |_| "data/images".to_owned());
+    let run = fetch(&sandbox, &server, &all).args(["--extract", "--delete-archives"]);
+    let outcome = run.run();
+    outcome.exits(0).says("the archives, of which 2 are here at a time, up to");
+    outcome.report().all_ok().line("images_002.tar.gz").because("the archive was deleted");
+    assert!(!sandbox.path("data/images_001.tar.gz").exists());
+    server.clear_log();
+    for options in [&["--extract"][..], &[]] {
+        let report = fetch(&sandbox, &server, &all).args(options).report(0);
+        report.all_ok().line("images_001.tar.gz").because("4 images in ").because("data/images");
+        assert_eq!(server.sent(), 0, "{options:?}");
+    }
+    fs::remove_file(sandbox.path("data/images").join(&all[0].images[2].0)).unwrap();
+    let run = fetch(&sandbox, &server, &all).args(["--extract", "--delete-archives"]);
+    run.report(0).all_ok().line("images_001.tar.gz").because("1 of them written now");
+    assert_eq!(server.sent(), all[0].archive.size());
+    assert_images(&sandbox, &all, |_| "data/images".to_owned());
+}
+
+#[test]
+fn an_archive_that_cannot_be_extracted_is_kept() {
+    let sandbox = Sandbox::new();
+    let all = [ImageArchive::new(1, 0..4)];
+    let server = Server::with([&all[0].archive]);
+    // One image more than the archive has.
+    let rules = inventory([(&all[0].archive, 0..5)]);
+    let run = fetch(&sandbox, &server, &all).args(["--extract", "--delete-archives"]);
+    let report = run.env("CXR_FAULT_INVENTORY", rules).report(1);
+    report.only().is("foreign").because("1 of its images are missing");
+    sandbox.assert_archive(&all[0].archive);
+    let run =
+        fetch(&sandbox, &server, &all).args(["--extract", "--to", "other", "--layout", "kaggle"]);
+    run.report(0).all_ok();
+    assert_images(&sandbox, &all, |_| "other/images_001/images".to_owned());
 }

@@ -1,0 +1,118 @@
+//! Extracts single archives, for `extract` and for `fetch`.
+
+use std::io::BufReader;
+use std::path::Path;
+
+use super::archive_pass::{ArchivePass, Extraction, ImagePlace};
+use super::unpacker::LargeFile;
+use super::{ExtractError, record, reports};
+use crate::cancel::Cancel;
+use crate::catalog::{Archive, Catalog};
+use crate::disk::{DiskError, Entry, crash_point};
+use crate::event::{Activity, Listener};
+use crate::hash::Engine;
+use crate::images::manifest::{MANIFEST_NAME, Manifest};
+use crate::report::ArchiveReport;
+use crate::text::escape;
+use crate::verify::FileChecker;
+
+/// The largest `images.tsv` that is kept: a million rows.
+const LARGEST_MANIFEST: usize = 256 << 20;
+
+/// Extracts archives to one place, from any number of threads.
+pub(crate) struct Extractor<'a> {
+    place: ImagePlace<'a>,
+    checker: FileChecker<'a>,
+    large_file: LargeFile,
+    /// The rows of `images.tsv` before the run.
+    manifest: Manifest,
+}
+
+impl<'a> Extractor<'a> {
+    /// Fails if something else than a list of images has the name of the list.
+    pub(crate) fn new(
+        catalog: &'a Catalog,
+        place: ImagePlace<'a>,
+        engine: &'a Engine,
+        listener: &'a dyn Listener,
+        cancel: &'a Cancel,
+    ) -> Result<Self, ExtractError> {
+        let mut checker = FileChecker::new(catalog, engine, listener, cancel);
+        checker.activity = Activity::Extract;
+        let manifest = read_manifest(&place.folder.file(MANIFEST_NAME))?;
+        Ok(Self { place, checker, large_file: LargeFile::default(), manifest })
+    }
+
+    pub(super) fn pass(&self, archive: &'a Archive) -> ArchivePass<'a> {
+        ArchivePass::new(archive, self.place)
+    }
+
+    /// Completes the report of an archive that an earlier run extracted. Returns `None` if it is to be read.
+    pub(crate) fn resume(
+        &self,
+        archive: &'a Archive,
+        report: ArchiveReport,
+    ) -> Option<ArchiveReport> {
+        let pass = self.pass(archive);
+        match pass.resume() {
+            Ok(None) => None,
+            Ok(Some(published)) => Some(reports::extracted(report, &published, &pass)),
+            Err(error) => Some(reports::failed(report, &error.into())),
+        }
+    }
+
+    /// Extracts the archive from its file. Returns an error with the report on a file that is not the
+    /// archive.
+    pub(crate) fn extract(
+        &self,
+        archive: &'a Archive,
+        path: &Path,
+    ) -> Result<ArchiveReport, Box<ArchiveReport>> {
+        let pass = self.pass(archive);
+        match pass.extract(path, &self.checker, &self.large_file) {
+            Extraction::Right(report, published) => {
+                Ok(reports::extracted(*report, &published, &pass))
+            }
+            Extraction::Failed(report, error) => Ok(reports::failed(*report, &error)),
+            Extraction::Wrong(report) => Err(report),
+        }
+    }
+
+    /// Brings `images.tsv` up to date.
+    pub(crate) fn write_manifest<'b>(
+        &self,
+        archives: impl IntoIterator<Item = &'b Archive>,
+    ) -> Result<(), DiskError> {
+        let mut manifest = self.manifest.clone();
+        for archive in archives {
+            for file in record::read(self.place.folder, archive) {
+                manifest.insert(&file.name, &archive.name, file.row);
+            }
+        }
+        if manifest == self.manifest {
+            return Ok(());
+        }
+        let entry = self.place.folder.file(MANIFEST_NAME);
+        let mut bytes = Vec::new();
+        manifest.write(&mut bytes).map_err(DiskError::new(entry.path(), "written"))?;
+        entry.replace(&bytes)?;
+        crash_point("manifest-written");
+        Ok(())
+    }
+}
+
+/// Reads the `images.tsv` of an earlier run. Fails if something else has its name.
+fn read_manifest(entry: &Entry) -> Result<Manifest, ExtractError> {
+    if entry.is_free() {
+        return Ok(Manifest::default());
+    }
+    let refuse = |why: String| {
+        let path = escape::path(entry.path());
+        ExtractError(format!(
+            "{path} exists and is not a list of images that cxr wrote: {why}; cxr left it unchanged, and \
+             extracted nothing; move it away, or use another folder with --to"
+        ))
+    };
+    let bytes = entry.read(LARGEST_MANIFEST).map_err(|error| refuse(error.to_string()))?;
+    Manifest::read(BufReader::new(&bytes[..])).map_err(|error| refuse(error.to_string()))
+}

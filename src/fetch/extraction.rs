@@ -1,0 +1,190 @@
+//! Extracts archives as soon as they are verified, and deletes them on request.
+
+use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender};
+use std::thread::{self, Scope};
+
+use parking_lot::Mutex;
+
+use super::deleted;
+use super::start_point::NeededArchive;
+use crate::catalog::{Archive, ImageSet};
+use crate::disk::{DiskError, Entry, Folder, crash_point};
+use crate::event::{Event, Listener};
+use crate::extract::Extractor;
+use crate::images::Layout;
+use crate::report::SuggestedCommand::Again;
+use crate::report::{ArchiveReport, NextStep};
+use crate::text::command_line::CommandLine;
+use crate::text::{escape, units};
+use crate::verdict::Verdict;
+
+/// The place of the images of a fetch, and what becomes of their archives.
+#[derive(Debug, Clone)]
+pub struct ExtractOptions {
+    /// The folder of the images; `None`: that of the archives.
+    pub to: Option<PathBuf>,
+    /// The way to spread images over folders.
+    pub layout: Layout,
+    /// The images to extract from NIH's archives; `None`: all.
+    pub images: Option<ImageSet>,
+    /// Delete each archive after its images are extracted.
+    pub delete_archives: bool,
+}
+
+/// The threads that extract verified archives.
+pub(super) struct Extraction<'a> {
+    pub(super) extractor: Extractor<'a>,
+    pub(super) archives: &'a [Archive],
+    /// The folder of the archives.
+    pub(super) folder: &'a Folder,
+    pub(super) listener: &'a dyn Listener,
+    pub(super) delete_archives: bool,
+    pub(super) layout: Layout,
+    /// Only some of the images are wanted.
+    pub(super) is_partial: bool,
+    /// The folder of the images.
+    pub(super) target: &'a Path,
+    pub(super) command_line: CommandLine,
+}
+
+/// The sum of the largest sizes.
+fn largest(mut sizes: Vec<u64>, count: usize) -> u64 {
+    sizes.sort_unstable_by(|a, b| b.cmp(a));
+    sizes.iter().take(count).sum()
+}
+
+/// The file system of a folder.
+fn device(folder: &Path) -> Option<u64> {
+    Some(folder.metadata().ok()?.dev())
+}
+
+/// A verified archive by its index, and its report.
+pub(super) type Verified = (usize, ArchiveReport);
+
+/// The end of an extraction, with the index of its archive.
+pub(super) type Extracted = (usize, ArchiveReport);
+
+impl Extraction<'_> {
+    /// Starts the threads. They end after all senders of `queue` are gone.
+    pub(super) fn start<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        queue: &'scope Mutex<Receiver<Verified>>,
+        results: &Sender<Extracted>,
+    ) {
+        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        for _ in 0..processors.clamp(4, 12).min(self.archives.len().max(1)) {
+            let results = results.clone();
+            let work = move || self.work(queue, &results);
+            let _ = thread::Builder::new().name("extract".to_owned()).spawn_scoped(scope, work);
+        }
+    }
+
+    /// Extracts archives until all senders of the queue are gone.
+    pub(super) fn work(&self, queue: &Mutex<Receiver<Verified>>, results: &Sender<Extracted>) {
+        loop {
+            // Only one thread waits for the next archive; the others wait for the lock.
+            let next = queue.lock().recv();
+            let Ok((index, report)) = next else { return };
+            let mut report = self.extract(index, report);
+            report.resolve_next(&self.command_line);
+            self.listener.on(Event::Settled(&report));
+            let _ = results.send((index, report));
+        }
+    }
+
+    /// Extracts a verified archive. Keeps what the report says of its download.
+    fn extract(&self, index: usize, report: ArchiveReport) -> ArchiveReport {
+        let archive = &self.archives[index];
+        if let Some(done) = self.extractor.resume(archive, report.clone()) {
+            return self.delete(archive, done);
+        }
+        let Some(path) = report.path.clone() else { return report };
+        match self.extractor.extract(archive, &path) {
+            Ok(extracted) => {
+                let detail = [report.detail.clone(), extracted.detail.clone()];
+                let detail = detail.into_iter().flatten().collect::<Vec<_>>().join("; ");
+                let ArchiveReport { verdict, next, .. } = extracted;
+                let report = ArchiveReport { verdict, next, detail: Some(detail), ..report };
+                self.delete(archive, report)
+            }
+            // It has changed since it was verified.
+            Err(changed) => ArchiveReport { next: Some(Again.into()), ..*changed },
+        }
+    }
+
+    /// Deletes an archive that was extracted, if that is wanted.
+    fn delete(&self, archive: &Archive, report: ArchiveReport) -> ArchiveReport {
+        let path = report.path.as_deref().filter(|_| self.delete_archives);
+        let Some(path) = path.filter(|_| report.verdict == Verdict::Ok) else { return report };
+        let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+        if !is_file {
+            return report;
+        }
+        match self.delete_file(archive, path) {
+            Ok(()) => {
+                let detail = report.detail.unwrap_or_default();
+                ArchiveReport {
+                    detail: Some(format!("{detail}; the archive was deleted")),
+                    ..report
+                }
+            }
+            Err(error) => {
+                let detail = format!("{error}; its images are extracted");
+                let next = Some(NextStep::then(error.remedy(), Again));
+                ArchiveReport { verdict: Verdict::Error, detail: Some(detail), next, ..report }
+            }
+        }
+    }
+
+    fn delete_file(&self, archive: &Archive, path: &Path) -> Result<(), DiskError> {
+        deleted::write(self.folder, archive, self.target, self.layout)?;
+        crash_point("deletion-recorded");
+        Entry::at(path).remove()?;
+        crash_point("archive-deleted");
+        Ok(())
+    }
+
+    /// Completes `images.tsv`. Returns a message if that failed.
+    pub(super) fn finish(&self) -> Option<String> {
+        let error = self.extractor.write_manifest(self.archives).err()?;
+        Some(format!(
+            "{error}; the images are extracted; to complete the list, run: {}",
+            self.command_line
+        ))
+    }
+
+    /// The bytes that these archives and their images take on the disk at most, beyond what is there.
+    pub(super) fn bytes(&self, needed: &[NeededArchive], in_hand: usize) -> u64 {
+        let sizes: Vec<u64> = needed.iter().map(NeededArchive::bytes).collect();
+        let archives =
+            if self.delete_archives { largest(sizes, in_hand) } else { sizes.iter().sum() };
+        let has_one_disk = device(self.target) == device(self.folder.dir());
+        let images = needed.iter().filter_map(|needed| needed.archive.size);
+        // Of a part of the images, the size is not known.
+        let is_known = has_one_disk && !self.is_partial;
+        archives.saturating_add(if is_known { images.sum() } else { 0 })
+    }
+
+    /// A message about the space that the run takes at most; `None` without known sizes.
+    pub(super) fn announce(&self, in_hand: usize) -> Option<String> {
+        let sizes: Vec<u64> = self.archives.iter().filter_map(|archive| archive.size).collect();
+        let whole: u64 = sizes.iter().sum();
+        if whole == 0 {
+            return None;
+        }
+        let in_hand = in_hand.min(sizes.len());
+        let archives = if self.delete_archives {
+            let bytes = units::bytes(largest(sizes, in_hand));
+            format!("the archives, of which {in_hand} are here at a time, up to {bytes}")
+        } else {
+            format!("the archives {}", units::bytes(whole))
+        };
+        let target = escape::path(self.target);
+        let part = if self.is_partial { "at most" } else { "about" };
+        Some(format!("the images take {part} {} in {target}, and {archives}", units::bytes(whole)))
+    }
+}
