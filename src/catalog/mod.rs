@@ -206,12 +206,6 @@ impl Catalog {
         find(&self.archives, &self.indices.digests, digest, Archive::digest)
     }
 
-    /// The index of the first archive with the MD5 or the SHA-256 of this one.
-    fn by_any_digest(&self, archive: &Archive) -> Option<usize> {
-        let digests = [archive.md5().map(Digest::Md5), archive.sha256().map(Digest::Sha256)];
-        digests.into_iter().flatten().find_map(|digest| self.by_digest(&digest))
-    }
-
     /// The first archive about which this digest decides.
     pub(crate) fn of_digest(&self, digest: &Digest) -> Option<&Archive> {
         self.archives.get(self.by_digest(digest)?)

@@ -7,13 +7,13 @@ impl Catalog {
     /// The indices of the archives that contain an image of the set, ascending. An archive is known by
     /// its MD5 or SHA-256, so that a table with other names or addresses serves as well.
     pub fn archives_with(&self, images: &ImageSet) -> Vec<usize> {
-        let nih = Self::nih();
-        let counts = nih.archives.iter().zip(images.per_archive());
-        let needed = counts.filter(|&(_, images)| images > 0);
-        let mut indices: Vec<usize> =
-            needed.filter_map(|(archive, _)| self.by_any_digest(archive)).collect();
-        indices.sort_unstable();
-        indices
+        let is_needed = |archive: &Archive| {
+            let places =
+                Inventory::of(archive.md5(), archive.sha256()).map(|inventory| inventory.places());
+            places.is_some_and(|places| images.within(places).next().is_some())
+        };
+        let indices = 0..self.archives.len();
+        indices.filter(|&index| self.archives.get(index).is_some_and(is_needed)).collect()
     }
 
     /// Returns the words that select these archives on the command line.

@@ -4,18 +4,18 @@ use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use clap::Args;
 use clap::builder::BoolishValueParser;
-use clap::{Args, ValueEnum};
 use cxr::catalog::Catalog;
 use cxr::extract::ExtractRequest;
-use cxr::fetch::ExtractOptions;
-use cxr::images::Layout;
 use cxr::text::command_line::CommandLine;
 
 use super::environment;
-use super::fetch::{FetchUsageError, select};
+use super::fetch::{FetchUsageError, select_with_images};
 use super::headings::{FROM_AND_TO, LIMITS, WHAT};
+use super::image_target::ImageTarget;
 use super::report_options::ReportOptions;
+use super::selection::SelectionOptions;
 use super::value_parsers;
 
 /// The options of `extract`.
@@ -32,6 +32,8 @@ pub(crate) struct Extract {
     /// 1,3,7-9.
     #[arg(value_name = "ARCHIVE", help_heading = WHAT, display_order = 0)]
     archives: Vec<String>,
+    #[command(flatten)]
+    selection: SelectionOptions,
     /// Read archives again that were extracted before
     ///
     /// By default, cxr does not read an archive again whose images are all there with their sizes.
@@ -51,48 +53,6 @@ pub(crate) struct Extract {
     pub(crate) reports: ReportOptions,
 }
 
-/// The folder and the layout of the images.
-#[derive(Debug, Args)]
-pub(crate) struct ImageTarget {
-    /// Folder for the images [default: that of the archives]
-    ///
-    /// cxr creates the folder if it does not exist, and writes the list images.tsv into it.
-    #[arg(long, value_name = "DIR2", help_heading = FROM_AND_TO)]
-    to: Option<PathBuf>,
-    /// Folders of the images
-    #[arg(long, default_value = "flat", value_name = "LAYOUT", help_heading = FROM_AND_TO)]
-    layout: LayoutName,
-}
-
-/// The name of a layout.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum LayoutName {
-    /// images/NAME
-    Flat,
-    /// images_NNN/NAME
-    Archive,
-    /// images_NNN/images/NAME
-    Kaggle,
-}
-
-impl From<LayoutName> for Layout {
-    fn from(name: LayoutName) -> Self {
-        match name {
-            LayoutName::Flat => Self::Flat,
-            LayoutName::Archive => Self::Archive,
-            LayoutName::Kaggle => Self::Kaggle,
-        }
-    }
-}
-
-impl ImageTarget {
-    /// Returns the options of a fetch that extracts, if that `is_wanted`.
-    pub(super) fn options(self, is_wanted: bool, delete_archives: bool) -> Option<ExtractOptions> {
-        let (to, layout, images) = (self.to, self.layout.into(), None);
-        is_wanted.then_some(ExtractOptions { to, layout, images, delete_archives })
-    }
-}
-
 impl Extract {
     /// Builds the request over this catalog.
     ///
@@ -105,10 +65,13 @@ impl Extract {
         typed: &CommandLine,
         arguments: &[OsString],
     ) -> Result<ExtractRequest, FetchUsageError> {
+        let (selected, images) =
+            select_with_images(&catalog, &self.archives, &self.selection, arguments)?;
         Ok(ExtractRequest {
-            selected: select(&catalog, &self.archives, arguments)?,
+            selected,
+            images,
+            layout: self.target.layout(),
             to: self.target.to,
-            layout: self.target.layout.into(),
             jobs: self.jobs,
             recheck: self.recheck,
             wait: self.wait,

@@ -13,9 +13,9 @@ use cxr::text::command_line::CommandLine;
 use cxr::text::escape;
 
 use super::environment;
-use super::extract::ImageTarget;
 use super::habits;
 use super::headings::{FROM_AND_TO, LIMITS, WHAT};
+use super::image_target::ImageTarget;
 use super::network::NetworkArguments;
 use super::report_options::ReportOptions;
 use super::selection::SelectionOptions;
@@ -55,7 +55,7 @@ pub(crate) struct Fetch {
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
     dry_run: bool,
     /// Wait while another cxr uses the folder
-    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
     wait: bool,
     /// Read verified archives again
     ///
@@ -71,20 +71,22 @@ pub(crate) struct Fetch {
     /// Partial downloads stay. The same command resumes them.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
     fail_fast: bool,
-    /// Extract the images of each archive as soon as it is verified
+    /// Extract the images of each verified archive
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
     extract: bool,
     /// With --extract: delete each archive after its images are extracted
     ///
     /// A record in DIR/.cxr/ keeps fetch from downloading the archive again while its images are
     /// there.
-    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, requires = "extract")]
+    #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, requires = "extract", hide_short_help = true)]
     delete_archives: bool,
     #[command(flatten)]
     target: ImageTarget,
     #[command(flatten)]
     network: NetworkArguments,
-    /// Archives at a time, 1 to 64 [default: 12; with --delete-archives: 3]
+    /// Archives at a time, 1 to 64 [default: 12]
+    ///
+    /// With --delete-archives, the default is 3, so that the disk holds few archives.
     #[arg(short, long, value_name = "N", value_parser = value_parsers::count, help_heading = LIMITS, display_order = 0)]
     jobs: Option<NonZeroUsize>,
     /// Connections in total, 1 to 64
@@ -144,7 +146,7 @@ impl Fetch {
 }
 
 /// Returns the indices of the archives that the words select.
-pub(super) fn select(
+fn select(
     catalog: &Catalog,
     words: &[String],
     arguments: &[OsString],

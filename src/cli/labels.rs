@@ -6,8 +6,8 @@ use clap::{Args, ValueEnum};
 use cxr::catalog::ImageSet;
 use cxr::labels::{LabelsRequest, Metadata, Parts, Validation};
 
-use super::extract::LayoutName;
 use super::headings::FROM_AND_TO;
+use super::image_target::LayoutName;
 use super::selection::SelectionOptions;
 
 const LISTS: &str = "Lists";

@@ -12,6 +12,7 @@ mod global_options;
 mod habits;
 mod headings;
 mod help;
+mod image_target;
 mod labels;
 mod man;
 mod network;

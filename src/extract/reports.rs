@@ -71,7 +71,7 @@ pub(super) fn failed(report: ArchiveReport, error: &UnpackError) -> ArchiveRepor
             let verdict = if error.is_foreign() { Verdict::Foreign } else { Verdict::Corrupt };
             (
                 verdict,
-                format!("the MD5 matches the table, but {error}; nothing of it was extracted"),
+                format!("the archive matches the table, but {error}; nothing of it was extracted"),
                 advice(error),
             )
         }

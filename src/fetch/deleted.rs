@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Folder, StateFile};
 use crate::extract::extracted_files;
+use crate::hash::digest::Digest;
 use crate::images::Layout;
 
 /// The most bytes of a record.
@@ -15,7 +16,8 @@ const LIMIT: usize = 16 << 10;
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Deleted {
-    md5: String,
+    #[serde(flatten)]
+    digest: Digest,
     /// The folder of the images.
     images: PathBuf,
     layout: String,
@@ -30,7 +32,7 @@ pub(super) fn write(
 ) -> Result<(), DiskError> {
     // The folder may be given relative to another one next time.
     let images = target.canonicalize().unwrap_or_else(|_| target.to_owned());
-    let record = Deleted { md5: archive.md5.to_string(), images, layout: layout.word().to_owned() };
+    let record = Deleted { digest: archive.digest(), images, layout: layout.word().to_owned() };
     let entry = folder.state_file(archive, StateFile::Deleted);
     let json = serde_json::to_vec(&record);
     let failed = DiskError::new(entry.path(), "written");
@@ -43,7 +45,7 @@ pub(super) fn write(
 pub(super) fn look(folder: &Folder, archive: &Archive) -> Option<String> {
     let entry = folder.state_file(archive, StateFile::Deleted);
     let bytes = entry.read(LIMIT).ok()?;
-    let record = read(&bytes).filter(|record| record.md5 == archive.md5.to_string())?;
+    let record = read(&bytes).filter(|record| record.digest == archive.digest())?;
     let layout = Layout::ALL.into_iter().find(|layout| layout.word() == record.layout)?;
     extracted_files(&Folder::new(&record.images), layout, archive)
 }

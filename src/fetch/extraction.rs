@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::deleted;
 use super::start_point::NeededArchive;
-use crate::catalog::{Archive, ImageSet};
+use crate::catalog::Archive;
 use crate::disk::{DiskError, Entry, Folder, crash_point};
 use crate::event::{Event, Listener};
 use crate::extract::Extractor;
@@ -28,8 +28,6 @@ pub struct ExtractOptions {
     pub to: Option<PathBuf>,
     /// The way to spread images over folders.
     pub layout: Layout,
-    /// The images to extract from NIH's archives; `None`: all.
-    pub images: Option<ImageSet>,
     /// Delete each archive after its images are extracted.
     pub delete_archives: bool,
 }

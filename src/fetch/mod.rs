@@ -49,7 +49,8 @@ pub struct FetchRequest {
     pub catalog: Catalog,
     /// The archives to fetch: indices into the catalog, ascending, each once, at least one.
     pub selected: Vec<usize>,
-    /// The images that are wanted, if not all are. Archives are fetched whole; this is for a message.
+    /// The images that are wanted, if not all are. Archives are fetched whole, and only these images are
+    /// extracted.
     pub images: Option<ImageSet>,
     /// The folder. It is created if it does not exist.
     pub dir: PathBuf,
@@ -253,7 +254,7 @@ fn extraction<'a>(
         return Ok(None);
     };
     let Context { engine, listener, cancel, folder, .. } = *context;
-    let images = extract.images.as_ref();
+    let images = request.images.as_ref();
     let place = ImagePlace { folder: target, layout: extract.layout, images };
     let extractor = Extractor::new(&request.catalog, place, engine, listener, cancel)
         .map_err(|error| FetchError::Machine(error.to_string()))?;

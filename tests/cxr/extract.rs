@@ -423,3 +423,19 @@ fn an_archive_that_cannot_be_extracted_is_kept() {
     run.report(0).all_ok();
     assert_images(&sandbox, &all, |_| "other/images_001/images".to_owned());
 }
+
+#[test]
+fn only_selected_images_are_extracted_and_more_of_them_later() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    // The first archive has patients 1 and 2, the second patients 3 and 4.
+    let report = extract(&sandbox, &all).args(["--patient", "1"]).report(0);
+    report.only().because("3 images in data/images");
+    assert_eq!(fs::read_dir(sandbox.path("data/images")).unwrap().count(), 3);
+    let report = extract(&sandbox, &all).args(["--patient", "1-3"]).report(0);
+    report.line("images_001.tar.gz").because("4 images in data/images, 1 of them written now");
+    extract(&sandbox, &all).report(0).all_ok();
+    assert_images(&sandbox, &all, |_| "data/images".to_owned());
+    let outcome = extract(&sandbox, &all).args(["--patient", "30805"]).run();
+    outcome.exits(2).says("has no archive of NIH ChestX-ray14 that contains selected images");
+}
