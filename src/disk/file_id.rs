@@ -46,6 +46,12 @@ impl FileId {
     }
 }
 
+/// Returns true if both folders are the same, or exist on the same file system.
+pub(crate) fn share_file_system(one: &Path, other: &Path) -> bool {
+    let device = |folder| identify(folder).ok().map(|(device, _)| device);
+    one == other || device(one).is_some_and(|one| device(other) == Some(one))
+}
+
 /// The most symbolic links in a row, as in Linux (`path_resolution(7)`).
 const LINKS: usize = 40;
 

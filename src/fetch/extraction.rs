@@ -1,7 +1,6 @@
 //! Extracts archives as soon as they are verified, and deletes them on request.
 
 use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{self, Scope};
@@ -11,7 +10,7 @@ use parking_lot::Mutex;
 use super::deleted;
 use super::start_point::NeededArchive;
 use crate::catalog::Archive;
-use crate::disk::{DiskError, Entry, Folder, crash_point};
+use crate::disk::{DiskError, Entry, Folder, crash_point, share_file_system};
 use crate::event::{Event, Listener};
 use crate::extract::Extractor;
 use crate::images::Layout;
@@ -52,11 +51,6 @@ pub(super) struct Extraction<'a> {
 fn largest(mut sizes: Vec<u64>, count: usize) -> u64 {
     sizes.sort_unstable_by(|a, b| b.cmp(a));
     sizes.iter().take(count).sum()
-}
-
-/// The file system of a folder.
-fn device(folder: &Path) -> Option<u64> {
-    Some(folder.metadata().ok()?.dev())
 }
 
 /// A verified archive by its index, and its report.
@@ -160,7 +154,7 @@ impl Extraction<'_> {
         let sizes: Vec<u64> = needed.iter().map(NeededArchive::bytes).collect();
         let archives =
             if self.delete_archives { largest(sizes, in_hand) } else { sizes.iter().sum() };
-        let has_one_disk = device(self.target) == device(self.folder.dir());
+        let has_one_disk = share_file_system(self.target, self.folder.dir());
         let images = needed.iter().filter_map(|needed| needed.archive.size);
         // Of a part of the images, the size is not known.
         let is_known = has_one_disk && !self.is_partial;
