@@ -1,10 +1,10 @@
-"""Downloads and verifies the archives of NIH ChestX-ray14.
+"""Downloads, verifies and extracts the archives of NIH ChestX-ray14.
 
 The module starts the program `cxr`, which is in the same wheel, and returns its report:
 
     import cxr
 
-    report = cxr.fetch("nih")
+    report = cxr.fetch("nih", extract=True)
     for archive in report.archives:
         print(archive.name, archive.verdict)
 
@@ -14,7 +14,7 @@ A run after which an archive is not right raises an `ArchiveError`, such as `Cor
 
 from __future__ import annotations
 
-from ._commands import fetch, verify
+from ._commands import extract, fetch, verify
 from ._errors import (
     ArchiveError,
     Cancelled,
@@ -52,6 +52,7 @@ __all__ = [
     "RunError",
     "Unreachable",
     "UsageError",
+    "extract",
     "fetch",
     "find_program",
     "verify",

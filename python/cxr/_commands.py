@@ -16,8 +16,9 @@ from ._report import Report
 Path = Union[str, "os.PathLike[str]"]
 Selector = Union[str, int]
 
-# What an option may be set to. `None` and `False` leave it out.
-_Value = Union[None, bool, int, float, str, "os.PathLike[str]"]
+# What an option may be set to. `None` and `False` leave it out; each member of a list is an option.
+_Single = Union[None, bool, int, float, str, "os.PathLike[str]"]
+_Value = Union[_Single, "list[str]"]
 
 
 def fetch(
@@ -26,6 +27,15 @@ def fetch(
     sources: Union[None, Path, Iterable[Path]] = None,
     progress: Progress = None,
     *,
+    extract: bool = False,
+    delete_archives: bool = False,
+    to: Optional[Path] = None,
+    layout: Optional[str] = None,
+    split: Optional[str] = None,
+    label: Union[None, str, Iterable[str]] = None,
+    view: Optional[str] = None,
+    patient: Union[None, Selector, Iterable[Selector]] = None,
+    names: Optional[Path] = None,
     checksums: Optional[Path] = None,
     jobs: Optional[int] = None,
     connections: Optional[int] = None,
@@ -45,7 +55,7 @@ def fetch(
     """Downloads archives into a folder, verifies them, and returns the report.
 
     It resumes what is incomplete, repairs what is damaged, and leaves alone what is right. It writes
-    nothing but this folder. `cxr help fetch` describes the options.
+    nothing but this folder and `to`. `cxr help fetch` describes the options.
 
     :param dir: the folder; it is created if it does not exist.
     :param archives: such as `3`, `"1-4"` or `["images_001", 9]`; all by default.
@@ -53,6 +63,10 @@ def fetch(
         addresses of the table, which are NIH's.
     :param progress: a function that gets every event of the event log, in the calling thread; `True`
         for a bar of `tqdm`, or the program's own progress where `tqdm` is not installed.
+    :param extract: extract the images of each archive as soon as it is verified. `to`, `layout`,
+        `split`, `label`, `view`, `patient` and `names` are those of `extract`, and only the archives
+        with selected images are fetched.
+    :param delete_archives: with `extract`, delete each archive after its images are extracted.
     :param dry_run: only report what would be fetched; no verdict raises an exception.
     :param check: raise an exception if an archive is not right. Without it, look at the report.
     :param cancel: an event of `threading` that ends the run in good order when it is set.
@@ -60,8 +74,13 @@ def fetch(
     An exception in `progress`, Ctrl-C and `cancel` end the program in good order. It keeps its partial
     downloads, and the same call resumes them.
     """
+    if not extract and (to is not None or layout is not None):
+        raise ValueError("to and layout are for images; set extract=True too")
     options: dict[str, _Value] = {
         "dir": dir,
+        "extract": extract,
+        "delete-archives": delete_archives,
+        **_images(to, layout, split, label, view, patient, names),
         "checksums": checksums,
         "jobs": jobs,
         "connections": connections,
@@ -76,8 +95,59 @@ def fetch(
         "fail-fast": fail_fast,
         "dry-run": dry_run,
     }
-    arguments = [*_sources(sources), *_options(options), "--", *_selectors(archives)]
+    arguments = [*_sources(sources), *_options(options), "--", *_selectors("archives", archives)]
     return _run("fetch", arguments, progress, check and not dry_run, cancel)
+
+
+def extract(
+    dir: Path,
+    archives: Union[None, Selector, Iterable[Selector]] = None,
+    to: Optional[Path] = None,
+    layout: Optional[str] = None,
+    progress: Progress = None,
+    *,
+    split: Optional[str] = None,
+    label: Union[None, str, Iterable[str]] = None,
+    view: Optional[str] = None,
+    patient: Union[None, Selector, Iterable[Selector]] = None,
+    names: Optional[Path] = None,
+    checksums: Optional[Path] = None,
+    jobs: Optional[int] = None,
+    recheck: bool = False,
+    wait: bool = False,
+    check: bool = True,
+    cancel: Optional[threading.Event] = None,
+) -> Report:
+    """Extracts the images of a folder's archives, and returns the report.
+
+    It verifies each archive and checks every image of it. The images get their names only if all are
+    right. Images that are there already are not written again. `cxr help extract` describes the
+    options.
+
+    :param dir: the folder of the archives.
+    :param archives: as in `fetch`; all by default.
+    :param to: the folder for the images; that of the archives by default.
+    :param layout: `flat` (`images/NAME`, the default), `archive` (`images_001/NAME`) or `kaggle`
+        (`images_001/images/NAME`).
+    :param split: only images of NIH's part `train_val` or `test`.
+    :param label: only images with this label, or with one of several.
+    :param view: only images of the view `PA` or `AP`.
+    :param patient: only images of these patients, such as `7`, `"1-100"` or `[7, "20-30"]`.
+    :param names: only the images that this file names.
+    :param progress: as in `fetch`.
+    :param check: as in `fetch`.
+    :param cancel: as in `fetch`.
+    """
+    options: dict[str, _Value] = {
+        "dir": dir,
+        **_images(to, layout, split, label, view, patient, names),
+        "checksums": checksums,
+        "jobs": jobs,
+        "recheck": recheck,
+        "wait": wait,
+    }
+    arguments = [*_options(options), "--", *_selectors("archives", archives)]
+    return _run("extract", arguments, progress, check, cancel)
 
 
 def verify(
@@ -134,7 +204,7 @@ def verify(
         "limit-rate": limit_rate,
         "cacert": cacert,
     }
-    operands = _selectors(archives) if sources is not None else _several("paths", paths)
+    operands = _selectors("archives", archives) if sources is not None else _several("paths", paths)
     arguments = [*_sources(sources), *_options(options), "--", *operands]
     return _run("verify", arguments, progress, check, cancel)
 
@@ -179,12 +249,34 @@ def _result(outcome: Outcome, check: bool) -> Report:
     return report
 
 
+def _images(
+    to: Optional[Path],
+    layout: Optional[str],
+    split: Optional[str],
+    label: Union[None, str, Iterable[str]],
+    view: Optional[str],
+    patient: Union[None, Selector, Iterable[Selector]],
+    names: Optional[Path],
+) -> dict[str, _Value]:
+    """Returns the options that select images and their places."""
+    return {
+        "to": to,
+        "layout": layout,
+        "split": split,
+        "label": _several("label", label),
+        "view": view,
+        "patient": _selectors("patient", patient),
+        "names": names,
+    }
+
+
 def _options(options: dict[str, _Value]) -> Iterator[str]:
-    for name, value in options.items():
-        if value is True:
-            yield f"--{name}"
-        elif value is not None and value is not False:
-            yield f"--{name}={os.fspath(value) if isinstance(value, os.PathLike) else value}"
+    for name, values in options.items():
+        for value in values if isinstance(values, list) else [values]:
+            if value is True:
+                yield f"--{name}"
+            elif value is not None and value is not False:
+                yield f"--{name}={os.fspath(value) if isinstance(value, os.PathLike) else value}"
 
 
 def _sources(sources: Union[None, Path, Iterable[Path]]) -> Iterator[str]:
@@ -192,11 +284,13 @@ def _sources(sources: Union[None, Path, Iterable[Path]]) -> Iterator[str]:
         yield f"--from={source}"
 
 
-def _selectors(archives: Union[None, Selector, Iterable[Selector]]) -> list[str]:
-    if archives is None or isinstance(archives, str):
-        return _several("archives", archives)
-    numbers = [archives] if isinstance(archives, int) else archives
-    return _several("archives", [str(archive) for archive in numbers])
+def _selectors(
+    name: str, selectors: Union[None, Selector, Iterable[Selector]]
+) -> list[str]:
+    if selectors is None or isinstance(selectors, str):
+        return _several(name, selectors)
+    words = [selectors] if isinstance(selectors, int) else selectors
+    return _several(name, [str(word) for word in words])
 
 
 def _several(name: str, values: Union[None, Path, Iterable[Path]]) -> list[str]:
