@@ -412,8 +412,8 @@ pub fn crash_points() -> BTreeSet<String> {
 
 #[test]
 fn every_crash_point_in_the_code_is_tested() {
-    let points =
-        SCENARIOS.iter().flat_map(|scenario| scenario.points).chain(&extract_crash::POINTS);
+    let points = SCENARIOS.iter().flat_map(|scenario| scenario.points);
+    let points = points.chain(&extract_crash::POINTS).chain(&extract_crash::DELETION_POINTS);
     let tested: BTreeSet<String> = points.map(|&point| point.to_owned()).collect();
     assert_eq!(crash_points(), tested);
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::{
-    Cxr, DiskOperation, ImageArchive, Sandbox, SimulatedDisk, Unsynced, inventory, random,
+    Cxr, DiskOperation, ImageArchive, Sandbox, Server, SimulatedDisk, Unsynced, inventory, random,
 };
 
 const NAME: &str = "data/images_001.tar.gz";
@@ -69,6 +69,9 @@ pub const POINTS: [&str; 8] = [
     "manifest-written",
 ];
 
+/// The crash points of the deletion of an archive after its extraction.
+pub const DELETION_POINTS: [&str; 2] = ["deletion-recorded", "archive-deleted"];
+
 #[test]
 fn a_kill_at_any_named_step_of_an_extraction_loses_nothing() {
     let images = ImageArchive::new(1, 0..4);
@@ -78,6 +81,55 @@ fn a_kill_at_any_named_step_of_an_extraction_loses_nothing() {
             kills += 1;
         }
         assert!(kills > 0, "{point} was never reached");
+    }
+}
+
+/// Kills a `fetch --extract --delete-archives` at the point, after its download, and lets the same command
+/// go on. Returns false if nothing was killed.
+fn crash_with_deletion(images: &ImageArchive, point: &str) -> bool {
+    let sandbox = Sandbox::new();
+    let server = Server::with([&images.archive]);
+    let archives = std::slice::from_ref(&images.archive);
+    let rules = inventory([(&images.archive, images.places.clone())]);
+    let fetch = |options: &[&str]| {
+        let fetch = sandbox.fetch_with_sizes(&server, archives).args(options);
+        fetch.env("CXR_FAULT_INVENTORY", &rules).env("CXR_FAULT_OWNER_TIMEOUT_MS", "50")
+    };
+    let options = ["--extract", "--delete-archives"];
+    let outcome = fetch(&options).dies_at(point, 1).run();
+    let all = images.images.len();
+    let is_complete = assert_right(&sandbox, images, point) == all;
+    let is_here = sandbox.path(NAME).exists();
+    assert!(is_complete || is_here, "{point}: neither the archive nor all images");
+    server.clear_log();
+    if !is_here {
+        // The deletion was recorded before it.
+        fetch(&[]).report(0).all_ok();
+        assert_eq!(server.sent(), 0, "{point}: downloaded again");
+    }
+    let report = fetch(&options).report(0);
+    let line = report.only();
+    line.is("ok").because(&format!("{all} images in data/images"));
+    let is_deleted_now = line.detail().contains("the archive was deleted");
+    assert_eq!(is_deleted_now, is_here, "{point}: deleted once");
+    assert_eq!(assert_right(&sandbox, images, point), all, "{point}");
+    assert!(!sandbox.path(NAME).exists(), "{point}");
+    let list = fs::read_to_string(sandbox.path("data/images.tsv")).unwrap();
+    assert_eq!(list.lines().count(), all + 1, "{point}");
+    for options in [&options[..], &[]] {
+        fetch(options).report(0).all_ok();
+    }
+    assert_eq!(server.sent(), 0, "{point}: downloaded again");
+    outcome.was_killed()
+}
+
+#[test]
+fn a_kill_at_any_named_step_of_a_fetch_that_deletes_archives_loses_nothing() {
+    let images = ImageArchive::new(1, 0..3);
+    // The first replaced file is a record of the download.
+    let points = POINTS.into_iter().filter(|point| *point != "replacement-written");
+    for point in points.chain(DELETION_POINTS) {
+        assert!(crash_with_deletion(&images, point), "{point} was never reached");
     }
 }
 
