@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
@@ -12,11 +12,14 @@ use crate::disk::leftovers::Leftover;
 use crate::hash::digest::{Digest, Md5, Sha256};
 use crate::images;
 use crate::other_names::OtherNames;
-use crate::report::write_json;
+use crate::report::{SuggestedCommand, write_json};
 use crate::text::{escape, units};
 use crate::transfer;
 
 const SCHEMA: &str = "cxr.list/1";
+
+/// The widest column of names. A longer name moves the rest of its line to the right.
+const NAME_COLUMN: usize = 60;
 
 /// The state of an archive's local file. None of these means that its content is right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -32,17 +35,27 @@ enum ListState {
     Unreadable,
 }
 
+/// The list of a table and a folder. Its rows are made one by one when it is written: a table may have
+/// hundreds of thousands.
+pub struct Listing<'a> {
+    catalog: &'a Catalog,
+    dir: &'a Path,
+    others: OtherNames<'a>,
+    /// The images of each archive that are here, and all its images; empty if they are unknown.
+    images: Vec<(usize, usize)>,
+}
+
 /// One archive of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ListRow {
-    name: String,
+struct ListRow<'a> {
+    name: &'a str,
     size: Option<u64>,
     md5: Option<Md5>,
     /// The one that decides.
     #[serde(skip)]
     digest: Digest,
     sha256: Option<Sha256>,
-    address: Option<String>,
+    address: Option<&'a str>,
     state: ListState,
     actual_size: Option<u64>,
     path: Option<String>,
@@ -64,21 +77,77 @@ struct ListImages {
 #[derive(Serialize)]
 struct ListDocument<'a> {
     schema: &'static str,
-    archives: &'a [ListRow],
+    archives: ListRows<'a>,
     leftovers: &'a [Leftover],
 }
 
-/// Looks for every archive in the folder, by its name, its other name, and then by its size.
-pub fn rows(catalog: &Catalog, dir: &Path) -> Vec<ListRow> {
-    let others = OtherNames::new(dir, catalog);
-    let rows = catalog.archives().iter().map(|archive| row(archive, dir, &others));
-    let images = images::count(dir, catalog)
-        .into_iter()
-        .map(|(here, expected)| (here > 0).then_some(ListImages { here, expected }));
-    rows.zip(images).map(|(row, images)| ListRow { images, ..row }).collect()
+/// The rows of a listing in JSON.
+struct ListRows<'a>(&'a Listing<'a>);
+
+impl Serialize for ListRows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.rows())
+    }
 }
 
-fn row(archive: &Archive, dir: &Path, others: &OtherNames<'_>) -> ListRow {
+impl<'a> Listing<'a> {
+    /// A list of what is in the folder: each archive by its name, its other name, or its size.
+    pub fn new(catalog: &'a Catalog, dir: &'a Path) -> Self {
+        let (others, images) = (OtherNames::new(dir, catalog), images::count(dir, catalog));
+        Self { catalog, dir, others, images }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = ListRow<'_>> {
+        self.catalog.archives().iter().enumerate().map(|(index, archive)| {
+            let images = self.images.get(index).filter(|(here, _)| *here > 0);
+            let images = images.map(|&(here, expected)| ListImages { here, expected });
+            ListRow { images, ..row(archive, self.dir, &self.others) }
+        })
+    }
+
+    /// Writes one line for each archive.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `out`.
+    pub fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let archives = || self.catalog.archives().iter();
+        let names = archives().map(|archive| escape::text(&archive.name).chars().count());
+        let names = names.filter(|width| *width <= NAME_COLUMN).max().unwrap_or(0);
+        let digests = if self.catalog.kinds(false).sha256 { 64 } else { 32 };
+        self.rows().try_for_each(|row| {
+            let size = row.size.map_or_else(|| "?".to_owned(), units::bytes);
+            let (name, digest) = (escape::text(row.name), row.digest.to_string());
+            writeln!(out, "{name:names$}  {size:>8}  {digest:digests$}  {}", row.describe())
+        })
+    }
+
+    /// Writes the JSON document, with the leftovers after the archives.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of `out`.
+    pub fn write_document(&self, leftovers: &[Leftover], out: &mut dyn Write) -> io::Result<()> {
+        write_json(&ListDocument { schema: SCHEMA, archives: ListRows(self), leftovers }, out)
+    }
+
+    /// Says why nothing can be here: there is no such folder.
+    pub fn describe_folder(&self) -> Option<String> {
+        let path = escape::path(self.dir);
+        let fetch = SuggestedCommand::fetch_all(self.catalog, self.dir);
+        match fs::metadata(self.dir) {
+            Ok(metadata) if metadata.is_dir() => None,
+            Ok(_) => Some(format!("{path} is not a folder, so no archive can be in it")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Some(format!(
+                "there is no folder {path}, so no archive is here; check its name, or to create it \
+                 and fetch into it, run: {fetch}"
+            )),
+            Err(error) => Some(format!("{path} cannot be read: {error}")),
+        }
+    }
+}
+
+fn row<'a>(archive: &'a Archive, dir: &Path, others: &OtherNames<'_>) -> ListRow<'a> {
     let names = [Some(&archive.name), archive.alias.as_ref()];
     let mut found = names
         .into_iter()
@@ -90,12 +159,12 @@ fn row(archive: &Archive, dir: &Path, others: &OtherNames<'_>) -> ListRow {
         None => elsewhere(archive, dir, others),
     };
     ListRow {
-        name: archive.name.clone(),
+        name: &archive.name,
         size: archive.size,
         md5: archive.md5(),
         digest: archive.digest(),
         sha256: archive.sha256(),
-        address: archive.address.clone(),
+        address: archive.address.as_deref(),
         state,
         actual_size,
         path: name.as_ref().map(|name| dir.join(name).to_string_lossy().into_owned()),
@@ -148,33 +217,7 @@ fn state_of(archive: &Archive, path: &Path) -> (ListState, Option<u64>) {
     (state, Some(size))
 }
 
-/// Writes one line for each archive.
-///
-/// # Errors
-///
-/// Returns the errors of `out`.
-pub fn write_text(rows: &[ListRow], out: &mut dyn Write) -> io::Result<()> {
-    rows.iter().try_for_each(|row| {
-        let size = row.size.map_or_else(|| "?".to_owned(), units::bytes);
-        let name = escape::text(&row.name);
-        writeln!(out, "{name}  {size:>8}  {}  {}", row.digest, row.describe())
-    })
-}
-
-/// Writes the JSON document, with the leftovers after the archives.
-///
-/// # Errors
-///
-/// Returns the errors of `out`.
-pub fn write_document(
-    rows: &[ListRow],
-    leftovers: &[Leftover],
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    write_json(&ListDocument { schema: SCHEMA, archives: rows, leftovers }, out)
-}
-
-impl ListRow {
+impl ListRow<'_> {
     fn describe(&self) -> String {
         let state = match (self.state, self.actual_size, self.size) {
             (ListState::Incomplete, Some(actual), Some(size)) => {
@@ -217,7 +260,7 @@ mod tests {
         Archive { size, alias, ..Archive::new(name, Md5::new([0; 16])) }
     }
 
-    fn table(dir: &Path) -> Vec<ListRow> {
+    fn table() -> Catalog {
         let archives = [
             archive("missing", Some(100), None),
             archive("begun", Some(100), None),
@@ -227,13 +270,8 @@ mod tests {
             archive("unknown", None, None),
             archive("renamed", Some(100), Some("alias")),
             archive("folder", Some(100), None),
-            archive("right/inside", Some(100), None),
         ];
-        // A catalog cannot have both `right` and the last one.
-        let catalog = Catalog::new(archives[..8].to_vec()).unwrap();
-        let mut rows = rows(&catalog, dir);
-        rows.push(row(&archives[8], dir, &OtherNames::new(dir, &catalog)));
-        rows
+        Catalog::new(archives.to_vec()).unwrap()
     }
 
     fn folder() -> tempfile::TempDir {
@@ -257,7 +295,8 @@ mod tests {
     fn the_text_shows_the_state_of_each_file() {
         let dir = folder();
         let mut out = Vec::new();
-        write_text(&table(dir.path()), &mut out).unwrap();
+        let catalog = table();
+        Listing::new(&catalog, dir.path()).write_text(&mut out).unwrap();
         let zeros = Md5::new([0; 16]);
         let expected = [
             ("missing", "100 B", "missing"),
@@ -268,20 +307,23 @@ mod tests {
             ("unknown", "?", "here"),
             ("renamed", "100 B", "here, as alias"),
             ("folder", "100 B", "unreadable"),
-            ("right/inside", "100 B", "missing"),
         ];
         let expected: Vec<String> = expected
             .iter()
-            .map(|(name, size, state)| format!("{name}  {size:>8}  {zeros}  {state}"))
+            .map(|(name, size, state)| format!("{name:7}  {size:>8}  {zeros}  {state}"))
             .collect();
         assert_eq!(String::from_utf8(out).unwrap().lines().collect::<Vec<_>>(), expected);
+        // The folder of the name is a file.
+        let inside = archive("right/inside", Some(100), None);
+        let row = row(&inside, dir.path(), &OtherNames::new(dir.path(), &catalog));
+        assert_eq!(row.state, ListState::Missing);
     }
 
     #[test]
     fn the_document_shows_the_same_states() {
         let dir = folder();
         let mut out = Vec::new();
-        write_document(&table(dir.path()), &[], &mut out).unwrap();
+        Listing::new(&table(), dir.path()).write_document(&[], &mut out).unwrap();
         let document: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(document["schema"], "cxr.list/1");
         let states: Vec<_> =
@@ -296,8 +338,7 @@ mod tests {
                 "too-long",
                 "here",
                 "here",
-                "unreadable",
-                "missing"
+                "unreadable"
             ]
         );
         assert_eq!(document["archives"][2]["actual_size"], 45);

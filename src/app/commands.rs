@@ -8,11 +8,13 @@ use anyhow::Context;
 use cxr::catalog::cite::CITATION;
 use cxr::catalog::{Catalog, MAX_CHECKSUMS_BYTES};
 use cxr::disk::leftovers::{self, leftovers};
+use cxr::interchange::{Table, TableFormat};
+use cxr::list::Listing;
 use cxr::progress::Messages;
 use cxr::text::command_line::CommandLine;
 use cxr::text::escape;
 use cxr::verdict::ExitStatus;
-use cxr::{disk, interchange, report};
+use cxr::{disk, report};
 
 use super::background;
 use super::command_run::CommandRun;
@@ -127,13 +129,13 @@ fn labels(labels: Labels, settings: &Settings) -> Result<ExitStatus> {
 
 fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus> {
     let catalog = catalog(settings)?;
-    let (rows, leftovers) = (cxr::list::rows(&catalog, dir), leftovers(&catalog, dir));
+    let (listing, leftovers) = (Listing::new(&catalog, dir), leftovers(&catalog, dir));
     let status = print(|out| match settings.format {
-        Format::Text => cxr::list::write_text(&rows, out),
-        Format::Json => cxr::list::write_document(&rows, &leftovers, out),
+        Format::Text => listing.write_text(out),
+        Format::Json => listing.write_document(&leftovers, out),
     })?;
-    if let Some(words) = leftovers::describe(&leftovers, dir) {
-        Messages::new(settings.verbosity).note(words);
+    for words in [listing.describe_folder(), leftovers::describe(&leftovers, dir)] {
+        words.into_iter().for_each(|words| Messages::new(settings.verbosity).note(words));
     }
     Ok(status)
 }
@@ -141,13 +143,13 @@ fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus> {
 fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus> {
     let resolved = checksums.resolve(&catalog(settings)?, settings.format);
     let (catalog, form, sources) = resolved.map_err(CommandError::usage)?;
-    let mut table = Vec::new();
-    interchange::write(&catalog, &sources, form, &mut table).map_err(CommandError::usage)?;
-    // A program gets the names unchanged. A terminal would obey control characters in them.
-    if io::stdout().is_terminal() {
-        table = escape::lines(&String::from_utf8_lossy(&table)).into_owned().into_bytes();
+    let table = Table::new(&catalog, &sources, form).map_err(CommandError::usage)?;
+    // A program gets the names unchanged. A terminal would obey control characters in them. JSON has
+    // none.
+    if io::stdout().is_terminal() && form != TableFormat::Json {
+        return print(|out| escape::write_lines(out, |out| table.write(out)));
     }
-    print(|out| out.write_all(&table))
+    print(|out| table.write(out))
 }
 
 /// The table of `--checksums`, or the built-in one. Only commands that need it read it: `cite` works

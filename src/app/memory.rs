@@ -1,15 +1,7 @@
 //! A limit of memory (`ulimit -v`), as batch systems set one.
 
-use std::num::NonZeroUsize;
-use std::thread;
-
+use cxr::session::{memory_limit, needed_memory};
 use cxr::text::units;
-
-/// The addresses that a command needs: the program, its heap and buffers, and its threads.
-const NEEDED: u64 = if cfg!(debug_assertions) { 192 << 20 } else { 80 << 20 };
-
-/// The addresses of the threads that exist once for each processor.
-const PER_PROCESSOR: u64 = 8 << 20;
 
 /// The variable that limits the heaps of the C library (mallopt(3)).
 #[cfg(unix)]
@@ -21,7 +13,7 @@ const HEAPS: &str = "MALLOC_ARENA_MAX";
 #[cfg(unix)]
 pub(crate) fn use_one_heap(arguments: &[std::ffi::OsString]) {
     use std::os::unix::process::CommandExt;
-    if limit().is_none() || crate::cli::is_set(HEAPS) {
+    if memory_limit().is_none() || crate::cli::is_set(HEAPS) {
         return;
     }
     let (Ok(program), Some((name, rest))) = (std::env::current_exe(), arguments.split_first())
@@ -35,9 +27,8 @@ pub(crate) fn use_one_heap(arguments: &[std::ffi::OsString]) {
 /// Fails if the limit is too low for any work, since an allocation that fails ends the process
 /// without a report.
 pub(crate) fn check() -> anyhow::Result<()> {
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let needed = NEEDED + PER_PROCESSOR * processors as u64;
-    match limit() {
+    let needed = needed_memory();
+    match memory_limit() {
         Some(limit) if limit < needed => anyhow::bail!(
             "this process may use only {} of memory (`ulimit -v`), and cxr needs {}; nothing was \
              done; raise the limit: ulimit -v unlimited",
@@ -46,15 +37,4 @@ pub(crate) fn check() -> anyhow::Result<()> {
         ),
         _ => Ok(()),
     }
-}
-
-#[cfg(unix)]
-fn limit() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::As).current
-}
-
-/// Windows has no such limit.
-#[cfg(windows)]
-const fn limit() -> Option<u64> {
-    None
 }

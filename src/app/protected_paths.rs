@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use cxr::catalog::{Archive, Catalog};
+use cxr::catalog::Catalog;
 use cxr::disk::FileId;
 use cxr::extract::ExtractRequest;
 use cxr::fetch::FetchRequest;
@@ -22,6 +22,8 @@ use crate::cli::{EventTarget, ReportOptions, Settings, Verification};
 pub(crate) struct ProtectedPaths {
     /// Files, each with its role.
     files: Vec<(PathBuf, String)>,
+    /// Folders with the files of all archives of a table.
+    folders: Vec<(PathBuf, Catalog)>,
     /// The `.cxr` folders.
     own: Vec<PathBuf>,
 }
@@ -87,10 +89,20 @@ impl ProtectedPaths {
     /// Adds the path of every archive in the folder, even if there is no file yet, and `.cxr`.
     fn add_folder(&mut self, dir: &Path, catalog: &Catalog) {
         self.own.push(dir.join(".cxr"));
-        let names = |archive: &'_ Archive| [Some(archive.name.clone()), archive.alias.clone()];
-        for name in catalog.archives().iter().flat_map(names).flatten() {
-            self.files.push((dir.join(&name), format!("reserved for {}", escape::text(&name))));
-        }
+        self.folders.push((dir.to_owned(), catalog.clone()));
+    }
+
+    /// Returns the role of the file if it belongs to an archive.
+    fn role_in_folders(&self, id: Option<&FileId>) -> Option<String> {
+        self.folders.iter().find_map(|(dir, catalog)| {
+            let archives = catalog.archives().iter();
+            let mut names = archives
+                .flat_map(|archive| [Some(&archive.name), archive.alias.as_ref()])
+                .flatten();
+            let name =
+                names.find(|name| id.is_some() && FileId::of(&dir.join(name)).as_ref() == id)?;
+            Some(format!("reserved for {}", escape::text(name)))
+        })
     }
 
     /// Returns true if the path is in a `.cxr` folder.
@@ -117,9 +129,10 @@ impl ProtectedPaths {
         for (option, path) in outputs {
             let id = FileId::of(path);
             let role = if self.is_in_own(path) {
-                Some("in `.cxr`, where cxr keeps its own files")
+                Some("in `.cxr`, where cxr keeps its own files".to_owned())
             } else {
-                known.iter().find(|(other, _)| Some(other) == id.as_ref()).map(|(_, role)| &**role)
+                let known = known.iter().find(|(other, _)| Some(other) == id.as_ref());
+                known.map(|(_, role)| role.clone()).or_else(|| self.role_in_folders(id.as_ref()))
             };
             if let Some(role) = role {
                 let path = escape::path(path);

@@ -13,6 +13,7 @@ use cxr::text::command_line::CommandLine;
 use cxr::verdict::ExitStatus;
 
 use super::exit::Result;
+use super::memory;
 use super::signals::Signals;
 use crate::cli::{Format, Selftest, Settings};
 
@@ -22,6 +23,7 @@ pub(crate) fn run(
     settings: &Settings,
     typed: &CommandLine,
 ) -> Result<ExitStatus> {
+    memory::check()?;
     let request = selftest.request(program());
     let messages = Messages::new(settings.verbosity);
     let cancel = Cancel::new();

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
 use super::hashdeep::{self, HashdeepColumns};
 use super::table::{self, Columns};
@@ -51,11 +52,10 @@ impl Catalog {
     /// # Errors
     ///
     /// The name of the first archive without an MD5.
-    pub fn md5sums(&self) -> Result<String, &str> {
-        if self.archives == Self::nih().archives {
-            return Ok(nih::MD5SUMS.to_owned());
-        }
-        self.lines(|archive| archive.md5().map(Digest::Md5))
+    pub fn md5sums(&self) -> Result<impl fmt::Display, &str> {
+        let is_nih = self.archives == Self::nih().archives;
+        let verbatim = is_nih.then_some(nih::MD5SUMS);
+        self.sums(|archive| archive.md5().map(Digest::Md5), verbatim)
     }
 
     /// The table as `sha256sum -c` reads it.
@@ -63,34 +63,45 @@ impl Catalog {
     /// # Errors
     ///
     /// The name of the first archive without a SHA-256.
-    pub fn sha256sums(&self) -> Result<String, &str> {
-        self.lines(|archive| archive.sha256().map(Digest::Sha256))
+    pub fn sha256sums(&self) -> Result<impl fmt::Display, &str> {
+        self.sums(|archive| archive.sha256().map(Digest::Sha256), None)
     }
 
-    /// A line for each archive, with this digest and the name.
-    fn lines(&self, digest: impl Fn(&Archive) -> Option<Digest>) -> Result<String, &str> {
-        let line = |archive: &'_ Archive| {
-            let digest = digest(archive)?;
-            let (mark, name) = escaped(&archive.name);
-            Some(format!("{mark}{digest}  {name}\n"))
-        };
-        let archives = self.archives().iter();
-        archives.map(|archive| line(archive).ok_or(archive.name.as_str())).collect()
+    /// A line for each archive, with this digest and the name, made when it is written.
+    fn sums(
+        &self,
+        digest: fn(&Archive) -> Option<Digest>,
+        verbatim: Option<&'static str>,
+    ) -> Result<impl fmt::Display, &str> {
+        if let Some(archive) = self.archives().iter().find(|archive| digest(archive).is_none()) {
+            return Err(&archive.name);
+        }
+        Ok(fmt::from_fn(move |f| {
+            if let Some(text) = verbatim {
+                return f.write_str(text);
+            }
+            self.archives().iter().try_for_each(|archive| {
+                let Some(digest) = digest(archive) else { return Ok(()) };
+                let (mark, name) = escaped(&archive.name);
+                writeln!(f, "{mark}{digest}  {name}")
+            })
+        }))
     }
 
     /// The table in the form of BSD, which GNU's `md5sum --tag` writes and `md5sum -c` reads. An
     /// archive without an MD5 has its SHA-256, as `sha256sum --tag` writes it.
-    pub fn bsd_sums(&self) -> String {
-        let line = |archive: &Archive| {
-            let (mark, name) = escaped(&archive.name);
-            let digest = archive.digest();
-            let algorithm = match digest.kind() {
-                DigestKind::Md5 => "MD5",
-                DigestKind::Sha256 => "SHA256",
-            };
-            format!("{mark}{algorithm} ({name}) = {digest}\n")
-        };
-        self.archives().iter().map(line).collect()
+    pub fn bsd_sums(&self) -> impl fmt::Display {
+        fmt::from_fn(|f| {
+            self.archives().iter().try_for_each(|archive| {
+                let (mark, name) = escaped(&archive.name);
+                let digest = archive.digest();
+                let algorithm = match digest.kind() {
+                    DigestKind::Md5 => "MD5",
+                    DigestKind::Sha256 => "SHA256",
+                };
+                writeln!(f, "{mark}{algorithm} ({name}) = {digest}")
+            })
+        })
     }
 }
 
@@ -224,10 +235,10 @@ mod tests {
         let [a, b, c] = catalog.archives() else { panic!("{catalog:?}") };
         assert_eq!(a.digests, Digests::Both(HEX.parse().unwrap(), sha.parse().unwrap()));
         assert_eq!((b.md5(), c.sha256()), (None, None));
-        assert_eq!(catalog.md5sums(), Err("b"));
-        assert_eq!(catalog.sha256sums(), Err("c"));
+        assert_eq!(catalog.md5sums().err(), Some("b"));
+        assert_eq!(catalog.sha256sums().err(), Some("c"));
         let bsd = format!("MD5 (a) = {HEX}\nSHA256 (b) = {sha}\nMD5 (c) = {HEX}\n");
-        assert_eq!(catalog.bsd_sums(), bsd);
+        assert_eq!(catalog.bsd_sums().to_string(), bsd);
         let bad = format!("{HEX}  a\n{sha}  a\n{HEX}  a\n");
         assert_eq!(refused(bad.as_bytes()), "line 3: `a` is already on line 1");
     }
@@ -268,7 +279,7 @@ mod tests {
                 (0..count).flat_map(|_| pieces[random.usize(0..pieces.len())].to_vec()).collect();
             if let Ok(catalog) = Catalog::from_checksums(&bytes) {
                 let Ok(md5sums) = catalog.md5sums() else { continue };
-                let again = Catalog::from_checksums(md5sums.as_bytes());
+                let again = Catalog::from_checksums(md5sums.to_string().as_bytes());
                 assert_eq!(again.as_ref(), Ok(&catalog), "{bytes:?}");
             }
         }
@@ -276,11 +287,15 @@ mod tests {
 
     #[test]
     fn the_built_in_table_is_written_as_nih_prints_it() {
-        let text = Catalog::nih().md5sums().unwrap();
+        let text = Catalog::nih().md5sums().unwrap().to_string();
         assert_eq!(text.as_bytes(), include_bytes!("../../checksums/MD5SUMS"));
         assert!(text.starts_with("fe8ed0a6961412fddcbb3603c11b3698 images_001.tar.gz\n"));
         let copy = Catalog::nih().read_from("copy.tsv".into());
-        assert_eq!(copy.md5sums().unwrap(), text, "the file of a table makes no difference");
+        assert_eq!(
+            copy.md5sums().unwrap().to_string(),
+            text,
+            "the file of a table makes no difference"
+        );
     }
 
     #[test]
@@ -290,8 +305,8 @@ mod tests {
         );
         let catalog = Catalog::from_checksums(text.as_bytes()).unwrap();
         assert_eq!(catalog.archives()[3].name, "back\\slash\nline\rend");
-        assert_eq!(catalog.md5sums().unwrap(), text);
-        let tagged = catalog.bsd_sums();
+        assert_eq!(catalog.md5sums().unwrap().to_string(), text);
+        let tagged = catalog.bsd_sums().to_string();
         assert!(
             tagged.ends_with(&format!("\n\\MD5 (back\\\\slash\\nline\\rend) = {HEX}\n")),
             "{tagged}"

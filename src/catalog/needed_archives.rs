@@ -25,7 +25,7 @@ impl Catalog {
     }
 
     /// Says how many of these images are in these archives of the table, and what that saves.
-    pub(crate) fn describe_images(&self, images: &ImageSet, archives: &[Archive]) -> String {
+    pub(crate) fn describe_images(&self, images: &ImageSet, archives: &[&Archive]) -> String {
         let inventories =
             archives.iter().filter_map(|archive| Inventory::of(archive.md5(), archive.sha256()));
         let here: usize =
@@ -55,8 +55,10 @@ mod tests {
         let images: ImageSet = [0, 1, 20_000].into_iter().collect();
         let needed = nih.archives_with(&images);
         assert_eq!((&*needed, &*nih.list(&needed)), (&[0, 2][..], "1 3"));
-        let describe =
-            |indices: &[usize]| nih.describe_images(&images, nih.only(indices).archives());
+        let describe = |indices: &[usize]| {
+            let archives: Vec<_> = indices.iter().map(|&index| &nih.archives()[index]).collect();
+            nih.describe_images(&images, &archives)
+        };
         assert_eq!(
             describe(&[0, 2]),
             "3 selected images are in 2 archives, which are fetched whole (5.53 GiB)"

@@ -1,6 +1,7 @@
 //! Selects archives by the words of the command line: `images_003.tar.gz`, `images_003`, `003`, `3`,
 //! lists and ranges such as `1,3,7-9`.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 
 use super::{Archive, Catalog};
@@ -108,7 +109,7 @@ impl Catalog {
 }
 
 /// A word that selects one archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Selector {
     /// Its position, counted from 1.
     Position(usize),
@@ -138,12 +139,8 @@ impl Selector {
     /// Returns the arguments of a command that select these archives of a table of `of`: none for
     /// all of them, and a range for three or more in a row.
     pub(crate) fn join<'a>(archives: impl Iterator<Item = &'a Self>, of: usize) -> Vec<String> {
-        let mut unique: Vec<&Self> = Vec::new();
-        for archive in archives {
-            if !unique.contains(&archive) {
-                unique.push(archive);
-            }
-        }
+        let mut known = HashSet::new();
+        let unique: Vec<&Self> = archives.filter(|archive| known.insert(*archive)).collect();
         if unique.len() == of {
             return Vec::new();
         }

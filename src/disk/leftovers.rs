@@ -31,21 +31,25 @@ fn lossy<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
 /// Returns all leftovers in the order of their names, and none if the folder cannot be read.
 pub fn leftovers(catalog: &Catalog, dir: &Path) -> Vec<Leftover> {
     let folder = Folder::new(dir);
-    let known: HashSet<PathBuf> = catalog
-        .archives()
-        .iter()
-        .flat_map(|archive| {
-            StateFile::UNFINISHED.map(|file| folder.state_file(archive, file).path().to_owned())
-        })
-        .collect();
     // What cxr does not use is none of its leftovers.
     let entries = folder.check().and_then(|()| {
         fs::read_dir(folder.own()).map_err(super::DiskError::new(folder.own(), "read"))
     });
     let entries = entries.into_iter().flatten().flatten();
-    let mut found: Vec<_> = entries
-        .map(|entry| entry.path())
-        .filter(|path| StateFile::is_unfinished(path) && !known.contains(path))
+    let paths = entries.map(|entry| entry.path());
+    // A table may have many more archives than the folder has files.
+    let mut unknown: HashSet<PathBuf> =
+        paths.filter(|path| StateFile::is_unfinished(path)).collect();
+    for archive in catalog.archives() {
+        if unknown.is_empty() {
+            break;
+        }
+        for file in StateFile::UNFINISHED {
+            unknown.remove(folder.state_file(archive, file).path());
+        }
+    }
+    let mut found: Vec<_> = unknown
+        .into_iter()
         .filter_map(|path| {
             let metadata = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
             Some(Leftover { path, bytes: allocated(&metadata) })

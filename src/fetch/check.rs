@@ -74,7 +74,7 @@ pub(super) struct Checker<'scope, 'env, 'r, T> {
     pub(super) context: &'scope Context<'scope>,
     pub(super) catalog: &'scope Catalog,
     /// The archives of the run.
-    pub(super) archives: &'scope [Archive],
+    pub(super) archives: &'scope [&'scope Archive],
     /// Gets every archive that was checked.
     pub(super) messages: &'r Sender<T>,
 }
@@ -97,7 +97,7 @@ where
             let files: Vec<_> = open
                 .iter()
                 .filter_map(|&check| Some((check.files.get(number)?.0, check.index)))
-                .map(|(path, index)| (path.as_path(), Some(&self.archives[index])))
+                .map(|(path, index)| (path.as_path(), Some(self.archives[index])))
                 .collect();
             let undecided = Mutex::new(Vec::new());
             check_files(&checker, &files, None, |file, report| {
@@ -127,7 +127,7 @@ where
     /// Sends the result, with the size of the archive if it is needed. `asking` counts the threads
     /// that ask for sizes.
     fn settle(&self, index: usize, result: CheckResult, asking: &Arc<AtomicUsize>) {
-        let (context, archive) = (self.context, &self.archives[index]);
+        let (context, archive) = (self.context, self.archives[index]);
         if archive.size.is_some() || !result.needs_size() {
             // The receiver lives as long as it expects messages.
             let _ = self.messages.send(CheckedArchive { index, result, size: None }.into());

@@ -34,7 +34,7 @@ pub struct ExtractOptions {
 /// The threads that extract verified archives.
 pub(super) struct Extraction<'a> {
     pub(super) extractor: Extractor<'a>,
-    pub(super) archives: &'a [Archive],
+    pub(super) archives: &'a [&'a Archive],
     /// The folder of the archives.
     pub(super) folder: &'a Folder,
     pub(super) listener: &'a dyn Listener,
@@ -90,7 +90,7 @@ impl Extraction<'_> {
 
     /// Extracts a verified archive. Keeps what the report says of its download.
     fn extract(&self, index: usize, report: ArchiveReport) -> ArchiveReport {
-        let archive = &self.archives[index];
+        let archive = self.archives[index];
         if let Some(done) = self.extractor.resume(archive, report.clone()) {
             return self.delete(archive, done);
         }
@@ -142,7 +142,7 @@ impl Extraction<'_> {
 
     /// Completes `images.tsv`. Returns a message if that failed.
     pub(super) fn finish(&self) -> Option<String> {
-        let error = self.extractor.write_manifest(self.archives).err()?;
+        let error = self.extractor.write_manifest(self.archives.iter().copied()).err()?;
         Some(format!(
             "{error}; the images are extracted; to complete the list, run: {}",
             self.command_line
@@ -150,7 +150,7 @@ impl Extraction<'_> {
     }
 
     /// The bytes that these archives and their images take on the disk at most, beyond what is there.
-    pub(super) fn bytes(&self, needed: &[NeededArchive], in_hand: usize) -> u64 {
+    pub(super) fn bytes(&self, needed: &[NeededArchive<'_>], in_hand: usize) -> u64 {
         let sizes: Vec<u64> = needed.iter().map(NeededArchive::bytes).collect();
         let archives =
             if self.delete_archives { largest(sizes, in_hand) } else { sizes.iter().sum() };

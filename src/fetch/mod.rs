@@ -138,7 +138,7 @@ pub fn fetch(
     let FetchRequest { network, jobs, connections, chunk, .. } = request;
     let options = SessionOptions::new(network, *jobs, *connections, chunk.get());
     let options = options.map_err(|error| FetchError::Request(error.to_string()))?;
-    let (options, fewer) = options.allow_for(&request.catalog).fit_open_files();
+    let (options, fewer) = options.allow_for(&request.catalog).fit_limits();
     let archives = selected(request)?;
     let folder = Folder::new(&request.dir);
     let lock = if request.dry_run {
@@ -152,15 +152,15 @@ pub fn fetch(
     if let Some(message) = leftovers::describe(&leftovers, &request.dir) {
         listener.on(Event::Notice { message: &message });
     }
-    if let Some(message) = fewer.filter(|_| !request.dry_run) {
-        listener.on(Event::Notice { message: &message });
+    for message in fewer.iter().filter(|_| !request.dry_run) {
+        listener.on(Event::Notice { message });
     }
     if let Some(images) = &request.images {
         listener.on(Event::Notice { message: &request.catalog.describe_images(images, &archives) });
     }
     let bytes = archives.iter().filter_map(|archive| archive.size).sum();
-    let names: Vec<String> = archives.iter().map(|archive| archive.name.clone()).collect();
-    listener.on(Event::Planned { archives: &names, bytes });
+    let names = archives.iter().map(|archive| archive.name.clone());
+    listener.on(Event::Planned { archives: &names.collect::<Vec<_>>(), bytes });
     let sources: Vec<Source> = request.sources.iter().cloned().map(Source::new).collect();
     let engine = Engine::for_this_machine(request.lanes);
     let cancel = &cancel.child();
@@ -192,7 +192,7 @@ pub fn fetch(
 }
 
 /// Fails if two of the names mean one file in the folder.
-fn check_names(archives: &[Archive], folder: &Folder) -> Result<(), FetchError> {
+fn check_names(archives: &[&Archive], folder: &Folder) -> Result<(), FetchError> {
     let mut names = HashMap::new();
     let mut same = archives.iter().filter_map(|Archive { name, .. }| {
         let other = names.insert(name.to_lowercase(), name)?;
@@ -246,7 +246,7 @@ fn lock_target(
 /// Prepares the extraction that is wanted.
 fn extraction<'a>(
     request: &'a FetchRequest,
-    archives: &'a [Archive],
+    archives: &'a [&'a Archive],
     context: &Context<'a>,
     target: &'a Folder,
 ) -> Result<Option<Extraction<'a>>, FetchError> {
@@ -272,10 +272,10 @@ fn extraction<'a>(
 }
 
 /// Returns the archives to fetch. Fails if no source can have one of them.
-fn selected(request: &FetchRequest) -> Result<Vec<Archive>, FetchError> {
+fn selected(request: &FetchRequest) -> Result<Vec<&Archive>, FetchError> {
     let all = request.catalog.archives();
-    let archives: Vec<Archive> =
-        request.selected.iter().filter_map(|&index| all.get(index)).cloned().collect();
+    let archives: Vec<&Archive> =
+        request.selected.iter().filter_map(|&index| all.get(index)).collect();
     let has_source = |archive: &&Archive| {
         request.sources.iter().any(|source| source.location(archive).is_some())
     };

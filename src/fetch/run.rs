@@ -1,5 +1,6 @@
 //! A run: looks at what is in the folder, checks the files that may be right, transfers the rest.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -28,7 +29,7 @@ use crate::verify::wrong_link;
 pub(super) struct FetchRun<'a> {
     pub(super) request: &'a FetchRequest,
     /// The archives to fetch.
-    pub(super) archives: &'a [Archive],
+    pub(super) archives: &'a [&'a Archive],
     pub(super) context: Context<'a>,
     /// The file system can do what a transfer needs.
     pub(super) probed: OnceLock<Result<(), DiskError>>,
@@ -76,7 +77,7 @@ impl<'a> FetchRun<'a> {
         };
         let (mut checks, mut needed) = (Vec::new(), Vec::new());
         let (published, trust) = (Catalog::nih(), !self.request.recheck);
-        for (index, archive) in self.archives.iter().enumerate() {
+        for (index, archive) in self.archives.iter().copied().enumerate() {
             if let Some(report) = self.extracted_before(archive) {
                 reports.settle(index, report);
                 continue;
@@ -113,22 +114,23 @@ impl<'a> FetchRun<'a> {
                     }
                 }
             };
-            needed.push(self.needed(index, archive.clone(), file, None));
+            needed.push(self.needed(index, Cow::Borrowed(archive), file, None));
         }
         let notes = [self.others.unpacked_images(), self.others.superfluous_folder()];
         for message in notes.into_iter().flatten() {
             self.context.listener.on(Event::Notice { message: &message });
         }
         self.refuse(&mut needed, &mut reports);
-        let Reports { all, command_line, .. } = self.check_and_transfer(&checks, needed, reports);
-        let complete = |(archive, report): (&Archive, Option<ArchiveReport>)| {
-            report.unwrap_or_else(|| {
+        let Reports { mut all, command_line, .. } =
+            self.check_and_transfer(&checks, needed, reports);
+        for (archive, report) in self.archives.iter().zip(&mut all) {
+            report.get_or_insert_with(|| {
                 let mut report = archive_reports::interrupted(folder, archive);
                 report.resolve_next(&command_line);
                 report
-            })
-        };
-        self.archives.iter().zip(all).map(complete).collect()
+            });
+        }
+        all.into_iter().flatten().collect()
     }
 
     /// Returns the report of an archive that need not be here, because its images are.
@@ -157,10 +159,10 @@ impl<'a> FetchRun<'a> {
     fn needed(
         &self,
         index: usize,
-        archive: Archive,
+        archive: Cow<'a, Archive>,
         file: Option<(PathBuf, u64)>,
         checked: Option<Box<ArchiveReport>>,
-    ) -> NeededArchive {
+    ) -> NeededArchive<'a> {
         let is_missing = file.is_none();
         let needed = NeededArchive::new(&self.context, index, archive, file, checked, &self.others);
         let is_copy = matches!(needed.start, StartPoint::Copy(..));
@@ -175,7 +177,7 @@ impl<'a> FetchRun<'a> {
 
     /// Refuses the needed archives, before the first byte, that are larger than a file may be, and
     /// all if the disk has too little space for them.
-    fn refuse(&self, needed: &mut Vec<NeededArchive>, reports: &mut Reports<'_>) {
+    fn refuse(&self, needed: &mut Vec<NeededArchive<'_>>, reports: &mut Reports<'_>) {
         let folder = self.context.folder;
         let limit = FileLimit::of(folder.dir());
         needed.retain(|needed| {
@@ -206,7 +208,7 @@ impl<'a> FetchRun<'a> {
     fn check_and_transfer(
         &self,
         checks: &[Check],
-        needed: Vec<NeededArchive>,
+        needed: Vec<NeededArchive<'a>>,
         reports: Reports<'a>,
     ) -> Reports<'a> {
         let (sender, messages) = mpsc::channel();
@@ -265,6 +267,14 @@ impl<'a> FetchRun<'a> {
     }
 }
 
+/// The archive, with the size that a source gave it if the table has none.
+fn sized(archive: &Archive, size: Option<u64>) -> Cow<'_, Archive> {
+    match size.filter(|_| archive.size.is_none()) {
+        Some(_) => Cow::Owned(Archive { size, ..archive.clone() }),
+        None => Cow::Borrowed(archive),
+    }
+}
+
 /// A message from another thread to the coordinator.
 enum Message {
     /// The files of the archive with this index were checked.
@@ -301,7 +311,7 @@ struct Coordinator<'scope, 'env, 'a> {
 impl<'a> Coordinator<'_, '_, 'a> {
     /// Transfers the needed archives, and each archive whose file turns out to be wrong as soon as
     /// it does. Returns when every check and transfer has ended.
-    fn run(mut self, needed: Vec<NeededArchive>, messages: &Receiver<Message>) -> Reports<'a> {
+    fn run(mut self, needed: Vec<NeededArchive<'a>>, messages: &Receiver<Message>) -> Reports<'a> {
         for needed in needed {
             self.transfer(needed);
         }
@@ -341,7 +351,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
 
     fn checked(&mut self, index: usize, report: Box<ArchiveReport>, size: Option<u64>) {
         let FetchRun { archives, context, .. } = self.run;
-        let archive = &archives[index];
+        let archive = archives[index];
         let path = report.path.clone().unwrap_or_default();
         match report.verdict {
             Verdict::Ok => {
@@ -358,7 +368,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
                 self.reports.add(index, ArchiveReport { next, ..*report });
             }
             _ => {
-                let archive = Archive { size: archive.size.or(size), ..archive.clone() };
+                let archive = sized(archive, size);
                 let length = report.actual_size.or_else(|| Some(path.metadata().ok()?.len()));
                 let file = length.map(|length| (path, length));
                 let needed = self.run.needed(index, archive, file, Some(report));
@@ -369,19 +379,19 @@ impl<'a> Coordinator<'_, '_, 'a> {
 
     /// Transfers an archive that was not found under other names.
     fn not_found(&mut self, index: usize, size: Option<u64>) {
-        let archive = &self.run.archives[index];
+        let archive = self.run.archives[index];
         if self.run.context.cancel.is_cancelled() {
             let report = archive_reports::interrupted(self.run.context.folder, archive);
             self.reports.add(index, report);
             return;
         }
-        let archive = Archive { size: archive.size.or(size), ..archive.clone() };
+        let archive = sized(archive, size);
         let needed = self.run.needed(index, archive, None, None);
         self.transfer_wrong_file(needed);
     }
 
     /// Transfers an archive whose file is wrong, unless nothing can be done about it.
-    fn transfer_wrong_file(&mut self, mut needed: NeededArchive) {
+    fn transfer_wrong_file(&mut self, mut needed: NeededArchive<'_>) {
         let is_repairable = matches!(needed.start, StartPoint::Damaged(..));
         let is_final =
             |report: &mut Box<ArchiveReport>| !is_repairable && report.verdict == Verdict::Error;
@@ -403,7 +413,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
         self.transfer(needed);
     }
 
-    fn transfer(&mut self, needed: NeededArchive) {
+    fn transfer(&mut self, needed: NeededArchive<'_>) {
         let FetchRun { request, context, .. } = self.run;
         if request.dry_run {
             self.reports.add(needed.index, needed.dry_run_report(context));
@@ -428,7 +438,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
         match start.prepare(context, &archive) {
             Ok((kept, wrong)) => {
                 self.transfers += 1;
-                self.transfer.add(Plan { index, archive, kept, wrong });
+                self.transfer.add(Plan { index, archive: archive.into_owned(), kept, wrong });
             }
             Err(error) => {
                 self.reports
@@ -439,7 +449,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
 
     fn transferred(&mut self, outcome: &Outcome) {
         let FetchRun { request, archives, context, .. } = self.run;
-        let archive = &archives[outcome.index];
+        let archive = archives[outcome.index];
         if matches!(outcome.ending, Ending::Verified(_)) {
             // Without a receipt, the next run takes longer.
             let file = context.folder.archive(archive);

@@ -9,7 +9,7 @@ use crate::report::{ArchiveReport, NextStep};
 use crate::text::{shell, units};
 use crate::verdict::Verdict;
 
-impl NeededArchive {
+impl NeededArchive<'_> {
     /// Bytes that the archive takes on the disk beyond what is there of it.
     pub(super) fn bytes(&self) -> u64 {
         let size = self.archive.size.unwrap_or(0);

@@ -1,5 +1,6 @@
 //! The start of a transfer: a partial download, or a user's file that holds a part of the archive.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::archive_reports::blank;
@@ -31,10 +32,10 @@ pub(super) enum StartPoint {
 
 /// An archive that must be transferred.
 #[derive(Debug)]
-pub(super) struct NeededArchive {
+pub(super) struct NeededArchive<'a> {
     pub(super) index: usize,
     /// With its size, if a source gave it.
-    pub(super) archive: Archive,
+    pub(super) archive: Cow<'a, Archive>,
     /// The length of the file under the archive's name, in bytes.
     length: Option<u64>,
     /// The report of the check on that file.
@@ -42,13 +43,13 @@ pub(super) struct NeededArchive {
     pub(super) start: StartPoint,
 }
 
-impl NeededArchive {
+impl<'a> NeededArchive<'a> {
     /// `file` is the wrong file under the archive's name, with its length in bytes; `checked` is the
     /// report on it.
     pub(super) fn new(
         context: &Context<'_>,
         index: usize,
-        archive: Archive,
+        archive: Cow<'a, Archive>,
         file: Option<(PathBuf, u64)>,
         checked: Option<Box<ArchiveReport>>,
         others: &OtherNames<'_>,

@@ -7,11 +7,11 @@ use super::walk::TreeWalk;
 use crate::catalog::Catalog;
 
 /// Returns for each archive the number of its images that have a file in the tree, and the number of
-/// all its images: 0 if the table does not say which these are.
+/// all its images; nothing if the table says of no archive which these are.
 pub(crate) fn count(tree: &Path, catalog: &Catalog) -> Vec<(usize, usize)> {
     let all: Vec<usize> = (0..catalog.archives().len()).collect();
     let Some(expected) = ExpectedImages::new(catalog, &all, None, None) else {
-        return vec![(0, 0); all.len()];
+        return Vec::new();
     };
     let mut found: Vec<Vec<bool>> =
         expected.archives.iter().map(|of| vec![false; of.places()]).collect();

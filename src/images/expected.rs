@@ -1,7 +1,7 @@
 //! The images that a tree should hold: those of the built-in inventory, or the rows of an
 //! `images.tsv`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::layout::archive_folder;
 use super::manifest::Manifest;
@@ -48,8 +48,15 @@ impl<'a> ExpectedImages<'a> {
         for (name, archive, _) in manifest.into_iter().flat_map(Manifest::rows) {
             recorded.entry(archive).or_default().push(name);
         }
+        let inventory = |archive: &Archive| Inventory::of(archive.md5(), archive.sha256());
+        if manifest.is_none()
+            && !catalog.archives().iter().any(|archive| inventory(archive).is_some())
+        {
+            return None;
+        }
+        let selected: HashSet<usize> = selected.iter().copied().collect();
         let archive = |(index, archive): (usize, &'a Archive)| {
-            let names = if let Some(inventory) = Inventory::of(archive.md5(), archive.sha256()) {
+            let names = if let Some(inventory) = inventory(archive) {
                 ImageNames::Nih(inventory, images)
             } else {
                 let names = recorded.remove(&*archive.name).unwrap_or_default();

@@ -140,7 +140,7 @@ impl ArchiveTally {
         };
         ArchiveReport {
             detail: Some(self.describe(number, facts)),
-            images: Some(summary),
+            images: Some(Box::new(summary)),
             ..ArchiveReport::new(&expected.archive.name, verdict)
         }
     }

@@ -1,21 +1,22 @@
 //! The input file of aria2 (`aria2c --input-file`): a line of addresses, then indented options.
 
-use std::io::Write;
+use std::io::{self, Write};
 
-use super::{AddressedArchive, InterchangeError};
+use super::{AddressedArchive, InterchangeError, Table};
 use crate::hash::digest::DigestKind;
 
-pub(super) fn write(
-    archives: &[AddressedArchive<'_>],
-    out: &mut dyn Write,
-) -> Result<(), InterchangeError> {
-    for entry in archives {
-        let name = &entry.archive.name;
-        // A value ends with its line, and aria2 removes spaces around it.
-        if name.contains(['\n', '\r']) || name.trim() != name {
-            return Err(entry.unfit_name());
-        }
-        let addresses = entry.needed_addresses()?.join("\t");
+pub(super) fn check(entry: &AddressedArchive<'_>) -> Result<(), InterchangeError> {
+    let name = &entry.archive.name;
+    // A value ends with its line, and aria2 removes spaces around it.
+    if name.contains(['\n', '\r']) || name.trim() != name {
+        return Err(entry.unfit_name());
+    }
+    entry.needed_addresses()
+}
+
+pub(super) fn write(table: &Table<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for entry in table.archives() {
+        let (name, addresses) = (&entry.archive.name, entry.addresses.join("\t"));
         let digest = entry.archive.digest();
         let kind = match digest.kind() {
             DigestKind::Md5 => "md5",

@@ -1,15 +1,12 @@
 //! Comma-separated values.
 
-use std::io::Write;
+use std::io::{self, Write};
 
-use super::{AddressedArchive, InterchangeError};
+use super::{AddressedArchive, Table};
 
-pub(super) fn write(
-    archives: &[AddressedArchive<'_>],
-    out: &mut dyn Write,
-) -> Result<(), InterchangeError> {
+pub(super) fn write(table: &Table<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "name,size,md5,sha256,address")?;
-    for AddressedArchive { archive, addresses } in archives {
+    for AddressedArchive { archive, addresses } in table.archives() {
         let size = archive.size.map(|size| size.to_string()).unwrap_or_default();
         let md5 = archive.md5().map(|digest| digest.to_string()).unwrap_or_default();
         let sha256 = archive.sha256().map(|digest| digest.to_string()).unwrap_or_default();

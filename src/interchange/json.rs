@@ -1,10 +1,10 @@
 //! One JSON document.
 
-use std::io::Write;
+use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
-use super::{AddressedArchive, InterchangeError};
+use super::Table;
 use crate::hash::digest::{Md5, Sha256};
 use crate::report::write_json;
 
@@ -14,8 +14,10 @@ const SCHEMA: &str = "cxr.checksums/1";
 #[derive(Serialize)]
 struct ChecksumsDocument<'a> {
     schema: &'static str,
-    archives: Vec<ArchiveRow<'a>>,
+    archives: ArchiveRows<'a>,
 }
+
+struct ArchiveRows<'a>(&'a Table<'a>);
 
 #[derive(Serialize)]
 struct ArchiveRow<'a> {
@@ -23,20 +25,21 @@ struct ArchiveRow<'a> {
     size: Option<u64>,
     md5: Option<Md5>,
     sha256: Option<Sha256>,
-    addresses: &'a [String],
+    addresses: Vec<String>,
 }
 
-pub(super) fn write<'a>(
-    archives: &'a [AddressedArchive<'_>],
-    out: &mut dyn Write,
-) -> Result<(), InterchangeError> {
-    let row = |entry: &'a AddressedArchive<'_>| ArchiveRow {
-        name: &entry.archive.name,
-        size: entry.archive.size,
-        md5: entry.archive.md5(),
-        sha256: entry.archive.sha256(),
-        addresses: &entry.addresses,
-    };
-    let archives = archives.iter().map(row).collect();
-    Ok(write_json(&ChecksumsDocument { schema: SCHEMA, archives }, out)?)
+impl Serialize for ArchiveRows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.archives().map(|entry| ArchiveRow {
+            name: &entry.archive.name,
+            size: entry.archive.size,
+            md5: entry.archive.md5(),
+            sha256: entry.archive.sha256(),
+            addresses: entry.addresses,
+        }))
+    }
+}
+
+pub(super) fn write(table: &Table<'_>, out: &mut dyn Write) -> io::Result<()> {
+    write_json(&ChecksumsDocument { schema: SCHEMA, archives: ArchiveRows(table) }, out)
 }

@@ -5,34 +5,29 @@ use std::io::{self, Write};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::{AddressedArchive, InterchangeError};
+use super::{AddressedArchive, InterchangeError, Table};
 
 /// RFC 5854, section 1.2.
 const NAMESPACE: &str = "urn:ietf:params:xml:ns:metalink";
 
-pub(super) fn write(
-    archives: &[AddressedArchive<'_>],
-    out: &mut dyn Write,
-) -> Result<(), InterchangeError> {
-    for entry in archives {
-        entry.needed_addresses()?;
-        if !entry.archive.name.chars().all(is_kept) {
-            return Err(entry.unfit_name());
-        }
-    }
-    let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
+pub(super) fn check(entry: &AddressedArchive<'_>) -> Result<(), InterchangeError> {
+    entry.needed_addresses()?;
+    if entry.archive.name.chars().all(is_kept) { Ok(()) } else { Err(entry.unfit_name()) }
+}
+
+pub(super) fn write(table: &Table<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut xml = Writer::new_with_indent(&mut *out, b' ', 2);
     xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
     let root = xml.create_element("metalink").with_attribute(("xmlns", NAMESPACE));
     root.write_inner_content(|xml| {
         element(xml, "generator", None, concat!("cxr/", env!("CARGO_PKG_VERSION")))?;
-        archives.iter().try_for_each(|entry| file(xml, entry))
+        table.archives().try_for_each(|entry| file(xml, &entry))
     })?;
-    out.write_all(&xml.into_inner())?;
-    Ok(writeln!(out)?)
+    writeln!(out)
 }
 
 fn file(
-    xml: &mut Writer<Vec<u8>>,
+    xml: &mut Writer<impl Write>,
     AddressedArchive { archive, addresses }: &AddressedArchive<'_>,
 ) -> io::Result<()> {
     let file = xml.create_element("file").with_attribute(("name", archive.name.as_str()));
@@ -57,7 +52,7 @@ fn file(
 }
 
 fn element(
-    xml: &mut Writer<Vec<u8>>,
+    xml: &mut Writer<impl Write>,
     name: &str,
     attribute: Option<(&str, &str)>,
     text: &str,

@@ -59,9 +59,6 @@ pub enum InterchangeError {
     /// The format cannot express the name.
     #[error("the name `{}` cannot be written in this format", escape::text(.0))]
     Name(String),
-    /// The bytes could not be written.
-    #[error(transparent)]
-    Output(#[from] io::Error),
 }
 
 /// An archive and all its addresses, the preferred one first.
@@ -70,45 +67,78 @@ struct AddressedArchive<'a> {
     addresses: Vec<String>,
 }
 
-/// Writes the table, with the addresses that the sources have for each archive, in their order. The
-/// formats of `md5sum`, `sha256sum` and BSD have no addresses.
-///
-/// # Errors
-///
-/// Returns an error if the format cannot express the whole table, and then writes nothing; and the
-/// errors of `out`.
-pub fn write(
-    catalog: &Catalog,
-    sources: &[SourceSpec],
+/// A table that can be written. Its lines are made when it is written: there may be hundreds of
+/// thousands.
+#[derive(Debug, Clone, Copy)]
+pub struct Table<'a> {
+    catalog: &'a Catalog,
+    sources: &'a [SourceSpec],
     format: TableFormat,
-    out: &mut dyn Write,
-) -> Result<(), InterchangeError> {
-    // A source that cannot be written is refused in every format.
-    if let Some(first) = catalog.archives().first() {
-        AddressedArchive::new(first, sources)?;
-    }
-    let write = match format {
-        TableFormat::Md5sum => return write_sums(catalog.md5sums(), "an MD5", out),
-        TableFormat::Sha256sum => return write_sums(catalog.sha256sums(), "a SHA-256", out),
-        TableFormat::Bsd => return Ok(out.write_all(catalog.bsd_sums().as_bytes())?),
-        TableFormat::Csv => csv::write,
-        TableFormat::Json => json::write,
-        TableFormat::Metalink => metalink::write,
-        TableFormat::Aria2 => aria2::write,
-    };
-    let archives = catalog.archives().iter().map(|archive| AddressedArchive::new(archive, sources));
-    let mut table = Vec::new();
-    write(&archives.collect::<Result<Vec<_>, _>>()?, &mut table)?;
-    Ok(out.write_all(&table)?)
 }
 
-fn write_sums(
-    sums: Result<String, &str>,
-    digest: &'static str,
-    out: &mut dyn Write,
-) -> Result<(), InterchangeError> {
-    let sums = sums.map_err(|name| InterchangeError::NoDigest { digest, name: name.to_owned() })?;
-    Ok(out.write_all(sums.as_bytes())?)
+impl<'a> Table<'a> {
+    /// The table in the format, with the addresses that the sources have for each archive, in their
+    /// order. The formats of `md5sum`, `sha256sum` and BSD have no addresses.
+    ///
+    /// # Errors
+    ///
+    /// The format cannot express the whole table.
+    pub fn new(
+        catalog: &'a Catalog,
+        sources: &'a [SourceSpec],
+        format: TableFormat,
+    ) -> Result<Self, InterchangeError> {
+        let table = Self { catalog, sources, format };
+        // A source that cannot be written is refused in every format.
+        if let Some(first) = catalog.archives().first() {
+            AddressedArchive::new(first, sources)?;
+        }
+        let no_digest =
+            |digest| move |name: &str| InterchangeError::NoDigest { digest, name: name.to_owned() };
+        let check = match format {
+            TableFormat::Md5sum => {
+                return catalog.md5sums().map(|_| table).map_err(no_digest("an MD5"));
+            }
+            TableFormat::Sha256sum => {
+                return catalog.sha256sums().map(|_| table).map_err(no_digest("a SHA-256"));
+            }
+            TableFormat::Bsd => return Ok(table),
+            TableFormat::Csv | TableFormat::Json => |_: &AddressedArchive<'_>| Ok(()),
+            TableFormat::Metalink => metalink::check,
+            TableFormat::Aria2 => aria2::check,
+        };
+        for archive in catalog.archives() {
+            check(&AddressedArchive::new(archive, sources)?)?;
+        }
+        Ok(table)
+    }
+
+    /// Writes the table.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        let catalog = self.catalog;
+        match self.format {
+            TableFormat::Md5sum => catalog.md5sums().map_or(Ok(()), |sums| write!(out, "{sums}")),
+            TableFormat::Sha256sum => {
+                catalog.sha256sums().map_or(Ok(()), |sums| write!(out, "{sums}"))
+            }
+            TableFormat::Bsd => write!(out, "{}", catalog.bsd_sums()),
+            TableFormat::Csv => csv::write(self, out),
+            TableFormat::Json => json::write(self, out),
+            TableFormat::Metalink => metalink::write(self, out),
+            TableFormat::Aria2 => aria2::write(self, out),
+        }
+    }
+
+    /// The archives; each has passed the check.
+    fn archives(&self) -> impl Iterator<Item = AddressedArchive<'a>> {
+        let Self { catalog, sources, .. } = *self;
+        let archives = catalog.archives().iter();
+        archives.filter_map(|archive| AddressedArchive::new(archive, sources).ok())
+    }
 }
 
 impl TableFormat {
@@ -136,12 +166,12 @@ impl<'a> AddressedArchive<'a> {
         Ok(Self { archive, addresses: addresses.collect::<Result<_, _>>()? })
     }
 
-    /// The addresses, or an error if there is none.
-    fn needed_addresses(&self) -> Result<&[String], InterchangeError> {
-        match self.addresses.as_slice() {
-            [] => Err(InterchangeError::NoAddress(self.archive.name.clone())),
-            addresses => Ok(addresses),
+    /// Fails if there is no address.
+    fn needed_addresses(&self) -> Result<(), InterchangeError> {
+        if self.addresses.is_empty() {
+            return Err(InterchangeError::NoAddress(self.archive.name.clone()));
         }
+        Ok(())
     }
 
     fn unfit_name(&self) -> InterchangeError {
@@ -174,9 +204,8 @@ mod tests {
             from.iter().map(|from| SourceSpec::parse(OsStr::new(from)).unwrap()).collect();
         let sources = if sources.is_empty() { vec![SourceSpec::Publisher] } else { sources };
         let mut out = Vec::new();
-        let result = write(&catalog, &sources, format, &mut out);
-        assert!(result.is_ok() || out.is_empty(), "a refused table was partly written");
-        result.map(|()| String::from_utf8(out).unwrap())
+        Table::new(&catalog, &sources, format)?.write(&mut out).unwrap();
+        Ok(String::from_utf8(out).unwrap())
     }
 
     const MD5: &str = "fe8ed0a6961412fddcbb3603c11b3698";

@@ -2,6 +2,8 @@
 //! read it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -35,8 +37,9 @@ struct ArchiveStates {
 
 #[derive(Debug)]
 struct Plan {
-    /// The place of each archive in the table or the request, by label.
-    places: HashMap<String, usize>,
+    /// The place of each archive in the table or the request, by the hash of its label.
+    places: HashMap<u64, u32>,
+    hashes: RandomState,
     archives: usize,
     bytes: u64,
 }
@@ -75,7 +78,7 @@ pub(super) struct Snapshot {
 pub(super) struct ActiveArchive {
     /// The place in the plan.
     #[serde(skip)]
-    place: usize,
+    place: u32,
     /// A new number each time that work on an archive begins.
     #[serde(skip)]
     pub(super) number: u64,
@@ -94,11 +97,14 @@ pub(super) struct ActiveArchive {
 impl ProgressState {
     /// Takes note of the labels of all archives, in order, and of their bytes.
     pub(super) fn plan(&self, archives: &[String], bytes: u64) {
-        // Of two with the same label, the first decides.
-        let places = archives.iter().enumerate().rev();
-        let places = places.map(|(place, label)| (label.clone(), place)).collect();
+        let hashes = RandomState::new();
+        let mut places = HashMap::with_capacity(archives.len());
+        for (label, place) in archives.iter().zip(0..) {
+            // Of two with the same label, the first decides.
+            places.entry(hashes.hash_one(label)).or_insert(place);
+        }
         let archives = archives.len();
-        self.archives.write().planned = Some(Plan { places, archives, bytes });
+        self.archives.write().planned = Some(Plan { places, hashes, archives, bytes });
     }
 
     pub(super) fn begin(
@@ -111,11 +117,11 @@ impl ProgressState {
         let label = label(archive, source);
         let mut archives = self.archives.write();
         archives.begun += 1;
-        let places = archives.planned.as_ref().map(|plan| &plan.places);
-        let place = places.and_then(|places| places.get(&*label)).copied();
+        let plan = archives.planned.as_ref();
+        let place = plan.and_then(|plan| plan.places.get(&plan.hashes.hash_one(&*label))).copied();
         let counters = Counters {
             archive: ActiveArchive {
-                place: place.unwrap_or(usize::MAX),
+                place: place.unwrap_or(u32::MAX),
                 number: archives.begun,
                 archive: archive.to_owned(),
                 source: source.map(str::to_owned),

@@ -96,7 +96,7 @@ pub struct ArchiveReport {
     pub damage: Vec<Damage>,
     /// The extracted images of the archive, if these were checked.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub images: Option<ImageSummary>,
+    pub images: Option<Box<ImageSummary>>,
 }
 
 /// The extracted images of one archive.

@@ -1,8 +1,11 @@
 //! The next step for an archive that is not `ok`, and the commands for a whole report.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Serialize, Serializer};
 
 use super::Report;
@@ -31,7 +34,7 @@ pub enum SuggestedCommand {
     /// The command of this run, without the switch.
     Without(&'static str),
     /// A command line, complete.
-    Line(String),
+    Line(Arc<str>),
     /// A command for one archive.
     OfArchive(ArchiveCommand),
 }
@@ -40,7 +43,7 @@ pub enum SuggestedCommand {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveCommand {
     /// The command and its options.
-    start: String,
+    start: Arc<str>,
     archive: Selector,
     /// The number of archives in the table.
     of: usize,
@@ -71,7 +74,7 @@ impl NextStep {
             Some(SuggestedCommand::Without(switch)) => run.without(switch).to_string(),
             Some(SuggestedCommand::Line(_) | SuggestedCommand::OfArchive(_)) | None => return,
         };
-        self.command = Some(SuggestedCommand::Line(line));
+        self.command = Some(SuggestedCommand::Line(shared(&line)));
     }
 }
 
@@ -84,6 +87,17 @@ impl From<SuggestedCommand> for NextStep {
 impl SuggestedCommand {
     /// Builds the `cxr fetch` of the archive of the catalog into the folder.
     pub(crate) fn fetch(catalog: &Catalog, archive: &Archive, dir: &Path) -> Self {
+        let has_address = archive.address.is_some();
+        Self::of_archive(catalog, archive, Self::fetch_into(catalog, dir, has_address))
+    }
+
+    /// Builds the `cxr fetch` of all archives of the catalog into the folder.
+    pub(crate) fn fetch_all(catalog: &Catalog, dir: &Path) -> String {
+        let have_addresses = catalog.archives().iter().all(|archive| archive.address.is_some());
+        Self::fetch_into(catalog, dir, have_addresses)
+    }
+
+    fn fetch_into(catalog: &Catalog, dir: &Path, has_address: bool) -> String {
         let mut start = "cxr fetch".to_owned();
         if !matches!(dir.to_str(), Some("" | "." | "./")) {
             start = format!("{start} -d {}", shell::path(dir));
@@ -91,11 +105,11 @@ impl SuggestedCommand {
         if let Some(table) = catalog.file() {
             start = format!("{start} --checksums {}", shell::path(table));
         }
-        if archive.address.is_none() {
+        if !has_address {
             // Only the user knows where these archives come from.
             start.push_str(" --from SOURCE");
         }
-        Self::of_archive(catalog, archive, start)
+        start
     }
 
     /// Builds the `cxr extract` of the archive; `start` is the command and its options.
@@ -105,8 +119,22 @@ impl SuggestedCommand {
 
     fn of_archive(catalog: &Catalog, archive: &Archive, start: String) -> Self {
         let of = catalog.archives().len();
-        Self::OfArchive(ArchiveCommand { start, archive: catalog.selector(archive), of })
+        Self::OfArchive(ArchiveCommand {
+            start: shared(&start),
+            archive: catalog.selector(archive),
+            of,
+        })
     }
+}
+
+/// Returns the text, which takes memory once if it is the same one many times in a row.
+fn shared(text: &str) -> Arc<str> {
+    static LAST: Mutex<Option<Arc<str>>> = Mutex::new(None);
+    let mut last = LAST.lock();
+    if let Some(last) = last.as_ref().filter(|last| ***last == *text) {
+        return Arc::clone(last);
+    }
+    Arc::clone(last.insert(text.into()))
 }
 
 impl fmt::Display for SuggestedCommand {
@@ -144,15 +172,15 @@ impl Report {
     /// Returns the commands to run next, in the order of the archives. Archives that need the same
     /// command share it. Those that wait for a task by hand are left out.
     pub fn next_commands(&self) -> Vec<String> {
-        let mut commands: Vec<(String, Vec<&Selector>, usize)> = Vec::new();
+        let mut commands: Vec<(Cow<'_, str>, Vec<&Selector>, usize)> = Vec::new();
         let steps = self.archives.iter().filter_map(|archive| archive.next.as_ref());
         let steps = steps.filter(|step| !step.waits);
         for command in steps.filter_map(|step| step.command.as_ref()) {
             let (start, archive, of) = match command {
                 SuggestedCommand::OfArchive(command) => {
-                    (command.start.clone(), Some(&command.archive), command.of)
+                    (Cow::Borrowed(&*command.start), Some(&command.archive), command.of)
                 }
-                command => (command.to_string(), None, 0),
+                command => (Cow::Owned(command.to_string()), None, 0),
             };
             match commands.iter_mut().find(|(known, ..)| *known == start) {
                 Some((_, archives, _)) => archives.extend(archive),
@@ -197,9 +225,9 @@ mod tests {
             fetch(1, "nih"),
             (2, NextStep::by_hand("check the name")),
             fetch(4, "nih"),
-            (5, SuggestedCommand::Line("cxr verify nih".to_owned()).into()),
+            (5, SuggestedCommand::Line("cxr verify nih".into()).into()),
             fetch(0, "my data"),
-            (7, SuggestedCommand::Line("cxr verify nih".to_owned()).into()),
+            (7, SuggestedCommand::Line("cxr verify nih".into()).into()),
             fetch(6, "nih"),
         ]);
         let expected = ["cxr fetch -d nih 2 5 7", "cxr verify nih", "cxr fetch -d 'my data' 1"];

@@ -76,7 +76,7 @@ mod tests {
         corrupt.actual_size = Some(5);
         corrupt.bytes_downloaded = 3_972_844_749;
         corrupt.detail = Some("the MD5 differs".to_owned());
-        let command = SuggestedCommand::Line("cxr fetch 2".to_owned());
+        let command = SuggestedCommand::Line("cxr fetch 2".into());
         corrupt.next = Some(NextStep::then("free some space", command));
         let missing = ArchiveReport::new("images_003.tar.gz", Verdict::Missing);
         Report::new("fetch", vec![ok, corrupt, missing], 252.0)

@@ -74,7 +74,7 @@ fn written(setup: &Setup<'_>, dir: &Path) -> u64 {
 
 fn start(setup: &Setup<'_>, dir: &Path) -> Result<Child, CheckError> {
     let table = setup.dir("table.md5");
-    Entry::at(&table).replace(setup.catalog.bsd_sums().as_bytes())?;
+    Entry::at(&table).replace(setup.catalog.bsd_sums().to_string().as_bytes())?;
     let mut program = setup.request.program.clone();
     if setup.is_sabotaged("kill") {
         program.push("nowhere");

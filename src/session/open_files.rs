@@ -19,7 +19,7 @@ impl SessionOptions {
     /// Raises the soft limit to the open files that the run needs. Where the hard limit is lower,
     /// reduces the archives and connections at a time, to one of each at least, and returns a
     /// message about it.
-    pub(crate) fn fit_open_files(self) -> (Self, Option<String>) {
+    pub(super) fn fit_open_files(self) -> (Self, Option<String>) {
         let limit = raise_limit(needed(self.jobs, self.connections));
         let (jobs, connections) = fit(limit, self.jobs, self.connections);
         if (jobs, connections) == (self.jobs, self.connections) {

@@ -102,6 +102,14 @@ impl SessionOptions {
         self
     }
 
+    /// Reduces the archives and connections at a time to what this machine allows. Returns a message
+    /// about each limit.
+    pub(crate) fn fit_limits(self) -> (Self, Vec<String>) {
+        let (options, memory) = self.fit_memory();
+        let (options, files) = options.fit_open_files();
+        (options, [memory, files].into_iter().flatten().collect())
+    }
+
     pub(crate) const fn retry_policy(&self) -> RetryPolicy {
         RetryPolicy { attempts: self.network.retries, base: self.network.backoff }
     }

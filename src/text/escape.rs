@@ -5,6 +5,7 @@
 //! `::`, and `##[` anywhere. The program prints none of them unescaped.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 use std::path::Path;
 
 /// The most characters of a name or a table cell that a message shows.
@@ -77,6 +78,49 @@ pub fn lines(raw: &str) -> Cow<'_, str> {
         [text(piece), Cow::Borrowed(end)]
     });
     Cow::Owned(pieces.collect())
+}
+
+/// Writes to `out` through [`lines`], line by line.
+///
+/// # Errors
+///
+/// Those of `out` and of `write`.
+pub fn write_lines(
+    out: &mut dyn Write,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut escaper = LineEscaper { out, line: Vec::new() };
+    write(&mut escaper)?;
+    escaper.write_line()
+}
+
+struct LineEscaper<'a> {
+    out: &'a mut dyn Write,
+    /// The beginning of a line.
+    line: Vec<u8>,
+}
+
+impl LineEscaper<'_> {
+    fn write_line(&mut self) -> io::Result<()> {
+        let line = std::mem::take(&mut self.line);
+        self.out.write_all(lines(&String::from_utf8_lossy(&line)).as_bytes())
+    }
+}
+
+impl Write for LineEscaper<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                self.write_line()?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Returns bytes as escaped text, with U+FFFD for invalid UTF-8.

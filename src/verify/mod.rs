@@ -107,10 +107,11 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let locates = request.locate && !request.quick;
     let notes = request.notes.as_ref().map(|notes| Notes::open(notes, request, &targets, listener));
     let look_up = |target| notes.as_ref().and_then(|notes| notes.look_up(target, locates));
-    let noted: Vec<Option<NotedFile<'_>>> = targets.iter_mut().map(look_up).collect();
+    let with_notes = if notes.is_some() { &mut targets[..] } else { &mut [] };
+    let noted: Vec<Option<NotedFile<'_>>> = with_notes.iter_mut().map(look_up).collect();
     let bytes = targets.iter().map(VerifyTarget::size).fold(0, u64::saturating_add);
-    let labels: Vec<String> = targets.iter().map(|target| target.label(&request.catalog)).collect();
-    listener.on(Event::Planned { archives: &labels, bytes });
+    let labels = targets.iter().map(|target| target.label(&request.catalog));
+    listener.on(Event::Planned { archives: &labels.collect::<Vec<_>>(), bytes });
     let engine = Engine::for_this_machine(request.lanes);
     let throttle = Throttle::new(request.limit_rate, request.limit_rate_file.as_deref(), listener);
     let checker = FileChecker {
@@ -120,7 +121,7 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     };
     let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
     let note = |index: usize, report: &ArchiveReport, is_located: bool| {
-        if let (Some(notes), Some(file)) = (&notes, &noted[index]) {
+        if let (Some(notes), Some(Some(file))) = (&notes, noted.get(index)) {
             notes.keep(file, report, is_located);
         }
     };
@@ -136,7 +137,8 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     };
     let damaged = Mutex::new(Vec::new());
     check_all(&targets, &checker, request.readers, request.quick, |index, report| {
-        let is_settled = matches!(targets[index], VerifyTarget::Settled(_));
+        let is_settled =
+            matches!(targets[index], VerifyTarget::Settled(_) | VerifyTarget::Absent(..));
         if locates && !is_settled && is_damaged(&report) {
             note(index, &report, false);
             damaged.lock().push((index, report));
@@ -163,8 +165,8 @@ fn check_all<'a>(
     settle: impl Fn(usize, ArchiveReport) + Sync,
 ) {
     for (index, target) in targets.iter().enumerate() {
-        if let VerifyTarget::Settled(report) | VerifyTarget::Unlocated(report) = target {
-            settle(index, (**report).clone());
+        if let Some(report) = target.known_report(checker.catalog) {
+            settle(index, report);
         }
     }
     let mut indices: Vec<usize> = (0..targets.len()).collect();

@@ -30,6 +30,9 @@ pub(super) enum VerifyTarget<'a> {
     },
     /// An archive that is missing under its names, and files that may be it.
     Missing(MissingArchive<'a>),
+    /// An archive without any file. Its report is made when it is settled: there may be hundreds of
+    /// thousands.
+    Absent(&'a Archive, &'a Path),
     /// Nothing to read.
     Settled(Box<ArchiveReport>),
     /// A file with damage that was read before. The damage is still to be located.
@@ -54,7 +57,7 @@ impl<'a> VerifyTarget<'a> {
         match self {
             Self::File { size, .. } => *size,
             Self::Missing(missing) => missing.files.first().map_or(0, |file| file.size),
-            Self::Settled(_) | Self::Unlocated(_) => 0,
+            Self::Absent(..) | Self::Settled(_) | Self::Unlocated(_) => 0,
         }
     }
 
@@ -66,7 +69,16 @@ impl<'a> VerifyTarget<'a> {
             Self::Missing(missing) => {
                 missing.files.get(number).map(|file| (&*file.path, Some(missing.archive)))
             }
-            Self::Settled(_) | Self::Unlocated(_) => None,
+            Self::Absent(..) | Self::Settled(_) | Self::Unlocated(_) => None,
+        }
+    }
+
+    /// The report on an archive without any file, and one that was made before.
+    pub(super) fn known_report(&self, catalog: &Catalog) -> Option<ArchiveReport> {
+        match self {
+            Self::Absent(archive, dir) => Some(missing(dir, archive, catalog)),
+            Self::Settled(report) | Self::Unlocated(report) => Some((**report).clone()),
+            Self::File { .. } | Self::Missing(_) => None,
         }
     }
 
@@ -108,7 +120,9 @@ impl<'a> VerifyTarget<'a> {
     /// The name in events before the content is known.
     pub(super) fn label(&self, catalog: &Catalog) -> String {
         match self {
-            Self::File { expected: Some(archive), .. } => archive.name.clone(),
+            Self::File { expected: Some(archive), .. } | Self::Absent(archive, _) => {
+                archive.name.clone()
+            }
             Self::File { path, size, .. } => label(path, match_name(path, catalog), *size, catalog),
             Self::Missing(missing) => missing.archive.name.clone(),
             Self::Settled(report) | Self::Unlocated(report) => report.name.clone(),
@@ -121,13 +135,13 @@ pub(super) fn targets<'a>(
     request: &'a VerifyRequest,
     listener: &dyn Listener,
 ) -> Vec<VerifyTarget<'a>> {
-    let here = [PathBuf::from(".")];
-    let what = if request.what.is_empty() { &here[..] } else { &request.what };
-    what.iter().flat_map(|path| of_one(path, request, listener)).collect()
+    let here = request.what.is_empty().then_some(Path::new("."));
+    let what = request.what.iter().map(PathBuf::as_path).chain(here);
+    what.flat_map(|path| of_one(path, request, listener)).collect()
 }
 
 fn of_one<'a>(
-    path: &Path,
+    path: &'a Path,
     request: &'a VerifyRequest,
     listener: &dyn Listener,
 ) -> Vec<VerifyTarget<'a>> {
@@ -151,7 +165,7 @@ fn of_one<'a>(
 }
 
 /// The archive in the folder, under any name by which it can be recognized.
-fn in_folder<'a>(dir: &Path, archive: &'a Archive, others: &OtherNames<'_>) -> VerifyTarget<'a> {
+fn in_folder<'a>(dir: &'a Path, archive: &'a Archive, others: &OtherNames<'_>) -> VerifyTarget<'a> {
     let target = archive_in(dir, archive, others.catalog());
     let VerifyTarget::Settled(mut missing) = target else { return target };
     if fs::symlink_metadata(join(dir, &archive.name)).is_ok() {
@@ -162,7 +176,11 @@ fn in_folder<'a>(dir: &Path, archive: &'a Archive, others: &OtherNames<'_>) -> V
     let here = missing.actual_size.unwrap_or(0);
     let beginning = others.beginning(archive, archive.size);
     files.extend(beginning.filter(|file| file.size > here).cloned());
-    if let Some(other) = others.describe(archive) {
+    let other = others.describe(archive);
+    if files.is_empty() && other.is_none() {
+        return VerifyTarget::Absent(archive, dir);
+    }
+    if let Some(other) = other {
         missing.detail = missing.detail.map(|detail| format!("{detail}; {other}"));
     }
     if files.is_empty() {
@@ -186,7 +204,7 @@ pub(crate) fn files_of(dir: &Path, archive: &Archive, others: &OtherNames<'_>) -
         VerifyTarget::Missing(MissingArchive { files, missing, .. }) => {
             (files.into_iter().map(|file| file.path).collect(), Some(missing))
         }
-        VerifyTarget::Settled(report) | VerifyTarget::Unlocated(report) => (vec![], Some(report)),
+        target => (vec![], target.known_report(others.catalog()).map(Box::new)),
     };
     ArchiveFiles { paths, otherwise }
 }

@@ -46,6 +46,7 @@ mod image_trees;
 mod images;
 mod interchange;
 mod labels;
+mod large_tables;
 mod leftovers;
 mod limited_machine;
 mod locate;

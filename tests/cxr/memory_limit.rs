@@ -32,3 +32,27 @@ fn every_limit_of_memory_ends_with_a_report() {
         }
     }
 }
+
+#[test]
+fn many_connections_are_reduced_to_what_the_memory_allows() {
+    let all = archives(12);
+    let server = Server::with(&all);
+    let sandbox = Sandbox::new();
+    let many = ["-c", "64", "-j", "64"];
+    // The least with which a run begins, found in steps.
+    let run = |mebibytes| limited(sandbox.fetch(&server, &all).args(many), mebibytes);
+    let outcome = (208..).step_by(8).map(run).find(|outcome| outcome.status != Some(3)).unwrap();
+    outcome
+        .exits(0)
+        .says("of memory (`ulimit -v`): cxr uses 12 connections for 12 archives at a time");
+    outcome.report().all_ok();
+    let mirror = sandbox.verify(&all).args(["-j", "64", "--from", &server.base()]);
+    limited(mirror, 400).exits(0).says("archives at a time").report().all_ok();
+}
+
+#[test]
+fn the_self_test_says_that_memory_is_short() {
+    let sandbox = Sandbox::new();
+    let outcome = limited(sandbox.cxr(["selftest"]), 120);
+    outcome.exits(3).says("(`ulimit -v`)").says("raise the limit: ulimit -v unlimited");
+}

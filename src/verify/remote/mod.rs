@@ -99,9 +99,9 @@ pub fn verify_mirrors(
     // One request for all missing bytes of an archive.
     let chunk = if request.quick { HEAD as u64 } else { u64::MAX };
     let options = SessionOptions::new(&request.network, request.jobs, request.jobs, chunk)?;
-    let (options, fewer) = options.allow_for(&request.catalog).fit_open_files();
-    if let Some(message) = fewer {
-        listener.on(Event::Notice { message: &message });
+    let (options, fewer) = options.allow_for(&request.catalog).fit_limits();
+    for message in &fewer {
+        listener.on(Event::Notice { message });
     }
     let mirrors: Vec<Source> = request.mirrors.iter().cloned().map(Source::new).collect();
     let names: Vec<String> = mirrors.iter().map(Source::name).collect();
@@ -118,8 +118,8 @@ pub fn verify_mirrors(
     let bytes = bytes.fold(0, u64::saturating_add);
     let labels = check.entries.iter();
     let labels = labels.map(|entry| label(&entry.archive.name, check.label(entry.mirror)));
-    let labels: Vec<String> = labels.map(Cow::into_owned).collect();
-    listener.on(Event::Planned { archives: &labels, bytes });
+    listener
+        .on(Event::Planned { archives: &labels.map(Cow::into_owned).collect::<Vec<_>>(), bytes });
     check.run();
     let reports = check.entries.into_iter().filter_map(|entry| entry.report.into_inner());
     Ok(Report::new("verify", reports.collect(), start.elapsed().as_secs_f64()))
