@@ -134,8 +134,9 @@ fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus> {
         Format::Text => listing.write_text(out),
         Format::Json => listing.write_document(&leftovers, out),
     })?;
-    for words in [listing.describe_folder(), leftovers::describe(&leftovers, dir)] {
-        words.into_iter().for_each(|words| Messages::new(settings.verbosity).note(words));
+    let notes = [listing.describe_folder(), leftovers::describe(&leftovers, dir)];
+    for words in notes.into_iter().flatten() {
+        Messages::new(settings.verbosity).note(words);
     }
     Ok(status)
 }

@@ -88,7 +88,7 @@ impl SuggestedCommand {
     /// Builds the `cxr fetch` of the archive of the catalog into the folder.
     pub(crate) fn fetch(catalog: &Catalog, archive: &Archive, dir: &Path) -> Self {
         let has_address = archive.address.is_some();
-        Self::of_archive(catalog, archive, Self::fetch_into(catalog, dir, has_address))
+        Self::of_archive(catalog, archive, &Self::fetch_into(catalog, dir, has_address))
     }
 
     /// Builds the `cxr fetch` of all archives of the catalog into the folder.
@@ -114,13 +114,13 @@ impl SuggestedCommand {
 
     /// Builds the `cxr extract` of the archive; `start` is the command and its options.
     pub(crate) fn extract(catalog: &Catalog, archive: &Archive, start: &str) -> Self {
-        Self::of_archive(catalog, archive, start.to_owned())
+        Self::of_archive(catalog, archive, start)
     }
 
-    fn of_archive(catalog: &Catalog, archive: &Archive, start: String) -> Self {
+    fn of_archive(catalog: &Catalog, archive: &Archive, start: &str) -> Self {
         let of = catalog.archives().len();
         Self::OfArchive(ArchiveCommand {
-            start: shared(&start),
+            start: shared(start),
             archive: catalog.selector(archive),
             of,
         })
