@@ -17,7 +17,10 @@ def nih(folder: str, archives: str = "1-12") -> xrv.datasets.SubsetDataset:
     """Returns the data set over the images of these archives, which are verified first."""
     cxr.fetch(folder, archives, extract=True, progress=True, wait=True)
     images = Path(folder, "images")
-    everything = xrv.datasets.NIH_Dataset(imgpath=str(images))
+    # By default, the class takes only PA images, and one of each patient.
+    everything = xrv.datasets.NIH_Dataset(
+        imgpath=str(images), views=["PA", "AP"], unique_patients=False
+    )
     names = enumerate(everything.csv["Image Index"])
     return xrv.datasets.SubsetDataset(everything, [i for i, name in names if (images / name).exists()])
 

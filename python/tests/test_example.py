@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).parents[2] / "docs/examples/torchxrayvision_nih.py"
 class Dataset:
     """`NIH_Dataset` lists all images of its table, also those that are not in the folder."""
 
-    def __init__(self, imgpath):
+    def __init__(self, imgpath, views, unique_patients):
         self.imgpath = imgpath
         self.csv = {"Image Index": [f"{number:08}_000.txt" for number in (3, 2, 1)]}
 

@@ -158,6 +158,8 @@ fn machine() -> Sandbox {
     let authority = Authority::get().certificate(&sandbox);
     fs::copy(authority, sandbox.path("company-ca.pem")).unwrap();
     fs::create_dir(sandbox.path("nih")).unwrap();
+    let record = format!("00000001_000.png\t1\t00000000\t{}\t{}\n", "0".repeat(64), NAMES[0]);
+    sandbox.put("nih/images.tsv", format!("name\tbytes\tcrc32\tsha256\tarchive\n{record}"));
     sandbox
 }
 
