@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::image_writer::{ExpectedFiles, ImageWriter, TakenFile};
-use super::publish::{Published, publish};
+use super::publish::{Published, Staged, publish};
 use super::unpacker::{LargeFile, Unpacker};
 use super::{UnpackError, record};
 use crate::catalog::inventory::Inventory;
@@ -80,7 +80,7 @@ impl<'a> ArchivePass<'a> {
             let wanted: HashSet<String> = self.expected.names().collect();
             files.retain(|file| wanted.contains(&file.name));
         }
-        let published = publish(&files, &self.staging, &self.target)?;
+        let published = publish(&files, Staged::Before, &self.staging, &self.target)?;
         if published.is_complete() {
             self.staging.remove()?;
             return Ok(Some(published));
@@ -143,7 +143,27 @@ impl<'a> ArchivePass<'a> {
 
     fn keep(&self, files: &[TakenFile]) -> Result<Published, UnpackError> {
         record::add(self.place.folder, self.archive, files)?;
-        Ok(publish(files, &self.staging, &self.target)?)
+        let published = publish(files, Staged::Now, &self.staging, &self.target)?;
+        if !published.is_complete() {
+            // The next run must not take what has the names of these files for them.
+            self.forget(&published)?;
+        }
+        Ok(published)
+    }
+
+    /// Removes the files from the record whose names something else has. Without an inventory the record
+    /// holds all files of an archive, or none.
+    fn forget(&self, published: &Published) -> Result<(), DiskError> {
+        let mut files = record::read(self.place.folder, self.archive);
+        match self.expected {
+            ExpectedFiles::Images(..) => {
+                let others: HashSet<&str> =
+                    published.conflicts.iter().map(|(name, _)| &**name).collect();
+                files.retain(|file| !others.contains(&*file.name));
+            }
+            ExpectedFiles::Any => files.clear(),
+        }
+        record::write(self.place.folder, self.archive, &files)
     }
 }
 

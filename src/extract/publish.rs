@@ -1,7 +1,11 @@
 //! Gives extracted files their final names, and leaves other files of the user as they are.
 
+use sha2::{Digest as _, Sha256};
+
 use super::image_writer::TakenFile;
 use crate::disk::{DiskError, Entry, File, Found, Subfolder, crash_point};
+use crate::hash::digest;
+use crate::images::manifest::ManifestRow;
 use crate::locate::png_file::{Depth, PngChecker};
 
 /// The largest file that may be a damaged image.
@@ -35,10 +39,21 @@ impl Published {
     }
 }
 
+/// The origin of the files in the staging folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Staged {
+    /// This run wrote them, and the digest of the archive is right.
+    Now,
+    /// An earlier run wrote them, perhaps from an archive that it had not read to the end: each is compared
+    /// with the record.
+    Before,
+}
+
 /// Gives the files their final names. A file that lies there already stays, unless it is a damaged copy of
 /// the new one.
 pub(super) fn publish(
     files: &[TakenFile],
+    origin: Staged,
     staging: &Subfolder,
     target: &Subfolder,
 ) -> Result<Published, DiskError> {
@@ -47,10 +62,11 @@ pub(super) fn publish(
     for TakenFile { name, row } in files {
         let (staged, place) = (staging.entry(name), target.entry(name));
         match staged.look().map_err(DiskError::new(staged.path(), "inspected"))? {
-            Some(Found::File(size)) if size == row.bytes => {
+            Some(Found::File(_)) if origin == Staged::Now || is_recorded(&staged, row)? => {
                 place_file(name, &staged, &place, &mut published)?;
             }
-            _ => match place.look().map_err(DiskError::new(place.path(), "inspected"))? {
+            Some(_) => published.missing += 1,
+            None => match place.look().map_err(DiskError::new(place.path(), "inspected"))? {
                 Some(Found::File(size)) if size == row.bytes => published.kept += 1,
                 _ => published.missing += 1,
             },
@@ -59,6 +75,21 @@ pub(super) fn publish(
     target.sync_names()?;
     crash_point("images-named");
     Ok(published)
+}
+
+/// Returns true if the file has exactly the bytes of the record.
+fn is_recorded(staged: &Entry, row: &ManifestRow) -> Result<bool, DiskError> {
+    let file = staged.open().map_err(DiskError::new(staged.path(), "opened"))?;
+    let (mut sha256, mut block, mut at) = (Sha256::new(), vec![0; BLOCK], 0);
+    while at <= row.bytes {
+        let bytes = read(&file, &mut block, at)?;
+        if bytes.is_empty() {
+            break;
+        }
+        sha256.update(bytes);
+        at += bytes.len() as u64;
+    }
+    Ok(at == row.bytes && digest::Sha256::new(sha256.finalize().into()) == row.sha256)
 }
 
 fn place_file(
@@ -149,8 +180,32 @@ fn classify(old: &[u8], new: &[u8]) -> InPlace {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use super::*;
+    use crate::disk::Folder;
+
+    #[test]
+    fn files_of_an_earlier_run_get_their_names_only_with_the_bytes_of_the_record() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::new(dir.path());
+        let [staging, target] = ["staging", "target"].map(|name| folder.subfolder(Path::new(name)));
+        staging.create().unwrap();
+        let file = |name: &str, bytes: &[u8]| TakenFile {
+            name: name.to_owned(),
+            row: ManifestRow::of(bytes),
+        };
+        let files = [file("right", b"right"), file("wrong", b"wrong"), file("short", b"short")];
+        for (name, bytes) in [("right", "right"), ("wrong", "WRONG"), ("short", "shor")] {
+            fs::write(staging.path().join(name), bytes).unwrap();
+        }
+        let published = publish(&files, Staged::Before, &staging, &target).unwrap();
+        assert_eq!((published.written, published.missing, published.kept), (1, 2, 0));
+        assert!(!published.is_complete());
+        let names: Vec<_> = fs::read_dir(target.path()).unwrap().flatten().collect();
+        assert_eq!(names.len(), 1);
+        assert_eq!(fs::read(target.path().join("right")).unwrap(), b"right");
+    }
 
     #[test]
     fn only_a_damaged_copy_is_replaced() {

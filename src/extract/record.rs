@@ -28,17 +28,26 @@ pub(super) fn add(
     archive: &Archive,
     files: &[TakenFile],
 ) -> Result<(), DiskError> {
+    write(folder, archive, read(folder, archive).iter().chain(files))?;
+    crash_point("record-written");
+    Ok(())
+}
+
+/// Writes the record, in one step.
+pub(super) fn write<'a>(
+    folder: &Folder,
+    archive: &Archive,
+    files: impl IntoIterator<Item = &'a TakenFile>,
+) -> Result<(), DiskError> {
     let mut manifest = Manifest::default();
-    for TakenFile { name, row } in read(folder, archive).iter().chain(files) {
+    for TakenFile { name, row } in files {
         manifest.insert(name, &archive.name, row.clone());
     }
     let mut bytes = Vec::new();
     let entry = folder.state_file(archive, StateFile::Images);
     manifest.write(&mut bytes).map_err(DiskError::new(entry.path(), "written"))?;
     entry.replace(&bytes)?;
-    entry.sync_folder()?;
-    crash_point("record-written");
-    Ok(())
+    entry.sync_folder()
 }
 
 /// Returns true if the record has every wanted file.

@@ -110,6 +110,59 @@ fn a_damaged_image_is_replaced_and_any_other_file_stays() {
     report.line("images_001.tar.gz").is("ok");
 }
 
+/// An archive of the files `a`, `b` and `c` with these bytes.
+fn of_three_files(content: &[u8]) -> Archive {
+    let tar = ["a", "b", "c"].into_iter();
+    let tar = tar.fold(TarBytes::default(), |tar, name| tar.member(name, b'0', content));
+    Archive::new("set.tar.gz", tar.gzip())
+}
+
+#[test]
+fn files_that_a_killed_run_left_get_names_only_with_the_bytes_of_a_right_archive() {
+    let sandbox = Sandbox::new();
+    let (right, wrong) = (of_three_files(b"right"), of_three_files(b"wrong"));
+    sandbox.put_archive(&right);
+    let table = sandbox.table(std::slice::from_ref(&right));
+    let run = || sandbox.cxr(["extract", "-d", "data", "--checksums"]).arg(&table);
+    run().run().exits(0);
+    fs::remove_dir_all(sandbox.path("data/images")).unwrap();
+    sandbox.put("data/set.tar.gz", wrong.bytes.to_vec());
+    assert!(run().dies_at("image-written", 2).run().was_killed());
+    assert_eq!(staged(&sandbox).len(), 2);
+    run().run().exits(1).prints("nothing of it was extracted");
+    let named = fs::read_dir(sandbox.path("data/images")).map_or(0, Iterator::count);
+    assert_eq!(named, 0, "files of a wrong archive have final names");
+    sandbox.put_archive(&right);
+    run().run().exits(0).prints("3 files in data/images");
+    for name in ["a", "b", "c"] {
+        let path = sandbox.path("data/images").join(name);
+        assert_eq!(fs::read(path).unwrap(), b"right", "{name}");
+    }
+}
+
+#[test]
+fn a_file_of_the_user_of_the_same_size_is_named_in_every_run() {
+    let sandbox = Sandbox::new();
+    let set = of_three_files(b"right");
+    sandbox.put_archive(&set);
+    sandbox.put("data/images/b", "notes");
+    let table = sandbox.table(std::slice::from_ref(&set));
+    let run = || sandbox.cxr(["extract", "-d", "data", "--checksums"]).arg(&table);
+    for _ in 0..3 {
+        run().run().exits(1).prints("b (a different file)");
+        assert_eq!(fs::read(sandbox.path("data/images/b")).unwrap(), b"notes");
+    }
+    fs::remove_file(sandbox.path("data/images/b")).unwrap();
+    run().run().exits(0).prints("1 of them written now");
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    let (name, bytes) = &all[1].images[2];
+    sandbox.put(format!("data/images/{name}"), vec![b'n'; bytes.len()]);
+    for _ in 0..3 {
+        extract(&sandbox, &all).report(1).line("images_002.tar.gz").is("foreign");
+    }
+}
+
 #[test]
 fn an_archive_that_is_not_right_gets_nothing_extracted() {
     let sandbox = Sandbox::new();
