@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     #[cfg(debug_assertions)]
     {
         cxr::disk::inject_faults(cli::fault);
-        cxr::catalog::inventory::pretend_inventories(cli::fault);
+        cxr::catalog::use_test_inventories(cli::fault);
     }
     // If that is impossible, only a limit that is met ends the process.
     #[cfg(unix)]

@@ -7,6 +7,8 @@ use std::ops::Range;
 use std::sync::LazyLock;
 
 use super::Catalog;
+#[cfg(debug_assertions)]
+use super::test_inventory;
 use crate::hash::digest::{Md5, Sha256};
 
 /// The number of images of each patient, a byte for each.
@@ -47,7 +49,7 @@ impl Inventory {
     /// is one of NIH's.
     pub(crate) fn of(md5: Option<Md5>, sha256: Option<Sha256>) -> Option<Self> {
         #[cfg(debug_assertions)]
-        if let Some(places) = md5.as_ref().and_then(pretended) {
+        if let Some(places) = md5.as_ref().and_then(test_inventory::places) {
             return Some(Self { places });
         }
         let nih = Catalog::nih();
@@ -83,28 +85,6 @@ impl Inventory {
     pub(crate) fn name(&self, position: usize) -> String {
         name_of(self.places.start + position)
     }
-}
-
-/// Returns the text of a variable.
-#[cfg(debug_assertions)]
-static PRETENDED: std::sync::OnceLock<fn(&str) -> Option<String>> = std::sync::OnceLock::new();
-
-/// Lets the tests of a program give small archives a part of NIH's inventory. `variable` returns the value
-/// of `CXR_FAULT_INVENTORY`, which holds rules of the form `MD5=START..END`, separated by `;`: the archive
-/// with this MD5 contains the images at these places. Only the first call counts.
-#[cfg(debug_assertions)]
-pub fn pretend_inventories(variable: fn(&str) -> Option<String>) {
-    let _ = PRETENDED.set(variable);
-}
-
-/// The inventory that a test gives to the archive with this MD5. An invalid rule is a panic.
-#[cfg(debug_assertions)]
-fn pretended(md5: &Md5) -> Option<Range<usize>> {
-    let rules = PRETENDED.get()?("CXR_FAULT_INVENTORY")?;
-    let rule = rules.split(';').find_map(|rule| rule.trim().strip_prefix(&md5.to_string()))?;
-    let places = rule.strip_prefix('=').and_then(|places| places.split_once(".."));
-    let places = places.and_then(|(start, end)| Some(start.parse().ok()?..end.parse().ok()?));
-    Some(places.unwrap_or_else(|| panic!("expected MD5=START..END in {rules:?}")))
 }
 
 /// Returns the place of the image with this name, if there is one.

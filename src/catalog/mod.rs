@@ -20,6 +20,8 @@ mod needed_archives;
 mod nih;
 mod select;
 mod table;
+#[cfg(debug_assertions)]
+mod test_inventory;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -33,6 +35,8 @@ pub use image_set::ImageSet;
 pub(crate) use inventory::Inventory;
 pub use select::SelectError;
 pub(crate) use select::Selector;
+#[cfg(debug_assertions)]
+pub use test_inventory::use_test_inventories;
 
 use crate::hash::digest::{Digest, Md5, Sha256};
 

@@ -14,7 +14,7 @@
 //! - `CXR_FAULT_LOCKS=off` grants every lock of the operating system.
 //! - `CXR_FAULT_HOST=NAME` pretends to be another host.
 //! - `CXR_FAULT_INVENTORY` gives archives a part of NIH's inventory
-//!   ([`pretend_inventories`](crate::catalog::inventory::pretend_inventories)).
+//!   ([`use_test_inventories`](crate::catalog::use_test_inventories)).
 //! - `CXR_FAULT_RECORD=FILE` appends a line of JSON for every operation that succeeded.
 //!
 //! An invalid rule is a panic: a test that tests nothing would be worse.

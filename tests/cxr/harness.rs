@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::support::{
@@ -176,23 +176,23 @@ fn a_small_disk_fills_up() {
     assert_eq!(disk.read(&sandbox.data().join("file")).len(), 100_000);
 }
 
-/// The switches that inject faults are in one file, which is compiled only with debug assertions.
+/// The switches that inject faults are in two files, which are compiled only with debug assertions.
 #[test]
 fn fault_injection_is_in_no_release_build() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let (injection, others): (Vec<_>, Vec<_>) = files_under(&source)
-        .into_iter()
-        .partition(|file| file.ends_with("disk/fault_injection.rs"));
-    let has_switches = |file: &PathBuf| fs::read_to_string(file).unwrap().contains("CXR_FAULT");
-    assert!(injection.len() == 1 && injection.iter().all(has_switches));
-    let elsewhere: Vec<_> = others.into_iter().filter(has_switches).collect();
-    assert!(elsewhere.is_empty(), "{elsewhere:?}");
-    let module = fs::read_to_string(source.join("disk/mod.rs")).unwrap();
-    let gated = "#[cfg(debug_assertions)]\nmod fault_injection;";
-    assert_eq!(
-        (module.matches(gated).count(), module.matches("mod fault_injection").count()),
-        (1, 1)
-    );
+    let mut with_switches = files_under(&source);
+    with_switches.retain(|file| fs::read_to_string(file).unwrap().contains("CXR_FAULT"));
+    with_switches.sort();
+    let expected = [("catalog", "test_inventory"), ("disk", "fault_injection")];
+    let paths = expected.map(|(folder, name)| source.join(folder).join(name).with_extension("rs"));
+    assert_eq!(with_switches, paths);
+    for (folder, name) in expected {
+        let module = fs::read_to_string(source.join(folder).join("mod.rs")).unwrap();
+        let declaration = format!("mod {name};");
+        let gated = format!("#[cfg(debug_assertions)]\n{declaration}");
+        let found = (module.matches(&gated).count(), module.matches(&declaration).count());
+        assert_eq!(found, (1, 1), "{declaration}");
+    }
     let manifest = fs::read_to_string(source.join("../Cargo.toml")).unwrap();
     assert!(!manifest.contains("debug-assertions"), "a profile may turn them on");
 }
