@@ -284,9 +284,7 @@ def _sources(sources: Union[None, Path, Iterable[Path]]) -> Iterator[str]:
         yield f"--from={source}"
 
 
-def _selectors(
-    name: str, selectors: Union[None, Selector, Iterable[Selector]]
-) -> list[str]:
+def _selectors(name: str, selectors: Union[None, Selector, Iterable[Selector]]) -> list[str]:
     if selectors is None or isinstance(selectors, str):
         return _several(name, selectors)
     words = [selectors] if isinstance(selectors, int) else selectors

@@ -107,7 +107,7 @@ pub fn write_labels(request: &LabelsRequest) -> LabelsReport {
     for file in
         files.iter_mut().filter(|file| file.state == WriteOutcome::NotWritten && !is_stopped)
     {
-        write(&request.dir, file);
+        write(request, file);
     }
     let images = &request.metadata.images;
     let mut patients: Vec<usize> =
@@ -234,14 +234,18 @@ fn is_of_2017(csv: &[u8]) -> bool {
     })
 }
 
-fn write(dir: &Path, file: &mut LabelsFile) {
-    let path = dir.join(&file.name);
+fn write(request: &LabelsRequest, file: &mut LabelsFile) {
+    let path = request.dir.join(&file.name);
     let content = std::mem::take(&mut file.content);
     let written =
         disk::create_folder(disk::parent(&path)).and_then(|()| disk::write_new(&path, &content));
     (file.state, file.detail) = match written {
         Ok(true) => (WriteOutcome::Written, None),
-        Ok(false) => (WriteOutcome::Refused, Some("it appeared during the run".to_owned())),
+        // Another cxr may have written the same.
+        Ok(false) => match compare(request, &file.name, &path, &content) {
+            (WriteOutcome::Unchanged, detail) => (WriteOutcome::Unchanged, detail),
+            _ => (WriteOutcome::Refused, Some("it appeared during the run".to_owned())),
+        },
         Err(error) => (WriteOutcome::Error, Some(format!("{error}; {}", error.remedy()))),
     };
 }

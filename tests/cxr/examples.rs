@@ -9,7 +9,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::support::{
-    Archive, Fault, NAMES, Sandbox, Server, archives, is_installed, python_with, xml_schema_error,
+    Archive, Fault, ImageArchive, NAMES, Sandbox, Server, archives, inventory, is_installed,
+    python_with, xml_schema_error,
 };
 
 const MIRROR: &str = "https://mirror.example.org/nih";
@@ -219,26 +220,42 @@ fn the_service_checks_what_is_due_and_writes_its_report_and_notes() {
     assert!(noted.iter().any(|file| file.extension().is_some_and(|e| e == "note")), "{noted:?}");
 }
 
-/// Runs a script three times at once, and asserts that together they fetch each archive once.
-fn one_fetches_for_all(script: &str, machine: &Machine<'_>, server: &Server, all: &[Archive]) {
-    server.inject(Fault::Throttle { rate: 2 << 20 });
+/// Two small archives: patients for training in the first, and some for validation in the second.
+fn two() -> [ImageArchive; 2] {
+    [ImageArchive::new(1, 0..4), ImageArchive::new(2, 212..218)]
+}
+
+/// Runs a script three times at once, and asserts that together they fetch each archive once, and that
+/// each trains with all images.
+fn one_fetches_for_all(script: &str, are_archives_kept: bool) {
+    let (sandbox, both) = (Sandbox::new(), two());
+    let all = both.each_ref().map(|images| images.archive.clone());
+    let machine = Machine::new(&sandbox, &all);
+    machine.install("srun", "exec \"$@\"");
+    machine.install("python", "exec python3 \"$@\"");
+    sandbox.put("train.py", example("train.py"));
+    let server = Server::with(&all);
+    server.inject(Fault::Throttle { rate: 8 << 10 });
+    let rules = inventory(both.iter().map(|images| (&images.archive, images.places.clone())));
     let begin = || {
         let mut command = machine.shell(script);
         command.env("CXR_FROM", server.base()).env("NIH_DATA", "data");
+        command.env("CXR_FAULT_INVENTORY", &rules);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     for child in [begin(), begin(), begin()] {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
+        let text = said(&output);
+        assert!(text.contains("8 images for training, 2 for validation"), "{text}");
     }
-    for archive in all {
-        machine.sandbox.assert_archive(archive);
-        assert_eq!(
-            server.hits_on(&archive.path()).len(),
-            1,
-            "{} came more than once",
-            archive.name
-        );
+    for ImageArchive { archive, images, .. } in &both {
+        assert_eq!(sandbox.data().join(&archive.name).exists(), are_archives_kept);
+        for (name, bytes) in images {
+            assert_eq!(&fs::read(sandbox.data().join("images").join(name)).unwrap(), bytes);
+        }
+        let hits = server.hits_on(&archive.path()).len();
+        assert_eq!(hits, 1, "{} came more than once", archive.name);
     }
 }
 
@@ -253,13 +270,7 @@ fn one_slurm_job_fetches_and_all_jobs_train() {
     assert!(
         directives >= 3 && before.filter(|line| line.starts_with("#SBATCH")).count() == directives
     );
-    let (sandbox, all) = (Sandbox::new(), archives(2));
-    let machine = Machine::new(&sandbox, &all);
-    machine.install("srun", "exec \"$@\"");
-    machine.install("python", "shift; ls \"$2\" | grep -c tar.gz >>trained");
-    let server = Server::with(&all);
-    one_fetches_for_all(&script, &machine, &server, &all);
-    assert_eq!(fs::read_to_string(sandbox.path("trained")).unwrap(), "2\n2\n2\n");
+    one_fetches_for_all(&script, true);
 }
 
 #[test]
@@ -278,19 +289,42 @@ fn one_kubernetes_pod_fetches_for_all() {
     let Some(job) = yaml("kubernetes-job.yaml") else { return };
     assert_eq!((&job["apiVersion"], &job["kind"]), (&"batch/v1".into(), &"Job".into()));
     let pod = &job["spec"]["template"]["spec"];
-    let (fetch, train) = (&pod["initContainers"][0], &pod["containers"][0]);
-    for (container, is_read_only) in [(fetch, false), (train, true)] {
+    let (init, train) = (pod["initContainers"].as_array().unwrap(), &pod["containers"][0]);
+    for (container, is_read_only) in init.iter().map(|it| (it, false)).chain([(train, true)]) {
         let mount = &container["volumeMounts"][0];
         assert_eq!(mount["name"], pod["volumes"][0]["name"]);
         assert_eq!(mount["readOnly"].as_bool().unwrap_or(false), is_read_only);
     }
-    let command = words(&fetch["command"]);
-    assert!(command.contains(&"/data/nih".to_owned()));
-    assert_eq!(words(&train["command"]).last().unwrap(), "/data/nih");
-    let (sandbox, all) = (Sandbox::new(), archives(2));
-    let machine = Machine::new(&sandbox, &all);
-    let script = command.join(" ").replace("/data/nih", "data");
-    one_fetches_for_all(&script, &machine, &Server::with(&all), &all);
+    // The entry point of the image is the program, which is on no path there.
+    let dockerfile =
+        fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Dockerfile")).unwrap();
+    assert!(dockerfile.ends_with("ENTRYPOINT [\"/cxr\"]\n"));
+    let user = dockerfile.lines().find_map(|line| line.strip_prefix("USER ")?.split_once(':'));
+    assert_eq!(pod["securityContext"]["fsGroup"].to_string(), user.unwrap().1);
+    let mut lines = Vec::new();
+    for container in init {
+        assert!(container["command"].is_null());
+        lines.push(format!("cxr {}", words(&container["args"]).join(" ")));
+    }
+    lines.push(words(&train["command"]).join(" "));
+    assert!(lines.iter().all(|line| line.contains(" /data/nih")), "{lines:?}");
+    one_fetches_for_all(&lines.join("\n").replace("/data/nih", "data"), false);
+}
+
+#[test]
+fn the_training_script_names_what_is_missing() {
+    let sandbox = Sandbox::new();
+    let train = |words: &[&str]| {
+        let mut command = Command::new("python3");
+        command.arg(path("train.py")).args(words).current_dir(sandbox.root());
+        said(&command.output().unwrap())
+    };
+    sandbox.cxr(["labels", "--dir", "data"]).run().exits(0);
+    assert!(train(&["data"]).contains("no images; run: cxr fetch -d data --extract"));
+    sandbox.put("data/images/00000001_000.png", "<html>");
+    let text = train(&["data", "--epochs", "1", "--workers", "0"]);
+    assert!(text.contains("1 images for training, 0 for validation"), "{text}");
+    assert!(text.contains("00000001_000.png"), "{text}");
 }
 
 #[test]
