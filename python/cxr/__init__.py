@@ -32,7 +32,7 @@ from ._errors import (
 )
 from ._process import Event
 from ._program import find_program
-from ._report import Archive, Damage, Report
+from ._report import Archive, Damage, ImageProblem, Images, Report
 
 __all__ = [
     "Archive",
@@ -43,6 +43,8 @@ __all__ = [
     "Damage",
     "Event",
     "ForeignArchive",
+    "ImageProblem",
+    "Images",
     "IncompleteArchive",
     "Interrupted",
     "LocalError",

@@ -156,6 +156,8 @@ def verify(
     progress: Progress = None,
     *,
     archives: Union[None, Selector, Iterable[Selector]] = None,
+    images: Optional[Path] = None,
+    compare: Optional[Path] = None,
     checksums: Optional[Path] = None,
     quick: bool = False,
     sha256: bool = False,
@@ -173,22 +175,27 @@ def verify(
     check: bool = True,
     cancel: Optional[threading.Event] = None,
 ) -> Report:
-    """Checks folders, files or mirrors against the published MD5s, and returns the report.
+    """Checks folders, files, mirrors or extracted images, and returns the report.
 
     It reads everything and changes nothing. `cxr help verify` describes the options.
 
     :param paths: folders of archives, and files of any name; the current folder by default.
     :param sources: mirrors to check in place of local files.
-    :param archives: the archives of the mirrors to check, as in `fetch`; all by default.
+    :param archives: the archives of the mirrors or of the images to check, as in `fetch`; all by
+        default.
+    :param images: a folder of extracted images to check, in any layout.
+    :param compare: with `images`, the record to compare with; by default `images.tsv` in that folder.
     :param progress: as in `fetch`.
     :param check: as in `fetch`. With `quick`, an archive that is `present` is right.
     :param cancel: as in `fetch`.
     """
-    if sources is None and archives is not None:
+    if archives is not None and sources is None and images is None:
         raise ValueError("archives select from mirrors; give sources too, or paths of files")
-    if sources is not None and paths is not None:
-        raise ValueError("give paths or sources, not both")
+    if sum(given is not None for given in (paths, sources, images)) > 1:
+        raise ValueError("give only one of paths, sources and images")
     options: dict[str, _Value] = {
+        "images": images,
+        "compare": compare,
         "checksums": checksums,
         "quick": quick,
         "sha256": sha256,
@@ -204,7 +211,7 @@ def verify(
         "limit-rate": limit_rate,
         "cacert": cacert,
     }
-    operands = _selectors("archives", archives) if sources is not None else _several("paths", paths)
+    operands = _several("paths", paths) or _selectors("archives", archives)
     arguments = [*_sources(sources), *_options(options), "--", *operands]
     return _run("verify", arguments, progress, check, cancel)
 

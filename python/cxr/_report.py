@@ -20,6 +20,48 @@ class Damage:
 
 
 @dataclass(frozen=True)
+class ImageProblem:
+    """A file that is not right, in the place of an image."""
+
+    name: str
+    verdict: str
+    """`corrupt`, `foreign` or `error`."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class Images:
+    """The extracted images of an archive: how many there should be, and how many are what."""
+
+    expected: int
+    ok: int
+    missing: int
+    corrupt: int
+    foreign: int
+    unreadable: int
+    rgba: int
+    problems: tuple[ImageProblem, ...]
+    """The first hundred files that are not right."""
+
+    @classmethod
+    def from_document(cls, entry: Mapping[str, Any]) -> Images:
+        """Reads the member `images` of an archive."""
+        return cls(
+            expected=entry["expected"],
+            ok=entry["ok"],
+            missing=entry["missing"],
+            corrupt=entry["corrupt"],
+            foreign=entry["foreign"],
+            unreadable=entry["unreadable"],
+            rgba=entry["rgba"],
+            problems=tuple(
+                ImageProblem(problem["name"], problem["verdict"], problem["reason"])
+                for problem in entry["problems"]
+            ),
+        )
+
+
+@dataclass(frozen=True)
 class Archive:
     """One archive of a report, with its verdict."""
 
@@ -46,6 +88,8 @@ class Archive:
     next: str | None
     """The next step by hand, the command for this archive, or both."""
     damage: tuple[Damage, ...]
+    images: Images | None
+    """The images, if the run checked extracted images."""
 
     @property
     def ok(self) -> bool:
@@ -58,7 +102,7 @@ class Archive:
     @classmethod
     def from_document(cls, entry: Mapping[str, Any]) -> Archive:
         """Reads an entry of a document. Members that this version does not know are ignored."""
-        path = entry.get("path")
+        path, images = entry.get("path"), entry.get("images")
         return cls(
             name=entry["name"],
             verdict=entry["verdict"],
@@ -80,6 +124,7 @@ class Archive:
                 Damage(part["start"], part["end"], part.get("member"))
                 for part in entry.get("damage") or ()
             ),
+            images=None if images is None else Images.from_document(images),
         )
 
 

@@ -69,7 +69,7 @@ def test_a_quick_look_is_no_failure_and_no_proof(data):
 def test_mirrors_are_verified(data):
     report = cxr.verify(sources=data.mirror, archives=[1, 2], checksums=data.table)
     assert report.ok and len(report.archives) == 2
-    with pytest.raises(ValueError, match="not both"):
+    with pytest.raises(ValueError, match="only one of"):
         cxr.verify(data.folder, sources=data.mirror)
     with pytest.raises(ValueError, match="select from mirrors"):
         cxr.verify(data.folder, archives=1)

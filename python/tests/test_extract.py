@@ -92,6 +92,22 @@ def test_a_fetch_extracts_elsewhere(data, tmp_path):
     assert len(list(data.folder.glob("*.tar.gz"))) == 2
 
 
+def test_extracted_images_are_verified(data):
+    fetch(data, extract=True, delete_archives=True)
+    report = cxr.verify(images=data.folder, checksums=data.table)
+    assert report.ok
+    assert [archive.images.ok for archive in report.archives] == [1, 1, 1]
+    (data.folder / FLAT[1]).write_bytes(b"")
+    (data.folder / FLAT[2]).unlink()
+    with pytest.raises(cxr.CorruptArchive) as raised:
+        cxr.verify(images=data.folder, archives=[2, 3], checksums=data.table)
+    second, third = (archive.images for archive in raised.value.report.archives)
+    assert (second.expected, second.corrupt, third.missing) == (1, 1, 1)
+    assert [problem.name for problem in second.problems] == ["00000002_000.txt"]
+    with pytest.raises(ValueError, match="only one of"):
+        cxr.verify(data.folder, images=data.folder)
+
+
 def test_options_select_images(tmp_path):
     """No archive is there: the archives in the report are those that have selected images."""
 
