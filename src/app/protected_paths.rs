@@ -10,6 +10,7 @@ use cxr::extract::ExtractRequest;
 use cxr::fetch::FetchRequest;
 use cxr::images::ImagesRequest;
 use cxr::images::manifest::MANIFEST_NAME;
+use cxr::labels::METADATA_NAME;
 use cxr::session::NetworkOptions;
 use cxr::source::SourceSpec;
 use cxr::text::escape;
@@ -40,14 +41,22 @@ impl ProtectedPaths {
 
     pub(crate) fn add_fetch(&mut self, request: &FetchRequest) {
         self.add_folder(&request.dir, &request.catalog);
+        if let Some(extract) = &request.extract {
+            self.add_images(extract.to.as_ref().unwrap_or(&request.dir));
+        }
         self.add_sources(&request.sources, &request.network, &request.catalog);
     }
 
     pub(crate) fn add_extract(&mut self, request: &ExtractRequest) {
         self.add_folder(&request.dir, &request.catalog);
-        self.own.push(request.target().join(".cxr"));
-        let list = request.target().join(MANIFEST_NAME);
-        self.add(Some(&list), "reserved for the list of images");
+        self.add_images(request.target());
+    }
+
+    /// Adds the paths of extracted images.
+    fn add_images(&mut self, target: &Path) {
+        self.own.push(target.join(".cxr"));
+        self.add(Some(&target.join(MANIFEST_NAME)), "reserved for the list of images");
+        self.add(Some(&target.join(METADATA_NAME)), "reserved for the labels of the images");
     }
 
     pub(crate) fn add_verification(&mut self, verification: &Verification) {

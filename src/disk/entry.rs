@@ -240,33 +240,56 @@ impl Entry {
     /// A reader sees the old or the new file, never a part. After an error the old file is still
     /// there.
     pub(crate) fn replace(&self, contents: &[u8]) -> Result<(), DiskError> {
-        self.replace_after(contents, File::sync)
+        self.replace_after(&self.with_added_extension("new"), contents, File::sync)
+    }
+
+    /// Does the same with a new file at `draft`, so that no other file beside this one changes.
+    pub(crate) fn replace_through(&self, draft: &Self, contents: &[u8]) -> Result<(), DiskError> {
+        self.replace_after(draft, contents, File::sync)
+    }
+
+    /// Writes a new file at `draft` and gives it this name, unless something has it: then returns false.
+    pub(crate) fn write_new(&self, draft: &Self, contents: &[u8]) -> Result<bool, DiskError> {
+        let named = draft.write_anew(contents, File::sync).and_then(|()| draft.rename_new(self));
+        if !matches!(named, Ok(true)) {
+            let _ = draft.remove();
+        }
+        named
     }
 
     /// Does the same without a sync: after a power cut the file may be empty or cut off.
     pub(crate) fn replace_unsynced(&self, contents: &[u8]) -> Result<(), DiskError> {
-        self.replace_after(contents, |_| Ok(()))
+        self.replace_after(&self.with_added_extension("new"), contents, |_| Ok(()))
     }
 
     fn replace_after(
         &self,
+        draft: &Self,
         contents: &[u8],
         sync: impl FnOnce(&File) -> Result<(), DiskError>,
     ) -> Result<(), DiskError> {
-        let beside = self.with_added_extension("new");
         self.remove_non_file()?;
         let replace = || {
-            let file = beside.create_anew()?;
-            file.write_at(0, contents)?;
-            sync(&file)?;
-            file.close()?;
+            draft.write_anew(contents, sync)?;
             crash_point("replacement-written");
-            beside.rename(self)
+            draft.rename(self)
         };
         replace().inspect_err(|_| {
             // On a full disk, other files need the space.
-            let _ = beside.remove();
+            let _ = draft.remove();
         })
+    }
+
+    /// Writes a file in place of any that has the name.
+    fn write_anew(
+        &self,
+        contents: &[u8],
+        sync: impl FnOnce(&File) -> Result<(), DiskError>,
+    ) -> Result<(), DiskError> {
+        let file = self.create_anew()?;
+        file.write_at(0, contents)?;
+        sync(&file)?;
+        file.close()
     }
 
     /// Gives the file another name, within one file system. Replaces the file that has it.

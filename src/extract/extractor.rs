@@ -4,6 +4,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use super::archive_pass::{ArchivePass, Extraction, ImagePlace};
+use super::labels_file::ExtractedTree;
 use super::unpacker::LargeFile;
 use super::{ExtractError, record, reports};
 use crate::cancel::Cancel;
@@ -13,6 +14,7 @@ use crate::event::{Activity, Listener};
 use crate::hash::Engine;
 use crate::images::manifest::{MANIFEST_NAME, Manifest};
 use crate::report::ArchiveReport;
+use crate::text::command_line::CommandLine;
 use crate::text::escape;
 use crate::verify::FileChecker;
 
@@ -21,6 +23,7 @@ const LARGEST_MANIFEST: usize = 256 << 20;
 
 /// Extracts archives to one place, from any number of threads.
 pub(crate) struct Extractor<'a> {
+    catalog: &'a Catalog,
     place: ImagePlace<'a>,
     checker: FileChecker<'a>,
     large_file: LargeFile,
@@ -40,7 +43,7 @@ impl<'a> Extractor<'a> {
         let mut checker = FileChecker::new(catalog, engine, listener, cancel);
         checker.activity = Activity::Extract;
         let manifest = read_manifest(&place.folder.file(MANIFEST_NAME))?;
-        Ok(Self { place, checker, large_file: LargeFile::default(), manifest })
+        Ok(Self { catalog, place, checker, large_file: LargeFile::default(), manifest })
     }
 
     pub(super) fn pass(&self, archive: &'a Archive) -> ArchivePass<'a> {
@@ -78,11 +81,29 @@ impl<'a> Extractor<'a> {
         }
     }
 
-    /// Brings `images.tsv` up to date.
-    pub(crate) fn write_manifest<'b>(
+    /// Brings `images.tsv` and `metadata.csv` up to date. Returns a message if a file of the user's has the
+    /// name of the latter.
+    pub(crate) fn write_lists<'b>(
         &self,
         archives: impl IntoIterator<Item = &'b Archive>,
-    ) -> Result<(), DiskError> {
+        command_line: &CommandLine,
+    ) -> Result<Option<String>, DiskError> {
+        let ImagePlace { folder, layout, .. } = self.place;
+        let manifest = self.write_manifest(archives)?;
+        let tree = ExtractedTree { folder, layout, catalog: self.catalog, manifest: &manifest };
+        let why = tree.write_labels()?;
+        Ok(why.map(|why| {
+            format!(
+                "{why}; for the labels of the images that are here, move it away, then run: {command_line}"
+            )
+        }))
+    }
+
+    /// Brings `images.tsv` up to date, and returns it.
+    fn write_manifest<'b>(
+        &self,
+        archives: impl IntoIterator<Item = &'b Archive>,
+    ) -> Result<Manifest, DiskError> {
         let mut manifest = self.manifest.clone();
         for archive in archives {
             for file in record::read(self.place.folder, archive) {
@@ -90,14 +111,14 @@ impl<'a> Extractor<'a> {
             }
         }
         if manifest == self.manifest {
-            return Ok(());
+            return Ok(manifest);
         }
         let entry = self.place.folder.file(MANIFEST_NAME);
         let mut bytes = Vec::new();
         manifest.write(&mut bytes).map_err(DiskError::new(entry.path(), "written"))?;
-        entry.replace(&bytes)?;
+        entry.replace_through(&self.place.folder.own_entry("images.tsv.new"), &bytes)?;
         crash_point("manifest-written");
-        Ok(())
+        Ok(manifest)
     }
 }
 

@@ -9,6 +9,7 @@ mod content_error;
 mod extractor;
 mod gunzip;
 mod image_writer;
+mod labels_file;
 mod members;
 mod publish;
 mod record;

@@ -9,7 +9,7 @@ use std::thread;
 use super::extractor::Extractor;
 use super::{ExtractRequest, reports, space};
 use crate::catalog::Archive;
-use crate::disk;
+use crate::disk::{self, DiskError};
 use crate::event::{Event, Listener};
 use crate::other_names::OtherNames;
 use crate::report::SuggestedCommand::Again;
@@ -61,15 +61,23 @@ impl<'a> ExtractRun<'a> {
         let needed = self.refuse(needed, &settle);
         self.read_all(&needed, &settle);
         let mut reports: Vec<_> = reports.into_iter().filter_map(OnceLock::into_inner).collect();
-        if let Err(error) = self.extractor.write_manifest(self.archives.iter().copied()) {
-            for report in reports.iter_mut().filter(|report| report.verdict == Verdict::Ok) {
-                report.verdict = Verdict::Error;
-                report.detail = Some(error.to_string());
-                report.next = Some(NextStep::then(error.remedy(), Again));
-                report.resolve_next(&self.request.command_line);
-            }
+        let archives = self.archives.iter().copied();
+        match self.extractor.write_lists(archives, &self.request.command_line) {
+            Ok(None) => {}
+            Ok(Some(message)) => self.listener.on(Event::Notice { message: &message }),
+            Err(error) => self.fail(&mut reports, &error),
         }
         reports
+    }
+
+    /// Completes the reports if the lists of images could not be written.
+    fn fail(&self, reports: &mut [ArchiveReport], error: &DiskError) {
+        for report in reports.iter_mut().filter(|report| report.verdict == Verdict::Ok) {
+            report.verdict = Verdict::Error;
+            report.detail = Some(error.to_string());
+            report.next = Some(NextStep::then(error.remedy(), Again));
+            report.resolve_next(&self.request.command_line);
+        }
     }
 
     /// Settles the archives that are complete or missing, and returns the others.

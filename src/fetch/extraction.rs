@@ -140,13 +140,15 @@ impl Extraction<'_> {
         Ok(())
     }
 
-    /// Completes `images.tsv`. Returns a message if that failed.
+    /// Completes `images.tsv` and `metadata.csv`. Returns a message if that failed.
     pub(super) fn finish(&self) -> Option<String> {
-        let error = self.extractor.write_manifest(self.archives.iter().copied()).err()?;
-        Some(format!(
-            "{error}; the images are extracted; to complete the list, run: {}",
-            self.command_line
-        ))
+        match self.extractor.write_lists(self.archives.iter().copied(), &self.command_line) {
+            Ok(message) => message,
+            Err(error) => Some(format!(
+                "{error}; the images are extracted; to complete their lists, run: {}",
+                self.command_line
+            )),
+        }
     }
 
     /// The bytes that these archives and their images take on the disk at most, beyond what is there.

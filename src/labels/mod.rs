@@ -14,6 +14,7 @@ mod selection;
 mod write;
 
 pub use finding::{Finding, Findings};
+pub(crate) use metadata::MAX_METADATA_BYTES;
 pub use metadata::{METADATA_NAME, Metadata};
 pub use names::{MAX_NAMES_BYTES, NamesError, read_names};
 pub use parts::{Parts, Validation};

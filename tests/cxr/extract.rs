@@ -62,6 +62,72 @@ fn every_layout_gets_the_images_and_their_list() {
     }
 }
 
+/// The first cell of each row of `metadata.csv`.
+fn labelled(sandbox: &Sandbox) -> Vec<String> {
+    let csv = fs::read_to_string(sandbox.path("data/metadata.csv")).unwrap();
+    assert!(csv.starts_with("file_name,split,patient_id,"), "{csv}");
+    csv.lines().skip(1).map(|row| row.split(',').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_labels_of_the_images_that_are_there_are_written() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    for name in ["images.tsv.new", "metadata.csv.new"] {
+        sandbox.put(format!("data/{name}"), "mine");
+    }
+    extract(&sandbox, &all).args(["--patient", "1"]).report(0).all_ok();
+    assert_eq!(labelled(&sandbox).len(), 3);
+    extract(&sandbox, &all).report(0).all_ok();
+    let names = || all.iter().flat_map(|images| &images.images).map(|(name, _)| name);
+    let paths: Vec<String> = names().map(|name| format!("images/{name}")).collect();
+    assert_eq!(labelled(&sandbox), paths);
+    // Only what is there is listed.
+    fs::remove_file(sandbox.data().join("images_002.tar.gz")).unwrap();
+    fs::remove_file(sandbox.data().join(&paths[8])).unwrap();
+    extract(&sandbox, &all).report(1);
+    assert_eq!(labelled(&sandbox), paths[..8]);
+    // They are two files of the user's.
+    for name in ["images.tsv.new", "metadata.csv.new"] {
+        sandbox.assert_content(format!("data/{name}"), b"mine");
+    }
+}
+
+#[test]
+fn a_file_of_the_user_in_the_place_of_the_labels_stays() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    let path = sandbox.data().join("metadata.csv");
+    extract(&sandbox, &all[..1]).report(0).all_ok();
+    let mut edited = fs::read(&path).unwrap();
+    *edited.last_mut().unwrap() = b' ';
+    let left = |words: &str| {
+        let before = fs::read(&path).ok();
+        let outcome = extract(&sandbox, &all).run();
+        outcome.exits(0).says("metadata.csv ").says(words).says("and cxr left it unchanged");
+        outcome.says("move it away, then run: cxr extract").report().all_ok();
+        assert_eq!(fs::read(&path).ok(), before, "{words}");
+    };
+    sandbox.put("data/metadata.csv", edited);
+    left("is not a file that cxr wrote");
+    fs::remove_file(&path).unwrap();
+    sandbox.cxr(["labels", "-d", "data", "--val", "0.2", "--seed", "1"]).run().exits(0);
+    left("has a part for validation, and lists other images");
+    fs::remove_file(&path).unwrap();
+    extract(&sandbox, &all[..1]).args(["--layout", "kaggle"]).report(0).all_ok();
+    left("lists images of the layout kaggle");
+    fs::remove_file(&path).unwrap();
+    symlink("/dev/null", &path).unwrap();
+    left("is a symbolic link");
+    fs::remove_file(&path).unwrap();
+    // Labels of all images, before any of this layout was there.
+    sandbox.cxr(["labels", "-d", "data", "--layout", "archive"]).run().exits(0);
+    extract(&sandbox, &all).report(0).all_ok();
+    assert_eq!(labelled(&sandbox).len(), 9);
+    let run = extract(&sandbox, &all).args(["--events", "data/metadata.csv"]).run();
+    run.exits(2).says("reserved for the labels of the images");
+}
+
 #[test]
 fn what_is_done_is_not_read_again_and_only_missing_images_are_written() {
     let sandbox = Sandbox::new();
@@ -442,6 +508,7 @@ fn fetch_extracts_what_it_has_verified_and_deletes_archives_on_request() {
     report.all_ok().line("images_001.tar.gz").because("4 images in data/images");
     report.line("images_002.tar.gz").because("5 images in data/images");
     assert_images(&sandbox, &all, |_| "data/images".to_owned());
+    assert_eq!(labelled(&sandbox).len(), 9);
     let run = fetch(&sandbox, &server, &all).args(["--extract", "--delete-archives"]);
     let outcome = run.run();
     outcome.exits(0).says("the archives, of which 2 are here at a time, up to");

@@ -33,13 +33,21 @@ fn assert_right(sandbox: &Sandbox, images: &ImageArchive, shown: &str) -> usize 
     found
 }
 
+/// Asserts that all images are in both lists.
+#[track_caller]
+fn assert_listed(sandbox: &Sandbox, images: &ImageArchive, shown: &str) {
+    for name in ["images.tsv", "metadata.csv"] {
+        let list = fs::read_to_string(sandbox.data().join(name)).unwrap();
+        assert_eq!(list.lines().count(), images.images.len() + 1, "{name}: {shown}");
+    }
+}
+
 #[track_caller]
 fn assert_resumes(sandbox: &Sandbox, images: &ImageArchive, shown: &str) {
     let outcome = extract(sandbox, images).run();
     outcome.exits(0).report().all_ok();
     assert_eq!(assert_right(sandbox, images, shown), images.images.len(), "{shown}");
-    let list = fs::read_to_string(sandbox.path("data/images.tsv")).unwrap();
-    assert_eq!(list.lines().count(), images.images.len() + 1, "{shown}");
+    assert_listed(sandbox, images, shown);
     let staged = sandbox.path("data/.cxr/extract");
     let left = fs::read_dir(staged).map_or(0, Iterator::count);
     assert_eq!(left, 0, "files are left in the staging folder: {shown}");
@@ -58,7 +66,7 @@ fn crash(images: &ImageArchive, crash: impl FnOnce(Cxr) -> Cxr, shown: &str) -> 
 }
 
 /// The crash points of an extraction.
-pub const POINTS: [&str; 8] = [
+pub const POINTS: [&str; 9] = [
     "image-written",
     "images-synced",
     "replacement-written",
@@ -67,6 +75,7 @@ pub const POINTS: [&str; 8] = [
     "images-named",
     "staging-removed",
     "manifest-written",
+    "labels-written",
 ];
 
 /// The crash points of the deletion of an archive after its extraction.
@@ -114,8 +123,7 @@ fn crash_with_deletion(images: &ImageArchive, point: &str) -> bool {
     assert_eq!(is_deleted_now, is_here, "{point}: deleted once");
     assert_eq!(assert_right(&sandbox, images, point), all, "{point}");
     assert!(!sandbox.path(NAME).exists(), "{point}");
-    let list = fs::read_to_string(sandbox.path("data/images.tsv")).unwrap();
-    assert_eq!(list.lines().count(), all + 1, "{point}");
+    assert_listed(&sandbox, images, point);
     for options in [&options[..], &[]] {
         fetch(options).report(0).all_ok();
     }
