@@ -1,6 +1,7 @@
 //! Writes NIH's files, `metadata.csv` and lists into a folder, and changes no file that is there.
 
 use std::io::{self, ErrorKind, Write};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use md5::{Digest as _, Md5};
@@ -164,11 +165,24 @@ fn look(
         _ => compare(request, &name, &path, &content),
     };
     let next = (state == WriteOutcome::Refused).then(|| {
-        let (from, to) = (shell::path(&path), shell::path(&path.with_added_extension("old")));
+        let (from, to) = (shell::path(&path), shell::path(&free_name(&path)));
         format!("move it away, then run the same command again: mv {from} {to}")
     });
+    let (mut bytes, mut md5) = (content.len(), md5);
+    if state == WriteOutcome::Unchanged && detail.is_some() {
+        // The file that stays is not the one that would be written.
+        let kept = disk::read(&path, MAX_METADATA_BYTES).unwrap_or_default();
+        (bytes, md5) = (kept.len(), hex::encode(Md5::digest(&kept)));
+    }
     let path = path.to_string_lossy().into_owned();
-    LabelsFile { name, path, bytes: content.len(), md5, state, detail, next, content }
+    LabelsFile { name, path, bytes, md5, state, detail, next, content }
+}
+
+/// Returns a name beside a file that nothing has.
+fn free_name(path: &Path) -> PathBuf {
+    let numbered = (2..).map(|number| path.with_added_extension(format!("old{number}")));
+    let mut names = iter::once(path.with_added_extension("old")).chain(numbered);
+    names.find(|name| name.symlink_metadata().is_err()).unwrap_or_default()
 }
 
 fn compare(
@@ -180,7 +194,10 @@ fn compare(
     let found = match disk::read(path, MAX_METADATA_BYTES) {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return (WriteOutcome::NotWritten, None);
+            return match path.symlink_metadata() {
+                Ok(_) => (WriteOutcome::Refused, Some("it is a link to nothing".to_owned())),
+                Err(_) => (WriteOutcome::NotWritten, None),
+            };
         }
         Err(error) => return (WriteOutcome::Error, Some(format!("it cannot be read: {error}"))),
     };
@@ -193,16 +210,14 @@ fn compare(
     }
     let own = (name == METADATA_NAME).then(|| Metadata::read_own(&found)).flatten();
     match own {
-        Some(own) if !request.is_chosen => {
-            let detail = format!("cxr wrote it before, with {} images", own.images.len());
-            (WriteOutcome::Unchanged, Some(detail))
-        }
         Some(own) => {
-            let detail = format!(
-                "cxr wrote it before, with {} images and perhaps other parts",
-                own.images.len()
-            );
-            (WriteOutcome::Refused, Some(detail))
+            let Metadata { parts, layout, .. } = &request.metadata;
+            let has_same_form = own.layout == *layout && own.parts == *parts;
+            let other = if has_same_form { "" } else { ", in another layout or with other parts" };
+            let detail = format!("cxr wrote it before, with {} images{other}", own.images.len());
+            let is_kept = has_same_form && !request.is_chosen;
+            let state = if is_kept { WriteOutcome::Unchanged } else { WriteOutcome::Refused };
+            (state, Some(detail))
         }
         None => (WriteOutcome::Refused, Some(describe(&found, content).to_owned())),
     }

@@ -1,7 +1,7 @@
 //! `cxr labels`, and the options that select images.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use serde_json::Value;
@@ -95,6 +95,16 @@ fn a_file_with_other_content_is_left_and_named_and_nothing_is_written() {
     labels(&sandbox, &[]).exits(0).prints("with 227 images");
     labels(&sandbox, &["--label", "Mass"]).exits(1).prints("with 227 images");
     sandbox.assert_content("nih/metadata.csv", &hernias);
+    // Paths of another layout, a name beside it that is taken, and a link to nothing.
+    sandbox.put("nih/metadata.csv.old", "precious");
+    let other = labels(&sandbox, &["--layout", "kaggle"]);
+    other.exits(1).prints("in another layout").prints("mv nih/metadata.csv nih/metadata.csv.old2");
+    sandbox.assert_content("nih/metadata.csv", &hernias);
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("nih")).unwrap();
+    symlink("nowhere", sandbox.path("nih/metadata.csv")).unwrap();
+    labels(&sandbox, &[]).exits(1).prints("it is a link to nothing").prints("not-written");
+    assert_eq!(fs::read_dir(sandbox.path("nih")).unwrap().count(), 1);
     // The lists with other line ends, and NIH's earlier csv.
     let sandbox = Sandbox::new();
     labels(&sandbox, &[]).exits(0);
