@@ -15,7 +15,7 @@ pub(super) enum ContentError {
     #[error("a tar header in it fails its checksum")]
     TarHeader,
     #[error(
-        "a tar header in it has a name or records that are too long, or repeated, or about no file"
+        "a tar header in it has a name or records that are too long, invalid, repeated, or about no file"
     )]
     Records,
     #[error("bytes follow the end of the tar or of the gzip stream")]

@@ -1,5 +1,6 @@
 //! Extracts single archives, for `extract` and for `fetch`.
 
+use std::collections::HashSet;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -105,8 +106,14 @@ impl<'a> Extractor<'a> {
         archives: impl IntoIterator<Item = &'b Archive>,
     ) -> Result<Manifest, DiskError> {
         let mut manifest = self.manifest.clone();
+        let earlier: HashSet<&str> = self.manifest.rows().map(|(_, archive, _)| archive).collect();
         for archive in archives {
-            for file in record::read(self.place.folder, archive) {
+            let files = record::read(self.place.folder, archive);
+            // An archive of this name may have had other files before.
+            if !files.is_empty() && earlier.contains(&*archive.name) {
+                manifest.remove_archive(&archive.name);
+            }
+            for file in files {
                 manifest.insert(&file.name, &archive.name, file.row);
             }
         }

@@ -89,6 +89,9 @@ impl TarBlocks {
             return Ok(TarPart::Nothing);
         }
         let pax = self.pax.take().unwrap_or_default();
+        if pax.is_invalid {
+            return Err(ContentError::Records);
+        }
         let name = pax.path.or(self.name.take()).unwrap_or(header.name);
         self.name = None;
         let name = String::from_utf8_lossy(&name).into_owned();

@@ -19,6 +19,9 @@ const DIFFERENT: &str = "a different file";
 /// The first bytes of every PNG.
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 
+/// Bytes of a PNG up to the end of its header (PNG, third edition, section 11.2.1).
+const HEADER: usize = 8 + 8 + 13;
+
 /// What became of the files of an archive.
 #[derive(Debug, Default)]
 pub(super) struct Published {
@@ -170,8 +173,10 @@ fn read<'b>(file: &File, block: &'b mut [u8], at: u64) -> Result<&'b [u8], DiskE
 
 /// Compares a small file with the right one, from which it differs.
 fn classify(old: &[u8], new: &[u8]) -> InPlace {
-    let is_broken = old.starts_with(PNG)
-        && new.starts_with(PNG)
+    // An image of another size or form is the user's, also a broken one.
+    let has_same_header = old.get(..HEADER) == new.get(..HEADER);
+    let is_broken = new.starts_with(PNG)
+        && has_same_header
         && PngChecker::new().check(old, Depth::Pixels).is_err();
     let is_empty = old.iter().all(|&byte| byte == 0) && old.len() <= new.len();
     if is_broken || is_empty { InPlace::Damaged } else { InPlace::Other(DIFFERENT) }
@@ -219,7 +224,8 @@ mod tests {
             (&new[..BLOCK], InPlace::Damaged),
             (b"", InPlace::Damaged),
             (&[0; 9], InPlace::Damaged),
-            (b"\x89PNG\r\n\x1a\nsomething else", InPlace::Damaged),
+            (b"\x89PNG\r\n\x1a\nsomething else", InPlace::Other(DIFFERENT)),
+            (&[&new[..100], b"something else"].concat(), InPlace::Damaged),
             (b"\xff\xd8\xff a JPEG", InPlace::Other(DIFFERENT)),
             (b"notes", InPlace::Other(DIFFERENT)),
             (&[&new[..], b"and more"].concat(), InPlace::Damaged),

@@ -63,6 +63,8 @@ pub(crate) struct PaxRecords {
     pub(crate) size: Option<u64>,
     /// The file has holes (GNU).
     pub(crate) is_sparse: bool,
+    /// The size is no number, or some bytes are no record.
+    pub(crate) is_invalid: bool,
 }
 
 impl PaxRecords {
@@ -73,11 +75,16 @@ impl PaxRecords {
             records.is_sparse |= key.starts_with(b"GNU.sparse.");
             match key {
                 b"path" | b"GNU.sparse.name" => records.path = Some(value.to_vec()),
-                b"size" => records.size = decimal(value).or(records.size),
+                b"size" => {
+                    let size = decimal(value);
+                    records.is_invalid |= size.is_none();
+                    records.size = size.or(records.size);
+                }
                 _ => {}
             }
             bytes = rest;
         }
+        records.is_invalid |= !bytes.is_empty();
         records
     }
 }

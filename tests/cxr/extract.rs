@@ -230,6 +230,36 @@ fn a_file_of_the_user_of_the_same_size_is_named_in_every_run() {
 }
 
 #[test]
+fn a_new_version_of_an_archive_replaces_its_rows_in_the_list() {
+    let sandbox = Sandbox::new();
+    let run = |archive: &Archive| {
+        sandbox.put_archive(archive);
+        let table = sandbox.table(std::slice::from_ref(archive));
+        sandbox.cxr(["extract", "-d", "data", "--checksums"]).arg(table).run().exits(0);
+        let list = fs::read(sandbox.path("data/images.tsv")).unwrap();
+        let list = Manifest::read(&list[..]).unwrap();
+        list.rows().map(|(name, ..)| name.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(run(&of_three_files(b"first")), ["a", "b", "c"]);
+    fs::remove_dir_all(sandbox.path("data/images")).unwrap();
+    let second = TarBytes::default().member("a", b'0', b"new").member("d", b'0', b"new");
+    assert_eq!(run(&Archive::new("set.tar.gz", second.gzip())), ["a", "d"]);
+}
+
+#[test]
+fn an_image_of_another_size_is_the_users_also_if_it_is_broken() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    let (name, right) = &all[1].images[2];
+    // The width is in the bytes 16 to 19.
+    let mut small = [&right[..], b"notes"].concat();
+    small[18] = 1;
+    sandbox.put(format!("data/images/{name}"), &small);
+    extract(&sandbox, &all).report(1).line("images_002.tar.gz").is("foreign");
+    sandbox.assert_content(format!("data/images/{name}"), &small);
+}
+
+#[test]
 fn an_archive_that_is_not_right_gets_nothing_extracted() {
     let sandbox = Sandbox::new();
     let all = two(&sandbox);
@@ -311,6 +341,11 @@ fn hostile() -> Vec<(&'static str, TarBytes, &'static str)> {
             "two sizes",
             good.clone().pax(&[("size", "7")]).member(next, b'0', &image),
             "has two different sizes",
+        ),
+        (
+            "a size in pax that is no size",
+            good.clone().pax(&[("size", "-1")]).member(next, b'0', &image),
+            "invalid",
         ),
         ("a sparse file", link(next, b'S', ""), "is a sparse file"),
         (

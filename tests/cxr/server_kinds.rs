@@ -144,21 +144,74 @@ fn busybox() {
     check(&sandbox, &all, &Way::to(format!("http://{}", busybox.address())));
 }
 
+/// Starts varnish before a server on this machine.
+fn varnish(sandbox: &Sandbox, address: &str) -> Option<Daemon> {
+    Daemon::start(sandbox, ("varnishd", "varnish"), |place| {
+        let listen = format!("127.0.0.1:{}", place.port);
+        let folder = place.folder.join("state").display().to_string();
+        ["-F", "-j", "none", "-a", &listen, "-b", address, "-n", &folder, "-s", "malloc,64m"]
+            .map(str::to_owned)
+            .into()
+    })
+}
+
 #[test]
 fn varnish_before_nginx() {
     let sandbox = Sandbox::new();
     let all = served(&sandbox);
     let Some(nginx) = Nginx::plain(&sandbox, "") else { return };
-    let varnish = Daemon::start(&sandbox, ("varnishd", "varnish"), |place| {
-        let (listen, behind) =
-            (format!("127.0.0.1:{}", place.port), format!("127.0.0.1:{}", nginx.port()));
-        let folder = place.folder.join("state").display().to_string();
-        ["-F", "-j", "none", "-a", &listen, "-b", &behind, "-n", &folder, "-s", "malloc,64m"]
-            .map(str::to_owned)
-            .into()
-    });
+    let varnish = varnish(&sandbox, &format!("127.0.0.1:{}", nginx.port()));
     let Some(varnish) = varnish else { return };
     check(&sandbox, &all, &Way::to(format!("http://{}", varnish.address())));
+}
+
+/// Starts nginx with limits for each client: `zone` defines one, and `limits` applies it.
+fn limited_nginx(sandbox: &Sandbox, zone: &str, limits: &str) -> Option<Daemon> {
+    Daemon::start(sandbox, ("nginx", "nginx-light"), |place| {
+        let folder = place.folder.display();
+        let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let temporary = temporary.map(|kind| format!("{kind}_temp_path {folder}/tmp;")).concat();
+        let configuration = format!(
+            "daemon off; pid {folder}/pid; error_log {folder}/log; {user} events {{}}\n\
+             http {{ access_log off; {temporary} {zone};\n\
+             server {{ listen 127.0.0.1:{}; root {}; location / {{ {limits} }} }} }}\n",
+            place.port,
+            place.served.display()
+        );
+        vec!["-c".to_owned(), place.put("conf", &configuration)]
+    })
+}
+
+#[test]
+fn nginx_that_limits_requests_or_connections() {
+    let requests = "limit_req_zone $binary_remote_addr zone=r:1m rate=4r/s";
+    let connections = "limit_conn_zone $binary_remote_addr zone=c:1m";
+    for (zone, limits, has_cache) in [
+        (requests, "limit_req zone=r;", false),
+        (requests, "limit_req zone=r; limit_req_status 429;", false),
+        (requests, "limit_req zone=r;", true),
+        (connections, "limit_conn c 1; limit_conn_status 403; limit_rate 6m;", false),
+    ] {
+        let sandbox = Sandbox::new();
+        let all = served(&sandbox);
+        let Some(nginx) = limited_nginx(&sandbox, zone, limits) else { return };
+        let cache = has_cache.then(|| varnish(&sandbox, &nginx.address()));
+        let address = match &cache {
+            Some(cache) => cache.as_ref().map(Daemon::address),
+            None => Some(nginx.address()),
+        };
+        let Some(address) = address else { return };
+        let fetch = sandbox.fetch_from(&format!("http://{address}"), &all);
+        let report = fetch.args(["--connections", "12"]).report(0);
+        report.all_ok();
+        let sizes = all.iter().map(Archive::size).sum::<u64>();
+        let most = sizes + sizes / 4;
+        assert!(report.downloaded() < most, "hardly more than needed: {limits}{}", report.shown());
+        for archive in &all {
+            sandbox.assert_archive(archive);
+        }
+    }
 }
 
 #[test]
