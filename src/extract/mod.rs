@@ -33,8 +33,9 @@ use crate::disk::{DiskError, Folder};
 use crate::event::Listener;
 use crate::hash::{Engine, LaneSet};
 use crate::images::Layout;
-use crate::report::Report;
+use crate::report::{Report, SuggestedCommand};
 use crate::text::command_line::CommandLine;
+use crate::text::escape;
 use crate::transfer::lock_folder;
 
 /// The archives to extract, and where to.
@@ -99,6 +100,15 @@ impl ExtractError {
     fn of_disk(error: &DiskError) -> Self {
         Self(format!("{error}; nothing was extracted; {}", error.remedy()))
     }
+
+    fn no_folder(request: &ExtractRequest) -> Self {
+        let folder = escape::path(&request.dir);
+        let fetch = SuggestedCommand::fetch_all(&request.catalog, &request.dir);
+        Self(format!(
+            "there is no folder {folder}, so no archive is here; nothing was extracted; check its name, or \
+             to create it and fetch into it, run: {fetch}"
+        ))
+    }
 }
 
 /// Extracts archives and reports the result of each.
@@ -112,6 +122,9 @@ pub fn extract(
     cancel: &Cancel,
 ) -> Result<Report, ExtractError> {
     let start = Instant::now();
+    if !request.dir.is_dir() {
+        return Err(ExtractError::no_folder(request));
+    }
     let target = Folder::new(request.target());
     target.create().map_err(|error| ExtractError::of_disk(&error))?;
     let _lock = lock_folder(&target, request.wait, &request.command_line, listener, cancel)

@@ -333,8 +333,14 @@ impl LabelsReport {
             self.parts.iter().map(|count| format!("{} {}", count.images, count.part)).collect();
         let is_refused = self.files.iter().any(|file| file.state == WriteOutcome::Refused);
         let refused = is_refused.then(|| "files were refused, so cxr wrote nothing".to_owned());
-        let sums =
-            format!("{} images of {} patients: {}", self.images, self.patients, parts.join(", "));
+        let plural = |count| if count == 1 { "" } else { "s" };
+        let (images, patients) = (self.images, self.patients);
+        let sums = format!(
+            "{images} image{} of {patients} patient{}: {}",
+            plural(images),
+            plural(patients),
+            parts.join(", ")
+        );
         self.notes.iter().cloned().chain(refused).chain([sums]).collect()
     }
 }

@@ -82,6 +82,6 @@ mod tests {
         assert_eq!(fitted(90 << 20, 64, 3), (12, 3));
         assert_eq!(fitted(116 << 20, 64, 64), (14, 14));
         assert_eq!(fitted(2 << 30, 64, 64), (64, 64));
-        assert_eq!(fitted(u64::MAX, 64, usize::MAX), (64, usize::MAX));
+        assert_eq!(fitted(u64::MAX, 64, 1 << 20), (64, 1 << 20));
     }
 }

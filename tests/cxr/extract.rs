@@ -260,6 +260,14 @@ fn an_image_of_another_size_is_the_users_also_if_it_is_broken() {
 }
 
 #[test]
+fn a_folder_that_does_not_exist_is_not_created() {
+    let sandbox = Sandbox::new();
+    let run = sandbox.cxr(["extract", "-d", "typo"]).run();
+    run.exits(3).says("there is no folder typo").says("cxr fetch -d typo");
+    assert!(!sandbox.path("typo").exists());
+}
+
+#[test]
 fn an_archive_that_is_not_right_gets_nothing_extracted() {
     let sandbox = Sandbox::new();
     let all = two(&sandbox);
