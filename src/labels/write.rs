@@ -86,7 +86,7 @@ pub struct LabelsReport {
     /// The images in each part.
     parts: Vec<PartCount>,
     files: Vec<LabelsFile>,
-    /// What else is in the folder and concerns the labels.
+    /// Remarks on other files of the folder that concern the labels.
     notes: Vec<String>,
 }
 
@@ -156,24 +156,20 @@ fn look(
 ) -> LabelsFile {
     let path = request.dir.join(&name);
     let md5 = hex::encode(Md5::digest(&content));
-    let (state, detail) = match published {
+    let Comparison { state, detail, kept } = match published {
         // A build or a memory that is damaged: no wrong label may come out of it.
-        Some(published) if published != md5 => (
-            WriteOutcome::Error,
-            Some(format!("its MD5 would be {md5} and not NIH's {published}; install cxr again")),
-        ),
+        Some(published) if published != md5 => {
+            let detail =
+                format!("its MD5 would be {md5} and not NIH's {published}; install cxr again");
+            Comparison::new(WriteOutcome::Error, detail)
+        }
         _ => compare(request, &name, &path, &content),
     };
     let next = (state == WriteOutcome::Refused).then(|| {
         let (from, to) = (shell::path(&path), shell::path(&free_name(&path)));
         format!("move it away, then run the same command again: mv {from} {to}")
     });
-    let (mut bytes, mut md5) = (content.len(), md5);
-    if state == WriteOutcome::Unchanged && detail.is_some() {
-        // The file that stays is not the one that would be written.
-        let kept = disk::read(&path, MAX_METADATA_BYTES).unwrap_or_default();
-        (bytes, md5) = (kept.len(), hex::encode(Md5::digest(&kept)));
-    }
+    let (bytes, md5) = kept.unwrap_or((content.len(), md5));
     let path = path.to_string_lossy().into_owned();
     LabelsFile { name, path, bytes, md5, state, detail, next, content }
 }
@@ -185,41 +181,61 @@ fn free_name(path: &Path) -> PathBuf {
     names.find(|name| name.symlink_metadata().is_err()).unwrap_or_default()
 }
 
-fn compare(
-    request: &LabelsRequest,
-    name: &str,
-    path: &Path,
-    content: &[u8],
-) -> (WriteOutcome, Option<String>) {
+/// The comparison of a file that is to be written with the folder.
+struct Comparison {
+    state: WriteOutcome,
+    detail: Option<String>,
+    /// The size and the MD5 of another file that stays in its place.
+    kept: Option<(usize, String)>,
+}
+
+impl Comparison {
+    const fn plain(state: WriteOutcome) -> Self {
+        Self { state, detail: None, kept: None }
+    }
+
+    fn new(state: WriteOutcome, detail: impl Into<String>) -> Self {
+        Self { state, detail: Some(detail.into()), kept: None }
+    }
+
+    /// The file that is there stays.
+    fn keep(found: &[u8], md5: String, detail: impl Into<String>) -> Self {
+        Self { kept: Some((found.len(), md5)), ..Self::new(WriteOutcome::Unchanged, detail) }
+    }
+}
+
+fn compare(request: &LabelsRequest, name: &str, path: &Path, content: &[u8]) -> Comparison {
     let found = match disk::read(path, MAX_METADATA_BYTES) {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             return match path.symlink_metadata() {
-                Ok(_) => (WriteOutcome::Refused, Some("it is a link to nothing".to_owned())),
-                Err(_) => (WriteOutcome::NotWritten, None),
+                Ok(_) => Comparison::new(WriteOutcome::Refused, "it is a link to nothing"),
+                Err(_) => Comparison::plain(WriteOutcome::NotWritten),
             };
         }
-        Err(error) => return (WriteOutcome::Error, Some(format!("it cannot be read: {error}"))),
+        Err(error) => {
+            return Comparison::new(WriteOutcome::Error, format!("it cannot be read: {error}"));
+        }
     };
     if found == content {
-        return (WriteOutcome::Unchanged, None);
+        return Comparison::plain(WriteOutcome::Unchanged);
     }
-    if name == DATA_ENTRY && hex::encode(Md5::digest(&found)) == EARLIER_DATA_ENTRY {
+    let md5 = hex::encode(Md5::digest(&found));
+    if name == DATA_ENTRY && md5 == EARLIER_DATA_ENTRY {
         let detail = "it is NIH's earlier publication, which differs in the words `Patient Gender`";
-        return (WriteOutcome::Unchanged, Some(detail.to_owned()));
+        return Comparison::keep(&found, md5, detail);
     }
-    let own = (name == METADATA_NAME).then(|| Metadata::read_own(&found)).flatten();
-    match own {
-        Some(own) => {
-            let Metadata { parts, layout, .. } = &request.metadata;
-            let has_same_form = own.layout == *layout && own.parts == *parts;
-            let other = if has_same_form { "" } else { ", in another layout or with other parts" };
-            let detail = format!("cxr wrote it before, with {} images{other}", own.images.len());
-            let is_kept = has_same_form && !request.is_chosen;
-            let state = if is_kept { WriteOutcome::Unchanged } else { WriteOutcome::Refused };
-            (state, Some(detail))
-        }
-        None => (WriteOutcome::Refused, Some(describe(&found, content).to_owned())),
+    let Some(own) = (name == METADATA_NAME).then(|| Metadata::read_own(&found)).flatten() else {
+        return Comparison::new(WriteOutcome::Refused, describe(&found, content));
+    };
+    let Metadata { parts, layout, .. } = &request.metadata;
+    let has_same_form = own.layout == *layout && own.parts == *parts;
+    let other = if has_same_form { "" } else { ", in another layout or with other parts" };
+    let detail = format!("cxr wrote it before, with {} images{other}", own.images.len());
+    if has_same_form && !request.is_chosen {
+        Comparison::keep(&found, md5, detail)
+    } else {
+        Comparison::new(WriteOutcome::Refused, detail)
     }
 }
 
@@ -258,7 +274,7 @@ fn write(request: &LabelsRequest, file: &mut LabelsFile) {
         Ok(true) => (WriteOutcome::Written, None),
         // Another cxr may have written the same.
         Ok(false) => match compare(request, &file.name, &path, &content) {
-            (WriteOutcome::Unchanged, detail) => (WriteOutcome::Unchanged, detail),
+            Comparison { state: state @ WriteOutcome::Unchanged, detail, .. } => (state, detail),
             _ => (WriteOutcome::Refused, Some("it appeared during the run".to_owned())),
         },
         Err(error) => (WriteOutcome::Error, Some(format!("{error}; {}", error.remedy()))),
@@ -327,7 +343,7 @@ impl LabelsReport {
         write_json(self, out)
     }
 
-    /// What else there is to say: notes, and the sums.
+    /// Returns messages beside the files: notes, and the sums.
     pub fn messages(&self) -> Vec<String> {
         let parts: Vec<String> =
             self.parts.iter().map(|count| format!("{} {}", count.images, count.part)).collect();
