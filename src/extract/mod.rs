@@ -27,6 +27,7 @@ pub(crate) use self::archive_pass::{ImagePlace, extracted_files};
 use self::content_error::{ContentError, UnpackError};
 pub(crate) use self::extractor::Extractor;
 use self::run::ExtractRun;
+pub(crate) use self::run::usual_jobs;
 use crate::cancel::Cancel;
 use crate::catalog::{Catalog, ImageSet};
 use crate::disk::{DiskError, Folder};

@@ -30,6 +30,11 @@ pub(super) struct ExtractRun<'a> {
     listener: &'a dyn Listener,
 }
 
+/// Returns the usual number of archives at a time.
+pub(crate) fn usual_jobs() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get).clamp(FEWEST, MOST)
+}
+
 /// An archive that is to be read.
 struct Needed<'a> {
     index: usize,
@@ -153,11 +158,10 @@ impl<'a> ExtractRun<'a> {
             let metadata = paths.find_map(|path| path.metadata().ok());
             metadata.is_some_and(|metadata| disk::is_on_spinning_disk(&metadata))
         };
-        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let jobs = match self.request.jobs {
             Some(jobs) => jobs.get(),
             None if spins() => 1,
-            None => processors.clamp(FEWEST, MOST),
+            None => usual_jobs(),
         };
         jobs.min(needed.len().max(1))
     }

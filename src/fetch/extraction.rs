@@ -1,6 +1,5 @@
 //! Extracts archives as soon as they are verified, and deletes them on request.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::{self, Scope};
@@ -12,7 +11,7 @@ use super::start_point::NeededArchive;
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Entry, Folder, crash_point, share_file_system};
 use crate::event::{Event, Listener};
-use crate::extract::Extractor;
+use crate::extract::{Extractor, usual_jobs};
 use crate::images::Layout;
 use crate::report::SuggestedCommand::Again;
 use crate::report::{ArchiveReport, NextStep};
@@ -67,8 +66,7 @@ impl Extraction<'_> {
         queue: &'scope Mutex<Receiver<Verified>>,
         results: &Sender<Extracted>,
     ) {
-        let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        for _ in 0..processors.clamp(4, 12).min(self.archives.len().max(1)) {
+        for _ in 0..usual_jobs().min(self.archives.len().max(1)) {
             let results = results.clone();
             let work = move || self.work(queue, &results);
             let _ = thread::Builder::new().name("extract".to_owned()).spawn_scoped(scope, work);
