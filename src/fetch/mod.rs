@@ -3,6 +3,7 @@
 mod archive_reports;
 mod ask_size;
 mod check;
+mod coordinator;
 mod deleted;
 mod elsewhere;
 mod extraction;
