@@ -8,7 +8,7 @@ use std::io;
 const LOWEST_PRIORITY: i32 = 19;
 
 /// Lets this thread, and those that it starts, use the processor only when nothing else wants it.
-/// Where the system has no such class, they get the lowest priority. Fails if the system refuses
+/// On a system without such a class, they get the lowest priority. Fails if the system refuses
 /// both.
 #[cfg(unix)]
 pub(crate) fn give_way() -> Result<(), String> {

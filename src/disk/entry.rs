@@ -27,7 +27,7 @@ pub(crate) struct Entry {
     path: PathBuf,
 }
 
-/// What has a name.
+/// The thing that has a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     /// A file of this size in bytes.

@@ -10,7 +10,7 @@ use crate::images::manifest::Manifest;
 use crate::labels::{MAX_METADATA_BYTES, METADATA_NAME, Metadata, Parts};
 use crate::text::escape;
 
-/// Where images are, and which.
+/// A folder of images, and the record of those in it.
 pub(super) struct ExtractedTree<'a> {
     pub(super) folder: &'a Folder,
     pub(super) layout: Layout,

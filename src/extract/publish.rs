@@ -22,7 +22,7 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
 /// Bytes of a PNG up to the end of its header (PNG, third edition, section 11.2.1).
 const HEADER: usize = 8 + 8 + 13;
 
-/// What became of the files of an archive.
+/// The results for the files of an archive.
 #[derive(Debug, Default)]
 pub(super) struct Published {
     /// The number of files that got their names in this run.
@@ -117,7 +117,7 @@ fn place_file(
     Ok(())
 }
 
-/// What lies at the place of a file.
+/// The file or other thing at the place of a file.
 #[derive(Debug, PartialEq, Eq)]
 enum InPlace {
     Same,

@@ -29,7 +29,7 @@ pub(super) struct ArchiveTally {
     named: BTreeMap<String, ProblemImage>,
 }
 
-/// What is known of a whole run when an archive gets its report.
+/// The knowledge of a whole run when an archive gets its report.
 #[derive(Debug)]
 pub(super) struct TreeFacts<'a> {
     /// The record with which images were compared, escaped.

@@ -26,7 +26,7 @@ pub(super) struct TreeWalk<'a> {
     pub(super) findings: WalkFindings,
 }
 
-/// What the walk found besides images.
+/// The findings of the walk besides images.
 #[derive(Debug, Default)]
 pub(super) struct WalkFindings {
     /// Images directly in the folder, and in each layout.

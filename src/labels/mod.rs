@@ -1,4 +1,4 @@
-//! What NIH says of the images: labels, patients, views and the split into training and test. All of it is
+//! NIH's data on the images: labels, patients, views and the split into training and test. All of it is
 //! built in; no network is needed.
 
 mod finding;

@@ -1,4 +1,4 @@
-//! What differs between operating systems. Every system has the same functions.
+//! The differences between operating systems. Every system has the same functions.
 
 #[cfg(target_os = "linux")]
 mod linux;
