@@ -3,7 +3,6 @@
 mod archive_reports;
 mod ask_size;
 mod check;
-mod coordinator;
 mod deleted;
 mod elsewhere;
 mod extraction;
