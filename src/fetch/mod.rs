@@ -3,6 +3,7 @@
 mod archive_reports;
 mod ask_size;
 mod check;
+mod coordinator;
 mod deleted;
 mod elsewhere;
 mod extraction;
@@ -12,6 +13,7 @@ pub(crate) mod fuzz;
 mod receipt;
 mod reports;
 mod run;
+mod run_context;
 mod space;
 mod start_point;
 mod survey;
@@ -39,7 +41,7 @@ use crate::text::escape;
 use crate::transfer::{Context, lock_folder};
 pub use extraction::ExtractOptions;
 use extraction::Extraction;
-use run::FetchRun;
+use run_context::FetchRun;
 
 /// The archives to fetch, their sources, the folder and the options.
 #[derive(Debug, Clone)]
