@@ -10,6 +10,7 @@
 //! Below the engine, a [`LaneSet`] hashes the next bytes of several [`Md5Hasher`]s at once, on the
 //! calling thread, with the widest vectors of the [`Platform`].
 
+pub(crate) mod buffer_pool;
 pub mod digest;
 mod engine;
 #[cfg(any(test, feature = "fuzzing"))]

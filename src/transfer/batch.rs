@@ -1,69 +1,53 @@
 //! The bytes of a lease that wait to be written.
 //!
 //! They are copied out of the HTTP client's buffers into buffers that are used again and again. The
-//! client then reuses its own: otherwise each read of the socket allocates some hundred KiB, and the
-//! kernel hands out fresh pages for them. musl's allocator, which returns them at once, made a
-//! fetch 1.8 times as slow.
+//! client then reuses its own: otherwise each read of the socket allocates some hundred KiB, which
+//! musl's allocator returns to the system at once.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
-/// Bytes of a buffer.
-const BUFFER: usize = 256 * 1024;
+use crate::hash::buffer_pool::{BLOCK, Buffer, BufferPool};
 
-/// Buffers of a connection that wait for the hash before one is given up.
-const BUFFERS: usize = 4;
-
-/// Gathers bytes in one buffer, while the hash reads those that are written.
-#[derive(Debug, Default)]
-pub(super) struct Batch {
-    filling: BytesMut,
-    /// Buffers that may still be read, the oldest first.
-    shared: Vec<BytesMut>,
+/// Gathers bytes in one buffer of the pool, while the hash reads those that are written.
+#[derive(Debug)]
+pub(super) struct Batch<'a> {
+    pool: &'a BufferPool,
+    buffer: Option<Buffer>,
+    length: usize,
 }
 
-impl Batch {
+impl<'a> Batch<'a> {
+    pub(super) const fn new(pool: &'a BufferPool) -> Self {
+        Self { pool, buffer: None, length: 0 }
+    }
+
     /// Gathers the first bytes of a block, as many as fit. Returns their number.
     pub(super) fn gather(&mut self, block: &[u8]) -> usize {
-        if self.filling.capacity() == 0 {
-            self.filling = self.free_buffer();
-        }
-        let length = block.len().min(self.filling.capacity() - self.filling.len());
-        self.filling.extend_from_slice(&block[..length]);
+        let buffer = self.buffer.get_or_insert_with(|| self.pool.take()).as_mut();
+        let length = block.len().min(BLOCK - self.length);
+        buffer[self.length..self.length + length].copy_from_slice(&block[..length]);
+        self.length += length;
         length
     }
 
     /// Returns the number of bytes that are gathered.
-    pub(super) fn len(&self) -> u64 {
-        self.filling.len() as u64
+    pub(super) const fn len(&self) -> u64 {
+        self.length as u64
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.filling.is_empty()
+    pub(super) const fn is_empty(&self) -> bool {
+        self.length == 0
     }
 
     /// Returns true if nothing more fits.
-    pub(super) fn is_full(&self) -> bool {
-        self.filling.len() == BUFFER
+    pub(super) const fn is_full(&self) -> bool {
+        self.length == BLOCK
     }
 
     /// Returns the bytes that are gathered, and begins anew.
     pub(super) fn take(&mut self) -> Bytes {
-        let mut buffer = std::mem::take(&mut self.filling);
-        let bytes = buffer.split().freeze();
-        self.shared.push(buffer);
-        bytes
-    }
-
-    /// A buffer that nobody reads any longer, or a new one.
-    fn free_buffer(&mut self) -> BytesMut {
-        let free = self.shared.iter_mut().position(|buffer| buffer.try_reclaim(BUFFER));
-        if let Some(free) = free {
-            return self.shared.swap_remove(free);
-        }
-        if self.shared.len() >= BUFFERS {
-            self.shared.remove(0);
-        }
-        BytesMut::with_capacity(BUFFER)
+        let length = std::mem::take(&mut self.length);
+        self.buffer.take().map_or_else(Bytes::new, |buffer| buffer.freeze(length))
     }
 }
 
@@ -73,7 +57,8 @@ mod tests {
 
     #[test]
     fn a_buffer_is_used_again_when_nobody_reads_it() {
-        let mut batch = Batch::default();
+        let pool = BufferPool::default();
+        let mut batch = Batch::new(&pool);
         assert_eq!(batch.gather(&[1; 1000]), 1000);
         assert_eq!((batch.len(), batch.is_full()), (1000, false));
         let first = batch.take();
@@ -89,15 +74,14 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_takes_no_more_than_a_buffer_and_keeps_few() {
-        let mut batch = Batch::default();
-        let mut taken = Vec::new();
-        for _ in 0..3 * BUFFERS {
-            assert_eq!(batch.gather(&vec![7; BUFFER + 1]), BUFFER);
+    fn a_batch_takes_no_more_than_a_buffer() {
+        let pool = BufferPool::default();
+        let mut batch = Batch::new(&pool);
+        for _ in 0..3 {
+            assert_eq!(batch.gather(&vec![7; BLOCK + 1]), BLOCK);
             assert!(batch.is_full());
             assert_eq!(batch.gather(b"more"), 0);
-            taken.push(batch.take());
+            assert_eq!(batch.take(), vec![7; BLOCK]);
         }
-        assert!(batch.shared.len() <= BUFFERS + 1);
     }
 }

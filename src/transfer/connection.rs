@@ -44,6 +44,7 @@ impl<'a> Connection<'a> {
                 &transfer.schedule,
                 &job.archive,
                 &lease,
+                &transfer.pool,
                 PartWriter::new(transfer, &job, &lease),
             );
             let (result, delivered) = download.run(&self.runtime, &self.clients);

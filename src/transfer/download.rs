@@ -12,6 +12,7 @@ use tokio::runtime::Runtime;
 use super::batch::Batch;
 use crate::catalog::Archive;
 use crate::disk::DiskError;
+use crate::hash::buffer_pool::BufferPool;
 use crate::schedule::Lease;
 use crate::session::{
     Clients, ResponseReader, SessionError, SharedSchedule, StallTimer, closing_response,
@@ -110,7 +111,7 @@ pub(crate) struct LeaseDownload<'a, S> {
     sink: S,
     /// The range that is still to be written.
     rest: Range<u64>,
-    batch: Batch,
+    batch: Batch<'a>,
     since: Instant,
     delivered: bool,
 }
@@ -121,6 +122,7 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
         schedule: &'a SharedSchedule,
         archive: &'a Archive,
         lease: &'a Lease,
+        pool: &'a BufferPool,
         sink: S,
     ) -> Self {
         Self {
@@ -130,7 +132,7 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
             lease,
             sink,
             rest: lease.range.clone(),
-            batch: Batch::default(),
+            batch: Batch::new(pool),
             since: Instant::now(),
             delivered: false,
         }

@@ -46,6 +46,7 @@ use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::disk::{self, DiskError, FileLimit, Lock};
 use crate::event::{Activity, Event};
+use crate::hash::buffer_pool::BufferPool;
 use crate::rate::Throttle;
 use crate::schedule::Schedule;
 use crate::session::{ResponseReader, SharedSchedule};
@@ -69,6 +70,8 @@ pub(crate) struct Transfer<'a> {
     cancel: Cancel,
     throttle: Throttle<'a>,
     schedule: Arc<SharedSchedule>,
+    /// The buffers of all connections.
+    pool: BufferPool,
     /// By the archive's number in the schedule.
     plans: Mutex<Vec<Plan>>,
     jobs: Mutex<Vec<Option<Arc<Job>>>>,
@@ -96,6 +99,7 @@ impl<'a> Transfer<'a> {
             cancel,
             throttle: options.network.throttle(context.listener),
             schedule,
+            pool: BufferPool::default(),
             plans: Mutex::default(),
             jobs: Mutex::default(),
             stopped: Mutex::default(),

@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::advice::advice;
-use super::buffer_pool::BufferPool;
 use super::classify::{Classification, classify};
 use super::content::{ContentHasher, ContentSummary};
 use super::file_reader::{FileReader, ReadError};
@@ -16,6 +15,7 @@ use crate::catalog::{Archive, Catalog, DigestKinds};
 use crate::disk;
 use crate::event::{Activity, Event, Listener};
 use crate::hash::Engine;
+use crate::hash::buffer_pool::BufferPool;
 use crate::locate::{Damage, DamageKind};
 use crate::rate::Throttle;
 use crate::report::SuggestedCommand::Again;

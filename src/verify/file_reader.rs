@@ -6,8 +6,8 @@ use std::path::Path;
 
 use bytes::Bytes;
 
-use super::buffer_pool::{BLOCK, BufferPool};
 use crate::disk::{self, File, Stamp};
+use crate::hash::buffer_pool::{BLOCK, BufferPool};
 
 /// The reason that a file could not be read to its end.
 #[derive(Debug, thiserror::Error)]

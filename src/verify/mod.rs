@@ -5,7 +5,6 @@
 //! verdict without touching anything.
 
 mod advice;
-mod buffer_pool;
 mod classify;
 mod content;
 mod file_check;

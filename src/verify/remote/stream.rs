@@ -17,6 +17,7 @@ use crate::cancel::Cancel;
 use crate::catalog::Archive;
 use crate::disk::DiskError;
 use crate::event::{Activity, Event, Listener};
+use crate::hash::buffer_pool::BufferPool;
 use crate::ranges::RangeSet;
 use crate::rate::Throttle;
 use crate::schedule::{AfterFailure, Lease, Schedule};
@@ -96,6 +97,7 @@ struct StreamReads<'a, R, F> {
     cancel: &'a Cancel,
     throttle: Throttle<'a>,
     schedule: Arc<SharedSchedule>,
+    pool: BufferPool,
     /// By the number in the schedule. `None` while a connection has it, and when it is done.
     jobs: Vec<Mutex<Option<ReadJob<'a, R>>>>,
     /// Takes each result with its number.
@@ -163,6 +165,7 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
             cancel,
             throttle: options.network.throttle(listener),
             schedule: SharedSchedule::new(schedule, cancel),
+            pool: BufferPool::default(),
             jobs: requests.into_iter().map(job).collect(),
             done,
         }
@@ -179,7 +182,8 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
             job.attempts += 1;
             let (archive, reader) = (job.request.archive, self.reader(lease.source));
             let sink = ReaderSink { reads: self, job: &mut job, delivered: false };
-            let download = LeaseDownload::new(reader, &self.schedule, archive, &lease, sink);
+            let download =
+                LeaseDownload::new(reader, &self.schedule, archive, &lease, &self.pool, sink);
             let (result, delivered) = download.run(runtime, &clients);
             self.conclude(job, &lease, delivered, result);
             self.schedule.notify_all();

@@ -1,24 +1,24 @@
-//! Blocks of memory that are read into, hashed, and reused.
+//! Blocks of memory that are filled, hashed, and reused.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-/// The bytes of one read: few enough that a block is still in the processor's cache when it is
+/// The bytes of a block: few enough that a block is still in the processor's cache when it is
 /// hashed, enough that the call itself costs nothing.
-pub(super) const BLOCK: usize = 256 * 1024;
+pub(crate) const BLOCK: usize = 256 * 1024;
 
 /// The kernel copies twice as fast into whole pages.
 const PAGE: usize = 4096;
 
 /// The blocks that nobody holds. In all there are never more than were held at one time.
 #[derive(Debug, Clone, Default)]
-pub(super) struct BufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
+pub(crate) struct BufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
 
 /// A block of [`BLOCK`] bytes that begins at a page.
 #[derive(Debug)]
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     memory: Vec<u8>,
     start: usize,
     length: usize,
@@ -27,7 +27,7 @@ pub(super) struct Buffer {
 
 impl BufferPool {
     /// A reused block, with its old content, or a new one.
-    pub(super) fn take(&self) -> Buffer {
+    pub(crate) fn take(&self) -> Buffer {
         let memory = self.0.lock().pop();
         let memory = memory.unwrap_or_else(|| vec![0; BLOCK + PAGE]);
         let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
@@ -36,13 +36,13 @@ impl BufferPool {
 }
 
 impl Buffer {
-    pub(super) fn as_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn as_mut(&mut self) -> &mut [u8] {
         &mut self.memory[self.start..self.start + BLOCK]
     }
 
     /// Shares the first `length` bytes, at most [`BLOCK`]. The block returns to the pool when the
     /// last holder drops them.
-    pub(super) fn freeze(mut self, length: usize) -> Bytes {
+    pub(crate) fn freeze(mut self, length: usize) -> Bytes {
         self.length = length.min(BLOCK);
         Bytes::from_owner(self)
     }
