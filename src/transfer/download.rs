@@ -249,11 +249,21 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
             let Some(new) = block.get(skipped..).filter(|new| !new.is_empty()) else {
                 return Ok(ControlFlow::Continue(()));
             };
-            self.gather(new);
-            let is_complete = !self.is_unfinished();
-            if (is_complete && whole || self.is_due()) && self.write()?.is_break() {
-                return Ok(ControlFlow::Break(()));
+            let mut flow = ControlFlow::Continue(());
+            if self.reader.source.is_local() {
+                // It fills a batch by itself, and is not copied.
+                self.arrived();
+                flow = self.put(block.slice(skipped..))?;
+            } else {
+                self.gather(new);
+                if self.is_due() || whole && !self.is_unfinished() {
+                    flow = self.write()?;
+                }
             }
+            if flow.is_break() {
+                return Ok(flow);
+            }
+            let is_complete = !self.is_unfinished();
             if is_complete && !(whole && self.continue_with_next_gap()?) {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -279,6 +289,11 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
             self.since = Instant::now();
         }
         self.batch.gather(bytes);
+        self.arrived();
+    }
+
+    /// The first bytes show that the source delivers.
+    fn arrived(&mut self) {
         if !self.delivered {
             self.delivered = true;
             self.schedule.lock().delivers(self.lease, Instant::now());
@@ -313,13 +328,18 @@ impl<'a, S: Sink> LeaseDownload<'a, S> {
         Ok(())
     }
 
-    /// Writes the batch, as far as its bytes still belong to this lease.
+    /// Writes the batch.
     fn write(&mut self) -> Result<ControlFlow<()>, LeaseError> {
         if self.batch.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }
-        let gathered = self.batch.len();
-        let mut block = self.batch.take();
+        let block = self.batch.take();
+        self.put(block)
+    }
+
+    /// Hands a block to the sink, as far as its bytes still belong to this lease.
+    fn put(&mut self, mut block: Bytes) -> Result<ControlFlow<()>, LeaseError> {
+        let gathered = block.len() as u64;
         let claimed = self.schedule.lock().claim(self.lease, gathered);
         let own = claimed.ok_or(LeaseError::Superseded)?;
         block.truncate(usize::try_from(own).unwrap_or(usize::MAX));
