@@ -178,6 +178,12 @@ impl Schedule {
         }
     }
 
+    /// Returns true if a connection that waits should be closed: a source may count it among those
+    /// that it allows.
+    pub(crate) fn wants_no_idle_connections(&self) -> bool {
+        self.gates.iter().any(|gate| gate.counts_idle)
+    }
+
     /// Claims the next archive without a finisher. Otherwise returns true if there will be none.
     pub(crate) fn claim_archive(&mut self) -> Result<usize, bool> {
         let free = self.entries.iter().position(|entry| entry.state == State::Waiting);

@@ -29,6 +29,8 @@ pub(crate) struct ConnectionGate {
     proven: Option<(usize, Instant)>,
     /// The last time a connection that had delivered bytes ended.
     served: Option<Instant>,
+    /// The source has refused connections after it had served some: idle ones may count for it.
+    pub counts_idle: bool,
     /// The source was skipped for an archive and has delivered nothing since.
     pub dead: bool,
 }
@@ -79,6 +81,7 @@ impl Default for ConnectionGate {
             delivering: 0,
             proven: None,
             served: None,
+            counts_idle: false,
             dead: false,
         }
     }
@@ -147,6 +150,7 @@ impl ConnectionGate {
     /// returns true.
     pub(crate) fn crowded(&mut self, now: Instant) -> bool {
         let serves = self.serves(now);
+        self.counts_idle |= serves || self.served.is_some();
         if serves {
             self.limit_to_served(now);
         }
@@ -155,6 +159,7 @@ impl ConnectionGate {
 
     /// The source refused one of its `opened` connections, in words that can mean anything.
     pub(crate) fn refused(&mut self, opened: usize, now: Instant) -> Refusal {
+        self.counts_idle |= self.active > 0 || self.served.is_some();
         if self.active == 0 && !self.serves(now) {
             return if self.served.is_some() { Refusal::Counts } else { Refusal::Final };
         }
@@ -304,7 +309,10 @@ mod tests {
         gate.leave(true, now);
         assert_eq!(gate.refused(1, now + second), Refusal::TooMany, "it served some just now");
         assert_eq!(gate.refused(1, now + 3 * second), Refusal::Counts);
-        assert_eq!(ConnectionGate::default().refused(1, now), Refusal::Final);
+        assert!(gate.counts_idle);
+        let mut gate = ConnectionGate::default();
+        assert_eq!(gate.refused(1, now), Refusal::Final);
+        assert!(!gate.counts_idle, "it has served none that could be idle");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 
+use tokio::runtime::Runtime;
+
 use crate::schedule::Lease;
 use crate::source::{Client, ClientError, ClientOptions};
 
@@ -31,6 +33,14 @@ impl<'a> Clients<'a> {
         let client = Client::new(self.options)?;
         self.client.replace(Some(client.clone()));
         Ok(client)
+    }
+
+    /// Closes the idle connections of the client. Returns false if there is no client.
+    pub(crate) fn close_idle(&self, runtime: &Runtime) -> bool {
+        let client = self.client.take();
+        let had_one = client.is_some();
+        runtime.block_on(closing_response(async { drop(client) }));
+        had_one
     }
 
     /// The client for a lease. For one that bypasses caches, it uses none of the connections that

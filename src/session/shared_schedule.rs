@@ -44,11 +44,13 @@ impl SharedSchedule {
     }
 
     /// Waits for the next lease. `None` if nothing is left to do, or `is_over`. `stranded` is told of
-    /// an archive without sources.
+    /// an archive without sources. `close_idle` closes what the waiting thread has open, and returns
+    /// false if that is nothing.
     pub(crate) fn next_lease(
         &self,
         is_over: impl Fn() -> bool,
         stranded: impl Fn(usize),
+        close_idle: impl Fn() -> bool,
     ) -> Option<Lease> {
         let mut schedule = self.lock();
         while !is_over() {
@@ -61,6 +63,9 @@ impl SharedSchedule {
                 }
                 Next::Done => return None,
                 Next::Stranded(archive) => stranded(archive),
+                Next::Wait(_)
+                    if schedule.wants_no_idle_connections()
+                        && MutexGuard::unlocked(&mut schedule, &close_idle) => {}
                 Next::Wait(until) => self.wait(&mut schedule, until.map(|until| until - now)),
             }
         }

@@ -61,7 +61,8 @@ impl<'a> Connection<'a> {
                 job.cursor.stop(End::Stranded);
             }
         };
-        transfer.schedule.next_lease(|| transfer.is_over(), stranded)
+        let close_idle = || self.clients.close_idle(&self.runtime);
+        transfer.schedule.next_lease(|| transfer.is_over(), stranded, close_idle)
     }
 
     fn conclude(

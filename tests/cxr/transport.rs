@@ -226,6 +226,15 @@ fn a_server_that_allows_two_connections_is_used() {
 }
 
 #[test]
+fn idle_connections_are_closed_where_the_server_counts_them() {
+    let (sandbox, all) = (Sandbox::new(), archives(4));
+    let server = Server::with(&all);
+    server.limit_connections(1, Refusal::Status(420)).inject(Fault::Throttle { rate: 1 << 20 });
+    // Without a second attempt that counts.
+    sandbox.fetch(&server, &all).chunk(50_000).args(["--retries", "1"]).report(0).all_ok();
+}
+
+#[test]
 fn many_network_faults_together_are_overcome() {
     let sandbox = Sandbox::new();
     let all: Vec<Archive> = (1..=4).map(|number| archive(number, 3)).collect();

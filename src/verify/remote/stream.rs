@@ -175,7 +175,8 @@ impl<'a, R: Reader, F: Fn(usize, ReadResult<R>) + Sync> StreamReads<'a, R, F> {
     fn run(&self, runtime: &Runtime) {
         let clients = Clients::new(&self.options.client);
         // A connection that skips the last source reports a stranded archive itself.
-        let next = || self.schedule.next_lease(|| self.cancel.is_cancelled(), |_| ());
+        let is_over = || self.cancel.is_cancelled();
+        let next = || self.schedule.next_lease(is_over, |_| (), || clients.close_idle(runtime));
         while let Some(lease) = next() {
             let Some(mut job) = self.jobs[lease.archive].lock().take() else { continue };
             self.begin(&mut job);
