@@ -86,6 +86,11 @@ impl DiskError {
         matches!(self.source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
     }
 
+    /// Returns true if the file would be larger than the system allows.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.source.kind() == ErrorKind::FileTooLarge
+    }
+
     /// Returns advice for the user.
     pub(crate) fn remedy(&self) -> Cow<'static, str> {
         if let Some(refusal) = Refusal::of(&self.source) {

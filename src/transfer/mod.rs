@@ -164,14 +164,19 @@ impl<'a> Transfer<'a> {
 
     /// Notes the size of an archive, which was unknown.
     fn size_learned(&self, job: &Job, size: u64) -> Result<(), DiskError> {
-        if let Some(limit) = FileLimit::of(self.context.folder.dir()) {
-            limit.check(&self.context.folder.archive(&job.archive), size)?;
-        }
+        self.check_limit(job, size)?;
         job.part().record_size(size)?;
         job.cursor.learn_size(size);
         self.report_begun(&job.archive, Some(size));
         self.schedule.notify_all();
         Ok(())
+    }
+
+    /// Fails if a file of this size is not allowed in the folder.
+    fn check_limit(&self, job: &Job, size: u64) -> Result<(), DiskError> {
+        let limit = FileLimit::of(self.context.folder.dir());
+        let path = self.context.folder.archive(&job.archive);
+        limit.map_or(Ok(()), |limit| limit.check(&path, size))
     }
 
     fn report_begun(&self, archive: &Archive, size: Option<u64>) {
@@ -186,8 +191,13 @@ impl<'a> Transfer<'a> {
 
     /// A part could not be written or read. A full disk stops all archives, anything else this one.
     fn disk_failed(&self, archive: usize, job: &Job, error: DiskError) {
+        let mut schedule = self.schedule.lock();
         // Other connections could not keep the archive's bytes either.
-        self.schedule.lock().settle(archive);
+        schedule.settle(archive);
+        let size = schedule.chunks(archive).size().filter(|_| error.is_too_large());
+        drop(schedule);
+        // One of them may have met the limit before it was checked.
+        let error = size.and_then(|size| self.check_limit(job, size).err()).unwrap_or(error);
         let full = error.is_full().then(|| error.to_string());
         job.cursor.stop(End::Disk(error));
         if let Some(error) = full {
