@@ -20,8 +20,8 @@
 //! - [`session`] exchanges one HTTP request and response, and cuts a connection that stalls.
 //! - [`transfer`] downloads and repairs archives, and gives them their final names.
 //! - [`interchange`] writes a table with its addresses for other tools.
-//! - [`verify`] checks the archives in folders and on mirrors.
 //! - [`images`] knows the places and the bytes of extracted images, and checks them.
+//! - [`verify`] checks the archives in folders and on mirrors.
 //! - [`labels`] holds NIH's labels and split, selects images by them, and writes their files.
 //! - [`list`] lists the catalog and the state of each archive in a folder.
 //! - [`extract`] unpacks verified archives into images.

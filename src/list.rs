@@ -10,7 +10,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::disk::leftovers::Leftover;
 use crate::hash::digest::{Digest, Md5, Sha256};
-use crate::images;
+use crate::images::{self, deleted, deleted::DeletedArchive};
 use crate::other_names::OtherNames;
 use crate::report::{SuggestedCommand, write_json};
 use crate::text::{escape, units};
@@ -61,9 +61,20 @@ struct ListRow<'a> {
     path: Option<String>,
     /// The extracted images that are in the folder, if there are any.
     images: Option<ListImages>,
+    /// The deletion of the archive after its extraction.
+    deleted: Option<ListDeletion>,
     /// The name of the file, if that is not the archive's.
     #[serde(skip)]
     found_as: Option<String>,
+}
+
+/// The deletion of an archive after its images were extracted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ListDeletion {
+    /// The day in UTC, if it is known.
+    date: Option<String>,
+    /// The folder of the images.
+    images: String,
 }
 
 /// The extracted images of an archive.
@@ -158,7 +169,12 @@ fn row<'a>(archive: &'a Archive, dir: &Path, others: &OtherNames<'_>) -> ListRow
         Some((name, found)) => (Some(name.clone()), found),
         None => elsewhere(archive, dir, others),
     };
+    let deleted = || {
+        let DeletedArchive { tree, date, .. } = deleted::look(&Folder::new(dir), archive)?;
+        Some(ListDeletion { date, images: tree.to_string_lossy().into_owned() })
+    };
     ListRow {
+        deleted: (state == ListState::Missing).then(deleted).flatten(),
         name: &archive.name,
         size: archive.size,
         md5: archive.md5(),
@@ -227,6 +243,14 @@ impl ListRow<'_> {
         };
         let state = match &self.found_as {
             Some(name) => format!("{state}, as {}", escape::text(name)),
+            None => state,
+        };
+        let state = match &self.deleted {
+            Some(ListDeletion { date, images }) => {
+                let on = date.as_ref().map_or_else(String::new, |date| format!(" on {date}"));
+                let images = escape::text(images);
+                format!("{state}: cxr extracted it into {images} and deleted it{on}")
+            }
             None => state,
         };
         match self.images {

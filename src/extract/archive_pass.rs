@@ -4,16 +4,16 @@ use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::image_writer::{ExpectedFiles, ImageWriter, TakenFile};
+use super::UnpackError;
+use super::image_writer::{ExpectedFiles, ImageWriter};
 use super::publish::{Published, Staged, publish};
 use super::unpacker::{LargeFile, Unpacker};
-use super::{UnpackError, record};
 use crate::catalog::inventory::Inventory;
 use crate::catalog::{Archive, ImageSet};
-use crate::disk::{DiskError, Folder, Found, Subfolder, crash_point};
+use crate::disk::{DiskError, Folder, Subfolder, crash_point};
 use crate::images::Layout;
+use crate::images::record::{self, RecordedFile};
 use crate::report::ArchiveReport;
-use crate::text::escape;
 use crate::verdict::Verdict;
 use crate::verify::{FileChecker, blank};
 
@@ -69,17 +69,27 @@ impl<'a> ArchivePass<'a> {
         }
     }
 
+    /// Returns the wanted files of the record; `None` if it does not have them all.
+    fn recorded(&self) -> Option<Vec<RecordedFile>> {
+        let mut files = record::read(self.place.folder, self.archive);
+        let ExpectedFiles::Images(..) = self.expected else {
+            return Some(files).filter(|files| !files.is_empty());
+        };
+        let wanted: HashSet<String> = self.expected.names().collect();
+        files.retain(|file| wanted.contains(&file.name));
+        (files.len() == wanted.len()).then_some(files)
+    }
+
+    /// Returns the number of the files if all of them were extracted and are there with their sizes.
+    pub(super) fn extracted(&self) -> Option<usize> {
+        let files = self.recorded()?;
+        files.iter().all(|file| file.is_in(&self.target)).then_some(files.len())
+    }
+
     /// Completes an archive whose files were all written before, without reading it. Returns `None` if
     /// some are missing.
     pub(super) fn resume(&self) -> Result<Option<Published>, DiskError> {
-        let mut files = record::read(self.place.folder, self.archive);
-        if !record::covers(&files, &self.expected) {
-            return Ok(None);
-        }
-        if let ExpectedFiles::Images(..) = self.expected {
-            let wanted: HashSet<String> = self.expected.names().collect();
-            files.retain(|file| wanted.contains(&file.name));
-        }
+        let Some(files) = self.recorded() else { return Ok(None) };
         let published = publish(&files, Staged::Before, &self.staging, &self.target)?;
         if published.is_complete() {
             self.staging.remove()?;
@@ -141,7 +151,7 @@ impl<'a> ArchivePass<'a> {
         }
     }
 
-    fn keep(&self, files: &[TakenFile]) -> Result<Published, UnpackError> {
+    fn keep(&self, files: &[RecordedFile]) -> Result<Published, UnpackError> {
         record::add(self.place.folder, self.archive, files)?;
         let published = publish(files, Staged::Now, &self.staging, &self.target)?;
         if !published.is_complete() {
@@ -165,24 +175,4 @@ impl<'a> ArchivePass<'a> {
         }
         record::write(self.place.folder, self.archive, &files)
     }
-}
-
-/// Returns the number of the files that were extracted from an archive and their folder, in words; `None`
-/// unless all of them are there with their sizes.
-pub(crate) fn extracted_files(
-    folder: &Folder,
-    layout: Layout,
-    archive: &Archive,
-) -> Option<String> {
-    let pass = ArchivePass::new(archive, ImagePlace { folder, layout, images: None });
-    let files = record::read(folder, archive);
-    let is_here = |file: &TakenFile| {
-        let found = pass.target.entry(&file.name).look();
-        matches!(found, Ok(Some(Found::File(size))) if size == file.row.bytes)
-    };
-    let is_complete = !files.is_empty() && files.iter().all(is_here);
-    is_complete.then(|| {
-        let (count, folder) = (files.len(), escape::path(pass.target()));
-        format!("{count} {}s in {folder}", pass.noun())
-    })
 }

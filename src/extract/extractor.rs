@@ -6,14 +6,16 @@ use std::path::Path;
 
 use super::archive_pass::{ArchivePass, Extraction, ImagePlace};
 use super::labels_file::ExtractedTree;
+use super::publish::Published;
 use super::unpacker::LargeFile;
-use super::{ExtractError, record, reports};
+use super::{ExtractError, reports};
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::disk::{DiskError, Entry, crash_point};
 use crate::event::{Activity, Listener};
 use crate::hash::Engine;
 use crate::images::manifest::{MANIFEST_NAME, Manifest};
+use crate::images::record;
 use crate::report::ArchiveReport;
 use crate::text::command_line::CommandLine;
 use crate::text::escape;
@@ -127,6 +129,19 @@ impl<'a> Extractor<'a> {
         crash_point("manifest-written");
         Ok(manifest)
     }
+}
+
+/// Completes the report of an archive whose images an earlier run extracted to the place. Returns `None` if
+/// some are missing.
+pub(crate) fn extracted_before(
+    archive: &Archive,
+    place: ImagePlace<'_>,
+    report: ArchiveReport,
+) -> Option<ArchiveReport> {
+    let pass = ArchivePass::new(archive, place);
+    let kept = pass.extracted()?;
+    let published = Published { kept, ..Published::default() };
+    Some(reports::extracted(report, &published, &pass))
 }
 
 /// Reads the `images.tsv` of an earlier run. Fails if something else has its name.

@@ -13,6 +13,7 @@ use crate::disk::{File, Found, Subfolder, crash_point};
 use crate::hash::digest;
 use crate::images::is_plain_name;
 use crate::images::manifest::ManifestRow;
+use crate::images::record::RecordedFile;
 use crate::locate::DamageKind;
 use crate::locate::png_file::{Depth, PngChecker};
 
@@ -54,13 +55,6 @@ impl ExpectedFiles<'_> {
     }
 }
 
-/// A file of the archive that was taken.
-#[derive(Debug)]
-pub(super) struct TakenFile {
-    pub(super) name: String,
-    pub(super) row: ManifestRow,
-}
-
 pub(super) struct ImageWriter<'a> {
     expected: ExpectedFiles<'a>,
     staging: &'a Subfolder,
@@ -70,7 +64,7 @@ pub(super) struct ImageWriter<'a> {
     /// The names or positions of the files so far.
     names: HashSet<String>,
     positions: Vec<bool>,
-    pub(super) taken: Vec<TakenFile>,
+    pub(super) taken: Vec<RecordedFile>,
     open: Option<OpenFile>,
 }
 
@@ -147,7 +141,7 @@ impl<'a> ImageWriter<'a> {
     }
 
     fn take(&mut self, name: &str, row: ManifestRow) {
-        self.taken.push(TakenFile { name: name.to_owned(), row });
+        self.taken.push(RecordedFile { name: name.to_owned(), row });
     }
 }
 

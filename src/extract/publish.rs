@@ -2,10 +2,10 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::image_writer::TakenFile;
 use crate::disk::{DiskError, Entry, File, Found, Subfolder, crash_point};
 use crate::hash::digest;
 use crate::images::manifest::ManifestRow;
+use crate::images::record::RecordedFile;
 use crate::locate::png_file::{Depth, PngChecker};
 
 /// The largest file that may be a damaged image.
@@ -55,14 +55,14 @@ pub(super) enum Staged {
 /// Gives the files their final names. A file that lies there already stays, unless it is a damaged copy of
 /// the new one.
 pub(super) fn publish(
-    files: &[TakenFile],
+    files: &[RecordedFile],
     origin: Staged,
     staging: &Subfolder,
     target: &Subfolder,
 ) -> Result<Published, DiskError> {
     target.create()?;
     let mut published = Published::default();
-    for TakenFile { name, row } in files {
+    for RecordedFile { name, row } in files {
         let (staged, place) = (staging.entry(name), target.entry(name));
         match staged.look().map_err(DiskError::new(staged.path(), "inspected"))? {
             Some(Found::File(_)) if origin == Staged::Now || is_recorded(&staged, row)? => {
@@ -196,7 +196,7 @@ mod tests {
         let folder = Folder::new(dir.path());
         let [staging, target] = ["staging", "target"].map(|name| folder.subfolder(Path::new(name)));
         staging.create().unwrap();
-        let file = |name: &str, bytes: &[u8]| TakenFile {
+        let file = |name: &str, bytes: &[u8]| RecordedFile {
             name: name.to_owned(),
             row: ManifestRow::of(bytes),
         };

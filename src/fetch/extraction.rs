@@ -6,13 +6,12 @@ use std::thread::{self, Scope};
 
 use parking_lot::Mutex;
 
-use super::deleted;
 use super::start_point::NeededArchive;
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Entry, Folder, crash_point, share_file_system};
 use crate::event::{Event, Listener};
 use crate::extract::{Extractor, usual_jobs};
-use crate::images::Layout;
+use crate::images::{Layout, deleted};
 use crate::report::SuggestedCommand::Again;
 use crate::report::{ArchiveReport, NextStep};
 use crate::text::command_line::CommandLine;
@@ -89,10 +88,13 @@ impl Extraction<'_> {
     /// Extracts a verified archive. Keeps what the report says of its download.
     fn extract(&self, index: usize, report: ArchiveReport) -> ArchiveReport {
         let archive = self.archives[index];
-        if let Some(done) = self.extractor.resume(archive, report.clone()) {
-            return self.delete(archive, done);
-        }
         let Some(path) = report.path.clone() else { return report };
+        // The sizes of images are not enough to delete the archive: it is compared with them.
+        if !self.is_to_delete(&path)
+            && let Some(done) = self.extractor.resume(archive, report.clone())
+        {
+            return done;
+        }
         match self.extractor.extract(archive, &path) {
             Ok(extracted) => {
                 let detail = [report.detail.clone(), extracted.detail.clone()];
@@ -106,14 +108,16 @@ impl Extraction<'_> {
         }
     }
 
+    /// Returns true if archives are deleted, and a file is at the path and no link.
+    fn is_to_delete(&self, path: &Path) -> bool {
+        let is_file = || path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+        self.delete_archives && is_file()
+    }
+
     /// Deletes an archive that was extracted, if that is wanted.
     fn delete(&self, archive: &Archive, report: ArchiveReport) -> ArchiveReport {
-        let path = report.path.as_deref().filter(|_| self.delete_archives);
-        let Some(path) = path.filter(|_| report.verdict == Verdict::Ok) else { return report };
-        let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
-        if !is_file {
-            return report;
-        }
+        let path = report.path.as_deref().filter(|_| report.verdict == Verdict::Ok);
+        let Some(path) = path.filter(|path| self.is_to_delete(path)) else { return report };
         match self.delete_file(archive, path) {
             Ok(()) => {
                 let detail = report.detail.unwrap_or_default();

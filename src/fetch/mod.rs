@@ -4,7 +4,6 @@ mod archive_reports;
 mod ask_size;
 mod check;
 mod coordinator;
-mod deleted;
 mod elsewhere;
 mod extraction;
 #[cfg(any(test, feature = "fuzzing"))]

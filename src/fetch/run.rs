@@ -14,11 +14,14 @@ use super::reports::Reports;
 use super::run_context::FetchRun;
 use super::start_point::NeededArchive;
 use super::survey::{self, LocalState};
-use super::{archive_reports, deleted, space};
+use super::{ExtractOptions, FetchRequest, archive_reports, space};
 use crate::catalog::{Archive, Catalog};
-use crate::disk::FileLimit;
+use crate::disk::{FileLimit, Folder};
 use crate::event::Event;
+use crate::extract::{ImagePlace, extracted_before};
+use crate::images::deleted::{self, DeletedArchive};
 use crate::report::ArchiveReport;
+use crate::text::escape;
 use crate::transfer::Transfer;
 use crate::verdict::Verdict;
 
@@ -123,12 +126,43 @@ impl<'a> FetchRun<'a> {
             return None;
         }
         let report = archive_reports::blank(folder, archive, Verdict::Ok);
-        if let Some(extraction) = self.extraction {
-            return extraction.extractor.resume(archive, report);
+        let deleted = deleted::look(folder, archive);
+        let found = if let Some(extraction) = self.extraction {
+            extraction.extractor.resume(archive, report)
+        } else if let Some(ExtractOptions { to, layout, .. }) = &self.request.extract {
+            let target = Folder::new(to.as_ref().unwrap_or(&self.request.dir));
+            let images = self.request.images.as_ref();
+            extracted_before(
+                archive,
+                ImagePlace { folder: &target, layout: *layout, images },
+                report,
+            )
+        } else {
+            let deleted = deleted.as_ref().filter(|deleted| deleted.is_complete());
+            deleted.map(|deleted| self.deleted(archive, deleted, report))
+        };
+        if let Some(deleted) = deleted.filter(|_| found.is_none()) {
+            let message = format!("{}: {}", escape::text(&archive.name), deleted.describe());
+            self.context.listener.on(Event::Notice { message: &message });
         }
-        let images = deleted::look(folder, archive)?;
-        let detail = format!("{images}, and the archive was deleted after that");
-        Some(ArchiveReport { detail: Some(detail), ..report })
+        found
+    }
+
+    /// The report of an archive that was deleted, and whose images are there.
+    fn deleted(
+        &self,
+        archive: &Archive,
+        deleted: &DeletedArchive,
+        report: ArchiveReport,
+    ) -> ArchiveReport {
+        let FetchRequest { catalog, dir, .. } = self.request;
+        let detail = format!(
+            "{}; to check them, run: {}; to download the archive again, run: {}",
+            deleted.describe(),
+            deleted.check(catalog),
+            deleted.fetch(catalog, archive, dir)
+        );
+        ArchiveReport { detail: Some(detail), ..report }
     }
 
     fn is_absent(&self, archive: &Archive) -> bool {

@@ -1,6 +1,7 @@
 //! Extracted images: where they lie, the record of their bytes, and their check.
 
 mod count;
+pub(crate) mod deleted;
 mod expected;
 mod file_check;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -9,6 +10,7 @@ pub(crate) mod fuzz;
 mod layout;
 pub mod manifest;
 mod next_step;
+pub(crate) mod record;
 mod tally;
 mod verify_tree;
 mod walk;

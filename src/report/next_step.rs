@@ -97,6 +97,17 @@ impl SuggestedCommand {
         Self::fetch_into(catalog, dir, have_addresses)
     }
 
+    /// Builds the same command with more options.
+    pub(crate) fn fetch_with(
+        catalog: &Catalog,
+        archive: &Archive,
+        dir: &Path,
+        options: &str,
+    ) -> Self {
+        let start = Self::fetch_into(catalog, dir, archive.address.is_some());
+        Self::of_archive(catalog, archive, &format!("{start} {options}"))
+    }
+
     fn fetch_into(catalog: &Catalog, dir: &Path, has_address: bool) -> String {
         let mut start = "cxr fetch".to_owned();
         if !matches!(dir.to_str(), Some("" | "." | "./")) {
@@ -110,6 +121,11 @@ impl SuggestedCommand {
             start.push_str(" --from SOURCE");
         }
         start
+    }
+
+    /// A command line, complete.
+    pub(crate) fn line(line: &str) -> Self {
+        Self::Line(shared(line))
     }
 
     /// Builds the `cxr extract` of the archive; `start` is the command and its options.

@@ -1,6 +1,7 @@
 //! Text for people: escaping, shell quoting, units and error chains.
 
 pub mod command_line;
+pub mod date;
 pub mod error_chain;
 pub mod escape;
 pub mod shell;

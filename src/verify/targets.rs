@@ -12,6 +12,7 @@ use super::names::{NameMatch, match_name};
 use crate::catalog::{Archive, Catalog};
 use crate::disk::Folder;
 use crate::event::{Event, Listener};
+use crate::images::deleted::{self, DeletedArchive};
 use crate::other_names::{OtherFile, OtherNames};
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
 use crate::text::escape;
@@ -249,16 +250,43 @@ fn missing(dir: &Path, archive: &Archive, catalog: &Catalog) -> ArchiveReport {
     if let Some(report) = blocked(&path, archive, catalog) {
         return report;
     }
-    let part = transfer::look(&Folder::new(dir), archive).filter(|part| part.bytes() > 0);
-    let (verdict, detail) = match &part {
-        Some(part) => (Verdict::Incomplete, transfer::kept(part.bytes(), part.size(archive))),
-        None => (Verdict::Missing, "not here".to_owned()),
+    let folder = Folder::new(dir);
+    let part = transfer::look(&folder, archive).filter(|part| part.bytes() > 0);
+    let fetch = || SuggestedCommand::fetch(catalog, archive, dir);
+    let (verdict, detail, next) = match &part {
+        Some(part) => {
+            (Verdict::Incomplete, transfer::kept(part.bytes(), part.size(archive)), fetch())
+        }
+        None => match deleted::look(&folder, archive) {
+            Some(deleted) => {
+                let (detail, next) = describe_deleted(&deleted, dir, archive, catalog);
+                (Verdict::Missing, detail, next)
+            }
+            None => (Verdict::Missing, "not here".to_owned(), fetch()),
+        },
     };
     ArchiveReport {
         actual_size: part.map(|part| part.bytes()),
         detail: Some(detail),
-        next: Some(SuggestedCommand::fetch(catalog, archive, dir).into()),
+        next: Some(next.into()),
         ..blank(&path, Some(archive), verdict)
+    }
+}
+
+/// Describes an archive that was deleted after its extraction, with the next command. The archive is
+/// `missing` all the same: nothing of it was read.
+fn describe_deleted(
+    deleted: &DeletedArchive,
+    dir: &Path,
+    archive: &Archive,
+    catalog: &Catalog,
+) -> (String, SuggestedCommand) {
+    let (detail, fetch) = (deleted.describe(), deleted.fetch(catalog, archive, dir));
+    if deleted.is_complete() {
+        let detail = format!("not here: {detail}; to download the archive again, run: {fetch}");
+        (detail, SuggestedCommand::line(&deleted.check(catalog)))
+    } else {
+        (format!("not here: {detail}"), fetch)
     }
 }
 

@@ -21,6 +21,8 @@ mod content;
 mod crash;
 mod damage_kinds;
 mod damage_scanner;
+#[cfg(debug_assertions)]
+mod deleted_archives;
 mod disk;
 mod documentation;
 mod environment;

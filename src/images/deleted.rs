@@ -1,0 +1,133 @@
+//! The record that an archive was deleted after its images were extracted. While the images are there,
+//! `fetch` does not download the archive again, and other commands say what became of it.
+
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Layout, record};
+use crate::catalog::{Archive, Catalog};
+use crate::disk::{DiskError, Folder, StateFile};
+use crate::hash::digest::Digest;
+use crate::report::SuggestedCommand;
+use crate::text::{date, escape, shell};
+
+/// The most bytes of a record.
+const LIMIT: usize = 16 << 10;
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct DeletionRecord {
+    #[serde(flatten)]
+    digest: Digest,
+    /// The folder of the images.
+    images: PathBuf,
+    layout: String,
+    /// The time in seconds since 1970. Records of the first version have none.
+    #[serde(default)]
+    time: Option<u64>,
+}
+
+/// An archive that was deleted after its images were extracted, and what is left of the images.
+#[derive(Debug)]
+pub(crate) struct DeletedArchive {
+    /// The folder of the layout.
+    pub(crate) tree: PathBuf,
+    pub(crate) layout: Layout,
+    /// The day in UTC.
+    pub(crate) date: Option<String>,
+    /// The images that were extracted, and those of them that are there with their sizes.
+    pub(crate) extracted: usize,
+    pub(crate) here: usize,
+}
+
+/// Records that the archive is about to be deleted.
+pub(crate) fn write(
+    folder: &Folder,
+    archive: &Archive,
+    target: &Path,
+    layout: Layout,
+) -> Result<(), DiskError> {
+    // The folder may be given relative to another one next time.
+    let images = target.canonicalize().unwrap_or_else(|_| target.to_owned());
+    let layout = layout.word().to_owned();
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
+    let record = DeletionRecord { digest: archive.digest(), images, layout, time };
+    let entry = folder.state_file(archive, StateFile::Deleted);
+    let json = serde_json::to_vec(&record);
+    let failed = DiskError::new(entry.path(), "written");
+    entry.replace(&json.map_err(|error| failed(error.into()))?)?;
+    entry.sync_folder()
+}
+
+/// Returns what is known of an archive that was deleted; `None` if there is no record.
+pub(crate) fn look(folder: &Folder, archive: &Archive) -> Option<DeletedArchive> {
+    let entry = folder.state_file(archive, StateFile::Deleted);
+    let bytes = entry.read(LIMIT).ok()?;
+    let record: DeletionRecord = serde_json::from_slice(&bytes).ok()?;
+    let record = Some(record).filter(|record| record.digest == archive.digest())?;
+    let layout = Layout::ALL.into_iter().find(|layout| layout.word() == record.layout)?;
+    let is_same = folder.dir().canonicalize().is_ok_and(|dir| dir == record.images);
+    let tree = if is_same { folder.dir().to_owned() } else { record.images };
+    let target = Folder::new(&tree);
+    let images = target.subfolder(&layout.folder(&archive.name));
+    let files = record::read(&target, archive);
+    let here = files.iter().filter(|file| file.is_in(&images)).count();
+    let date = record.time.map(date::day);
+    Some(DeletedArchive { tree, layout, date, extracted: files.len(), here })
+}
+
+impl DeletedArchive {
+    /// Returns true if the images are all there, as far as their sizes say.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.extracted > 0 && self.here == self.extracted
+    }
+
+    /// Says what became of the archive and of its images.
+    pub(crate) fn describe(&self) -> String {
+        let Self { tree, extracted, here, date, .. } = self;
+        let on = date.as_ref().map_or_else(String::new, |date| format!(" on {date}"));
+        let deleted = format!("cxr extracted it and deleted it{on}");
+        let tree = escape::path(tree);
+        match (*extracted, *here) {
+            (0, _) => format!("{deleted}; {tree} has no record of its images any more"),
+            (all, here) if here == all => {
+                let files = if all == 1 { "1 file" } else { &format!("{all} files") };
+                format!("{deleted}; its {files} in {tree} have the right sizes and were not read")
+            }
+            (all, here) => {
+                format!("{deleted}; of its {all} files in {tree}, {} are missing", all - here)
+            }
+        }
+    }
+
+    /// Returns the command that checks the images.
+    pub(crate) fn check(&self, catalog: &Catalog) -> String {
+        let mut line = format!("cxr verify --images {}", shell::path(&self.tree));
+        if let Some(table) = catalog.file() {
+            line.extend([" --checksums ", &shell::path(table)]);
+        }
+        line
+    }
+
+    /// Returns the command that downloads the archive again.
+    pub(crate) fn fetch(
+        &self,
+        catalog: &Catalog,
+        archive: &Archive,
+        dir: &Path,
+    ) -> SuggestedCommand {
+        if self.is_complete() {
+            // Without it, the archive counts as fetched.
+            return SuggestedCommand::fetch_with(catalog, archive, dir, "--recheck");
+        }
+        let mut options = "--extract --delete-archives".to_owned();
+        if self.tree != dir {
+            options.extend([" --to ", &shell::path(&self.tree)]);
+        }
+        if self.layout != Layout::Flat {
+            options.extend([" --layout ", self.layout.word()]);
+        }
+        SuggestedCommand::fetch_with(catalog, archive, dir, &options)
+    }
+}

@@ -1,0 +1,124 @@
+//! Archives that `fetch --extract --delete-archives` deleted: what all commands say of them afterwards.
+
+use std::fs;
+
+use crate::support::{Archive, Cxr, ImageArchive, Sandbox, Server, inventory, schema_error};
+
+/// Two archives, their server and their table.
+struct Deleted {
+    sandbox: Sandbox,
+    server: Server,
+    all: [ImageArchive; 2],
+}
+
+impl Deleted {
+    /// Both are extracted and deleted, into `to`.
+    fn new(to: &[&str]) -> Self {
+        let (sandbox, all) = (Sandbox::new(), [(1, 0..4), (2, 4..9)]);
+        let all = all.map(|(number, places)| ImageArchive::new(number, places));
+        let server = Server::with(all.iter().map(|images| &images.archive));
+        let deleted = Self { sandbox, server, all };
+        let run = deleted.fetch(&["--extract", "--delete-archives"]).args(to);
+        run.report(0).all_ok().line("images_002.tar.gz").because("the archive was deleted");
+        deleted.server.clear_log();
+        deleted
+    }
+
+    fn with_rules(&self, run: Cxr) -> Cxr {
+        let all = self.all.iter().map(|images| (&images.archive, images.places.clone()));
+        run.env("CXR_FAULT_INVENTORY", inventory(all))
+    }
+
+    fn fetch(&self, options: &[&str]) -> Cxr {
+        let archives: Vec<Archive> = self.all.iter().map(|it| it.archive.clone()).collect();
+        self.with_rules(self.sandbox.fetch_with_sizes(&self.server, &archives)).args(options)
+    }
+
+    fn cxr(&self, words: &[&str]) -> Cxr {
+        self.with_rules(self.sandbox.cxr(words)).args(["--checksums", "table.tsv"])
+    }
+}
+
+#[test]
+fn an_archive_that_was_deleted_after_its_extraction_is_missing_and_the_report_says_so() {
+    let deleted = Deleted::new(&[]);
+    let sandbox = &deleted.sandbox;
+    let verify = || deleted.cxr(&["verify", "data", "--format", "json"]);
+    let report = verify().report(1);
+    let line = report.line("images_001.tar.gz");
+    line.is("missing").because("not here: cxr extracted it and deleted it on 20");
+    line.because("its 4 files in data have the right sizes and were not read");
+    line.because("cxr fetch -d data --checksums table.tsv --from SOURCE --recheck 1");
+    line.next("cxr verify --images data --checksums table.tsv");
+    let text = deleted.cxr(&["verify", "data"]).run();
+    let next = text.exits(1).stderr() + &text.stdout();
+    assert_eq!(next.matches("next: cxr").count(), 1, "one command checks all images: {next}");
+    deleted.cxr(&["verify", "--images", "data"]).run().exits(0);
+    let list = deleted.cxr(&["list", "-d", "data"]).run();
+    let state = "missing: cxr extracted it into data and deleted it on 20";
+    list.exits(0).prints_line(&["images_002.tar.gz", state, ", and 5 of its 5 images"]);
+    let list = deleted.cxr(&["list", "-d", "data", "--format", "json"]).run();
+    assert_eq!(schema_error("list", &list.stdout()), None);
+    assert!(
+        list.stdout().contains("\"images\":\"data\"")
+            || list.stdout().contains("\"images\": \"data\"")
+    );
+    // What fetch would do, and does: nothing.
+    for options in [&["--dry-run"][..], &[], &["--dry-run", "--extract"], &["--extract"]] {
+        let report = deleted.fetch(options).report(0);
+        let line = report.all_ok().line("images_001.tar.gz");
+        line.because(if options.contains(&"--extract") {
+            "extracted before"
+        } else {
+            "--recheck 1"
+        });
+    }
+    let report = deleted.fetch(&["--dry-run", "--extract", "--to", "other"]).report(1);
+    report.line("images_001.tar.gz").is("missing").because("would fetch");
+    // Without one of the images, the archive is needed again.
+    fs::remove_file(sandbox.path("data/images").join(&deleted.all[0].images[2].0)).unwrap();
+    let report = verify().report(1);
+    let line = report.line("images_001.tar.gz");
+    line.is("missing").because("of its 4 files in data, 1 are missing");
+    line.next("--extract --delete-archives 1");
+    for options in [&["--dry-run"][..], &["--dry-run", "--extract"]] {
+        let outcome = deleted.fetch(options).run();
+        outcome.exits(1).says("images_001.tar.gz: cxr extracted it and deleted it on 20");
+        outcome.report().line("images_001.tar.gz").is("missing").because("would fetch");
+    }
+    assert_eq!(deleted.server.sent(), 0);
+}
+
+#[test]
+fn images_in_another_folder_are_named_in_the_commands() {
+    let deleted = Deleted::new(&["--to", "my images", "--layout", "kaggle"]);
+    let report = deleted.cxr(&["verify", "data", "--format", "json"]).report(1);
+    let line = report.line("images_001.tar.gz");
+    line.is("missing").next("cxr verify --images '").next("my images' --checksums table.tsv");
+    fs::remove_dir_all(deleted.sandbox.path("my images")).unwrap();
+    let report = deleted.cxr(&["verify", "data", "--format", "json"]).report(1);
+    let line = report.line("images_001.tar.gz");
+    line.is("missing").because("has no record of its images any more");
+    line.next("--extract --delete-archives --to '").next("my images' --layout kaggle 1");
+}
+
+#[test]
+fn an_archive_is_deleted_only_after_a_comparison_with_its_images() {
+    let (sandbox, images) = (Sandbox::new(), ImageArchive::new(1, 0..3));
+    let server = Server::with([&images.archive]);
+    let rules = inventory([(&images.archive, images.places.clone())]);
+    let fetch = |options: &[&str]| {
+        let run = sandbox.fetch(&server, std::slice::from_ref(&images.archive));
+        run.args(options).env("CXR_FAULT_INVENTORY", &rules)
+    };
+    fetch(&["--extract"]).report(0).all_ok();
+    // Of the same size, as after a fault of the disk.
+    let (name, bytes) = &images.images[1];
+    let mut damaged = bytes.clone();
+    damaged[bytes.len() / 2] ^= 1;
+    sandbox.put(format!("data/images/{name}"), damaged);
+    let report = fetch(&["--extract", "--delete-archives"]).report(0);
+    report.only().is("ok").because("1 of them written now").because("the archive was deleted");
+    sandbox.assert_content(format!("data/images/{name}"), bytes);
+    assert!(!sandbox.path("data/images_001.tar.gz").exists());
+}
