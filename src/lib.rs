@@ -11,7 +11,7 @@
 //! - [`disk`] is the only module that changes anything on the disk. It also locks the folder.
 //! - [`locate`] finds out what a file is and where an archive is damaged, from its bytes alone.
 //! - `schedule` decides which range is fetched next, from which source. It is pure.
-//! - [`source`] reads archives from HTTP(S) servers and folders.
+//! - [`source`] reads archives from HTTP(S) servers, buckets and folders.
 //! - [`verdict`] holds the seven verdicts and the exit status.
 //! - [`report`] writes the verdicts and their reasons as text, JSON, JUnit and annotations.
 //! - `other_names` finds archives that lie in a folder under other names.

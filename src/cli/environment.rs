@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use cxr::hash::{LaneSet, Platform};
 use cxr::progress::HEARTBEAT;
+use cxr::source::Variables;
 use cxr::text::{When, escape};
 
 use clap::ArgAction;
@@ -95,6 +96,14 @@ pub(crate) fn is_set(name: &str) -> bool {
 /// runs.
 pub(super) fn of_child() -> Vec<(OsString, OsString)> {
     env::vars_os().filter(|(name, _)| !name.to_string_lossy().starts_with("CXR_")).collect()
+}
+
+/// The variables that say where a bucket is and who asks.
+pub(super) fn of_buckets() -> Variables {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    Variables::new(env::vars_os().filter_map(text).filter(|(name, _)| Variables::is_needed(name)))
 }
 
 /// The folder for temporary files: `TMPDIR`.

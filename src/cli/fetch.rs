@@ -37,8 +37,9 @@ pub(crate) struct Fetch {
     /// Address of a mirror, or a folder; repeat for several
     ///
     /// A source is an http:// or https:// address to which cxr adds /NAME, an address with {name}
-    /// in it, or a local folder. cxr asks several sources in the order given. Without --from, cxr
-    /// uses the addresses in the table; those of the built-in table are NIH's.
+    /// in it, a bucket such as s3://BUCKET/PREFIX, or a local folder. cxr asks several sources in
+    /// the order given. Without --from, cxr uses the addresses in the table; those of the built-in
+    /// table are NIH's.
     #[arg(long, value_name = "SOURCE", help_heading = FROM_AND_TO, value_parser = OsStringValueParser::new().try_map(|typed| value_parsers::sources(&typed)))]
     from: Vec<Sources>,
     /// Archives, such as 3, 1-4 or images_009 [default: all]

@@ -7,6 +7,8 @@ use std::time::Duration;
 use cxr::source::{SourceSpec, SpecError};
 use cxr::text::units;
 
+use super::environment;
+
 /// The most archives or connections at a time: servers refuse more.
 const MOST: usize = 64;
 
@@ -93,7 +95,7 @@ pub(super) fn sources(typed: &OsStr) -> Result<Sources, SpecError> {
 
 /// One source. A folder may have any name, if it exists.
 fn source(typed: &OsStr) -> Result<SourceSpec, SpecError> {
-    let source = SourceSpec::parse(typed)?;
+    let source = SourceSpec::parse(typed)?.with_variables(environment::of_buckets)?;
     match source.folder() {
         Some(folder) if !folder.exists() => source.check_form().map(|()| source),
         _ => Ok(source),

@@ -37,8 +37,8 @@ pub(crate) struct Verify {
     /// Mirror to check: address or folder; repeat for several
     ///
     /// A mirror is an http:// or https:// address to which cxr adds /NAME, an address with {name}
-    /// in it, or a local folder. cxr reads every byte and stores nothing. The variable CXR_FROM
-    /// does not apply.
+    /// in it, a bucket such as s3://BUCKET/PREFIX, or a local folder. cxr reads every byte and
+    /// stores nothing. The variable CXR_FROM does not apply.
     #[arg(long, value_name = "SOURCE", help_heading = FROM, value_parser = OsStringValueParser::new().try_map(|typed| value_parsers::sources(&typed)))]
     from: Vec<Sources>,
     /// Folder of extracted images to check, in any layout

@@ -9,6 +9,7 @@ use reqwest::Url;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 
+use super::bucket::SignedRequest;
 use super::classify_error::{describe, not_sent};
 use super::hop::Hop;
 use super::resolver::Resolver;
@@ -61,9 +62,22 @@ impl ClientOptions {
     }
 
     fn client(&self, resolver: Resolver) -> Result<reqwest::Client, ClientError> {
+        self.builder(resolver)?.build().map_err(|error| ClientError::Tls(describe(&error)))
+    }
+
+    /// Returns a client for one request for credentials. The service of this machine itself is asked
+    /// without a proxy.
+    #[cfg(feature = "buckets")]
+    pub(super) fn for_credentials(&self, is_local: bool) -> Result<reqwest::Client, ClientError> {
+        let builder = self.builder(Resolver::default())?.pool_max_idle_per_host(0);
+        let builder = if is_local { builder.no_proxy() } else { builder };
+        builder.build().map_err(|error| ClientError::Tls(describe(&error)))
+    }
+
+    fn builder(&self, resolver: Resolver) -> Result<reqwest::ClientBuilder, ClientError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let builder = reqwest::Client::builder()
+        Ok(reqwest::Client::builder()
             .tls_backend_preconfigured(self.tls.config()?)
             .http1_only()
             .user_agent(USER_AGENT)
@@ -76,8 +90,7 @@ impl ClientOptions {
             .redirect(Policy::none())
             .referer(false)
             // Only `schedule` decides about retries.
-            .retry(reqwest::retry::never());
-        builder.build().map_err(|error| ClientError::Tls(describe(&error)))
+            .retry(reqwest::retry::never()))
     }
 }
 
@@ -93,6 +106,11 @@ impl Client {
         })
     }
 
+    #[cfg(feature = "buckets")]
+    pub(super) const fn options(&self) -> &ClientOptions {
+        &self.options
+    }
+
     pub(super) const fn answer_timeout(&self) -> Duration {
         self.options.answer_timeout
     }
@@ -101,14 +119,16 @@ impl Client {
     pub(super) async fn get(
         &self,
         hop: &Hop,
-        headers: HeaderMap,
+        request: SignedRequest,
     ) -> Result<reqwest::Response, SourceError> {
         if hop.address.scheme() == "https" && !self.options.tls.has_authorities() {
             return Err(SourceError::NoAuthorities);
         }
         let is_checked = hop.looks_up_target() && !hop.is_given;
         let client = if is_checked { &self.redirected } else { &self.direct };
-        let sent = client.get(hop.address.clone()).headers(headers).send().await;
+        let sent = client.get(request.address).headers(request.headers).send().await;
+        // The address may hold a secret.
+        let sent = sent.map_err(reqwest::Error::without_url);
         sent.map_err(|error| not_sent(&error, hop, self.resolver.pending()))
     }
 

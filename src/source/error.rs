@@ -99,6 +99,18 @@ pub(crate) enum SourceError {
     /// A local file could not be read.
     #[error("{0}")]
     File(String),
+    /// The settings for a bucket cannot be used.
+    #[error("cannot be asked: {0}")]
+    Setting(String),
+    /// A service did not give the credentials for a bucket.
+    #[error("no credentials: {0}")]
+    Credentials(String),
+    /// The bucket is in another region than was asked, and cxr knows it now.
+    #[error("the bucket is in another region")]
+    OtherRegion,
+    /// An error, and what to do about it.
+    #[error("{error}; {advice}")]
+    Explained { error: Box<Self>, advice: Box<str> },
     /// An error, and its server.
     #[error("{error}, {place}")]
     At { error: Box<Self>, place: Arc<Place> },
@@ -138,7 +150,10 @@ impl Failure for SourceError {
             | Self::Doubtful(_)
             | Self::Protocol(_)
             | Self::Contradiction(_)
+            | Self::Credentials(_)
+            | Self::OtherRegion
             | Self::RangeRefused(_) => RetryClass::Transient,
+            Self::Setting(_) => RetryClass::Refused,
             Self::Status { code, .. } => status_class(*code, delivered),
             Self::NoRanges => RetryClass::Again,
             Self::NoAddress
@@ -155,6 +170,7 @@ impl Failure for SourceError {
             | Self::LinkLocal(_)
             | Self::NoAuthorities
             | Self::At { .. }
+            | Self::Explained { .. }
             | Self::File(_) => RetryClass::Permanent,
         }
     }
@@ -192,7 +208,7 @@ impl SourceError {
     /// Returns the error without its server.
     pub(crate) fn kind(&self) -> &Self {
         match self {
-            Self::At { error, .. } => error.kind(),
+            Self::At { error, .. } | Self::Explained { error, .. } => error.kind(),
             error => error,
         }
     }

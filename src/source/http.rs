@@ -13,6 +13,7 @@ use reqwest::header::{
 };
 use reqwest::{Response, StatusCode, Url};
 
+use super::bucket::Bucket;
 use super::classify_error::not_received;
 use super::client::Client;
 use super::headers::{ContentRange, rate_limit, retry_after};
@@ -71,6 +72,8 @@ pub(super) struct Server<'a> {
     pub(super) address: &'a Url,
     /// The name of the source contains the host.
     pub(super) is_named: bool,
+    /// The bucket, which authorizes each request.
+    pub(super) bucket: Option<&'a Bucket>,
 }
 
 impl Server<'_> {
@@ -135,9 +138,15 @@ impl Server<'_> {
     ) -> Result<(Url, SourceAnswer), SourceError> {
         let note = |hop: &Hop| *place.lock() = hop.place(self.is_named);
         let addresses = (self.address, first);
-        let (target, response) = follow(self.client, addresses, &headers(request), note).await?;
+        let (target, response) =
+            follow(self.client, addresses, &headers(request), self.bucket, note).await?;
         let place = Arc::clone(&place.lock());
         let status = response.status();
+        let is_moved =
+            |bucket: &Bucket| !status.is_success() && bucket.learn(self.client, response.headers());
+        if self.bucket.is_some_and(is_moved) {
+            return Err(SourceError::OtherRegion);
+        }
         if status == StatusCode::RANGE_NOT_SATISFIABLE {
             return Ok((target, no_such_range(&response, request)?));
         }

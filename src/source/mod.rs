@@ -4,6 +4,11 @@
 //! `RetryClass`. Nothing here retries, with one exception: if a remembered redirect no
 //! longer works, the original address is asked at once.
 
+#[cfg(feature = "buckets")]
+mod bucket;
+#[cfg(not(feature = "buckets"))]
+#[path = "no_buckets.rs"]
+mod bucket;
 mod classify_error;
 mod client;
 mod error;
@@ -26,7 +31,10 @@ mod tls;
 use std::ops::Range;
 
 use bytes::Bytes;
+use reqwest::Url;
 
+use bucket::Bucket;
+pub use bucket::{BucketSpec, Variables};
 pub(crate) use client::{Client, ClientOptions};
 pub use error::ClientError;
 pub(crate) use error::SourceError;
@@ -41,6 +49,7 @@ use crate::catalog::Archive;
 pub(crate) struct Source {
     spec: SourceSpec,
     targets: http::RedirectTargets,
+    bucket: Option<Bucket>,
 }
 
 /// A request to a source.
@@ -89,7 +98,11 @@ pub(crate) enum Body {
 
 impl Source {
     pub(crate) fn new(spec: SourceSpec) -> Self {
-        Self { spec, targets: http::RedirectTargets::default() }
+        let bucket = match &spec {
+            SourceSpec::Bucket(bucket) => Some(Bucket::new(bucket.clone())),
+            _ => None,
+        };
+        Self { spec, targets: http::RedirectTargets::default(), bucket }
     }
 
     /// Returns the name for messages.
@@ -109,15 +122,36 @@ impl Source {
         client: &Client,
         request: &SourceRequest<'_>,
     ) -> Result<SourceAnswer, SourceError> {
+        if let Some(bucket) = &self.bucket {
+            return self.open_in_bucket(bucket, client, request).await;
+        }
         match self.spec.location(request.archive).ok_or(SourceError::NoAddress)? {
-            Location::Address(address) => {
-                let is_named = self.spec != SourceSpec::Publisher;
-                http::Server { client, targets: &self.targets, address: &address, is_named }
-                    .open(request)
-                    .await
-            }
+            Location::Address(address) => self.server(client, &address).open(request).await,
             Location::File(path) => local_folder::open(&path, request),
         }
+    }
+
+    fn server<'a>(&'a self, client: &'a Client, address: &'a Url) -> http::Server<'a> {
+        let is_named = matches!(self.spec, SourceSpec::Base(_) | SourceSpec::Template(_));
+        let (targets, bucket) = (&self.targets, self.bucket.as_ref());
+        http::Server { client, targets, address, is_named, bucket }
+    }
+
+    /// Asks a bucket, and once more if its answer states another region.
+    async fn open_in_bucket(
+        &self,
+        bucket: &Bucket,
+        client: &Client,
+        request: &SourceRequest<'_>,
+    ) -> Result<SourceAnswer, SourceError> {
+        let name = &request.archive.name;
+        let address = bucket.address(client, name)?;
+        let mut answer = self.server(client, &address).open(request).await;
+        if matches!(&answer, Err(error) if *error.kind() == SourceError::OtherRegion) {
+            let address = bucket.address(client, name)?;
+            answer = self.server(client, &address).open(request).await;
+        }
+        answer.map_err(|error| bucket.explain(client, error, name))
     }
 }
 

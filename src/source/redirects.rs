@@ -4,6 +4,7 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{Response, StatusCode, Url};
 
 use super::SourceError;
+use super::bucket::{Bucket, SignedRequest};
 use super::client::Client;
 use super::hop::{Hop, server};
 use super::link_local::has_link_local_host;
@@ -13,11 +14,12 @@ use crate::text::escape;
 const REDIRECTS: usize = 10;
 
 /// Sends a GET to `first`, and follows redirects. `first` is the original address, or the remembered
-/// target of its redirects. `place` is always that of the last request.
+/// target of its redirects. A `bucket` authorizes each request to itself. `place` is always that of the last request.
 pub(super) async fn follow(
     client: &Client,
     (original, first): (&Url, &Url),
     headers: &HeaderMap,
+    bucket: Option<&Bucket>,
     place: impl Fn(&Hop),
 ) -> Result<(Url, Response), SourceError> {
     let mut trail: Vec<Url> = Vec::new();
@@ -26,7 +28,11 @@ pub(super) async fn follow(
         let proxy = client.proxy(&address);
         let hop = Hop::new(original, address, proxy);
         place(&hop);
-        let response = client.get(&hop, headers.clone()).await?;
+        let request = match bucket {
+            Some(bucket) => bucket.sign(client, &hop.address, headers.clone()).await?,
+            None => SignedRequest { address: hop.address.clone(), headers: headers.clone() },
+        };
+        let response = client.get(&hop, request).await?;
         let Some(next) = target(&hop.address, &response)? else {
             return Ok((hop.address, response));
         };

@@ -47,8 +47,12 @@ pub(super) fn server_digests(headers: &HeaderMap) -> Vec<ServerDigest> {
     // Bare base64 (RFC 3230, section 4.3.2).
     add("Digest", DigestScope::Whole, &|value| members(value, |bare| Some(bare)));
     add("x-goog-hash", DigestScope::Whole, &|value| members(value, |bare| Some(bare)));
+    // The whole blob's, also in the answer to a range.
+    add("x-ms-blob-content-md5", DigestScope::Whole, &|value| md5(value).into_iter().collect());
     add("Content-MD5", DigestScope::MaybePart, &|value| md5(value).into_iter().collect());
-    add("ETag", DigestScope::ETag, &|value| tag(value).into_iter().collect());
+    if !has_other_tag(headers) {
+        add("ETag", DigestScope::ETag, &|value| tag(value).into_iter().collect());
+    }
     all
 }
 
@@ -87,6 +91,13 @@ fn md5(base64: &str) -> Option<Digest> {
 fn decoded<const N: usize>(base64: &str) -> Option<DigestOf<N>> {
     let bytes = STANDARD.decode(base64.trim()).ok()?;
     bytes.try_into().ok().map(DigestOf::new)
+}
+
+/// Returns true if the ETag only looks like an MD5: S3 encrypts the archive with a key of KMS, or with
+/// one of the user's.
+fn has_other_tag(headers: &HeaderMap) -> bool {
+    value(headers, "x-amz-server-side-encryption").starts_with("aws:kms")
+        || headers.contains_key("x-amz-server-side-encryption-customer-algorithm")
 }
 
 /// Parses a strong ETag (RFC 9110, section 8.8.3) of 32 hexadecimal digits.
@@ -136,8 +147,28 @@ mod tests {
             ("x-goog-hash", lines, vec![format!("x-goog-hash {MD5_HEX}")]),
             ("content-md5", format!(" {MD5} "), vec![format!("Content-MD5 {MD5_HEX}")]),
             ("etag", format!("\"{MD5_HEX}\""), vec![format!("ETag {MD5_HEX}")]),
+            (
+                "x-ms-blob-content-md5",
+                MD5.to_owned(),
+                vec![format!("x-ms-blob-content-md5 {MD5_HEX}")],
+            ),
         ] {
             assert_eq!(read(name, &value), expected, "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn the_tag_of_an_encrypted_archive_is_no_md5() {
+        for (name, value, count) in [
+            ("x-amz-server-side-encryption", "AES256", 1),
+            ("x-amz-server-side-encryption", "aws:kms", 0),
+            ("x-amz-server-side-encryption", "aws:kms:dsse", 0),
+            ("x-amz-server-side-encryption-customer-algorithm", "AES256", 0),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("etag", format!("\"{MD5_HEX}\"").parse().unwrap());
+            headers.insert(name, HeaderValue::from_static(value));
+            assert_eq!(server_digests(&headers).len(), count, "{name}: {value}");
         }
     }
 

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
 use reqwest::Url;
 
+use super::bucket::{BucketSpec, Variables};
 use crate::catalog::Archive;
 use crate::text::escape;
 
 /// The characters of a name that are escaped in an address: all but the unreserved ones of RFC 3986,
 /// section 2.3, and the `/` between folders.
-const ESCAPED: &AsciiSet =
+pub(super) const ESCAPED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
 /// A source of archives.
@@ -26,6 +27,8 @@ pub enum SourceSpec {
     Template(String),
     /// A local folder.
     Folder(PathBuf),
+    /// A bucket of an object store.
+    Bucket(BucketSpec),
 }
 
 /// The location of an archive at a source.
@@ -47,6 +50,18 @@ pub enum SpecError {
     /// The address has another scheme. The second text says what works instead.
     #[error("`{0}` is neither an http:// or https:// address nor a local folder; {1}")]
     Scheme(String, String),
+    /// The name of the bucket is missing or invalid. The text is the scheme.
+    #[error(
+        "the address of a bucket is {0}://BUCKET/PREFIX, without a user, a password or a port; \
+         credentials are taken from the environment"
+    )]
+    Bucket(String),
+    /// An address in the settings is invalid. The text is their variable.
+    #[error("{0} must be an address such as https://host:9000, without a user and a password")]
+    Endpoint(&'static str),
+    /// The settings for a bucket cannot be read.
+    #[error("{0}")]
+    Setting(String),
     /// A `file:` address that is not a folder of this machine.
     #[error(
         "`{0}` is not a folder of this machine; write file:///FOLDER, or the folder itself, such as \
@@ -75,6 +90,9 @@ impl SourceSpec {
         let Some(text) = typed.to_str().filter(|text| text.contains("://")) else {
             return Ok(Self::Folder(PathBuf::from(typed)));
         };
+        if let Some(bucket) = BucketSpec::parse(text) {
+            return bucket.map(Self::Bucket);
+        }
         let shown = || escape::text(&without_password(text)).into_owned();
         if let Some((scheme, rest)) = other_scheme(text) {
             return Err(SpecError::Scheme(shown(), instead_of(&scheme, rest)));
@@ -113,6 +131,18 @@ impl SourceSpec {
         Err(SpecError::NoFolder(escape::brief(text), instead))
     }
 
+    /// Gives a bucket the variables of the environment that it needs.
+    ///
+    /// # Errors
+    ///
+    /// Fails if they do not say where the bucket is.
+    pub fn with_variables(self, variables: impl FnOnce() -> Variables) -> Result<Self, SpecError> {
+        match self {
+            Self::Bucket(bucket) => bucket.with_variables(variables()).map(Self::Bucket),
+            other => Ok(other),
+        }
+    }
+
     /// Returns the folder of a local source.
     pub fn folder(&self) -> Option<&Path> {
         match self {
@@ -135,6 +165,7 @@ impl SourceSpec {
                 Url::parse(&template.replace("{name}", &name())).ok().map(Location::Address)
             }
             Self::Folder(folder) => Some(Location::File(folder.join(&archive.name))),
+            Self::Bucket(bucket) => bucket.address(&archive.name).map(Location::Address),
         }
     }
 }
@@ -236,6 +267,7 @@ impl fmt::Display for SourceSpec {
             Self::Base(url) => f.write_str(&escape::text(&without_password(url.as_str()))),
             Self::Template(template) => f.write_str(&escape::text(&without_password(template))),
             Self::Folder(folder) => f.write_str(&escape::path(folder)),
+            Self::Bucket(bucket) => write!(f, "{bucket}"),
         }
     }
 }

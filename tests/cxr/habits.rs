@@ -121,7 +121,7 @@ fn addresses_of_other_programs_are_refused_with_what_works() {
         ("me@host:/srv/nih", "rclone serve http REMOTE:PATH"),
         ("hf://datasets/a/b/x/y", "write https://huggingface.co/datasets/a/b/resolve/main/x/y"),
         ("hf://a/b", "write https://huggingface.co/a/b/resolve/main"),
-        ("s3://bucket/nih/v1", "a public bucket is https://bucket.s3.amazonaws.com/nih/v1"),
+        ("s3://KEY:SECRET@bucket", "the address of a bucket is s3://BUCKET/PREFIX, without a user"),
         ("gs://bucket/nih", "a public bucket is https://storage.googleapis.com/bucket/nih"),
         ("file://server/share", "`file://server/share` is not a folder of this machine"),
         ("file:nih", "`file:nih` is not a folder of this machine"),

@@ -15,6 +15,7 @@ mod support;
 mod harness;
 
 mod bare_machine;
+mod buckets;
 mod checksums;
 mod content;
 #[cfg(debug_assertions)]

@@ -1,0 +1,225 @@
+//! Amazon S3, and stores that speak its protocol.
+
+use std::str::FromStr;
+use std::sync::Arc;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey, AwsAuthorizer, AwsCredential};
+use object_store::client::{HttpRequest, HttpRequestBody};
+use parking_lot::Mutex;
+use reqwest::Url;
+use reqwest::header::{HeaderMap, HeaderName};
+
+use super::advice::Identity;
+use super::connector::Connector;
+use super::credentials::{Credentials, no_retries};
+use super::profile::Profile;
+use super::{BucketSpec, SignedRequest, SourceError, SpecError, Variables};
+use crate::source::client::ClientOptions;
+use crate::text::escape;
+
+/// The region of a bucket, which S3 states in every answer.
+const REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
+
+/// The region if none is set.
+const DEFAULT_REGION: &str = "us-east-1";
+
+/// The most characters of a region in an answer.
+const REGION_LENGTH: usize = 40;
+
+/// The place of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Endpoint {
+    bucket: String,
+    region: String,
+    /// The address of another store than Amazon's.
+    custom: Option<String>,
+    /// The host names the bucket.
+    is_virtual: bool,
+}
+
+/// A bucket that is asked in a run.
+#[derive(Debug)]
+pub(super) struct S3 {
+    endpoint: Mutex<Endpoint>,
+    credentials: Credentials<AwsCredential>,
+    pays: bool,
+}
+
+impl Endpoint {
+    pub(super) fn new(
+        bucket: &str,
+        variables: &Variables,
+        profile: &Profile,
+    ) -> Result<Self, SpecError> {
+        let first = |names: &[&str]| names.iter().find_map(|name| variables.get(name));
+        let region = first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).or(profile.get("region"));
+        let custom = first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]);
+        let custom = custom.or(profile.get("endpoint_url"));
+        if let Some(custom) = custom {
+            let url = Url::parse(custom).ok();
+            let is_plain = |url: &Url| {
+                matches!(url.scheme(), "http" | "https")
+                    && url.username().is_empty()
+                    && url.password().is_none()
+                    && url.query().is_none()
+            };
+            if !url.as_ref().is_some_and(is_plain) {
+                return Err(SpecError::Endpoint("AWS_ENDPOINT_URL"));
+            }
+        }
+        Ok(Self {
+            bucket: bucket.to_owned(),
+            region: region.unwrap_or(DEFAULT_REGION).to_owned(),
+            custom: custom.map(str::to_owned),
+            is_virtual: variables.is_on("AWS_VIRTUAL_HOSTED_STYLE_REQUEST"),
+        })
+    }
+
+    /// Returns the address of the bucket.
+    pub(super) fn base(&self) -> String {
+        let Self { bucket, region, custom, is_virtual } = self;
+        let end = if region.starts_with("cn-") { ".cn" } else { "" };
+        match (custom, is_virtual) {
+            (Some(custom), true) => custom.trim_end_matches('/').to_owned(),
+            (Some(custom), false) => format!("{}/{bucket}", custom.trim_end_matches('/')),
+            (None, true) => format!("https://{bucket}.s3.{region}.amazonaws.com{end}"),
+            (None, false) => format!("https://s3.{region}.amazonaws.com{end}/{bucket}"),
+        }
+    }
+
+    /// Returns true for an address that may see the credentials: one at the same host, or Amazon's.
+    fn trusts(&self, address: &Url) -> bool {
+        let is_amazons = |host: &str| {
+            let is_s3 = host.split('.').any(|label| label == "s3" || label.starts_with("s3-"));
+            is_s3 && [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| host.ends_with(end))
+        };
+        let is_amazons = self.custom.is_none()
+            && address.scheme() == "https"
+            && address.host_str().is_some_and(is_amazons);
+        is_amazons || Url::parse(&self.base()).is_ok_and(|own| own.origin() == address.origin())
+    }
+}
+
+impl S3 {
+    pub(super) fn new(spec: &BucketSpec, options: &ClientOptions) -> Result<Self, SourceError> {
+        let endpoint = Mutex::new(spec.endpoint.clone());
+        let pays = spec.variables.is_on("AWS_REQUEST_PAYER");
+        Ok(Self { endpoint, credentials: credentials(spec, options)?, pays })
+    }
+
+    pub(super) fn endpoint(&self) -> Endpoint {
+        self.endpoint.lock().clone()
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        Identity {
+            is_anonymous: self.credentials.is_anonymous(),
+            pays: self.pays,
+            region: self.endpoint.lock().region.clone(),
+        }
+    }
+
+    pub(super) async fn sign(
+        &self,
+        address: &Url,
+        mut headers: HeaderMap,
+    ) -> Result<SignedRequest, SourceError> {
+        let endpoint = self.endpoint();
+        let credentials =
+            if endpoint.trusts(address) { self.credentials.get().await? } else { None };
+        if let Some(credentials) = credentials {
+            check(&credentials)?;
+            // Its own headers only: a proxy may change the others on the way.
+            let mut request = HttpRequest::new(HttpRequestBody::empty());
+            let wrong = |error: &dyn std::fmt::Display| {
+                SourceError::Setting(escape::brief(&error.to_string()))
+            };
+            *request.uri_mut() = address.as_str().parse().map_err(|error| wrong(&error))?;
+            AwsAuthorizer::new(&credentials, "s3", &endpoint.region)
+                .with_request_payer(self.pays)
+                .try_authorize(&mut request, None)
+                .map_err(|error| wrong(&error))?;
+            headers.extend(std::mem::take(request.headers_mut()));
+        }
+        Ok(SignedRequest { address: address.clone(), headers })
+    }
+
+    /// Takes the region of the bucket from an answer. Returns true if it is another one than before.
+    pub(super) fn learn(&self, headers: &HeaderMap) -> bool {
+        let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let stated = headers.get(REGION).and_then(|value| value.to_str().ok());
+        let stated = stated.filter(|region| {
+            (1..=REGION_LENGTH).contains(&region.len()) && region.chars().all(is_part)
+        });
+        let region = &mut self.endpoint.lock().region;
+        let is_new = stated.is_some_and(|stated| stated != region);
+        if let Some(stated) = stated.filter(|_| is_new) {
+            stated.clone_into(region);
+        }
+        is_new
+    }
+}
+
+/// Finds the credentials: variables, a web identity, the files of profiles, a container, and this
+/// machine itself.
+fn credentials(
+    spec: &BucketSpec,
+    options: &ClientOptions,
+) -> Result<Credentials<AwsCredential>, SourceError> {
+    let BucketSpec { bucket, variables, profile, .. } = spec;
+    let has = |name| variables.get(name).is_some();
+    if variables.is_on("AWS_SKIP_SIGNATURE") {
+        return Ok(Credentials::new(None, false));
+    }
+    let mut builder = AmazonS3Builder::new();
+    for (name, value) in &variables.0 {
+        // The others have no effect on credentials.
+        if let Ok(key) = AmazonS3ConfigKey::from_str(&name.to_ascii_lowercase())
+            && !matches!(key, AmazonS3ConfigKey::Client(_) | AmazonS3ConfigKey::Encryption(_))
+        {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let has_keys = has("AWS_ACCESS_KEY_ID") || has("AWS_SECRET_ACCESS_KEY");
+    let has_identity = has("AWS_WEB_IDENTITY_TOKEN_FILE") && has("AWS_ROLE_ARN");
+    let is_in_container = has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+        || (has("AWS_CONTAINER_CREDENTIALS_FULL_URI")
+            && has("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"));
+    let mut is_given = has_keys || has_identity || is_in_container;
+    if !has_keys && !has_identity {
+        if let Some((id, secret)) = profile.keys() {
+            builder = builder.with_access_key_id(id).with_secret_access_key(secret);
+            if let Some(token) = profile.get("aws_session_token") {
+                builder = builder.with_token(token);
+            }
+            is_given = true;
+        } else {
+            profile.check_named()?;
+        }
+    }
+    if !is_given && variables.is_on("AWS_EC2_METADATA_DISABLED") {
+        return Ok(Credentials::new(None, false));
+    }
+    let store = builder
+        .with_bucket_name(bucket)
+        .with_s3_express(false)
+        .with_retry(no_retries())
+        .with_http_connector(Connector(options.clone()))
+        .build()
+        .map_err(|error| SourceError::Setting(escape::brief(&error.to_string())))?;
+    Ok(Credentials::new(Some(Arc::clone(store.credentials())), is_given))
+}
+
+/// Refuses credentials that no header can hold.
+fn check(credentials: &AwsCredential) -> Result<(), SourceError> {
+    let AwsCredential { key_id, token, .. } = credentials;
+    let is_valid = |text: &String| text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_valid(key_id) && token.as_ref().is_none_or(is_valid) {
+        return Ok(());
+    }
+    Err(SourceError::Setting(
+        "AWS_ACCESS_KEY_ID or AWS_SESSION_TOKEN has a character that no key has, such as a space \
+         or the end of a line"
+            .to_owned(),
+    ))
+}

@@ -1,0 +1,86 @@
+//! A program without buckets: no address is one of a bucket.
+
+use std::fmt;
+
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+
+use super::SourceError;
+use super::client::Client;
+use super::spec::SpecError;
+
+/// There is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BucketSpec {}
+
+/// The variables that buckets need: none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variables;
+
+/// There is none.
+#[derive(Debug)]
+pub(super) enum Bucket {}
+
+pub(super) struct SignedRequest {
+    pub(super) address: Url,
+    pub(super) headers: HeaderMap,
+}
+
+impl Variables {
+    /// Takes nothing.
+    pub fn new(_: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self
+    }
+
+    /// No variable is needed.
+    pub const fn is_needed(_: &str) -> bool {
+        false
+    }
+}
+
+impl BucketSpec {
+    pub(super) const fn parse(_: &str) -> Option<Result<Self, SpecError>> {
+        None
+    }
+
+    pub(super) const fn with_variables(self, _: Variables) -> Result<Self, SpecError> {
+        match self {}
+    }
+
+    pub(super) const fn address(&self, _: &str) -> Option<Url> {
+        match *self {}
+    }
+}
+
+impl fmt::Display for BucketSpec {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
+    }
+}
+
+impl Bucket {
+    pub(super) fn new(spec: BucketSpec) -> Self {
+        match spec {}
+    }
+
+    pub(super) const fn address(&self, _: &Client, _: &str) -> Result<Url, SourceError> {
+        match *self {}
+    }
+
+    pub(super) async fn sign(
+        &self,
+        _: &Client,
+        _: &Url,
+        _: HeaderMap,
+    ) -> Result<SignedRequest, SourceError> {
+        match *self {}
+    }
+
+    pub(super) const fn learn(&self, _: &Client, _: &HeaderMap) -> bool {
+        match *self {}
+    }
+
+    pub(super) fn explain(&self, _: &Client, _: SourceError, _: &str) -> SourceError {
+        match *self {}
+    }
+}
