@@ -1,6 +1,7 @@
-"""Adds the manual page and the completions to a wheel: complete_wheel.py WHEEL CXR
+"""Adds the manual page and the completions to a wheel: complete_wheel.py WHEEL CXR...
 
-CXR is a program of the same version that runs on this machine. Installers put the files below the
+CXR is a program of the same version that runs on this machine, after the words that run it if it is
+for another processor. Installers put the files below the
 `share` of their prefix, where `man` and the shells look.
 """
 
@@ -17,7 +18,7 @@ FILES = {
 }
 
 
-def complete(wheel: Path, program: str) -> None:
+def complete(wheel: Path, program: list[str]) -> None:
     tool = [sys.executable, "-m", "wheel"]
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([*tool, "unpack", "--dest", folder, wheel], check=True)
@@ -26,10 +27,10 @@ def complete(wheel: Path, program: str) -> None:
         for name, command in FILES.items():
             path = scripts.parent / "data/share" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(subprocess.check_output([program, *command]))
+            path.write_bytes(subprocess.check_output([*program, *command]))
         # It writes the list of files and their digests again.
         subprocess.run([*tool, "pack", "--dest-dir", wheel.parent, root], check=True)
 
 
 if __name__ == "__main__":
-    complete(Path(sys.argv[1]), sys.argv[2])
+    complete(Path(sys.argv[1]), sys.argv[2:])

@@ -1,5 +1,6 @@
 //! The recipes of packages and images: they are valid, and name the versions of `Cargo.toml`.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -40,10 +41,35 @@ fn the_images_get_every_file_that_the_build_reads() {
     let ignored = read(".dockerignore");
     let definition = read("packaging/apptainer/cxr.def");
     let copied = definition.split("%files\n").nth(1).unwrap().lines().next().unwrap();
-    for name in ["Cargo.toml", "Cargo.lock", "benches", "checksums", "src"] {
+    let mut names: BTreeSet<String> =
+        ["Cargo.toml", "Cargo.lock", "build.rs", "benches", "src"].map(str::to_owned).into();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    add_folders_of_included_files(&root.join("src"), &mut names);
+    assert!(names.contains("checksums"), "{names:?}");
+    for name in &names {
         assert!(ignored.lines().any(|line| line == format!("!{name}")), "{name}");
-        assert!(copied.split_whitespace().any(|word| word == name), "{name}");
+        assert!(copied.split_whitespace().any(|word| word == *name), "{name}");
     }
+}
+
+/// Adds the folders beside `src/` from which the sources include files.
+fn add_folders_of_included_files(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            add_folders_of_included_files(&path, names);
+        } else {
+            let text = fs::read_to_string(&path).unwrap_or_default();
+            let included = text.split("(\"../").skip(1).filter_map(|rest| rest.split('"').next());
+            let beside = included.map(|path| path.trim_start_matches("../"));
+            let folders = beside.filter_map(|path| path.split_once('/')).map(|(folder, _)| folder);
+            names.extend(folders.filter(|name| root_has(name)).map(str::to_owned));
+        }
+    }
+}
+
+fn root_has(folder: &str) -> bool {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).is_dir()
 }
 
 #[test]
@@ -51,9 +77,9 @@ fn the_release_archives_are_where_binstall_looks() {
     let manifest = read("Cargo.toml");
     assert!(manifest.contains("/cxr-{ version }-{ target }{ archive-suffix }\""));
     assert!(manifest.contains("bin-dir = \"cxr-{ version }-{ target }/"));
-    let script = read("packaging/release_archive");
-    assert!(script.contains("readonly NAME=\"cxr-$version-$TARGET\""));
-    assert!(script.contains("/$NAME.tar.gz\""));
+    let script = read("packaging/release_archive.py");
+    assert!(script.contains("name = f\"cxr-{version}-{target}\""));
+    assert!(script.contains("f\"{name}.tar.gz\""));
 }
 
 #[test]
@@ -70,7 +96,7 @@ fn workflows_and_recipes_can_be_parsed() {
         assert!(parse.status().unwrap().success());
     }
     if is_installed("bash") {
-        for name in [".ci/run", ".ci/wheel", "packaging/release_archive"] {
+        for name in [".ci/run", ".ci/wheel", "packaging/build_wheel"] {
             let mut parse = Command::new("bash");
             parse.args(["-n", name]).current_dir(env!("CARGO_MANIFEST_DIR"));
             assert!(parse.status().unwrap().success(), "{name}");
