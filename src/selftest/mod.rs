@@ -1,10 +1,12 @@
 //! Tests whether cxr works on this machine, on this file system, with these proxy settings.
 //!
 //! A server on the loopback interface has small generated archives. On purpose it breaks connections,
-//! stalls, and sends a wrong bit. [`fetch`](crate::fetch::fetch) and
-//! [`verify`](crate::verify::verify), the functions that the commands call, must succeed all the same.
+//! stalls, and sends a wrong bit. [`fetch`](crate::fetch::fetch),
+//! [`verify`](crate::verify::verify) and [`extract`](crate::extract::extract), the functions that the
+//! commands call, must succeed all the same.
 //! The self-test uses no other network, and removes all its files.
 
+mod extracted;
 mod killed_fetch;
 mod machine;
 mod md5;

@@ -25,24 +25,29 @@ const TAR_BLOCK: usize = 512;
 pub(super) struct Sample {
     pub(super) archive: Archive,
     pub(super) bytes: Arc<[u8]>,
+    /// The names and the bytes of its images.
+    pub(super) images: Vec<(String, Vec<u8>)>,
 }
 
 impl Sample {
     /// Builds the archive with this number, the same on every machine.
     pub(super) fn make(number: usize) -> Self {
         let mut tar = Vec::new();
+        let mut images = Vec::new();
         for index in 0..IMAGES {
+            let name = format!("{number:08}_{index:03}.png");
             let image = png(&pixels(number * IMAGES + index));
-            tar.extend(tar_header(&format!("images/{number:08}_{index:03}.png"), image.len()));
+            tar.extend(tar_header(&format!("images/{name}"), image.len()));
             tar.extend(&image);
             tar.resize(tar.len().next_multiple_of(TAR_BLOCK), 0);
+            images.push((name, image));
         }
         tar.resize(tar.len() + 2 * TAR_BLOCK, 0);
         let bytes = gzip(&tar);
         let digest = digest_of(DigestKind::Md5, &bytes);
         let name = format!("sample_{number}.tar.gz");
         let archive = Archive { size: Some(bytes.len() as u64), ..Archive::new(name, digest) };
-        Self { archive, bytes: bytes.into() }
+        Self { archive, bytes: bytes.into(), images }
     }
 }
 

@@ -9,7 +9,7 @@ use super::server::{Fault, Server};
 use super::{CheckError, SelftestRequest};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
-use crate::disk;
+use crate::disk::{self, DiskError, Entry};
 use crate::event::Listener;
 use crate::fetch::{FetchRequest, fetch};
 use crate::report::Report;
@@ -137,4 +137,13 @@ pub(super) fn repeated(report: &Report) -> String {
     let reused: u64 = report.archives.iter().map(|archive| archive.bytes_reused).sum();
     let more = (report.bytes_downloaded() + reused).saturating_sub(sizes);
     format!("{} of {} were received twice", units::bytes(more), units::bytes(sizes))
+}
+
+/// Flips a bit of a file.
+pub(super) fn flip_bit(path: &Path, at: u64) -> Result<(), CheckError> {
+    let mut byte = [0];
+    let file = Entry::at(path).open_or_create()?;
+    file.read_at(&mut byte, at).map_err(DiskError::new(path, "read"))?;
+    file.write_at(at, &[byte[0] ^ 1])?;
+    Ok(())
 }

@@ -1,16 +1,16 @@
-//! The checks that fetch and verify.
+//! The checks that fetch, verify and extract.
 
 use std::path::Path;
 
+use super::extracted::extract_and_compare;
 use super::killed_fetch;
 use super::server::Fault;
-use super::setup::{CHUNK, Setup, all_ok, repeated};
+use super::setup::{CHUNK, Setup, all_ok, flip_bit, repeated};
 use super::{CheckError, CheckResult};
-use crate::disk::{DiskError, Entry};
 use crate::text::units;
 use crate::verdict::Verdict;
 
-/// A check that fetches or verifies.
+/// A check that fetches, verifies or extracts.
 pub(super) struct TransferCheck {
     pub(super) name: &'static str,
     /// The check whose files this one uses.
@@ -19,7 +19,7 @@ pub(super) struct TransferCheck {
 }
 
 /// The checks, in order.
-pub(super) const TRANSFERS: [TransferCheck; 7] = [
+pub(super) const TRANSFERS: [TransferCheck; 8] = [
     TransferCheck { name: "fetch", after: None, check: fetched },
     TransferCheck { name: "resets", after: None, check: resets },
     TransferCheck { name: "stall", after: None, check: stall },
@@ -27,9 +27,10 @@ pub(super) const TRANSFERS: [TransferCheck; 7] = [
     TransferCheck { name: "kill", after: None, check: kill },
     TransferCheck { name: "verify", after: Some("fetch"), check: verified },
     TransferCheck { name: "repair", after: Some("verify"), check: repair },
+    TransferCheck { name: "extract", after: Some("repair"), check: extracted },
 ];
 
-/// The folder with the samples that `verify` and `repair` use.
+/// The folder with the samples that `verify`, `repair` and `extract` use.
 const FETCHED: &str = "fetch";
 
 fn fetched(setup: &Setup<'_>) -> CheckResult {
@@ -113,14 +114,12 @@ fn repair(setup: &Setup<'_>) -> CheckResult {
     Ok(format!("found a flipped bit in a file and repaired the file; fetched {size}"))
 }
 
+fn extracted(setup: &Setup<'_>) -> CheckResult {
+    extract_and_compare(setup, &setup.dir(FETCHED), &setup.dir("extract"))
+}
+
 /// Flips a bit in the middle of the first sample in the folder.
 fn flip(setup: &Setup<'_>, dir: &Path) -> Result<(), CheckError> {
     let Some(sample) = setup.samples.first() else { return Ok(()) };
-    let path = dir.join(&sample.archive.name);
-    let at = sample.bytes.len() as u64 / 2;
-    let mut byte = [0];
-    let file = Entry::at(&path).open_or_create()?;
-    file.read_at(&mut byte, at).map_err(DiskError::new(&path, "read"))?;
-    file.write_at(at, &[byte[0] ^ 1])?;
-    Ok(())
+    flip_bit(&dir.join(&sample.archive.name), sample.bytes.len() as u64 / 2)
 }

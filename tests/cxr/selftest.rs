@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::support::{Cxr, Sandbox, SmallDisk};
 
 /// The checks, in order.
-const CHECKS: [&str; 12] = [
+const CHECKS: [&str; 13] = [
     "md5", "folder", "loopback", "proxy", "fetch", "resets", "stall", "corrupt", "kill", "verify",
-    "repair", "removal",
+    "repair", "extract", "removal",
 ];
 
 /// For each check that can be made to fail: its verdict, parts of its detail, and the exit status.
-const SABOTAGE: [(&str, &str, &[&str], i32); 9] = [
+const SABOTAGE: [(&str, &str, &[&str], i32); 10] = [
     ("md5", "corrupt", &["computes a wrong MD5", "expected cabe45dcc9ae5b66ba86600cca6b8ba8"], 1),
     ("fetch", "corrupt", &["sample_1.tar.gz: ", "twice"], 1),
     ("resets", "unreachable", &["sample_1.tar.gz: ", "connection broke"], 3),
@@ -25,6 +25,7 @@ const SABOTAGE: [(&str, &str, &[&str], i32); 9] = [
     ("kill", "error", &["nowhere could not be started"], 3),
     ("verify", "corrupt", &["sample_1.tar.gz: ", "should be"], 1),
     ("repair", "unreachable", &["sample_1.tar.gz: ", "connection broke"], 3),
+    ("extract", "corrupt", &["00000001_000.png differs from the archive: "], 1),
     ("removal", "error", &["could not be removed"], 3),
 ];
 
@@ -52,7 +53,7 @@ fn checks(document: &Value) -> Vec<[String; 4]> {
 fn the_self_test_passes_with_a_line_for_every_check() {
     let sandbox = Sandbox::new();
     let outcome = selftest(&sandbox).run();
-    outcome.exits(0).is_plain().says("12 ok in ");
+    outcome.exits(0).is_plain().says("13 ok in ");
     let names: Vec<String> = outcome
         .stdout()
         .lines()
@@ -64,6 +65,7 @@ fn the_self_test_passes_with_a_line_for_every_check() {
         "resumed after a kill, and reused ",
         "KiB",
     ]);
+    outcome.prints_line(&["extract", "extracted 24 images, ", "every pixel is right"]);
     assert_empty(&sandbox.data());
 }
 
@@ -83,7 +85,7 @@ fn the_self_test_prints_one_json_document_on_request() {
     let document: Value = serde_json::from_slice(&outcome.stdout).unwrap();
     assert_eq!(document["schema"], "cxr.selftest/1");
     assert_eq!(document["command"], "selftest");
-    assert_eq!((&document["ok"], &document["summary"]["ok"]), (&true.into(), &12.into()));
+    assert_eq!((&document["ok"], &document["summary"]["ok"]), (&true.into(), &13.into()));
     let found: Vec<_> =
         checks(&document).into_iter().map(|[name, verdict, ..]| [name, verdict]).collect();
     assert_eq!(found, CHECKS.map(|name| [name.to_owned(), "ok".to_owned()]));
