@@ -4,7 +4,7 @@
 # cxr.
 set -euo pipefail
 
-size=384 rounds=5 count=12 place=${TMPDIR:-/tmp} only='verify file cold http https' cxr=
+size=384 rounds=5 count=12 place=${TMPDIR:-/tmp} only='verify file cold http https extract one' cxr=
 
 usage() {
     cat <<'USAGE'
@@ -15,11 +15,15 @@ usage: benches/versus.sh [--size MIB] [--rounds N] [--count N] [--dir DIR]
   --rounds N     rounds, after one that is not counted (5)
   --count N      files (12)
   --dir DIR      where to put them; needs twice their size; best in memory: /dev/shm
-  --only WORDS   some of: verify file cold http https (all)
+  --only WORDS   some of: verify file cold http https extract one (all)
   --cxr PROGRAM  the program to measure, in place of a release build of this checkout
 
 Programs that are not installed are left out. On Debian:
-  apt-get install aria2 coreutils curl nginx-light openssl rclone time wget2
+  apt-get install aria2 coreutils curl libarchive-tools nginx-light openssl pngcheck python3 rclone time wget2
+
+`extract` and `one` extract archives of the same size, at most four, of NIH's images. cxr checks images
+only of archives that it knows; with this program it takes those here for NIH's:
+  cargo build --release --config 'profile.release.package.cxr-fetch.debug-assertions=true'
 USAGE
 }
 
@@ -131,15 +135,15 @@ free_port() {
 declare -A walls cpus peaks titles
 order=()
 
-# contestant KEY TITLE PROGRAM COMMAND: one that takes part where its program is installed.
+# contestant KEY TITLE PROGRAMS COMMAND: one that takes part where its programs are installed.
 contestant() {
-    if has "$3"; then
-        order+=("$1")
-        titles[$1]=$2
-        commands[$1]=$4
-    else
-        say "left out: $3 is not installed"
-    fi
+    local program
+    for program in $3; do
+        has "$program" || { say "left out: $program is not installed"; return; }
+    done
+    order+=("$1")
+    titles[$1]=$2
+    commands[$1]=$4
 }
 
 # Runs a command in a shell and keeps its wall seconds, processor seconds and peak KiB.
@@ -233,6 +237,92 @@ fetch_contestants() {
         "$enter && xargs printf 'url=%s\nremote-name\n' <'$urls' | curl -sSf -Z ${ca:+--cacert $ca} -K - && md5sum --quiet -c '$work/MD5SUMS'"
 }
 
+# Archives of NIH's images, of which each occurs many times. Every second archive has the same pixels,
+# compressed by other means, so that gzip does not store them as they are.
+make_archives() {
+    mkdir "$work/archives"
+    python3 - "$work/archives" "$size" "$((count < 4 ? count : 4))" <<'PYTHON'
+import gzip, hashlib, io, struct, sys, tarfile, zlib
+from multiprocessing import Pool
+from pathlib import Path
+
+folder, size, count = Path(sys.argv[1]), int(sys.argv[2]) << 20, int(sys.argv[3])
+originals = [path.read_bytes() for path in sorted(Path("tests/data/png").glob("*.png"))]
+per_patient = Path("checksums/images_per_patient.bin").read_bytes()
+names = [f"{patient:08}_{image:03}.png" for patient, images in enumerate(per_patient, 1) for image in range(images)]
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+def encoded_again(png):
+    chunks, position = [], 8
+    while position < len(png):
+        (length,) = struct.unpack_from(">I", png, position)
+        chunks.append((png[position + 4 : position + 8], png[position + 8 : position + 8 + length]))
+        position += 12 + length
+    rows = zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT"))
+    fixed = zlib.compressobj(6, zlib.DEFLATED, 15, 8, zlib.Z_FIXED)
+    data = fixed.compress(rows) + fixed.flush()
+    pieces = [chunk(b"IDAT", data[at : at + 8192]) for at in range(0, len(data), 8192)]
+    return png[:8] + chunk(*chunks[0]) + b"".join(pieces) + chunk(b"IEND", b"")
+
+def make(job):
+    number, images, names = job
+    path = folder / f"images_{number + 1:03}.tar.gz"
+    with gzip.open(path, "wb", 6) as file, tarfile.open(fileobj=file, mode="w|") as tar:
+        for index, name in enumerate(names):
+            image = images[index % len(images)]
+            member = tarfile.TarInfo(f"images/{name}")
+            member.size = len(image)
+            tar.addfile(member, io.BytesIO(image))
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest(), path.name
+
+jobs, start = [], 0
+for number in range(count):
+    images = originals if number % 2 == 0 else [encoded_again(png) for png in originals]
+    end = start + size * len(images) // sum(map(len, images))
+    jobs.append((number, images, names[start:end]))
+    start = end
+with Pool() as pool:
+    sums = pool.map(make, jobs, 1)
+places = [(len(job[2]), names.index(job[2][0])) for job in jobs]
+(folder / "MD5SUMS").write_text("".join(f"{md5}  {name}\n" for md5, name in sums))
+(folder / "inventory").write_text(";".join(f"{md5}={start}..{start + n}" for (md5, _), (n, start) in zip(sums, places)))
+(folder / "number").write_text(str(start))
+PYTHON
+    export CXR_FAULT_INVENTORY
+    CXR_FAULT_INVENTORY=$(<"$work/archives/inventory")
+    fresh
+    # It says images where it has checked them.
+    local said what=MD5
+    said=$("$cxr" extract -q -d "$work/archives" --to "$work/target" --checksums "$work/archives/MD5SUMS" 1)
+    [[ $said == *images\ in* ]] && what='MD5 and every PNG checked'
+    extract_title="\`cxr extract\`, $what"
+}
+
+extract_contestants() {
+    local enter="cd '$work/archives'" into=$work/target
+    local bsdtar="ls *.gz | xargs -n1 -P2 bsdtar -C '$into' -xf"
+    contestant cxr "$extract_title" bash "$enter && '$cxr' extract -q -d . --to '$into' --checksums MD5SUMS"
+    contestant bsdtar '`xargs -P2 bsdtar -xf`, no check' bsdtar "$enter && $bsdtar"
+    contestant best '`cxr verify`, then both with `xargs -P2`: `bsdtar`, `pngcheck`' 'bsdtar pngcheck' \
+        "$enter && '$cxr' verify -q --checksums MD5SUMS && $bsdtar && cd '$into' && find . -name '*.png' -print0 | xargs -0 -n40 -P2 pngcheck -q"
+    contestant usual '`md5sum -c`, `tar xzf` one by one, `pngcheck`' 'md5sum tar pngcheck' \
+        "$enter && md5sum --quiet -c MD5SUMS && for archive in *.gz; do tar -C '$into' -xzf \$archive; done && cd '$into' && find . -name '*.png' -print0 | xargs -0 -n40 pngcheck -q"
+}
+
+one_archive_contestants() {
+    local enter="cd '$work/archives'" one=images_001.tar.gz
+    contestant cxr "$extract_title" bash "$enter && '$cxr' extract -q -d . --to '$work/target' --checksums MD5SUMS 1"
+    contestant verify '`cxr verify`' bash "$enter && '$cxr' verify -q $one --checksums MD5SUMS"
+    contestant bsdtar '`bsdtar -xf`' bsdtar "$enter && bsdtar -C '$work/target' -xf $one"
+}
+
+all_images() {
+    [[ $(find "$work/target" -name '*.png' | wc -l) == "$(<"$work/archives/number")" ]] || { say "images are missing"; exit 1; }
+}
+
 machine() {
     printf '%s × %s MiB in %s, medians of %s rounds in turns; %s cores, %s, Linux %s.\n' "$count" "$size" \
         "$(stat -f -c %T "$work")" "$rounds" "$(nproc)" \
@@ -240,11 +330,13 @@ machine() {
 }
 
 declare -A commands
-say "making $count files of $size MiB in $work"
-make_files
-serve
-machine
 wanted() { [[ " $only " == *" $1 "* ]]; }
+machine
+if wanted verify || wanted file || wanted cold || wanted http || wanted https; then
+    say "making $count files of $size MiB in $work"
+    make_files
+    serve
+fi
 if wanted verify; then
     verify_contestants
     compete 'Verify, in the page cache:' nothing nothing
@@ -262,3 +354,15 @@ for scheme in http https; do
     fetch_contestants "$scheme"
     compete "Fetch over ${scheme^^} from nginx on loopback:" fresh whole
 done
+if wanted extract || wanted one; then
+    rm -rf "$work/source"
+    make_archives
+    if wanted extract; then
+        extract_contestants
+        compete "Extract $(ls "$work"/archives/*.gz | wc -l) archives, $(<"$work/archives/number") images:" fresh all_images
+    fi
+    if wanted one; then
+        one_archive_contestants
+        compete 'One archive whose images are stored:' fresh nothing
+    fi
+fi
