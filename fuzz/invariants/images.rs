@@ -1,8 +1,8 @@
-//! Fuzz target: promises about every `images.tsv`.
+//! Fuzz targets: promises about every `images.tsv`, and records of deleted archives.
 
-use super::is_plain_name;
 use super::manifest::Manifest;
-use crate::fuzzing::assert_message;
+use super::{deleted as record, is_plain_name};
+use crate::fuzzing::{assert_message, assert_visible};
 
 /// A record that is read has only names that stay in their folder, and is the same after it is
 /// written. The message about any other is safe and short.
@@ -20,4 +20,13 @@ pub(crate) fn images_tsv(bytes: &[u8]) {
             assert_eq!(Manifest::read(&written[..]).ok(), Some(manifest));
         }
     }
+}
+
+/// A record of a deleted archive that can be read is the same after it is written and read again, and its
+/// date can be shown.
+pub(crate) fn deleted(bytes: &[u8]) {
+    let Some(deleted) = record::read(bytes) else { return };
+    deleted.date().iter().for_each(|date| assert_visible(date));
+    let written = serde_json::to_vec(&deleted).expect("records are text and numbers");
+    assert_eq!(record::read(&written), Some(deleted));
 }

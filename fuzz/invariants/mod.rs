@@ -11,22 +11,25 @@ mod escaping;
 pub(crate) mod tests;
 
 use crate::text::escape;
-use crate::{catalog, fetch, hash, images, labels, locate, source, transfer};
+use crate::{catalog, extract, fetch, hash, images, labels, locate, source, transfer};
 
 /// A function that panics if the bytes break a promise.
 pub type FuzzTarget = fn(&[u8]);
 
 /// All targets by their names, which are also those of their programs and corpora.
-pub const TARGETS: [(&str, FuzzTarget); 20] = [
+pub const TARGETS: [(&str, FuzzTarget); 23] = [
     ("addresses", source::fuzz::addresses),
     ("checksums", catalog::fuzz::checksums),
     ("content_range", source::fuzz::content_range),
+    ("deleted", images::fuzz::deleted),
     ("escape", escaping::escape),
+    ("gunzip", extract::fuzz::gunzip),
     ("identify", locate::fuzz::identify),
     ("images_tsv", images::fuzz::images_tsv),
     ("inflate", locate::fuzz::inflate),
     ("journal", transfer::fuzz::journal),
     ("md5", hash::fuzz::md5),
+    ("members", extract::fuzz::members),
     ("metadata", labels::fuzz::metadata),
     ("names", labels::fuzz::names),
     ("png", locate::fuzz::png),

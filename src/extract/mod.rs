@@ -7,6 +7,9 @@
 mod archive_pass;
 mod content_error;
 mod extractor;
+#[cfg(any(test, feature = "fuzzing"))]
+#[path = "../../fuzz/invariants/extract.rs"]
+pub(crate) mod fuzz;
 mod gunzip;
 mod image_writer;
 mod labels_file;

@@ -17,7 +17,7 @@ use crate::text::{date, escape, shell};
 const LIMIT: usize = 16 << 10;
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct DeletionRecord {
+pub(super) struct DeletionRecord {
     #[serde(flatten)]
     digest: Digest,
     /// The folder of the images.
@@ -64,17 +64,26 @@ pub(crate) fn write(
 pub(crate) fn look(folder: &Folder, archive: &Archive) -> Option<DeletedArchive> {
     let entry = folder.state_file(archive, StateFile::Deleted);
     let bytes = entry.read(LIMIT).ok()?;
-    let record: DeletionRecord = serde_json::from_slice(&bytes).ok()?;
-    let record = Some(record).filter(|record| record.digest == archive.digest())?;
+    let record = read(&bytes).filter(|record| record.digest == archive.digest())?;
     let layout = Layout::ALL.into_iter().find(|layout| layout.word() == record.layout)?;
+    let date = record.date();
     let is_same = folder.dir().canonicalize().is_ok_and(|dir| dir == record.images);
     let tree = if is_same { folder.dir().to_owned() } else { record.images };
     let target = Folder::new(&tree);
     let images = target.subfolder(&layout.folder(&archive.name));
     let files = record::read(&target, archive);
     let here = files.iter().filter(|file| file.is_in(&images)).count();
-    let date = record.time.map(date::day);
     Some(DeletedArchive { tree, layout, date, extracted: files.len(), here })
+}
+
+pub(super) fn read(bytes: &[u8]) -> Option<DeletionRecord> {
+    serde_json::from_slice(bytes).ok()
+}
+
+impl DeletionRecord {
+    pub(super) fn date(&self) -> Option<String> {
+        self.time.map(date::day)
+    }
 }
 
 impl DeletedArchive {

@@ -1,0 +1,7 @@
+//! Decompresses archives to extract.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| cxr::fuzzing::check("gunzip", bytes));

@@ -1,0 +1,7 @@
+//! Members of tars to extract.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| cxr::fuzzing::check("members", bytes));
