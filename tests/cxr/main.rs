@@ -35,6 +35,8 @@ mod existing_files;
 mod extract;
 #[cfg(debug_assertions)]
 mod extract_crash;
+#[cfg(debug_assertions)]
+mod extract_file_systems;
 mod fail_fast;
 mod failed_server;
 #[cfg(debug_assertions)]
