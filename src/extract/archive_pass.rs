@@ -11,6 +11,7 @@ use super::unpacker::{LargeFile, Unpacker};
 use crate::catalog::inventory::Inventory;
 use crate::catalog::{Archive, ImageSet};
 use crate::disk::{DiskError, Folder, Subfolder, crash_point};
+use crate::hash::Sha256Lanes;
 use crate::images::Layout;
 use crate::images::record::{self, RecordedFile};
 use crate::report::ArchiveReport;
@@ -24,6 +25,13 @@ pub(crate) struct ImagePlace<'a> {
     pub(crate) layout: Layout,
     /// The images that are wanted; `None`: all.
     pub(crate) images: Option<&'a ImageSet>,
+}
+
+/// The tools that all archives of a run share.
+pub(super) struct SharedTools<'a> {
+    pub(super) checker: FileChecker<'a>,
+    pub(super) large_file: LargeFile,
+    pub(super) sha256_lanes: Sha256Lanes,
 }
 
 /// The end of an attempt to extract an archive.
@@ -99,27 +107,24 @@ impl<'a> ArchivePass<'a> {
     }
 
     /// Reads, verifies and unpacks the file, and gives the images their names.
-    pub(super) fn extract(
-        &self,
-        path: &Path,
-        checker: &FileChecker<'a>,
-        large_file: &LargeFile,
-    ) -> Extraction {
-        let result = self.read(path, checker, large_file);
+    pub(super) fn extract(&self, path: &Path, shared: &SharedTools<'a>) -> Extraction {
+        let result = self.read(path, shared);
         // What cannot be removed only takes space until the next run.
         let _ = self.staging.remove();
         crash_point("staging-removed");
         result
     }
 
-    fn read(&self, path: &Path, checker: &FileChecker<'a>, large_file: &LargeFile) -> Extraction {
+    fn read(&self, path: &Path, shared: &SharedTools<'a>) -> Extraction {
+        let SharedTools { checker, large_file, sha256_lanes } = shared;
         let blank = || Box::new(blank(path, Some(self.archive), Verdict::Ok));
         let unsynced = self.staging.create().and_then(|()| self.staging.clear());
         let unsynced = match unsynced.and_then(|()| self.staging.unsynced()) {
             Ok(unsynced) => unsynced,
             Err(error) => return Extraction::Failed(blank(), error.into()),
         };
-        let writer = ImageWriter::new(self.expected.clone(), &self.staging, &self.target);
+        let writer =
+            ImageWriter::new(self.expected.clone(), &self.staging, &self.target, sha256_lanes);
         let mut unpacker = Ok(Unpacker::new(writer, large_file));
         let report = checker.check(path, self.archive, &mut |block| {
             if let Ok(running) = &mut unpacker
@@ -143,7 +148,7 @@ impl<'a> ArchivePass<'a> {
             writer.check_complete()?;
             self.staging.sync(&unsynced)?;
             crash_point("images-synced");
-            self.keep(&writer.taken)
+            self.keep(&writer.finish())
         });
         match finished {
             Ok(published) => Extraction::Right(report, published),

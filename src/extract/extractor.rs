@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::BufReader;
 use std::path::Path;
 
-use super::archive_pass::{ArchivePass, Extraction, ImagePlace};
+use super::archive_pass::{ArchivePass, Extraction, ImagePlace, SharedTools};
 use super::labels_file::ExtractedTree;
 use super::publish::Published;
 use super::unpacker::LargeFile;
@@ -28,8 +28,7 @@ const LARGEST_MANIFEST: usize = 256 << 20;
 pub(crate) struct Extractor<'a> {
     catalog: &'a Catalog,
     place: ImagePlace<'a>,
-    checker: FileChecker<'a>,
-    large_file: LargeFile,
+    shared: SharedTools<'a>,
     /// The rows of `images.tsv` before the run.
     manifest: Manifest,
 }
@@ -46,7 +45,9 @@ impl<'a> Extractor<'a> {
         let mut checker = FileChecker::new(catalog, engine, listener, cancel);
         checker.activity = Activity::Extract;
         let manifest = read_manifest(&place.folder.file(MANIFEST_NAME))?;
-        Ok(Self { catalog, place, checker, large_file: LargeFile::default(), manifest })
+        let (large_file, sha256_lanes) = (LargeFile::default(), engine.sha256_lanes());
+        let shared = SharedTools { checker, large_file, sha256_lanes };
+        Ok(Self { catalog, place, shared, manifest })
     }
 
     pub(super) fn pass(&self, archive: &'a Archive) -> ArchivePass<'a> {
@@ -75,7 +76,7 @@ impl<'a> Extractor<'a> {
         path: &Path,
     ) -> Result<ArchiveReport, Box<ArchiveReport>> {
         let pass = self.pass(archive);
-        match pass.extract(path, &self.checker, &self.large_file) {
+        match pass.extract(path, &self.shared) {
             Extraction::Right(report, published) => {
                 Ok(reports::extracted(*report, &published, &pass))
             }

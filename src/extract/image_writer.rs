@@ -10,7 +10,7 @@ use super::{ContentError, UnpackError};
 use crate::catalog::ImageSet;
 use crate::catalog::inventory::Inventory;
 use crate::disk::{File, Found, Subfolder, crash_point};
-use crate::hash::digest;
+use crate::hash::{Sha256Lanes, Sha256List, digest};
 use crate::images::is_plain_name;
 use crate::images::manifest::ManifestRow;
 use crate::images::record::RecordedFile;
@@ -64,7 +64,10 @@ pub(super) struct ImageWriter<'a> {
     /// The names or positions of the files so far.
     names: HashSet<String>,
     positions: Vec<bool>,
-    pub(super) taken: Vec<RecordedFile>,
+    /// The names, sizes and CRC-32s of the files that were taken.
+    taken: Vec<(String, u64, u32)>,
+    /// Their SHA-256s.
+    digests: Sha256List<'a>,
     open: Option<OpenFile>,
 }
 
@@ -82,6 +85,7 @@ impl<'a> ImageWriter<'a> {
         expected: ExpectedFiles<'a>,
         staging: &'a Subfolder,
         target: &'a Subfolder,
+        lanes: &'a Sha256Lanes,
     ) -> Self {
         let positions = match &expected {
             ExpectedFiles::Images(inventory, _) => vec![false; inventory.len()],
@@ -95,6 +99,7 @@ impl<'a> ImageWriter<'a> {
             names: HashSet::new(),
             positions,
             taken: Vec::new(),
+            digests: lanes.list(),
             open: None,
         }
     }
@@ -140,8 +145,14 @@ impl<'a> ImageWriter<'a> {
         if is_nih { Ok(()) } else { Err(damaged(DamageKind::ImageForm)) }
     }
 
-    fn take(&mut self, name: &str, row: ManifestRow) {
-        self.taken.push(RecordedFile { name: name.to_owned(), row });
+    /// Returns the files that were taken.
+    pub(super) fn finish(self) -> Vec<RecordedFile> {
+        let files = self.taken.into_iter().zip(self.digests.finish());
+        let file = |((name, bytes, crc32), sha256)| RecordedFile {
+            name,
+            row: ManifestRow { bytes, crc32, sha256 },
+        };
+        files.map(file).collect()
     }
 }
 
@@ -183,18 +194,14 @@ impl FileSink for ImageWriter<'_> {
     fn whole(&mut self, member: &Member, content: &[u8]) -> Result<(), UnpackError> {
         let name = plain(&member.name);
         self.check_image(name, content)?;
-        let row = ManifestRow {
-            bytes: member.size,
-            crc32: crc32fast::hash(content),
-            sha256: digest::Sha256::new(Sha256::digest(content).into()),
-        };
         if !self.is_in_place(name, content) {
             let file = self.create(member, name)?;
             file.append(content)?;
             file.close()?;
             crash_point("image-written");
         }
-        self.take(name, row);
+        self.taken.push((name.to_owned(), member.size, crc32fast::hash(content)));
+        self.digests.push(content);
         Ok(())
     }
 
@@ -219,9 +226,8 @@ impl FileSink for ImageWriter<'_> {
         }
         open.file.close()?;
         crash_point("image-written");
-        let (crc32, sha256) = (open.crc.finalize(), open.sha256.finalize().into());
-        let row = ManifestRow { bytes: open.bytes, crc32, sha256: digest::Sha256::new(sha256) };
-        self.take(&open.name, row);
+        self.digests.push_digest(digest::Sha256::new(open.sha256.finalize().into()));
+        self.taken.push((open.name, open.bytes, open.crc.finalize()));
         Ok(())
     }
 }

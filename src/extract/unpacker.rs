@@ -10,7 +10,7 @@ use super::{ContentError, UnpackError};
 const BUFFER: usize = 1 << 20;
 
 /// Bytes that are decompressed at a time: few enough that they stay in the processor's cache.
-const PIECE: usize = 128 << 10;
+const PIECE: usize = 256 << 10;
 
 /// The way in which the content of a file is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

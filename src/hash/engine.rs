@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::digest::Md5;
 use super::lane_set::{LaneInput, LaneSet};
+use super::sha256_list::Sha256Lanes;
 use super::stream_table::{HashJob, StreamTable};
 
 /// The time for which a source may be blocked while a thread waits for other streams to fill its
@@ -67,6 +68,11 @@ impl Engine {
             }
         }
         Self { shared }
+    }
+
+    /// Returns lanes of the same instructions for SHA-256s.
+    pub(crate) fn sha256_lanes(&self) -> Sha256Lanes {
+        Sha256Lanes::new(self.shared.lanes)
     }
 
     /// Opens an empty stream.

@@ -7,6 +7,8 @@
 //! A `Sha256Stream` does the same on its own thread, so that the lanes do not wait for it. A
 //! `DigestStream` is the one that an archive needs.
 //!
+//! `Sha256Lanes` hash many short texts, several at a time.
+//!
 //! Below the engine, a [`LaneSet`] hashes the next bytes of several [`Md5Hasher`]s at once, on the
 //! calling thread, with the widest vectors of the [`Platform`].
 
@@ -20,6 +22,7 @@ mod hasher;
 mod lane_set;
 mod md5;
 mod sha256;
+mod sha256_list;
 mod stream;
 mod stream_table;
 
@@ -28,5 +31,6 @@ pub use hasher::Md5Hasher;
 pub use lane_set::{LaneInput, LaneSet};
 pub use md5::Platform;
 pub(crate) use sha256::Sha256Stream;
+pub(crate) use sha256_list::{Sha256Lanes, Sha256List};
 pub(crate) use stream::{DigestStream, digest_of};
 pub use stream_table::BACKLOG;

@@ -9,11 +9,13 @@ use std::arch::x86_64::{
 
 use super::pair::Pair;
 use super::rounds::{self, Lanes, Vector};
+use super::sha256::{Sha256, Sha256State};
 use super::x86::{rows_256, x86_lanes};
 use super::{Kernel, Md5State};
 
 kernel!(#[target_feature(enable = "avx2")] EIGHT: Avx2);
 kernel!(#[target_feature(enable = "avx2")] SIXTEEN: Pair<Avx2>);
+kernel!(#[target_feature(enable = "avx2")] SHA256: Avx2, Sha256, Sha256State);
 
 #[derive(Clone, Copy)]
 struct Avx2(__m256i);

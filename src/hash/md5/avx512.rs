@@ -15,11 +15,13 @@ use std::arch::x86_64::{
 };
 
 use super::rounds::{self, Lanes, Vector};
+use super::sha256::{Sha256, Sha256State};
 use super::x86::{rows_256, x86_lanes};
 use super::{Kernel, Md5State};
 
 kernel!(#[target_feature(enable = "avx512f,avx512vl")] EIGHT: Bits256);
 kernel!(#[target_feature(enable = "avx512f,avx512vl")] SIXTEEN: Bits512);
+kernel!(#[target_feature(enable = "avx512f,avx512vl")] SHA256: Bits512, Sha256, Sha256State);
 
 #[derive(Clone, Copy)]
 struct Bits256(__m256i);

@@ -1,7 +1,8 @@
-//! The compression function of MD5, for one stream and for many side by side.
+//! The compression function of MD5, for one stream and for many side by side, and that of SHA-256 for
+//! many.
 //!
 //! Each step of MD5 waits for the step before it, and most units of a processor wait with it.
-//! Independent streams use them. [`rounds`] has the only implementation; each instruction set is a
+//! Independent streams use them. [`rounds`] and [`sha256`] have the only implementations; each instruction set is a
 //! small file that defines how its vectors add and rotate. All `unsafe` code of cxr is here.
 #![allow(unsafe_code, reason = "vector instructions and the transposed loads that feed them")]
 #![allow(
@@ -12,11 +13,14 @@
 /// Defines a kernel, with the one outer function that has its target features.
 macro_rules! kernel {
     ($(#[$features:meta])? $name:ident: $vector:ty) => {
-        pub(super) const $name: Kernel = {
+        kernel!($(#[$features])? $name: $vector, rounds::Md5, Md5State);
+    };
+    ($(#[$features:meta])? $name:ident: $vector:ty, $algorithm:ty, $state:ty) => {
+        pub(super) const $name: Kernel<$state> = {
             $(#[$features])?
-            unsafe fn compress(states: &mut [Md5State], rows: &[*const u8], blocks: usize) {
+            unsafe fn compress(states: &mut [$state], rows: &[*const u8], blocks: usize) {
                 // SAFETY: this function has the features; the caller vouches for the rest.
-                unsafe { rounds::compress::<$vector>(states, rows, blocks) }
+                unsafe { rounds::compress::<$algorithm, $vector, _>(states, rows, blocks) }
             }
             Kernel { lanes: <$vector as Lanes>::LANES, compress }
         };
@@ -33,6 +37,7 @@ mod pair;
 mod platform;
 mod portable;
 mod rounds;
+pub(super) mod sha256;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
 #[cfg(target_arch = "x86_64")]
@@ -55,17 +60,19 @@ pub(super) const INITIAL: Md5State = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1
 /// The compression function for up to `lanes` streams at once. It is safe to call, because only a
 /// [`Platform`] gives it, if the processor has its instructions.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Kernel {
+pub(super) struct Kernel<S = Md5State> {
     lanes: usize,
     /// # Safety
     ///
     /// As for [`rounds::compress`].
-    compress: unsafe fn(&mut [Md5State], &[*const u8], usize),
+    compress: unsafe fn(&mut [S], &[*const u8], usize),
 }
 
 impl Kernel {
     pub(super) const ONE: Self = portable::ONE;
+}
 
+impl<S> Kernel<S> {
     pub(super) const fn lanes(self) -> usize {
         self.lanes
     }
@@ -73,7 +80,7 @@ impl Kernel {
     /// Runs as many blocks of each row through its state as the shortest row has. Returns their
     /// number of bytes in each row. States or rows beyond the number of lanes, or of the other, are
     /// ignored.
-    pub(super) fn compress(self, states: &mut [Md5State], rows: &[&[u8]]) -> usize {
+    pub(super) fn compress(self, states: &mut [S], rows: &[&[u8]]) -> usize {
         let lanes = states.len().min(rows.len()).min(self.lanes);
         let rows = &rows[..lanes];
         let blocks = rows.iter().map(|row| row.len() / BLOCK).min().unwrap_or(0);

@@ -2,6 +2,7 @@
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little"))]
 use super::neon;
+use super::sha256::Sha256State;
 use super::{Kernel, portable};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2, avx512, sse2};
@@ -12,6 +13,8 @@ pub struct Platform {
     pub(super) name: &'static str,
     /// From the narrowest kernel, which is the fastest for its streams, to the widest.
     pub(super) kernels: &'static [Kernel],
+    /// The kernel for several SHA-256s, where it is faster than one after the other.
+    pub(in crate::hash) sha256: Option<Kernel<Sha256State>>,
 }
 
 impl Platform {
@@ -62,7 +65,8 @@ impl Platform {
         fits.or(self.kernels.last()).copied().unwrap_or(Kernel::ONE)
     }
 
-    const PORTABLE: Self = Self { name: "portable", kernels: &[portable::ONE, portable::TWO] };
+    const PORTABLE: Self =
+        Self { name: "portable", kernels: &[portable::ONE, portable::TWO], sha256: None };
 
     #[cfg(target_arch = "x86_64")]
     fn native() -> Vec<Self> {
@@ -71,13 +75,20 @@ impl Platform {
         let mut all = Vec::new();
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
             // Its kernel for eight streams is faster than the portable one for two.
-            all.push(Self { name: "avx512", kernels: &[ONE, avx512::EIGHT, avx512::SIXTEEN] });
+            let kernels = &[ONE, avx512::EIGHT, avx512::SIXTEEN];
+            all.push(Self { name: "avx512", kernels, sha256: Some(avx512::SHA256) });
         }
         if is_x86_feature_detected!("avx2") {
-            all.push(Self { name: "avx2", kernels: &[ONE, TWO, avx2::EIGHT, avx2::SIXTEEN] });
+            let kernels = &[ONE, TWO, avx2::EIGHT, avx2::SIXTEEN];
+            let sha256 = (!is_x86_feature_detected!("sha")).then_some(avx2::SHA256);
+            all.push(Self { name: "avx2", kernels, sha256 });
         }
         if is_x86_feature_detected!("sse2") {
-            all.push(Self { name: "sse2", kernels: &[ONE, TWO, sse2::FOUR, sse2::EIGHT] });
+            all.push(Self {
+                name: "sse2",
+                kernels: &[ONE, TWO, sse2::FOUR, sse2::EIGHT],
+                sha256: None,
+            });
         }
         all
     }
@@ -86,7 +97,7 @@ impl Platform {
     fn native() -> Vec<Self> {
         let kernels = &[portable::ONE, portable::TWO, neon::FOUR, neon::EIGHT];
         let has = std::arch::is_aarch64_feature_detected!("neon");
-        has.then_some(Self { name: "neon", kernels }).into_iter().collect()
+        has.then_some(Self { name: "neon", kernels, sha256: None }).into_iter().collect()
     }
 
     #[cfg(not(any(

@@ -1,6 +1,6 @@
 //! The only implementation of MD5 (RFC 1321, section 3.4): every kernel is an instance.
 
-use super::{BLOCK, Md5State, WIDEST};
+use super::{BLOCK, WIDEST};
 
 /// A word of MD5 in each of several lanes, one lane per stream.
 ///
@@ -95,6 +95,16 @@ macro_rules! round {
     };
 }
 
+/// A hash with states of `N` words.
+pub(super) trait Algorithm<const N: usize> {
+    /// Runs `blocks` blocks of every row through its state.
+    ///
+    /// # Safety
+    ///
+    /// As for [`compress`]; `rows` has `V::LANES` pointers.
+    unsafe fn run<V: Vector>(state: &mut [V; N], rows: *const *const u8, blocks: usize);
+}
+
 /// Runs `blocks` blocks of every row through the state of its lane.
 ///
 /// # Safety
@@ -102,15 +112,15 @@ macro_rules! round {
 /// As for [`Lanes`]. `states` and `rows` have the same length, from 1 to `V::LANES`, and every row
 /// has `blocks * BLOCK` bytes to read.
 #[inline(always)]
-pub(super) unsafe fn compress<V: Vector>(
-    states: &mut [Md5State],
+pub(super) unsafe fn compress<A: Algorithm<N>, V: Vector, const N: usize>(
+    states: &mut [[u32; N]],
     rows: &[*const u8],
     blocks: usize,
 ) {
     // Unused lanes read the first row.
     let mut row_of = [rows[0]; WIDEST];
     row_of[..rows.len()].copy_from_slice(rows);
-    let mut words = [[0; WIDEST]; 4];
+    let mut words = [[0; WIDEST]; N];
     for (lane, state) in states.iter().enumerate() {
         for (words, word) in words.iter_mut().zip(state) {
             words[lane] = *word;
@@ -119,43 +129,42 @@ pub(super) unsafe fn compress<V: Vector>(
     // SAFETY: every row of `words` has WIDEST words, of `row_of` WIDEST pointers, and no vector has
     // more lanes; the caller vouches for the instructions and for the bytes.
     unsafe {
-        let mut lanes = [
-            V::gather(words[0].as_ptr()),
-            V::gather(words[1].as_ptr()),
-            V::gather(words[2].as_ptr()),
-            V::gather(words[3].as_ptr()),
-        ];
-        run(&mut lanes, row_of.as_ptr(), blocks);
+        let mut lanes = words.each_ref().map(|words| V::gather(words.as_ptr()));
+        A::run(&mut lanes, row_of.as_ptr(), blocks);
         for (lanes, words) in lanes.into_iter().zip(&mut words) {
             lanes.scatter(words.as_mut_ptr());
         }
     }
     for (lane, state) in states.iter_mut().enumerate() {
-        *state = [words[0][lane], words[1][lane], words[2][lane], words[3][lane]];
+        *state = words.each_ref().map(|words| words[lane]);
     }
 }
 
-#[inline(always)]
-#[expect(clippy::many_single_char_names, reason = "the names in the RFC")]
-unsafe fn run<V: Vector>(state: &mut [V; 4], rows: *const *const u8, blocks: usize) {
-    let sines = std::hint::black_box(SINES.as_ptr());
-    let [mut a, mut b, mut c, mut d] = *state;
-    for block in 0..blocks {
-        let before = [a, b, c, d];
-        // SAFETY: the caller makes the promises of `compress`; `sines` has 64 words.
-        unsafe {
-            let m = words::<V>(rows, block * BLOCK);
-            round!(sines[0] m[0 + 1] add_f 7 12 17 22: a b c d);
-            round!(sines[16] m[1 + 5] add_g 5 9 14 20: a b c d);
-            round!(sines[32] m[5 + 3] add_h 4 11 16 23: a b c d);
-            round!(sines[48] m[0 + 7] add_i 6 10 15 21: a b c d);
-            a = a.add(before[0]);
-            b = b.add(before[1]);
-            c = c.add(before[2]);
-            d = d.add(before[3]);
+pub(super) struct Md5;
+
+impl Algorithm<4> for Md5 {
+    #[inline(always)]
+    #[expect(clippy::many_single_char_names, reason = "the names in the RFC")]
+    unsafe fn run<V: Vector>(state: &mut [V; 4], rows: *const *const u8, blocks: usize) {
+        let sines = std::hint::black_box(SINES.as_ptr());
+        let [mut a, mut b, mut c, mut d] = *state;
+        for block in 0..blocks {
+            let before = [a, b, c, d];
+            // SAFETY: the caller makes the promises of `compress`; `sines` has 64 words.
+            unsafe {
+                let m = words::<V>(rows, block * BLOCK);
+                round!(sines[0] m[0 + 1] add_f 7 12 17 22: a b c d);
+                round!(sines[16] m[1 + 5] add_g 5 9 14 20: a b c d);
+                round!(sines[32] m[5 + 3] add_h 4 11 16 23: a b c d);
+                round!(sines[48] m[0 + 7] add_i 6 10 15 21: a b c d);
+                a = a.add(before[0]);
+                b = b.add(before[1]);
+                c = c.add(before[2]);
+                d = d.add(before[3]);
+            }
         }
+        *state = [a, b, c, d];
     }
-    *state = [a, b, c, d];
 }
 
 /// Reads the sixteen words of the block `at` bytes into each row.
@@ -164,7 +173,7 @@ unsafe fn run<V: Vector>(state: &mut [V; 4], rows: *const *const u8, blocks: usi
 ///
 /// As for [`Lanes::load`], for 64 bytes.
 #[inline(always)]
-unsafe fn words<V: Vector>(rows: *const *const u8, at: usize) -> [V; 16] {
+pub(super) unsafe fn words<V: Vector>(rows: *const *const u8, at: usize) -> [V; 16] {
     // SAFETY: the caller's promise.
     unsafe {
         let [m0, m1, m2, m3] = V::load(rows, at);

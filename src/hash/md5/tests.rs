@@ -1,8 +1,9 @@
-//! Compares every kernel with the `md-5` crate.
+//! Compares every kernel with the `md-5` and `sha2` crates.
 
 use md5::block_api::compress;
 
-use super::{BLOCK, INITIAL, Kernel, Md5State, Platform};
+use super::sha256::{self, Sha256, Sha256State};
+use super::{BLOCK, INITIAL, Kernel, Md5State, Platform, rounds};
 
 /// The instruction sets that are hidden from all unit tests, as in `CXR_HIDE_SIMD=avx512,avx2`.
 #[expect(clippy::disallowed_methods, reason = "a run of the tests can hide instruction sets")]
@@ -13,12 +14,13 @@ pub(super) fn hidden() -> String {
 impl Platform {
     /// Hashes the second of two streams wrong.
     pub(crate) const WRONG: Self =
-        Self { name: "wrong", kernels: &[super::portable::ONE, WRONG_TWO] };
+        Self { name: "wrong", kernels: &[super::portable::ONE, WRONG_TWO], sha256: None };
 
     /// Has eight lanes at full speed and sixteen in all. It cannot hash.
     pub(in crate::hash) const SIXTEEN: Self = Self {
         name: "sixteen",
         kernels: &[Kernel { lanes: 8, ..WRONG_TWO }, Kernel { lanes: 16, ..WRONG_TWO }],
+        sha256: None,
     };
 }
 
@@ -42,19 +44,43 @@ fn bytes(seed: usize, length: usize) -> Vec<u8> {
     (0..=250).cycle().skip(seed * 17 % 251).take(length).collect()
 }
 
-fn expected(mut state: Md5State, row: &[u8], hashed: usize) -> Md5State {
-    compress(&mut state, row[..hashed].as_chunks().0);
+/// A state, and the compression function of a crate.
+trait Reference: Copy + PartialEq + std::fmt::Debug {
+    fn new(lane: usize) -> Self;
+    fn compress(&mut self, blocks: &[[u8; BLOCK]]);
+}
+
+impl Reference for Md5State {
+    fn new(lane: usize) -> Self {
+        INITIAL.map(|word| word.rotate_left(u32::try_from(lane).unwrap()))
+    }
+
+    fn compress(&mut self, blocks: &[[u8; BLOCK]]) {
+        compress(self, blocks);
+    }
+}
+
+impl Reference for Sha256State {
+    fn new(lane: usize) -> Self {
+        sha256::INITIAL.map(|word| word.rotate_left(u32::try_from(lane).unwrap()))
+    }
+
+    fn compress(&mut self, blocks: &[[u8; BLOCK]]) {
+        sha2::block_api::compress256(self, blocks);
+    }
+}
+
+fn expected<S: Reference>(mut state: S, row: &[u8], hashed: usize) -> S {
+    state.compress(row[..hashed].as_chunks().0);
     state
 }
 
 /// Compares a kernel with the crate, with `streams` rows of at least `length` bytes, at all
 /// alignments, and each with its own state.
-fn check(kernel: Kernel, streams: usize, length: usize) {
+fn check<S: Reference>(kernel: Kernel<S>, streams: usize, length: usize) {
     let buffers: Vec<_> = (0..streams).map(|lane| bytes(lane, 2 * lane + length)).collect();
     let rows: Vec<_> = buffers.iter().enumerate().map(|(lane, bytes)| &bytes[lane..]).collect();
-    let before: Vec<Md5State> = (0..streams)
-        .map(|lane| INITIAL.map(|word| word.rotate_left(u32::try_from(lane).unwrap())))
-        .collect();
+    let before: Vec<S> = (0..streams).map(S::new).collect();
     let mut states = before.clone();
     let hashed = kernel.compress(&mut states, &rows);
     let used = streams.min(kernel.lanes());
@@ -69,15 +95,31 @@ fn check(kernel: Kernel, streams: usize, length: usize) {
     assert_eq!(states[used..], before[used..], "lanes beyond the kernel's");
 }
 
+fn check_all<S: Reference>(kernel: Kernel<S>) {
+    for streams in 0..=kernel.lanes() + 1 {
+        for &length in LENGTHS {
+            check(kernel, streams, length);
+        }
+    }
+}
+
 #[test]
 fn every_kernel_agrees_with_the_md5_crate() {
     for platform in Platform::available() {
-        for &kernel in platform.kernels {
-            for streams in 0..=kernel.lanes() + 1 {
-                for &length in LENGTHS {
-                    check(kernel, streams, length);
-                }
-            }
+        platform.kernels.iter().copied().for_each(check_all);
+    }
+}
+
+#[test]
+fn every_kernel_agrees_with_the_sha2_crate() {
+    // Of these, this processor uses at most one.
+    check_all(Kernel { lanes: 1, compress: rounds::compress::<Sha256, u32, _> });
+    #[cfg(target_arch = "x86_64")]
+    for platform in Platform::available() {
+        match platform.name() {
+            "avx512" => check_all(super::avx512::SHA256),
+            "avx2" => check_all(super::avx2::SHA256),
+            _ => {}
         }
     }
 }
