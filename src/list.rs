@@ -15,6 +15,8 @@ use crate::other_names::OtherNames;
 use crate::report::{SuggestedCommand, write_json};
 use crate::text::{escape, units};
 use crate::transfer;
+use crate::verdict::Verdict;
+use crate::verify::verdict_on_short_file;
 
 const SCHEMA: &str = "cxr.list/1";
 
@@ -28,6 +30,10 @@ enum ListState {
     Missing,
     /// The file is too short, or there is a partial download and no file.
     Incomplete,
+    /// The file is too short, and damaged as far as its beginning and its end show.
+    Corrupt,
+    /// The file is too short, and something else than the archive.
+    Foreign,
     /// The file has the right size, or the size is unknown.
     Here,
     TooLong,
@@ -226,7 +232,11 @@ fn state_of(archive: &Archive, path: &Path) -> (ListState, Option<u64>) {
         _ => return (ListState::Unreadable, None),
     };
     let state = match archive.size {
-        Some(expected) if size < expected => ListState::Incomplete,
+        Some(expected) if size < expected => match verdict_on_short_file(archive, path) {
+            Some((Verdict::Corrupt, _)) => ListState::Corrupt,
+            Some((Verdict::Foreign, _)) => ListState::Foreign,
+            _ => ListState::Incomplete,
+        },
         Some(expected) if size > expected => ListState::TooLong,
         _ => ListState::Here,
     };
@@ -267,6 +277,8 @@ impl ListState {
         match self {
             Self::Missing => "missing",
             Self::Incomplete => "incomplete",
+            Self::Corrupt => "corrupt",
+            Self::Foreign => "foreign",
             Self::Here => "here",
             Self::TooLong => "too long",
             Self::Unreadable => "unreadable",

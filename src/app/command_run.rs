@@ -26,6 +26,8 @@ pub(crate) struct CommandRun<'a> {
     pub(crate) outputs: ReportOptions,
     /// True if the text is only about archives with a problem.
     pub(crate) only_problems: bool,
+    /// True if the same command continues what an interrupted one did.
+    pub(crate) resumes: bool,
     /// The command line that asks for the run.
     pub(crate) typed: &'a CommandLine,
 }
@@ -89,7 +91,8 @@ impl CommandRun<'_> {
             status = after_loss(status, &error, messages);
         }
         if signal.is_some() {
-            messages.error(format_args!("interrupted; to resume, run: {}", self.typed));
+            let task = if self.resumes { "resume" } else { "start again" };
+            messages.error(format_args!("interrupted; to {task}, run: {}", self.typed.explained()));
         }
         Ok(status)
     }

@@ -1,7 +1,7 @@
 //! The commands, from their arguments to their exit status.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -56,9 +56,10 @@ fn fetch(
     arguments: &[OsString],
 ) -> Result<ExitStatus> {
     let outputs = fetch.reports.clone();
-    let request = catalog(settings)
+    let (only_problems, resumes) = (false, !fetch.dry_run);
+    let request = catalog(settings, [fetch.dir.as_path()])
         .and_then(|catalog| fetch.request(catalog, typed, arguments).map_err(CommandError::usage));
-    CommandRun { command: "fetch", settings, outputs, only_problems: false, typed }.run(
+    CommandRun { command: "fetch", settings, outputs, only_problems, resumes, typed }.run(
         request,
         ProtectedPaths::add_fetch,
         |request, listener, cancel| Ok(cxr::fetch::fetch(&request, listener, cancel)?),
@@ -71,11 +72,12 @@ fn verify(
     typed: &CommandLine,
     arguments: &[OsString],
 ) -> Result<ExitStatus> {
-    let Verify { reports, background, only_problems, .. } = &verify;
-    let (outputs, background, only_problems) = (reports.clone(), *background, *only_problems);
-    let request = catalog(settings)
+    let Verify { reports, background, only_problems, resume, .. } = &verify;
+    let (outputs, background) = (reports.clone(), *background);
+    let (only_problems, resumes) = (*only_problems, *resume);
+    let request = catalog(settings, verify.folders())
         .and_then(|catalog| verify.request(catalog, typed, arguments).map_err(CommandError::usage));
-    CommandRun { command: "verify", settings, outputs, only_problems, typed }.run(
+    CommandRun { command: "verify", settings, outputs, only_problems, resumes, typed }.run(
         request,
         ProtectedPaths::add_verification,
         |request, listener, cancel| {
@@ -105,10 +107,11 @@ fn extract(
     arguments: &[OsString],
 ) -> Result<ExitStatus> {
     let outputs = extract.reports.clone();
-    let request = catalog(settings).and_then(|catalog| {
+    let request = catalog(settings, [extract.dir.as_path()]).and_then(|catalog| {
         extract.request(catalog, typed, arguments).map_err(CommandError::usage)
     });
-    CommandRun { command: "extract", settings, outputs, only_problems: false, typed }.run(
+    let (only_problems, resumes) = (false, true);
+    CommandRun { command: "extract", settings, outputs, only_problems, resumes, typed }.run(
         request,
         ProtectedPaths::add_extract,
         |request, listener, cancel| Ok(cxr::extract::extract(&request, listener, cancel)?),
@@ -128,7 +131,7 @@ fn labels(labels: Labels, settings: &Settings) -> Result<ExitStatus> {
 }
 
 fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus> {
-    let catalog = catalog(settings)?;
+    let catalog = catalog(settings, [dir.as_path()])?;
     let (listing, leftovers) = (Listing::new(&catalog, dir), leftovers(&catalog, dir));
     let status = print(|out| match settings.format {
         Format::Text => listing.write_text(out),
@@ -142,7 +145,7 @@ fn list(List { dir }: &List, settings: &Settings) -> Result<ExitStatus> {
 }
 
 fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus> {
-    let resolved = checksums.resolve(&catalog(settings)?, settings.format);
+    let resolved = checksums.resolve(&catalog(settings, [])?, settings.format);
     let (catalog, form, sources) = resolved.map_err(CommandError::usage)?;
     let table = Table::new(&catalog, &sources, form).map_err(CommandError::usage)?;
     // A program gets the names unchanged. A terminal would obey control characters in them. JSON has
@@ -154,26 +157,43 @@ fn checksums(checksums: Checksums, settings: &Settings) -> Result<ExitStatus> {
 }
 
 /// The table of `--checksums`, or the built-in one. Only commands that need it read it: `cite` works
-/// with a bad table too.
-fn catalog(settings: &Settings) -> Result<Catalog> {
+/// with a bad table too. `folders` may contain the table itself.
+fn catalog<'a>(
+    settings: &Settings,
+    folders: impl IntoIterator<Item = &'a Path>,
+) -> Result<Catalog> {
     let Some(path) = &settings.checksums else { return Ok(Catalog::nih()) };
-    let is_standard_input = path.as_os_str() == "-";
-    let shown = if is_standard_input { "standard input".into() } else { escape::path(path) };
-    let bytes = read_table(path, is_standard_input)
-        .with_context(|| shown.clone())
-        .map_err(CommandError::usage)?;
-    let catalog = Catalog::from_checksums(&bytes).with_context(|| shown);
-    Ok(catalog.map_err(CommandError::usage)?.read_from(path.clone()))
+    let shown = || cli::option_file("checksums", path);
+    let bytes = cli::read_option_file(path, MAX_CHECKSUMS_BYTES).with_context(shown);
+    let bytes = bytes.map_err(CommandError::usage)?;
+    let catalog = Catalog::from_checksums(&bytes).and_then(|catalog| {
+        let Some(name) = own_name(&catalog, path, &bytes, folders) else { return Ok(catalog) };
+        Messages::new(settings.verbosity).note(format_args!(
+            "{} lists itself, with a digest that cannot be right; cxr leaves that line out",
+            escape::path(path)
+        ));
+        catalog.without(name)
+    });
+    let catalog = catalog.with_context(shown).map_err(CommandError::usage)?;
+    Ok(catalog.read_from(path.clone()))
 }
 
-/// Reads a little more of the table than it may have, so that a larger one is noticed.
-fn read_table(path: &Path, is_standard_input: bool) -> io::Result<Vec<u8>> {
-    if !is_standard_input {
-        return disk::read_through(path, MAX_CHECKSUMS_BYTES);
-    }
-    let mut bytes = Vec::new();
-    io::stdin().lock().take(MAX_CHECKSUMS_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// Returns the name of the table in the table, as after `md5sum * >FILE`: its digest is that of an empty
+/// file, or one of the folders has the table under this name.
+fn own_name<'p, 'f>(
+    catalog: &Catalog,
+    path: &'p Path,
+    bytes: &[u8],
+    folders: impl IntoIterator<Item = &'f Path>,
+) -> Option<&'p str> {
+    let name = path.file_name()?.to_str()?;
+    let archive = catalog.archives().iter().find(|archive| archive.name == name)?;
+    let is_table = |folder: &Path| {
+        let file = disk::read_through(&folder.join(name), MAX_CHECKSUMS_BYTES);
+        file.is_ok_and(|file| file == bytes)
+    };
+    let is_own = archive.digest().is_of_nothing() || folders.into_iter().any(is_table);
+    is_own.then_some(name)
 }
 
 pub(crate) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitStatus> {

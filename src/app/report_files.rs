@@ -30,16 +30,18 @@ impl ReportFiles {
         let checked = protected.check_outputs(outputs);
         let is_stream = outputs.events_on_stdout();
         if let Some(target) = outputs.events.as_ref().filter(|_| checked.is_ok() || is_stream) {
-            let events = EventLog::start(command, lines(target)?);
+            let events = EventLog::start(command, lines(target).context("--events")?);
             self.events = Some(events.context("cannot write the event log")?);
         }
         checked?;
         if let Some(path) = &outputs.report {
-            let destination = Destination::new(path, Json::HEAD, "cxr report")?;
+            let destination = Destination::new(path, Json::HEAD, "cxr report");
+            let destination = destination.context("--report")?;
             self.reports.push((destination, Box::new(Json)));
         }
         if let Some(path) = &outputs.junit {
-            let destination = Destination::new(path, Junit::HEAD, "cxr JUnit report")?;
+            let destination = Destination::new(path, Junit::HEAD, "cxr JUnit report");
+            let destination = destination.context("--junit")?;
             self.reports.push((destination, Box::new(Junit)));
         }
         Ok(())

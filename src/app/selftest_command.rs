@@ -34,7 +34,7 @@ pub(crate) fn run(
     }
     messages.note(report.summary());
     let Some(status) = signals.status() else { return Ok(report.exit_status()) };
-    messages.error(format_args!("interrupted; to start again, run: {typed}"));
+    messages.error(format_args!("interrupted; to start again, run: {}", typed.explained()));
     Ok(status)
 }
 

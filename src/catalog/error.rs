@@ -62,9 +62,9 @@ pub enum LineError {
     /// A name cannot be a file in the folder of the archives, for this reason.
     #[error("`{}` {}", escape::brief(.0), .1)]
     Name(String, &'static str),
-    /// A name is absolute.
-    #[error("`{}` is absolute, and names must be relative to the folder of the archives; {}", escape::brief(.0), to_relative(.0))]
-    Absolute(String),
+    /// A name is absolute. The second text is the folder of all absolute names.
+    #[error("`{}` is absolute, and names must be relative to the folder of the archives; {}", escape::brief(.0), to_relative(.1))]
+    Absolute(String, String),
     /// A name or an alias is already on this line.
     #[error("`{}` is already on line {}", escape::brief(.0), .1)]
     Repeated(String, usize),
@@ -74,10 +74,15 @@ pub enum LineError {
 }
 
 impl LineError {
-    /// The error of a name that cannot be a file in the folder of the archives.
-    pub(super) fn of_name(name: &str, reason: &'static str) -> Self {
+    /// The error of a name that cannot be a file in the folder of the archives. `folder` returns that of
+    /// all absolute names.
+    pub(super) fn of_name(
+        name: &str,
+        reason: &'static str,
+        folder: impl FnOnce() -> String,
+    ) -> Self {
         if name.starts_with('/') {
-            Self::Absolute(name.to_owned())
+            Self::Absolute(name.to_owned(), folder())
         } else {
             Self::Name(name.to_owned(), reason)
         }
@@ -85,10 +90,11 @@ impl LineError {
 }
 
 /// Says how to write absolute names without their folder.
-fn to_relative(name: &str) -> String {
-    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+fn to_relative(folder: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_-".contains(c);
-    if folder.chars().all(is_plain) && folder.len() <= SHOWN {
+    if folder.is_empty() {
+        "write a table for each folder, in that folder".to_owned()
+    } else if folder.chars().all(is_plain) && folder.len() <= SHOWN {
         format!(
             "remove the folder from each line with sed 's|{folder}/||', or write the table in that folder"
         )

@@ -39,6 +39,8 @@ pub(crate) use select::Selector;
 pub use test_inventory::use_test_inventories;
 
 use crate::hash::digest::{Digest, Md5, Sha256};
+use crate::text::command_line::{self, TABLE};
+use crate::text::shell;
 
 /// An archive as the table describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,9 +192,26 @@ impl Catalog {
         Self { file: Some(file), ..self }
     }
 
+    /// Returns the catalog without the archive of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`CatalogError::Empty`] if there is no other.
+    pub fn without(&self, name: &str) -> Result<Self, CatalogError> {
+        let others = |index: &usize| self.archives[*index].name != name;
+        let others: Vec<usize> = (0..self.archives.len()).filter(others).collect();
+        if others.is_empty() { Err(CatalogError::Empty) } else { Ok(self.only(&others)) }
+    }
+
     /// The file from which the table was read; `None` for the built-in table.
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
+    }
+
+    /// Returns the table as a word of a suggested command; `None` for the built-in table.
+    pub(crate) fn table_word(&self) -> Option<String> {
+        let file = self.file()?;
+        Some(if command_line::is_read_once(file) { TABLE.to_owned() } else { shell::path(file) })
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<usize> {
@@ -229,13 +248,33 @@ fn check_names(archives: &[(usize, Archive)]) -> Result<Vec<(&str, usize)>, Cata
     for (line, archive) in archives {
         for name in [Some(&archive.name), archive.alias.as_ref()].into_iter().flatten() {
             let wrong = |error| CatalogError::Line(*line, error);
-            archive_name::check(name).map_err(|reason| wrong(LineError::of_name(name, reason)))?;
+            let folder = || common_folder(archives);
+            archive_name::check(name)
+                .map_err(|reason| wrong(LineError::of_name(name, reason, folder)))?;
             if let Some(earlier) = lines.insert(name.as_str(), *line) {
                 return Err(wrong(LineError::Repeated(name.clone(), earlier)));
             }
         }
     }
     Ok(lines.into_iter().collect())
+}
+
+/// Returns the folder that has the files of all absolute names, empty if that is the root.
+fn common_folder(archives: &[(usize, Archive)]) -> String {
+    let names = archives.iter().map(|(_, archive)| archive.name.as_str());
+    let folders = names
+        .filter(|name| name.starts_with('/'))
+        .map(|name| name.rsplit_once('/').map_or("", |(folder, _)| folder));
+    let common = folders.reduce(|mut common, folder| {
+        let contains = |common: &str| {
+            folder.strip_prefix(common).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        while !contains(common) {
+            common = common.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+        common
+    });
+    common.unwrap_or_default().to_owned()
 }
 
 /// Checks that no name is the folder of another one: `a` and `a/b` cannot both be files.

@@ -23,7 +23,7 @@ use super::value_parsers;
 pub(crate) struct Extract {
     /// Folder of the archives
     #[arg(short, long, default_value = ".", value_name = "DIR", help_heading = FROM_AND_TO)]
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
     #[command(flatten)]
     target: ImageTarget,
     /// Archives, such as 3, 1-4 or images_009 [default: all]

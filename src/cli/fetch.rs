@@ -33,7 +33,7 @@ pub(crate) struct Fetch {
     ///
     /// cxr creates the folder if it does not exist. Partial downloads stay in DIR/.cxr/.
     #[arg(short, long, default_value = ".", value_name = "DIR", help_heading = FROM_AND_TO)]
-    dir: PathBuf,
+    pub(crate) dir: PathBuf,
     /// Address of a mirror, or a folder; repeat for several
     ///
     /// A source is an http:// or https:// address to which cxr adds /NAME, an address with {name}
@@ -54,7 +54,7 @@ pub(crate) struct Fetch {
     ///
     /// The exit status is 1 if something would be fetched.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
-    dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Wait while another cxr uses the folder
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT, hide_short_help = true)]
     wait: bool,

@@ -4,29 +4,23 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use cxr::catalog::Catalog;
 use cxr::source::without_password;
 
 use super::typed_command::typed_command;
 
+/// The names that other programs give to the folder or file that they write.
+const OUTPUT: [&str; 8] =
+    ["-o", "-O", "--out", "--output", "--output-dir", "--outdir", "--dest", "--target"];
+
 /// The names that other programs give to `--dir`.
-const DIR: [&str; 13] = [
-    "-o",
-    "-O",
-    "-P",
-    "-C",
-    "--out",
-    "--output",
-    "--output-dir",
-    "--outdir",
-    "--directory",
-    "--directory-prefix",
-    "--folder",
-    "--dest",
-    "--target",
-];
+const DIR: [&str; 5] = ["-P", "-C", "--directory", "--directory-prefix", "--folder"];
 
 /// The names that other programs give to `--from`.
 const FROM: [&str; 6] = ["--url", "--source", "--mirror", "--base-url", "--remote", "-u"];
+
+/// The most files that a tip names.
+const SHOWN: usize = 12;
 
 /// The commands, with the names that other programs give them.
 const COMMANDS: [(&str, &[&str]); 7] = [
@@ -99,11 +93,30 @@ fn option(word: &str, words: &[&OsStr]) -> Option<String> {
             let line = run(replaced(words, option, name, None));
             Some(format!("verify takes folders and files without an option: {line}"))
         }
-        Some("list") if !name.starts_with('-') => {
+        Some("list") if !name.starts_with('-') && !may_be_folder(name) => {
             let line = run(words.iter().copied().filter(|typed| *typed != word));
             Some(format!("list shows all archives: {line}; for another folder, add -d"))
         }
-        Some("fetch" | "extract" | "list" | "selftest") if DIR.contains(&name) => {
+        Some("list" | "labels" | "selftest") if !name.starts_with('-') => {
+            let folder = [OsStr::new("-d"), OsStr::new(word)];
+            let (before, after) = (&words[..option], &words[option + 1..]);
+            let line = run(before.iter().copied().chain(folder).chain(after.iter().copied()));
+            Some(format!("the folder is --dir: {line}"))
+        }
+        Some("extract") if OUTPUT.contains(&name) => {
+            let line = run(replaced(words, option, name, Some("--to")));
+            Some(format!("the folder for the images is --to: {line}"))
+        }
+        Some("verify") if OUTPUT.contains(&name) => {
+            let line = run(replaced(words, option, name, Some("--report")));
+            Some(format!("a file for the report is --report: {line}"))
+        }
+        Some("checksums") if OUTPUT.contains(&name) => {
+            Some("the table goes to standard output: write > and the file behind it".to_owned())
+        }
+        Some("fetch" | "extract" | "labels" | "list" | "selftest")
+            if DIR.contains(&name) || OUTPUT.contains(&name) =>
+        {
             let line = run(replaced(words, option, name, Some("--dir")));
             Some(format!("the folder is --dir: {line}"))
         }
@@ -146,16 +159,48 @@ pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
         let option = [OsStr::new(option), OsStr::new(word)].into_iter();
         run(words[..place].iter().copied().chain(option).chain(words[place + 1..].iter().copied()))
     };
-    let is_number = word.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ','));
     if word.contains("://") {
         Some(format!("an address is a source: {}", with("--from")))
-    } else if Path::new(word).is_dir()
-        || !(is_number || word.contains('.') || word.contains("images"))
-    {
+    } else if may_be_folder(word) {
         Some(format!("if it is the folder for the archives: {}", with("-d")))
     } else {
         None
     }
+}
+
+/// Returns true for a folder, and for a word that does not look like an archive.
+fn may_be_folder(word: &str) -> bool {
+    let is_number = word.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ','));
+    Path::new(word).is_dir() || !(is_number || word.contains('.') || word.contains("images"))
+}
+
+/// Returns a word that names archives among the folders and files to verify, and the tip for it.
+pub(super) fn archives(
+    what: &[OsString],
+    catalog: &Catalog,
+    words: &[OsString],
+) -> Option<(String, String)> {
+    let is_path = |word: &OsStr| Path::new(word).symlink_metadata().is_ok();
+    let (folders, others): (Vec<_>, Vec<_>) =
+        what.iter().map(OsString::as_os_str).partition(|word| Path::new(word).is_dir());
+    let word = others.into_iter().find_map(|word| {
+        let text = word.to_str().filter(|_| !is_path(word))?;
+        let is_name = text.contains('.') && folders.is_empty();
+        (!is_name && catalog.select(&[text]).is_ok()).then_some(text)
+    })?;
+    let folder = Path::new(folders.first().copied().unwrap_or_default());
+    let selected = catalog.select(&[word]).ok()?;
+    let names = selected.iter().filter_map(|&index| catalog.archives().get(index));
+    let files: Vec<_> = names.map(|archive| folder.join(&archive.name).into_os_string()).collect();
+    let in_place = |typed: &OsString| match typed {
+        typed if *typed == word => files.iter().take(SHOWN).cloned().collect(),
+        typed if folder.as_os_str() == typed.as_os_str() => Vec::new(),
+        typed => vec![typed.clone()],
+    };
+    let words: Vec<OsString> = words.iter().skip(1).flat_map(in_place).collect();
+    let line = run(words.iter().map(OsString::as_os_str));
+    let more = if files.len() > SHOWN { ", and so on" } else { "" };
+    Some((word.to_owned(), format!("to check single archives, name their files: {line}{more}")))
 }
 
 /// Returns true for an address where a folder belongs.
@@ -180,5 +225,5 @@ pub(super) fn address(what: &[OsString], words: &[OsString]) -> Option<(String, 
 /// Returns a command line to paste, without passwords.
 fn run<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> String {
     let words = [OsString::from("cxr")].into_iter().chain(words.into_iter().map(OsString::from));
-    typed_command(&words.collect::<Vec<_>>()).to_string()
+    typed_command(&words.collect::<Vec<_>>()).explained()
 }

@@ -12,10 +12,12 @@ mod global_options;
 mod habits;
 mod headings;
 mod help;
+mod ignored_options;
 mod image_target;
 mod labels;
 mod man;
 mod network;
+mod option_file;
 mod report_options;
 mod selection;
 mod typed_command;
@@ -42,6 +44,7 @@ pub(crate) use fetch::Fetch;
 pub(crate) use global_options::{Format, Settings};
 pub(crate) use labels::Labels;
 pub(crate) use man::manual;
+pub(crate) use option_file::{option_file, read_option_file};
 pub(crate) use report_options::{EventTarget, ReportOptions};
 pub(crate) use typed_command::typed_command;
 pub(crate) use verify::{Verification, Verify};
@@ -73,6 +76,7 @@ pub(crate) fn parse(arguments: &[OsString]) -> Result<Invocation, EarlyExit> {
     let parsed = parsed.map_err(|error| early_exit(error.format(&mut command), arguments))?;
     // A wrong one would show only after minutes.
     environment::heartbeat().map_err(EarlyExit::UsageError)?;
+    ignored_options::refuse(&matches, arguments).map_err(EarlyExit::UsageError)?;
     parsed.resolve(&matches).map_err(EarlyExit::UsageError)
 }
 

@@ -1,16 +1,15 @@
 //! The options that select images, and the set that they select.
 
-use std::io::{self, Read};
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use cxr::catalog::{Catalog, ImageSet};
-use cxr::disk;
 use cxr::labels::{Finding, MAX_NAMES_BYTES, Patients, Selection, Split, View, read_names};
-use cxr::text::escape;
 
 use super::headings::IMAGES;
+use super::option_file::{option_file, read_option_file};
 
 /// The options that select images.
 #[derive(Debug, Clone, Default, Args)]
@@ -111,15 +110,8 @@ impl SelectionOptions {
 
     fn names(&self) -> Option<Result<ImageSet, String>> {
         let path = self.names.as_ref()?;
-        let (shown, bytes) = if path.as_os_str() == "-" {
-            let mut bytes = Vec::new();
-            let read = io::stdin().lock().take(MAX_NAMES_BYTES as u64 + 1).read_to_end(&mut bytes);
-            ("standard input".to_owned(), read.map(|_| bytes))
-        } else {
-            (escape::path(path), disk::read_through(path, MAX_NAMES_BYTES))
-        };
-        let failed = |error: &dyn std::fmt::Display| format!("--names: {shown}: {error}");
-        let bytes = bytes.map_err(|error| failed(&error));
+        let failed = |error: &dyn Display| format!("{}: {error}", option_file("names", path));
+        let bytes = read_option_file(path, MAX_NAMES_BYTES).map_err(|error| failed(&error));
         Some(bytes.and_then(|bytes| read_names(&bytes).map_err(|error| failed(&error))))
     }
 

@@ -1,14 +1,34 @@
 //! The command line as typed, for suggestions.
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use cxr::source::without_password;
-use cxr::text::command_line::CommandLine;
+use cxr::text::command_line::{CommandLine, FILE, TABLE, is_read_once};
 
-/// Returns `cxr` and the arguments; passwords in addresses become `***`.
+/// Options whose value `-` is standard input.
+const INPUTS: [&str; 2] = ["--checksums", "--names"];
+
+/// Returns `cxr` and the arguments; passwords in addresses become `***`, and pipes `TABLE` or `FILE`.
 pub(crate) fn typed_command(arguments: &[OsString]) -> CommandLine {
-    let arguments = arguments.iter().skip(1).map(|argument| hide_password(argument));
-    CommandLine::new([OsString::from("cxr")].into_iter().chain(arguments))
+    let before = arguments.iter().map(OsString::as_os_str);
+    let words = before.zip(arguments.iter().skip(1));
+    let words = words.map(|(before, word)| without_pipe(before, word));
+    CommandLine::new([OsString::from("cxr")].into_iter().chain(words))
+}
+
+/// Replaces a pipe, which another command does not have. `before` is the word before it.
+fn without_pipe(before: &OsStr, word: &OsStr) -> OsString {
+    let (option, value) = match word.to_str().and_then(|word| word.split_once('=')) {
+        Some((option, value)) if option.starts_with("--") => (Some(option), OsStr::new(value)),
+        _ => (None, word),
+    };
+    let name = option.or(before.to_str()).unwrap_or_default();
+    if !is_read_once(Path::new(value)) || (value == "-" && !INPUTS.contains(&name)) {
+        return hide_password(word);
+    }
+    let placeholder = if name == "--checksums" { TABLE } else { FILE };
+    option.map_or_else(|| placeholder.into(), |option| format!("{option}={placeholder}").into())
 }
 
 fn hide_password(argument: &OsStr) -> OsString {

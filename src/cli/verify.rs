@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -16,6 +16,7 @@ use cxr::text::escape;
 use cxr::verify::{MirrorsRequest, NotesRequest, VerifyRequest};
 
 use super::environment;
+use super::fetch::{FetchUsageError, select_with_images};
 use super::habits;
 use super::headings::{FROM, LIMITS, OUTPUT, WHAT};
 use super::network::NetworkArguments;
@@ -72,7 +73,7 @@ pub(crate) struct Verify {
     /// cxr skips each archive that the interrupted check read to its end and that has not changed
     /// since. It keeps notes in the folder's .cxr/.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
-    resume: bool,
+    pub(crate) resume: bool,
     /// Skip archives verified within this time, such as 7d
     ///
     /// cxr reads only archives in folders that it last found right longer ago than this. Units are
@@ -124,6 +125,9 @@ pub(crate) enum RequestError {
     /// An address where folders belong. The second text is a tip.
     #[error("`{}` is an address, and verify checks folders and files; {}", escape::brief(.0), .1)]
     Address(String, String),
+    /// An archive where folders and files belong. The second text is a tip.
+    #[error("there is no file or folder `{}`; {}", escape::brief(.0), .1)]
+    Archive(String, String),
     /// A selector matches no archive.
     #[error(transparent)]
     Select(#[from] SelectError),
@@ -134,9 +138,9 @@ pub(crate) enum RequestError {
         escape::text(.0)
     )]
     NoSha256(String),
-    /// The options that select images are wrong.
-    #[error("{0}")]
-    Images(String),
+    /// No archive is selected.
+    #[error(transparent)]
+    Selected(#[from] FetchUsageError),
     /// Only a check of images has a selection.
     #[error(
         "--split, --label, --view, --patient and --names select images; add --images TREE, or omit them"
@@ -168,7 +172,7 @@ impl Verify {
             return Err(RequestError::QuickSha256);
         }
         if let Some(tree) = self.images.clone() {
-            return self.images_request(tree, catalog, typed);
+            return self.images_request(tree, catalog, typed, arguments);
         }
         if !self.selection.is_empty() {
             return Err(RequestError::Selection);
@@ -181,6 +185,9 @@ impl Verify {
         if mirrors.is_empty() {
             if let Some((address, tip)) = habits::address(&self.what, arguments) {
                 return Err(RequestError::Address(address, tip));
+            }
+            if let Some((word, tip)) = habits::archives(&self.what, &catalog, arguments) {
+                return Err(RequestError::Archive(word, tip));
             }
             self.require_sha256(catalog.archives())?;
             let what = self.what.iter().map(PathBuf::from).collect();
@@ -222,18 +229,27 @@ impl Verify {
         tree: PathBuf,
         catalog: Catalog,
         typed: &CommandLine,
+        arguments: &[OsString],
     ) -> Result<Verification, RequestError> {
-        let words: Vec<_> = self.what.iter().map(|word| word.to_string_lossy()).collect();
+        let words = self.what.iter().map(|word| word.to_string_lossy().into_owned());
+        let words: Vec<_> = words.collect();
+        let (selected, images) = select_with_images(&catalog, &words, &self.selection, arguments)?;
         Ok(Verification::Images(ImagesRequest {
-            selected: catalog.select(&words)?,
+            selected,
             catalog,
-            images: self.selection.images().map_err(RequestError::Images)?,
+            images,
             tree,
             compare: self.compare,
             archives: self.archives,
             readers: self.readers,
             command_line: typed.clone(),
         }))
+    }
+
+    /// Returns the folders that are checked, and files; by default, the current folder.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
+        let here = self.what.is_empty().then_some(Path::new("."));
+        self.what.iter().map(Path::new).chain(here)
     }
 
     fn notes(&self) -> Option<NotesRequest> {

@@ -29,7 +29,7 @@ pub struct Destination {
 #[derive(Debug, thiserror::Error)]
 pub enum DestinationError {
     /// An operation on the disk failed.
-    #[error(transparent)]
+    #[error("{0}; {advice}", advice = .0.remedy())]
     Disk(#[from] DiskError),
     /// Another file exists at the path.
     #[error(

@@ -51,7 +51,7 @@ pub(crate) use scratch::Scratch;
 pub(crate) use subfolder::Subfolder;
 pub(crate) use syscalls::Interval;
 
-use crate::text::escape;
+use crate::text::{escape, shell};
 #[cfg(windows)]
 use at_windows as at;
 #[cfg(debug_assertions)]
@@ -96,7 +96,13 @@ impl DiskError {
         if let Some(refusal) = Refusal::of(&self.source) {
             return refusal.remedy(&self.path).into();
         }
+        if self.action == "written" && self.source.kind() == ErrorKind::NotFound {
+            let folder = parent(&self.path);
+            return format!("create its folder: mkdir {}", shell::path(folder)).into();
+        }
         let advice = match self.source.kind() {
+            ErrorKind::PermissionDenied if self.action == "read" => "make it readable",
+            ErrorKind::IsADirectory => "name a file in place of the folder",
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
             ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
                 "make the folder writable"
@@ -143,6 +149,20 @@ pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     File::open(path)?.read(limit)
 }
 
+/// The reason why a file or folder that the user names cannot be read, with the next step.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; {advice}", advice = advice_on_input(.0))]
+pub struct InputError(pub io::Error);
+
+fn advice_on_input(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "check the name",
+        ErrorKind::IsADirectory => "name a file in place of the folder",
+        ErrorKind::PermissionDenied => "make it readable, or name another one",
+        _ => "name another one",
+    }
+}
+
 /// Reads a file that may be a pipe, up to one byte more than `limit`, which shows that it is too
 /// long.
 ///
@@ -150,9 +170,10 @@ pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 ///
 /// Returns the errors of the operating system.
 #[expect(clippy::disallowed_methods, reason = "a pipe must not be opened without waiting")]
-pub fn read_through(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+pub fn read_through(path: &Path, limit: usize) -> Result<Vec<u8>, InputError> {
     let mut bytes = Vec::new();
-    fs::File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    let file = fs::File::open(path).map_err(InputError)?;
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(InputError)?;
     Ok(bytes)
 }
 

@@ -87,9 +87,15 @@ fn advice(error: &ContentError) -> NextStep {
     }
 }
 
-/// Completes the report of a file that is not the archive.
-pub(super) fn wrong(report: ArchiveReport) -> ArchiveReport {
+/// Completes the report of a file that is not the archive. A fetch that is suggested gets the options
+/// that extract images to the place of this run.
+pub(super) fn wrong(mut report: ArchiveReport, target: &str) -> ArchiveReport {
     let detail = report.detail.map_or_else(String::new, |detail| format!("{detail}; "));
+    if let Some(next) = &mut report.next {
+        let command = next.command.take();
+        let options = format!(" --extract{target}");
+        next.command = command.map(|command| command.with_options(&options));
+    }
     ArchiveReport { detail: Some(format!("{detail}nothing of it was extracted")), ..report }
 }
 

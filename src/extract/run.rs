@@ -15,7 +15,7 @@ use crate::other_names::OtherNames;
 use crate::report::SuggestedCommand::Again;
 use crate::report::{ArchiveReport, NextStep};
 use crate::verdict::Verdict;
-use crate::verify::{ArchiveFiles, blank, files_of};
+use crate::verify::{ArchiveFiles, blank, files_of, verdict_on_short_file};
 
 /// The fewest archives at a time: as many streams are hashed side by side in the time of one.
 const FEWEST: usize = 4;
@@ -100,7 +100,7 @@ impl<'a> ExtractRun<'a> {
             }
             let mut files = files_of(dir, archive, &others);
             match files.otherwise.take_if(|_| files.paths.is_empty()) {
-                Some(report) => settled.push((index, reports::wrong(*report))),
+                Some(report) => settled.push((index, self.wrong(*report))),
                 None => needed.push(Needed { index, archive, files }),
             }
         }
@@ -128,9 +128,11 @@ impl<'a> ExtractRun<'a> {
         if bytes <= free || self.request.images.is_some() || self.request.recheck {
             return needed;
         }
-        for Needed { index, archive, files } in needed {
+        let first = needed.first().map(|needed| &needed.archive.name);
+        for Needed { index, archive, files } in &needed {
             let report = blank(&files.paths[0], Some(archive), Verdict::Error);
-            settle(index, reports::no_space(report, target, bytes, free));
+            let report = reports::no_space(report, target, bytes, free);
+            settle(*index, report.unless_first(first, "extracted"));
         }
         Vec::new()
     }
@@ -166,19 +168,32 @@ impl<'a> ExtractRun<'a> {
         jobs.min(needed.len().max(1))
     }
 
+    /// Completes the report of a file that is not the archive.
+    fn wrong(&self, mut report: ArchiveReport) -> ArchiveReport {
+        let ExtractRequest { dir, layout, catalog, .. } = self.request;
+        let archive = catalog.by_name(&report.name).and_then(|index| catalog.archives().get(index));
+        let file = archive.zip(report.path.as_deref());
+        let file = file.filter(|_| report.verdict == Verdict::Incomplete);
+        let other = file.and_then(|(archive, path)| verdict_on_short_file(archive, path));
+        if let Some((Verdict::Foreign, detail)) = other {
+            (report.verdict, report.detail) = (Verdict::Foreign, Some(detail));
+        }
+        reports::wrong(report, &layout.options(dir, self.request.target()))
+    }
+
     /// Extracts an archive from the first of its files that is right.
     fn read(&self, Needed { archive, files, .. }: &Needed<'a>) -> ArchiveReport {
         let mut last = None;
         for path in &files.paths {
             match self.extractor.extract(archive, path) {
                 Ok(report) => return report,
-                Err(report) if report.verdict == Verdict::Error => return reports::wrong(*report),
+                Err(report) if report.verdict == Verdict::Error => return self.wrong(*report),
                 Err(report) => last = Some(report),
             }
         }
         let report = files.otherwise.clone().or(last);
         let missing = || blank(Path::new(&archive.name), Some(archive), Verdict::Missing);
-        reports::wrong(report.map_or_else(missing, |report| *report))
+        self.wrong(report.map_or_else(missing, |report| *report))
     }
 }
 

@@ -190,8 +190,10 @@ impl<'a> FetchRun<'a> {
             None => bytes.sum(),
         };
         let free = self.free();
+        let first = needed.first().map(|needed| needed.archive.name.clone());
         needed.retain(|needed| {
             let refusal = space::refusal(folder, &needed.archive, bytes, &free);
+            let refusal = refusal.map(|report| report.unless_first(first.as_ref(), "fetched"));
             refusal.map(|report| reports.add(needed.index, report)).is_none()
         });
     }

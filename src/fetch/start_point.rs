@@ -15,6 +15,7 @@ use crate::source::Source;
 use crate::text::{escape, units};
 use crate::transfer::{self, Context, JournalState, Part, PartialDownload};
 use crate::verdict::Verdict;
+use crate::verify::verdict_on_short_file;
 
 #[derive(Debug)]
 pub(super) enum StartPoint {
@@ -85,10 +86,16 @@ impl<'a> NeededArchive<'a> {
             }
             (_, None) => format!("would fetch it from {source}"),
         };
+        let is_unchecked = checked.is_none();
         let mut report = checked.map_or_else(
-            || blank(context.folder, &archive, verdict_by_length(&archive, length, here)),
+            || unchecked_report(context.folder, &archive, length, here),
             |report| *report,
         );
+        let is_short = |length: &u64| archive.size.is_some_and(|size| *length < size);
+        let is_open = is_unchecked || report.verdict == Verdict::Incomplete;
+        if let Some(length) = length.filter(is_short).filter(|_| is_open) {
+            judge_short_file(&mut report, context.folder, &archive, length);
+        }
         report.actual_size = report.actual_size.or(Some(here).filter(|&here| here > 0));
         report.next = Some(SuggestedCommand::Again.into());
         let parts = [report.detail.take(), kept, Some(would)].into_iter().flatten();
@@ -194,14 +201,31 @@ impl StartPoint {
     }
 }
 
-/// Returns the verdict on an archive whose content was not checked, given the length of its file and
+/// Returns the report on an archive whose content was not checked, given the length of its file and
 /// the number of bytes that can be used.
-fn verdict_by_length(archive: &Archive, length: Option<u64>, here: u64) -> Verdict {
-    match length {
+fn unchecked_report(
+    folder: &Folder,
+    archive: &Archive,
+    length: Option<u64>,
+    here: u64,
+) -> ArchiveReport {
+    let verdict = match length {
         _ if here > 0 => Verdict::Incomplete,
         None => Verdict::Missing,
         Some(length) if archive.size.is_some_and(|size| length > size) => Verdict::Corrupt,
         Some(_) => Verdict::Foreign,
+    };
+    blank(folder, archive, verdict)
+}
+
+/// Gives the report on an archive with a short file the verdict that `verify` gives it.
+fn judge_short_file(report: &mut ArchiveReport, folder: &Folder, archive: &Archive, length: u64) {
+    let path = folder.archive(archive);
+    let Some((verdict, detail)) = verdict_on_short_file(archive, &path) else { return };
+    report.verdict = verdict;
+    if verdict != Verdict::Incomplete {
+        report.detail = Some(detail);
+        report.actual_size = Some(length);
     }
 }
 

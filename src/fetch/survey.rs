@@ -8,7 +8,8 @@ use crate::catalog::Archive;
 use crate::disk::{self, Folder};
 use crate::locate::identify::{self, FileKind, HEAD};
 use crate::text::escape;
-use crate::verify::wrong_link;
+use crate::verdict::Verdict;
+use crate::verify::{verdict_on_short_file, wrong_link};
 
 #[derive(Debug)]
 pub(super) enum LocalState {
@@ -75,7 +76,12 @@ fn describe(path: &Path, metadata: &Metadata) -> String {
 pub(super) fn is_beginning(archive: &Archive, path: &Path, length: u64) -> bool {
     let is_shorter = length > 0 && archive.size.is_some_and(|size| length < size);
     let expects_gzip = identify::expects_gzip(&archive.name);
-    is_shorter && kind(archive, path).is_some_and(|kind| !expects_gzip || kind == FileKind::Gzip)
+    let is_right = |kind| !expects_gzip || kind == FileKind::Gzip;
+    let is_other = || {
+        let verdict = verdict_on_short_file(archive, path);
+        verdict.is_some_and(|(verdict, _)| verdict == Verdict::Foreign)
+    };
+    is_shorter && kind(archive, path).is_some_and(is_right) && !is_other()
 }
 
 /// Returns true if the file can be the archive, damaged: it is not clearly something else.

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use crate::text::shell;
+
 /// The end of an archive's name that its folder does not have.
 const ARCHIVE_END: &str = ".tar.gz";
 
@@ -48,6 +50,20 @@ impl Layout {
         }
     }
 
+    /// Returns the options that say where images go: to the layout in `root`, if the archives are in
+    /// `archives`.
+    pub(crate) fn options(self, archives: &Path, root: &Path) -> String {
+        let mut options = String::new();
+        if root != archives {
+            let root = if is_here(root) { Path::new(".") } else { root };
+            options.extend([" --to ", &shell::path(root)]);
+        }
+        if self != Self::Flat {
+            options.extend([" --layout ", self.word()]);
+        }
+        options
+    }
+
     /// Returns the folder of the images of this archive, relative to the tree.
     pub fn folder(self, archive: &str) -> PathBuf {
         let archive = Path::new(archive_folder(archive));
@@ -81,6 +97,11 @@ impl Layout {
         };
         Some(LayoutPlace { layout, archive, name })
     }
+}
+
+/// Returns true for the current folder.
+pub(super) fn is_here(folder: &Path) -> bool {
+    matches!(folder.to_str(), Some("" | "." | "./"))
 }
 
 /// Returns the name of an archive's folder: the archive's name without `.tar.gz`.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ImagesRequest;
-use super::layout::{IMAGES, Layout};
+use super::layout::{IMAGES, Layout, is_here};
 use super::walk::WalkFindings;
 use crate::catalog::{Archive, Catalog};
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
@@ -16,6 +16,10 @@ pub(super) struct ExtractCommand<'a> {
     catalog: &'a Catalog,
     /// The command and its options.
     start: String,
+    /// The folder of the archives.
+    archives: PathBuf,
+    /// The options that say where images go.
+    target: String,
     /// The folder that holds those of the layout.
     root: PathBuf,
     layout: Layout,
@@ -35,20 +39,22 @@ impl<'a> ExtractCommand<'a> {
         let archives = request.archives.as_deref().unwrap_or(root);
         // Without it, images that have the right size count as extracted.
         let mut start = "cxr extract --recheck".to_owned();
-        let mut add = |option: &str, value: &str| start.extend([" ", option, " ", value]);
         if !is_here(archives) {
-            add("-d", &shell::path(archives));
+            start.extend([" -d ", &shell::path(archives)]);
         }
-        if root != archives {
-            add("--to", &shell::path(if is_here(root) { Path::new(".") } else { root }));
+        let target = layout.options(archives, root);
+        start.push_str(&target);
+        if let Some(table) = request.catalog.table_word() {
+            start.extend([" --checksums ", &table]);
         }
-        if layout != Layout::Flat {
-            add("--layout", layout.word());
-        }
-        if let Some(table) = request.catalog.file() {
-            add("--checksums", &shell::path(table));
-        }
-        Self { catalog: &request.catalog, start, root: root.to_owned(), layout, bare }
+        let (archives, root) = (archives.to_owned(), root.to_owned());
+        Self { catalog: &request.catalog, start, archives, target, root, layout, bare }
+    }
+
+    /// Returns true if something has a name of the archive.
+    fn has(&self, archive: &Archive) -> bool {
+        let names = [Some(&archive.name), archive.alias.as_ref()];
+        names.into_iter().flatten().any(|name| self.archives.join(name).exists())
     }
 
     /// Adds the folder of the images and the next step to the report on an archive.
@@ -75,12 +81,12 @@ impl<'a> ExtractCommand<'a> {
                 let task = "move the files away that are replaced, resized or written again";
                 Some(NextStep::only_after(task, extract))
             }
+            Verdict::Missing if !self.has(archive) => {
+                let fetch = SuggestedCommand::fetch(self.catalog, archive, &self.archives);
+                Some(fetch.with_options(&format!(" --extract{}", self.target)).into())
+            }
             _ => Some(extract.into()),
         };
         ArchiveReport { path: Some(folder), next, ..report }
     }
-}
-
-fn is_here(folder: &Path) -> bool {
-    matches!(folder.to_str(), Some("" | "." | "./"))
 }

@@ -18,7 +18,7 @@ use super::tally::{ArchiveTally, TreeFacts};
 use super::walk::{FoundImage, TreeWalk, WalkFindings};
 use crate::cancel::Cancel;
 use crate::catalog::ImageSet;
-use crate::disk;
+use crate::disk::{self, InputError};
 use crate::event::{Activity, Event, Listener};
 use crate::report::{ArchiveReport, NextStep, Report};
 use crate::text::escape;
@@ -34,7 +34,7 @@ const READERS_OF_SPINNING_DISK: usize = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum ImagesError {
     /// The `images.tsv` cannot be used.
-    #[error("{}: {error}; nothing was checked; {}", escape::path(.path), remedy(*.is_given))]
+    #[error("{}{}: {error}; nothing was checked; {}", if *.is_given { "--compare " } else { "" }, escape::path(.path), remedy(*.is_given))]
     Record {
         /// The file.
         path: PathBuf,
@@ -50,12 +50,12 @@ pub enum ImagesError {
     )]
     Unknown,
     /// The folder cannot be read.
-    #[error("{} cannot be read: {error}; nothing was checked", escape::path(.path))]
+    #[error("--images {} cannot be read: {error}", escape::path(.path))]
     Tree {
         /// The folder.
         path: PathBuf,
         /// The reason.
-        error: io::Error,
+        error: InputError,
     },
 }
 
@@ -90,7 +90,7 @@ pub fn verify_images(
     cancel: &Cancel,
 ) -> Result<Report, ImagesError> {
     let start = Instant::now();
-    let tree = |error| ImagesError::Tree { path: request.tree.clone(), error };
+    let tree = |error| ImagesError::Tree { path: request.tree.clone(), error: InputError(error) };
     fs::read_dir(&request.tree).map_err(tree)?;
     let record = read_record(request)?;
     let manifest = record.as_ref().map(|(_, manifest)| manifest);

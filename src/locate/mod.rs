@@ -34,7 +34,9 @@ use std::ops::Range;
 pub(crate) use self::check_images::check_images;
 pub(crate) use self::images::{ExpectedImages, ImageCounts};
 pub(crate) use self::images::{ImageHeader, png_file};
-pub(crate) use self::scan_file::{Cancelled, ScanResult, scan_file, unreadable_ranges};
+pub(crate) use self::scan_file::{
+    Cancelled, ScanResult, is_small_and_complete, scan_file, unreadable_ranges,
+};
 pub use self::scanner::DamageScanner;
 
 /// A damaged range of an archive.

@@ -47,6 +47,17 @@ pub(crate) fn scan_file(
     Ok(ScanResult { damage, is_tar: scanner.is_tar() })
 }
 
+/// The largest file that is decompressed to find out whether it is complete. A download that was cut
+/// off is seldom smaller.
+const SMALL: u64 = 16 << 20;
+
+/// Returns true for a small gzip file without damage: it is no beginning of another file.
+pub(crate) fn is_small_and_complete(file: &File) -> bool {
+    let size = file.metadata().map_or(0, |metadata| metadata.len());
+    let scan = || scan_file(file, size, &Cancel::new(), |_| ());
+    size > 0 && size <= SMALL && scan().is_ok_and(|result| result.damage.is_none())
+}
+
 /// Returns the ranges of a file that cannot be read, at most `most` of them. `listen` gets the
 /// number of bytes that are done.
 pub(crate) fn unreadable_ranges(

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::OtherNames;
 use crate::catalog::Archive;
-use crate::text::{escape, shell};
+use crate::text::{command_line, escape, shell};
 
 impl OtherNames<'_> {
     /// Says how to fix the table, if all its names begin with a folder that does not exist here, and
@@ -33,7 +33,7 @@ impl OtherNames<'_> {
             return format!("use the folder {} in its place", shell::path(&above));
         }
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_-".contains(c);
-        let file = self.catalog.file().filter(|file| *file != Path::new("-"));
+        let file = self.catalog.file().filter(|file| !command_line::is_read_once(file));
         match file.filter(|_| folder.chars().all(is_plain)) {
             Some(file) => {
                 let mut new = file.as_os_str().to_owned();

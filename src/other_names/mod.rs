@@ -17,6 +17,7 @@ use self::survey::{Found, survey};
 use crate::catalog::{Archive, Catalog, Inventory};
 use crate::disk;
 use crate::locate::identify::{self, FileKind, HEAD};
+use crate::locate::is_small_and_complete;
 use crate::report::ArchiveReport;
 use crate::text::{escape, shell};
 use crate::verdict::Verdict;
@@ -94,7 +95,10 @@ impl<'a> OtherNames<'a> {
             .filter(|file| file.is_download || identify::expects_gzip(&archive.name))
             .collect();
         files.sort_by_key(|file| file.size);
-        files.pop()
+        let is_other = |file: &OtherFile| {
+            disk::File::open(&file.path).is_ok_and(|file| is_small_and_complete(&file))
+        };
+        files.into_iter().rev().find(|file| !is_other(file))
     }
 
     /// Describes a file with a near name that can neither be the archive nor its beginning.
@@ -106,20 +110,30 @@ impl<'a> OtherNames<'a> {
         files.first().map(|file| description(archive, file))
     }
 
+    /// Returns the folder for `verify --images`, if the folder was searched and has unpacked images of
+    /// archives whose images are known.
+    pub(crate) fn image_tree(&self) -> Option<PathBuf> {
+        let (folder, _) = self.found.get()?.images()?;
+        let mut archives = self.catalog.archives().iter();
+        let is_known =
+            archives.any(|archive| Inventory::of(archive.md5(), archive.sha256()).is_some());
+        is_known.then(|| tree_of(&self.dir, folder))
+    }
+
     /// Describes unpacked images in the folder, if it was searched.
     pub(crate) fn unpacked_images(&self) -> Option<String> {
         let (folder, count) = self.found.get()?.images()?;
-        let archives = self.catalog.archives();
-        if !archives.iter().any(|archive| identify::expects_gzip(&archive.name)) {
+        let mut archives = self.catalog.archives().iter();
+        if !archives.any(|archive| identify::expects_gzip(&archive.name)) {
             return None;
         }
-        let is_nih =
-            archives.iter().any(|archive| Inventory::of(archive.md5(), archive.sha256()).is_some());
-        let next = if is_nih {
-            let tree = self.dir.join(folder);
-            format!("to check them, run: cxr verify --images {}", shell::path(&tree))
-        } else {
-            "the table has checksums of archives only, so cxr cannot verify them".to_owned()
+        let next = match self.image_tree() {
+            Some(tree) => {
+                format!("to check them, run: cxr verify --images {}", shell::path(&tree))
+            }
+            None => {
+                "the table has checksums of archives only, so cxr cannot verify them".to_owned()
+            }
         };
         let folder = if folder.is_empty() { "the folder" } else { folder };
         Some(format!(
@@ -128,6 +142,23 @@ impl<'a> OtherNames<'a> {
             escape::text(&next)
         ))
     }
+}
+
+/// Returns the folder whose tree has images in `folder` of `dir`.
+fn tree_of(dir: &Path, folder: &str) -> PathBuf {
+    let path = if folder.is_empty() { dir.to_owned() } else { dir.join(folder) };
+    let is_archive = |name: &str| {
+        let number = name.strip_prefix("images_");
+        number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    let mut tree = path.as_path();
+    for is_of_layout in [|name: &str| name == "images", is_archive] {
+        let name = tree.file_name().and_then(|name| name.to_str());
+        if let Some(above) = tree.parent().filter(|_| name.is_some_and(is_of_layout)) {
+            tree = above;
+        }
+    }
+    if tree.as_os_str().is_empty() { PathBuf::from(".") } else { tree.to_owned() }
 }
 
 /// Describes a file that is not the archive although its name says so.

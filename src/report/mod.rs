@@ -21,6 +21,7 @@ use crate::catalog::Archive;
 use crate::hash::digest::{Digest, DigestKind, Md5, Sha256};
 use crate::locate::Damage;
 use crate::text::command_line::CommandLine;
+use crate::text::escape;
 use crate::verdict::{ExitStatus, Verdict};
 
 pub use annotations::Annotations;
@@ -192,6 +193,15 @@ impl ArchiveReport {
             (Verdict::Ok, true, None) => Some("SHA-256 matches"),
             _ => None,
         }
+    }
+
+    /// Shortens the report unless it is that on the `first` archive: all have the same reason.
+    #[must_use]
+    pub(crate) fn unless_first(self, first: Option<&String>, done: &str) -> Self {
+        let Some(first) = first.filter(|first| **first != self.name) else { return self };
+        let command = self.next.and_then(|next| next.command);
+        let detail = format!("not {done} for the same reason as {}", escape::text(first));
+        Self { detail: Some(detail), next: command.map(NextStep::from), ..self }
     }
 
     /// Replaces a reference to the command of the run by its command line.

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 
 use super::Report;
 use crate::catalog::{Archive, Catalog, Selector};
-use crate::text::command_line::CommandLine;
+use crate::text::command_line::{self, CommandLine};
 use crate::text::shell;
 
 /// A task to do by hand, a command to run, or both in this order.
@@ -94,7 +94,7 @@ impl SuggestedCommand {
     /// Builds the `cxr fetch` of all archives of the catalog into the folder.
     pub(crate) fn fetch_all(catalog: &Catalog, dir: &Path) -> String {
         let have_addresses = catalog.archives().iter().all(|archive| archive.address.is_some());
-        Self::fetch_into(catalog, dir, have_addresses)
+        command_line::explained(&Self::fetch_into(catalog, dir, have_addresses))
     }
 
     /// Builds the same command with more options.
@@ -113,8 +113,8 @@ impl SuggestedCommand {
         if !matches!(dir.to_str(), Some("" | "." | "./")) {
             start = format!("{start} -d {}", shell::path(dir));
         }
-        if let Some(table) = catalog.file() {
-            start = format!("{start} --checksums {}", shell::path(table));
+        if let Some(table) = catalog.table_word() {
+            start = format!("{start} --checksums {table}");
         }
         if !has_address {
             // Only the user knows where these archives come from.
@@ -131,6 +131,17 @@ impl SuggestedCommand {
     /// Builds the `cxr extract` of the archive; `start` is the command and its options.
     pub(crate) fn extract(catalog: &Catalog, archive: &Archive, start: &str) -> Self {
         Self::of_archive(catalog, archive, start)
+    }
+
+    /// Adds options to a `cxr fetch` of archives.
+    pub(crate) fn with_options(self, options: &str) -> Self {
+        match self {
+            Self::OfArchive(command) if command.start.starts_with("cxr fetch") => {
+                let start = shared(&format!("{}{options}", command.start));
+                Self::OfArchive(ArchiveCommand { start, ..command })
+            }
+            command => command,
+        }
     }
 
     fn of_archive(catalog: &Catalog, archive: &Archive, start: &str) -> Self {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::{ArchiveReport, Exporter, Report, matrix};
-use crate::text::{escape, units};
+use crate::text::{command_line, escape, units};
 use crate::verdict::Verdict;
 
 /// The report as one line per archive, or as a table if several mirrors were checked.
@@ -28,9 +28,13 @@ impl Exporter for Text {
             let mut archives = report.archives.iter().filter(|archive| is_shown(archive));
             archives.try_for_each(|archive| writeln!(out, "{}", archive.line(self.color)))?;
         }
-        for (index, command) in report.next_commands().iter().enumerate() {
+        let commands = report.next_commands();
+        for (index, command) in commands.iter().enumerate() {
             let gap = if index == 0 { "\n" } else { "" };
             writeln!(out, "{gap}next: {}", escape::text(command))?;
+        }
+        for change in command_line::changes(&commands.join(" ")) {
+            writeln!(out, "note: {change}")?;
         }
         if self.only_problems && report.error.is_none() {
             let gap = if report.archives.iter().any(is_shown) { "\n" } else { "" };

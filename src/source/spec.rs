@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
@@ -124,7 +125,10 @@ impl SourceSpec {
         {
             SERVE.to_owned()
         } else if is_host(text) {
-            format!("for a server, write https://{}", escape::brief(text))
+            let text = escape::brief(text);
+            let plain =
+                if may_be_private(&text) { format!(" or http://{text}") } else { String::new() };
+            format!("for a server, write https://{text}{plain}")
         } else {
             return Ok(());
         };
@@ -246,9 +250,25 @@ fn instead_of(scheme: &str, rest: &str) -> String {
     }
 }
 
+/// Returns true for a host that may have no certificate: one with a port, a private address, or a name
+/// of a local network.
+fn may_be_private(text: &str) -> bool {
+    let authority = text.split('/').next().unwrap_or_default();
+    let is_private = authority.parse().is_ok_and(|address: Ipv4Addr| {
+        address.is_private() || address.is_loopback() || address.is_link_local()
+    });
+    let is_local = [".local", ".lan", ".internal", ".home", ".localdomain"]
+        .iter()
+        .any(|end| authority.ends_with(end));
+    authority.contains(':') || is_private || is_local
+}
+
 /// Returns true for `mirror.example.org`, perhaps with a port and a path, and for `localhost:8080`.
 fn is_host(text: &str) -> bool {
     let authority = text.split('/').next().unwrap_or_default();
+    if let Some((host, _)) = authority.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        return host.parse::<Ipv6Addr>().is_ok();
+    }
     let (host, port) = authority.split_once(':').unwrap_or((authority, ""));
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let labels: Vec<&str> = host.split('.').collect();

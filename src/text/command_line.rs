@@ -2,8 +2,55 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::path::Path;
 
 use super::shell;
+
+/// The word in place of a table that cannot be read again.
+pub const TABLE: &str = "TABLE";
+
+/// The word in place of another file that cannot be opened again.
+pub const FILE: &str = "FILE";
+
+/// The end of a user in an address whose password is not shown.
+const PASSWORD: &str = ":***@";
+
+/// Parts of a command that stand for something else, and what to write in their place.
+const PLACEHOLDERS: [(&str, &str); 3] = [
+    (
+        TABLE,
+        "in place of TABLE, write a file with the table: cxr read it from a pipe, which cannot be \
+         read again",
+    ),
+    (FILE, "in place of FILE, write the name of a file: this run had a pipe there, which is gone"),
+    (PASSWORD, "in place of ***, write the password, which cxr does not show"),
+];
+
+/// Returns true for standard input, and for a file that is open under a number, such as that of
+/// `<(…)` in a shell: another command does not have it.
+pub fn is_read_once(path: &Path) -> bool {
+    matches!(path.to_str(), Some("-" | "/dev/stdin"))
+        || path.starts_with("/dev/fd")
+        || path.starts_with("/proc/self/fd")
+}
+
+/// Returns what to change in a command before it is pasted.
+pub fn changes(command: &str) -> impl Iterator<Item = &'static str> {
+    let words = || command.split([' ', '=']);
+    let has = move |part: &str| {
+        words().any(|word| word == part) || (part == PASSWORD && command.contains(part))
+    };
+    PLACEHOLDERS.into_iter().filter(move |(part, _)| has(part)).map(|(_, change)| change)
+}
+
+/// Returns the command, with what to change in it before it is pasted.
+pub fn explained(command: &str) -> String {
+    let changes: Vec<_> = changes(command).collect();
+    if changes.is_empty() {
+        return command.to_owned();
+    }
+    format!("{command} ({})", changes.join("; "))
+}
 
 /// A command line, each word quoted where a POSIX shell needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +70,11 @@ impl CommandLine {
         let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
         words.insert(end, switch.to_owned());
         Self(words)
+    }
+
+    /// Returns the command line, with what to change in it before it is pasted.
+    pub fn explained(&self) -> String {
+        explained(&self.to_string())
     }
 
     /// Returns the command line without the switch.

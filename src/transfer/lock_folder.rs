@@ -28,7 +28,7 @@ pub(crate) fn lock_folder(
     Lock::take(folder, wait, &tell, cancel).map_err(|error| {
         let next = match &error {
             LockError::Busy { .. } => {
-                let command = command_line.with("--wait");
+                let command = command_line.with("--wait").explained();
                 format!("; use another folder, or wait for it: {command}")
             }
             LockError::Disk(error) => format!("; {}", error.remedy()),

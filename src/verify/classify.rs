@@ -28,6 +28,10 @@ impl<'a> Classification<'a> {
     fn new(verdict: Verdict, archive: &'a Archive, detail: String) -> Self {
         Self { verdict, archive: Some(archive), detail: Some(detail), content: None }
     }
+
+    pub(super) fn outcome(self) -> (Verdict, String) {
+        (self.verdict, self.detail.unwrap_or_default())
+    }
 }
 
 /// This number of zeros at the end of a gzip file was never written, rather than compressed data: a
@@ -83,7 +87,7 @@ fn recognized<'a>(
 }
 
 /// A file that should be the archive and has no digest of the table.
-fn wrong<'a>(archive: &'a Archive, content: &ContentSummary) -> Classification<'a> {
+pub(super) fn wrong<'a>(archive: &'a Archive, content: &ContentSummary) -> Classification<'a> {
     let size = content.size;
     let (verdict, detail) = match archive.size {
         _ if size == 0 => (Verdict::Incomplete, "empty".to_owned()),

@@ -108,7 +108,7 @@ impl ContentHasher {
 }
 
 /// Counts the zero bytes at the end of the block.
-fn zeros_at_end(block: &[u8]) -> usize {
+pub(super) fn zeros_at_end(block: &[u8]) -> usize {
     let is_zero = |chunk: &&[u8]| chunk.iter().fold(0, |all, byte| all | byte) == 0;
     let zeros: usize = block.rchunks(64).take_while(is_zero).map(<[u8]>::len).sum();
     let rest = &block[..block.len() - zeros];

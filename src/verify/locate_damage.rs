@@ -203,8 +203,7 @@ fn add_damage(report: &mut ArchiveReport, located: Located) {
         }
         (Verdict::Incomplete, None) => {
             report.verdict = Verdict::Foreign;
-            let part = part_of(report.actual_size.unwrap_or(0), size);
-            report.detail = Some(format!("{part}, but complete in itself: it is a different file"));
+            report.detail = Some(complete_in_itself(report.actual_size.unwrap_or(0), size));
             return add_content(report, is_tar, images);
         }
         // If even the beginning is wrong, it may not be a gzip file, and right as far as it goes.
@@ -226,6 +225,11 @@ fn add_damage(report: &mut ArchiveReport, located: Located) {
     }
     report.damage = damages;
     report.damage.retain(|damage| damage.kind != DamageKind::NoTar);
+}
+
+/// Says why a short file without damage is no beginning of an archive.
+pub(super) fn complete_in_itself(size: u64, expected: u64) -> String {
+    format!("{}, but complete in itself: it is a different file", part_of(size, expected))
 }
 
 /// Adds what is known of an archive in which nothing is damaged: of its images, only what was

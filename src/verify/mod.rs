@@ -16,6 +16,7 @@ mod quick;
 mod reader_threads;
 mod remote;
 mod renames;
+mod short_file;
 mod targets;
 #[cfg(test)]
 mod testing;
@@ -34,6 +35,7 @@ pub(crate) use self::file_check::{FileChecker, blank};
 pub use self::notes::NotesRequest;
 pub(crate) use self::reader_threads::check_files;
 pub use self::remote::{MirrorsRequest, verify_mirrors};
+pub(crate) use self::short_file::verdict_on_short_file;
 pub(crate) use self::targets::{ArchiveFiles, files_of, wrong_link};
 
 use self::locate_damage::is_damaged;

@@ -15,7 +15,7 @@ use crate::event::{Event, Listener};
 use crate::images::deleted::{self, DeletedArchive};
 use crate::other_names::{OtherFile, OtherNames};
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
-use crate::text::escape;
+use crate::text::{escape, shell};
 use crate::transfer;
 use crate::verdict::Verdict;
 
@@ -151,7 +151,11 @@ fn of_one<'a>(
         Ok(metadata) if metadata.is_dir() => {
             let others = OtherNames::new(path, catalog);
             let archives = catalog.archives().iter();
-            let found = archives.map(|archive| in_folder(path, archive, &others)).collect();
+            let mut found: Vec<_> =
+                archives.map(|archive| in_folder(path, archive, &others)).collect();
+            if let Some(tree) = others.image_tree() {
+                advise_images(&mut found, &tree, catalog);
+            }
             let notes = [others.unpacked_images(), others.superfluous_folder()];
             for message in notes.into_iter().flatten() {
                 listener.on(Event::Notice { message: &message });
@@ -162,6 +166,22 @@ fn of_one<'a>(
             vec![VerifyTarget::File { path: path.to_owned(), expected: None, size: metadata.len() }]
         }
         Err(error) => vec![VerifyTarget::Settled(Box::new(absent(path, catalog, error)))],
+    }
+}
+
+/// Changes the next step for a folder that has extracted images and no archive at all.
+fn advise_images(targets: &mut [VerifyTarget<'_>], tree: &Path, catalog: &Catalog) {
+    if !targets.iter().all(|target| matches!(target, VerifyTarget::Absent(..))) {
+        return;
+    }
+    let command = format!("cxr verify --images {}", shell::path(tree));
+    let command = SuggestedCommand::Line(command.into());
+    for target in targets {
+        let Some(report) = target.known_report(catalog) else { continue };
+        if report.verdict == Verdict::Missing {
+            let next = Some(command.clone().into());
+            *target = VerifyTarget::Settled(Box::new(ArchiveReport { next, ..report }));
+        }
     }
 }
 
@@ -210,18 +230,31 @@ pub(crate) fn files_of(dir: &Path, archive: &Archive, others: &OtherNames<'_>) -
     ArchiveFiles { paths, otherwise }
 }
 
-/// The report on a requested path without a file: an archive is missing, anything else is an error.
+/// The report on a requested path without a file. An archive may have a partial download.
 fn absent(path: &Path, catalog: &Catalog, error: io::Error) -> ArchiveReport {
-    match match_name(path, catalog) {
-        NameMatch::Exact(archive) if error.kind() == io::ErrorKind::NotFound => {
-            missing(&folder_of(archive, path), archive, catalog)
-        }
-        name => {
-            let mut report = unreadable(path, name.archive(), &ReadError::Open(error));
-            report.name = path.to_string_lossy().into_owned();
-            report
-        }
+    let name = match_name(path, catalog);
+    if error.kind() != io::ErrorKind::NotFound {
+        return unnamed(path, unreadable(path, name.archive(), &ReadError::Open(error)));
     }
+    let detail = Some(format!("there is no file or folder {}", escape::path(path)));
+    let check = "check the name";
+    let NameMatch::Exact(archive) = name else {
+        let next = Some(NextStep::by_hand(check));
+        let report = blank(path, name.archive(), Verdict::Error);
+        return unnamed(path, ArchiveReport { detail, next, ..report });
+    };
+    let report = missing(&folder_of(archive, path), archive, catalog);
+    if report.verdict != Verdict::Missing {
+        return report;
+    }
+    let command = report.next.and_then(|next| next.command);
+    let next = command.map(|fetch| NextStep::then(check, fetch));
+    ArchiveReport { detail, next, ..blank(path, Some(archive), Verdict::Error) }
+}
+
+/// Names the report after the path as it was requested.
+fn unnamed(path: &Path, report: ArchiveReport) -> ArchiveReport {
+    ArchiveReport { name: path.to_string_lossy().into_owned(), ..report }
 }
 
 /// The archive in the folder, under its name or else under its alias.

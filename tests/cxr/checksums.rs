@@ -1,6 +1,7 @@
 //! Tables, selectors, and the commands that only print.
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::{Archive, NAMES, Sandbox, archives};
@@ -144,6 +145,56 @@ fn bad_lines_are_refused_with_their_number() {
         assert_refused(format!("{good}# comment\n{bad}\n"), Some(3));
     }
     assert_refused([good.as_bytes(), MD5.as_bytes(), b"  \xff\xfe.gz\n"].concat(), Some(2));
+}
+
+/// A digest of nothing that these tests have.
+const OTHER_MD5: &str = "0cc175b9c0f1b6a831c399e269772661";
+
+#[test]
+fn the_command_for_absolute_names_works_for_files_in_several_folders() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let folders = ["data", "data/a", "data/b/c"];
+    let mut table = String::new();
+    for (archive, folder) in all.iter().zip(folders) {
+        let path = sandbox.put(Path::new(folder).join(&archive.name), &*archive.bytes);
+        writeln!(table, "{}  {}", archive.md5, path.display()).unwrap();
+    }
+    sandbox.put("table", &table);
+    let run = || sandbox.cxr(["verify", "data", "--checksums", "table"]).run();
+    let message = run().exits(2).stderr();
+    let (_, rest) = message.split_once("sed '").unwrap();
+    let (script, _) = rest.split_once('\'').unwrap();
+    let sed = Command::new("sed").arg(script).arg(sandbox.path("table")).output().unwrap();
+    sandbox.put("table", sed.stdout);
+    run().exits(0);
+    // Without a folder in common there is no such command.
+    sandbox.put("table", format!("{table}{OTHER_MD5}  /other/x\n"));
+    run().exits(2).says("write a table for each folder");
+}
+
+#[test]
+fn a_table_that_lists_itself_is_used_without_that_line() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let lines = std::fs::read_to_string(sandbox.table(&all)).unwrap();
+    let words = "MD5SUMS lists itself, with a digest that cannot be right";
+    for (own, folder) in [("d41d8cd98f00b204e9800998ecf8427e", "."), (OTHER_MD5, "data")] {
+        let table = Path::new(folder).join("MD5SUMS");
+        sandbox.put(&table, format!("{lines}{own}  MD5SUMS\n"));
+        for command in [&["verify", "data"][..], &["fetch", "-d", "data", "--from", "data"]] {
+            let run = sandbox.cxr(command).args(["--format", "json", "--checksums"]).arg(&table);
+            let outcome = run.run();
+            outcome.exits(0).says(words).report().all_ok();
+            assert_eq!(outcome.report().lines().len(), 2);
+        }
+    }
+    // A file with the name of a table in another folder is a file like others.
+    sandbox.put("data/MD5SUMS", "something else");
+    sandbox.put("MD5SUMS", format!("{lines}{OTHER_MD5}  MD5SUMS\n"));
+    let verify = sandbox.cxr(["verify", "data", "--checksums", "MD5SUMS"]).run();
+    verify.exits(1).prints_line(&["corrupt", "MD5SUMS"]);
 }
 
 #[test]
@@ -374,7 +425,7 @@ fn a_table_is_read_from_standard_input() {
     let output = verify.stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        output.stderr.starts_with(b"cxr: standard input: it contains no checksum"),
+        output.stderr.starts_with(b"cxr: --checksums standard input: it contains no checksum"),
         "{output:?}"
     );
 }

@@ -22,6 +22,11 @@ fn too_little_space_is_reported_before_the_download() {
     let dry_run = sandbox.fetch_with_sizes(&server, &all).arg("--dry-run");
     let report = disk.visible_to(dry_run).report(3);
     report.only().is("error").because("not enough space").next("or fetch fewer archives, then");
+    // The reason of all archives comes once.
+    let several = sandbox.fetch_with_sizes(&server, &[archive(1, 10), archive(2, 10)]);
+    let report = disk.visible_to(several).report(3);
+    report.lines()[0].is("error").because("not enough space").next("or fetch fewer archives");
+    report.lines()[1].is("error").because("not fetched for the same reason as images_001.tar.gz");
 }
 
 #[test]
@@ -99,7 +104,7 @@ fn a_name_on_another_file_system_is_an_error_and_no_byte_is_lost() {
     std::fs::create_dir(sandbox.path("data/parts")).unwrap();
     let Some(disk) = SmallDisk::mount(&sandbox.path("data/parts"), 4096) else { return };
     let server = Server::with(&all);
-    let fetch = sandbox.fetch(&server, &all).arg("--dir").arg(sandbox.data());
+    let fetch = sandbox.fetch(&server, &all).dir(sandbox.data());
     let report = disk.visible_to(fetch).report(3);
     let line = report.only();
     line.is("error").because("could not be renamed").because("cross-device");

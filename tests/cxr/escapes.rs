@@ -143,8 +143,8 @@ fn names_of_local_files_and_folders_are_escaped() {
     let table = sandbox.table(&all);
     let checked = sandbox.verify(&all).arg("-v").arg(&folder).arg(folder.join(EVIL));
     run_escaped(&sandbox, checked).exits(1);
-    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base(), "-v", "-d"]);
-    run_escaped(&sandbox, fetch.arg(&folder)).exits(3);
+    let fetch = sandbox.fetch_with(&table).args(["--from", &server.base(), "-v"]);
+    run_escaped(&sandbox, fetch.dir(&folder)).exits(3);
     let list = sandbox.cxr(["list", "--checksums"]).arg(&table).arg("-d").arg(&folder).run();
     assert_eq!(harm(&format!("{}{}", list.stdout(), list.stderr())), None, "{list}");
 }
@@ -154,7 +154,7 @@ fn the_command_to_resume_is_escaped() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
     server.inject(Fault::Throttle { rate: 100_000 });
-    let fetch = sandbox.fetch(&server, &all).arg("-d").arg(sandbox.path(EVIL));
+    let fetch = sandbox.fetch(&server, &all).dir(sandbox.path(EVIL));
     let mut running = fetch.spawn();
     running.until("some bytes", || server.sent() > 20_000);
     running.signal(rustix::process::Signal::INT);

@@ -1,5 +1,7 @@
 //! Likely first mistakes: the help is right, comes once, and can be pasted.
 
+use std::fs;
+
 use crate::support::{Outcome, Sandbox, Server, archives};
 
 /// Runs `cxr` in a sandbox with the folder `nih`. Asserts status 2, and that standard error has the
@@ -33,6 +35,49 @@ fn verify_takes_folders_without_an_option() {
 }
 
 #[test]
+fn archives_and_folders_in_each_others_place_are_recognised() {
+    for command in ["labels", "list", "selftest"] {
+        assert_help(&[command, "nih"], &format!("the folder is --dir: cxr {command} -d nih"));
+    }
+    let files = "cxr verify nih/images_001.tar.gz nih/images_002.tar.gz -q";
+    assert_help(&["verify", "nih", "1-2", "-q"], files);
+    let outcome = assert_help(&["verify", "12"], "name their files: cxr verify images_012.tar.gz");
+    outcome.says("there is no file or folder `12`");
+}
+
+#[test]
+fn options_that_would_be_ignored_are_refused() {
+    for (arguments, words) in [
+        (
+            &["fetch", "--to", "x"][..],
+            "extracts none without --extract: cxr fetch --to x --extract",
+        ),
+        (&["fetch", "--layout=kaggle", "1"], "cxr fetch --layout=kaggle 1 --extract"),
+        (&["fetch", "-d", "a", "--dir=b"], "--dir is given twice, as `a` and as `b`"),
+        (&["verify", "nih", "--names", "a", "--names", "b"], "--names is given twice"),
+        (&["verify", "--images", "nih", "--limit-rate", "5M"], "--limit-rate has no effect with"),
+        (&["verify", "--images", "nih", "-j", "2"], "--jobs has no effect with --images"),
+        (&["verify", "nih", "-j", "2"], "--readers sets the number of files"),
+        (&["verify", "nih", "--cacert", "x"], "--cacert has an effect only with --from"),
+        (&["verify", "--from", "nih", "--no-locate"], "--no-locate has no effect with --from"),
+        (&["labels", "--checksums", "x"], "--checksums has no effect on labels"),
+        (&["cite", "--format", "json"], "--format has no effect on cite"),
+    ] {
+        assert_help(arguments, words);
+    }
+    // A selection is of images of NIH.
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    sandbox.table(&all);
+    sandbox.put("data/images.tsv", "");
+    let verify = ["verify", "--images", "data", "--checksums", "table.md5", "--split", "test"];
+    sandbox.cxr(verify).run().exits(2).says("has no archive of NIH ChestX-ray14 that contains");
+    // A variable is for all commands of a job.
+    let run = sandbox.cxr(["verify", "--images", "data", "1"]).env("CXR_LIMIT_RATE", "5M");
+    fs::remove_file(sandbox.path("data/images.tsv")).unwrap();
+    run.env("CXR_TO", "x").env("CXR_RETRIES", "2").run().exits(1);
+}
+
+#[test]
 fn the_commands_that_unpack_archives_elsewhere_are_known() {
     for word in ["unpack", "untar", "tar"] {
         assert_help(&[word, "-d", "nih"], "the command is extract: cxr extract -d nih");
@@ -49,6 +94,16 @@ fn options_before_the_command_are_moved() {
 
 #[test]
 fn the_names_that_other_programs_give_to_the_folder_are_known() {
+    for option in ["-o", "--output", "--dest"] {
+        let words = "the folder for the images is --to: cxr extract --to nih";
+        assert_help(&["extract", option, "nih"], words);
+        assert_help(&["labels", option, "nih"], "the folder is --dir: cxr labels --dir nih");
+    }
+    assert_help(
+        &["verify", "nih", "-o", "x"],
+        "for the report is --report: cxr verify nih --report x",
+    );
+    assert_help(&["checksums", "-o", "x"], "the table goes to standard output");
     for option in ["-o", "-O", "-P", "-C", "--output", "--output-dir", "--out", "--directory"] {
         assert_help(&["fetch", option, "nih"], "the folder is --dir: cxr fetch --dir nih");
     }
@@ -104,6 +159,10 @@ fn a_host_without_a_scheme_is_recognised() {
         let words =
             format!("`{source}` is not a folder here; for a server, write https://{source}");
         assert_help(&[command, "--from", source], &words);
+    }
+    for host in ["10.0.0.7", "nas:8080/nih", "[::1]:80", "files.lan"] {
+        let words = format!("for a server, write https://{host} or http://{host}");
+        assert_help(&["fetch", "--from", host], &words);
     }
     // A folder may have such a name.
     let (sandbox, all) = (Sandbox::new(), archives(1));

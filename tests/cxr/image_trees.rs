@@ -352,7 +352,7 @@ fn list_counts_images_and_a_check_of_archives_points_to_the_check_of_images() {
     assert_eq!(document["archives"][0]["images"]["here"], 12);
     assert!(document["archives"][1]["images"].is_null());
     let outcome = sandbox.cxr(["verify", "data"]).run();
-    outcome.says("to check them, run: cxr verify --images data/images");
+    outcome.says("to check them, run: cxr verify --images data\n");
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn a_wrong_selection_is_refused_with_the_remedy() {
         (&["--patient", "30806"], "expected numbers from 1 to 30805"),
         (&["--patient", "9-3"], "ends before it starts"),
         (&["--patient", "1", "--split", "test"], "no image matches"),
-        (&["--names", "none"], "--names: none: No such file"),
+        (&["--names", "none"], "--names none: No such file"),
         (&["--names", "hostile"], "line 1: `"),
         (&["--names", "utf16"], "UTF-16"),
         (&["--names", "zip.png"], "names no image"),

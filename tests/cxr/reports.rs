@@ -149,11 +149,7 @@ fn no_report_overwrites_a_file_that_the_run_needs() {
     let place = format!("{first} is reserved for {}", NAMES[0]);
     let into = |run: Cxr, path: &str| run.args(["--report", path]);
     assert_refused(&sandbox, into(sandbox.fetch(&server, &all), &first), &place);
-    assert_refused(
-        &sandbox,
-        into(sandbox.fetch_from("data", &all).args(["-d", "x"]), &first),
-        &place,
-    );
+    assert_refused(&sandbox, into(sandbox.fetch_from("data", &all).dir("x"), &first), &place);
     for what in [&["data"][..], &["--from", "data"]] {
         assert_refused(&sandbox, into(sandbox.verify(&all).args(what), &first), &place);
         let here = sandbox.verify(&all).in_folder(&sandbox.data()).args(["--report", NAMES[0]]);
@@ -248,7 +244,7 @@ pub fn cannot_begin(sandbox: &Sandbox, all: &[Archive]) -> Vec<(Cxr, i32, &'stat
         (sandbox.fetch_with(&sandbox.table(all)), 2, "--from"),
         (sandbox.cxr(["fetch"]).args(broken), 2, "line 1"),
         (sandbox.cxr(["verify"]).args(broken), 2, "line 1"),
-        (sandbox.fetch(&server, all).args(["--dir", "file"]), 3, "file could not be created"),
+        (sandbox.fetch(&server, all).dir("file"), 3, "file could not be created"),
     ]
 }
 

@@ -115,6 +115,33 @@ fn an_empty_partial_download_is_nothing() {
     }
 }
 
+#[test]
+fn a_small_complete_file_under_the_name_of_an_archive_is_foreign_everywhere() {
+    let (sandbox, small, archive) = (Sandbox::new(), archive(2, 1), archive(1, 5));
+    assert!(small.size() < archive.size());
+    let [table, _] = tables(&sandbox, &archive);
+    let server = Server::with([&archive]);
+    let word = |outcome: &Outcome, field: &str| {
+        let document: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
+        document["archives"][0][field].as_str().unwrap_or_default().to_owned()
+    };
+    let run = |words: &[&str]| {
+        sandbox.cxr(words).args(["--format", "json", "--checksums"]).arg(&table).run()
+    };
+    let dry_run = || sandbox.fetch_with(&table).args(["--from", &server.base(), "--dry-run"]).run();
+    for (name, state) in [("images_001.tar.gz", "foreign"), ("images_001.tar.gz.part", "missing")] {
+        let path = sandbox.put(Path::new("data").join(name), &*small.bytes);
+        assert_eq!(word(&run(&["verify", "data"]), "verdict"), state);
+        assert_eq!(word(&run(&["list", "-d", "data"]), "state"), state);
+        assert_eq!(word(&dry_run(), "verdict"), state);
+        assert_eq!(word(&run(&["extract", "-d", "data", "--to", "to"]), "verdict"), state);
+        sandbox.fetch_with(&table).args(["--from", &server.base()]).report(0).all_ok();
+        sandbox.assert_archive(&archive);
+        fs::remove_file(sandbox.data().join(&archive.name)).unwrap();
+        let _ = fs::remove_file(path);
+    }
+}
+
 /// Runs a command of a report in a shell, in the sandbox.
 fn shell(sandbox: &Sandbox, command: &str) -> bool {
     let cxr = env!("CARGO_BIN_EXE_cxr");

@@ -181,3 +181,74 @@ fn a_fetch_that_failed_suggests_what_to_do_by_hand_and_the_same_command() {
     sandbox.assert_archive(&all[0]);
     sandbox.assert_archive(&all[1]);
 }
+
+#[test]
+fn a_table_from_a_pipe_is_not_suggested_as_if_it_could_be_read_again() {
+    let (sandbox, all) = (Sandbox::new(), archives(2));
+    let server = Server::with(&all);
+    table(&sandbox, &server, &all);
+    for pipe in ["--checksums <(cat table.tsv)", "--checksums=- <table.tsv"] {
+        let output = paste(&sandbox, &format!("cxr verify data {pipe}"));
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        let next = "next: cxr fetch -d data --checksums TABLE\nnote: in place of TABLE, write";
+        assert!(output.status.code() == Some(1) && stdout.contains(next), "{output:?}");
+        let output = paste(&sandbox, &format!("cxr fetch --dry-run -d data {pipe}"));
+        let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(stdout.contains("TABLE\nnote: in place of TABLE, write"), "{output:?}");
+    }
+    let names = "cxr fetch --dry-run -d data --names <(echo 00000001_000.png) 1";
+    let output = paste(&sandbox, names);
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let next = "next: cxr fetch -d data --names FILE 1\nnote: in place of FILE, write";
+    assert!(stdout.contains(next), "{output:?}");
+}
+
+#[test]
+fn a_hidden_password_is_to_be_written_again() {
+    let sandbox = Sandbox::new();
+    let typed = ["verify", "--from", "http://me:secret@127.0.0.1:9/", "1", "--retries", "1"];
+    let outcome = sandbox.cxr(typed).run();
+    outcome.exits(3).prints("me:***@127.0.0.1:9/' 1 --retries 1\nnote: in place of ***, write");
+    outcome.expect(!outcome.stdout().contains("secret"), "no password");
+}
+
+#[test]
+fn images_without_archives_and_a_folder_without_both_get_the_command_that_helps() {
+    let sandbox = Sandbox::new();
+    let both = sandbox.cxr(["verify", "--images", "data"]).run();
+    assert_eq!(only_suggested(both.exits(1)), "cxr fetch -d data --extract");
+    let selected = sandbox.cxr(["verify", "--images", "to", "--archives", "data", "3"]);
+    fs::create_dir(sandbox.path("to")).unwrap();
+    let suggested = only_suggested(selected.run().exits(1));
+    assert_eq!(suggested, "cxr fetch -d data --extract --to to 3");
+    let extract = sandbox.cxr(["extract", "-d", "data", "--to", "to", "--layout", "kaggle", "3"]);
+    let suggested = only_suggested(extract.run().exits(1));
+    assert_eq!(suggested, "cxr fetch -d data --extract --to to --layout kaggle 3");
+    for (folder, what) in [
+        ("data/images", "data"),
+        ("data/images", "data/images"),
+        ("data/images_001/images", "data/images_001/images"),
+        ("data/images_001/images", "data"),
+    ] {
+        for number in 0..12 {
+            sandbox.put(format!("{folder}/{number:08}_000.png"), b"\x89PNG\r\n\x1a\n");
+        }
+        let verify = sandbox.cxr(["verify", what]).run();
+        assert_eq!(only_suggested(verify.exits(1)), "cxr verify --images data", "{what}");
+        fs::remove_dir_all(sandbox.path("data")).unwrap();
+    }
+}
+
+#[test]
+fn only_a_command_that_resumes_says_so_after_an_interruption() {
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    server.inject(Fault::Throttle { rate: 200_000 });
+    table(&sandbox, &server, &all);
+    let typed = ["verify", "--checksums", "table.tsv", "--from", &server.base()];
+    let mut running = sandbox.cxr(typed).spawn();
+    running.until("some bytes", || server.sent() > 50_000);
+    running.signal(Signal::INT);
+    let command = typed.join(" ");
+    running.wait().exits(130).says(&format!("interrupted; to start again, run: cxr {command}"));
+}

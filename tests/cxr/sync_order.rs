@@ -33,7 +33,7 @@ fn in_order(calls: &[&SystemCall]) {
 fn a_fetch_syncs_bytes_before_names_and_names_before_the_receipt() {
     let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
     let server = Server::with(&all);
-    let fetch = sandbox.fetch(&server, &all).args(["--dir", "new/data"]).chunk(100_000);
+    let fetch = sandbox.fetch(&server, &all).dir("new/data").chunk(100_000);
     let Some(trace) = SystemCalls::of(&sandbox, fetch, &CALLS) else { return };
     let root = sandbox.root().to_string_lossy().into_owned();
     let folder = |name: &str| format!("<{root}{name}>)");

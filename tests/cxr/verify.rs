@@ -206,11 +206,17 @@ fn a_folder_and_single_files_are_checked_together() {
 }
 
 #[test]
-fn a_missing_file_is_missing_and_the_others_are_checked() {
+fn a_path_that_does_not_exist_is_an_error_and_the_others_are_checked() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let good = sandbox.put_archive(&all[0]);
-    let report = sandbox.verify(&all).arg("data/images_002.tar.gz").arg(good).report(1);
-    assert_eq!(report.verdicts(), ["missing", "ok"]);
+    let files = ["data/images_002.tar.gz", "nowhere/images_001.tar.gz", "other"];
+    let report = sandbox.verify(&all).args(files).arg(good).report(3);
+    assert_eq!(report.verdicts(), ["error", "error", "error", "ok"]);
+    let lines = report.lines();
+    for (line, file) in lines.iter().zip(files) {
+        line.because(&format!("there is no file or folder {file}")).next("check the name");
+    }
+    lines[0].next("check the name, then run: cxr fetch -d data --checksums");
 }
 
 #[test]

@@ -16,8 +16,18 @@ use crate::support::{Archive, Cxr, Fault, NAMES, Outcome, Sandbox, Server, archi
 /// Lines of a terminal, with one for the prompt of the shell.
 const SCREEN: usize = 25;
 
-const COMMANDS: [&str; 9] =
-    ["fetch", "verify", "labels", "list", "checksums", "selftest", "cite", "completions", "man"];
+const COMMANDS: [&str; 10] = [
+    "fetch",
+    "verify",
+    "extract",
+    "labels",
+    "list",
+    "checksums",
+    "selftest",
+    "cite",
+    "completions",
+    "man",
+];
 
 /// Patterns of text that differs between runs or machines, and their replacements.
 const REDACTED: [(&str, &str); 12] = [
@@ -241,6 +251,11 @@ fn errors_of_the_command_line_and_of_tables() {
         &["fetch", "--checksums", "empty.md5"],
         &["list", "--checksums", "missing.md5"],
         &["list", "--checksums", "bad.md5"],
+        &["list", "--checksums", "data"],
+        &["labels", "--names", "missing.txt"],
+        &["verify", "--junit", "missing/report.xml"],
+        &["verify", "--events", "empty.md5/x"],
+        &["verify", "--images", "data", "--compare", "missing.tsv"],
         &["verify", "-q", "-v"],
         &["verify", "--since", "soon"],
         &["verify", "--quick", "--sha256"],

@@ -48,7 +48,7 @@ fn a_usage_error_exits_with_2_and_a_message_on_standard_error() {
             "`ftp://m.org` is neither an http:// or https:// address",
         ),
         (&["verify", "-q", "-v"], "--quiet"),
-        (&["list", "--checksums", "/nonexistent"], "/nonexistent: No such file"),
+        (&["list", "--checksums", "/nonexistent"], "--checksums /nonexistent: No such file"),
         (&["checksums", "--checksums", "/dev/null"], "/dev/null: it contains no checksum"),
         (&["checksums", "--checksums", "/dev/zero"], "/dev/zero: it is larger than 16 MiB"),
     ] {

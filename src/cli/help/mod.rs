@@ -6,9 +6,10 @@ use super::headings::{GLOBAL, IMAGES, OUTPUT, WHAT};
 
 const EXAMPLES: &str = include_str!("program.txt");
 const VARIABLES: &str = include_str!("variables.txt");
-const VERDICT_STATUS: &str = include_str!("verdict_status.txt");
+const PROGRAM_STATUS: &str = include_str!("program_status.txt");
 const LABELS_STATUS: &str = include_str!("labels_status.txt");
 const SELFTEST_STATUS: &str = include_str!("selftest_status.txt");
+const TABLE_STATUS: &str = include_str!("table_status.txt");
 const PRINT_STATUS: &str = include_str!("print_status.txt");
 
 /// Arranges the help of the program and of its commands.
@@ -18,7 +19,7 @@ pub(super) fn arrange(command: Command) -> Command {
         .disable_help_flag(true)
         .disable_version_flag(true)
         .args([help(), version().hide_short_help(false)].map(|answer| answer.help_heading(GLOBAL)))
-        .after_long_help(format!("{EXAMPLES}\n{VERDICT_STATUS}\n{VARIABLES}"))
+        .after_long_help(format!("{EXAMPLES}\n{PROGRAM_STATUS}\n{VARIABLES}"))
         .mut_subcommands(|command| arrange_subcommand(command, &global))
 }
 
@@ -32,7 +33,7 @@ fn arrange_subcommand(command: Command, global: &[Arg]) -> Command {
         argument.hide(!applies(id, &name))
     });
     // The short help of these has no room for them.
-    let is_full = matches!(name.as_str(), "fetch" | "verify");
+    let is_full = matches!(name.as_str(), "fetch" | "verify" | "extract");
     let command = command.mut_args(|argument| {
         let is_long = is_full && argument.get_help_heading() == Some(IMAGES);
         if is_long { argument.hide_short_help(true) } else { argument }
@@ -42,7 +43,7 @@ fn arrange_subcommand(command: Command, global: &[Arg]) -> Command {
 }
 
 /// Returns true if the global argument has an effect on the command.
-fn applies(argument: &str, command: &str) -> bool {
+pub(super) fn applies(argument: &str, command: &str) -> bool {
     let is_run = matches!(command, "fetch" | "verify" | "extract");
     match argument {
         "checksums" => is_run || matches!(command, "list" | "checksums"),
@@ -56,12 +57,12 @@ fn applies(argument: &str, command: &str) -> bool {
 /// Returns the examples and the exit status of a command.
 fn more(command: &str) -> (&'static str, &'static str) {
     match command {
-        "fetch" => (include_str!("fetch.txt"), VERDICT_STATUS),
-        "verify" => (include_str!("verify.txt"), VERDICT_STATUS),
-        "extract" => (include_str!("extract.txt"), VERDICT_STATUS),
-        "checksums" => (include_str!("checksums.txt"), PRINT_STATUS),
+        "fetch" => (include_str!("fetch.txt"), include_str!("fetch_status.txt")),
+        "verify" => (include_str!("verify.txt"), include_str!("verify_status.txt")),
+        "extract" => (include_str!("extract.txt"), include_str!("extract_status.txt")),
+        "checksums" => (include_str!("checksums.txt"), TABLE_STATUS),
         "labels" => (include_str!("labels.txt"), LABELS_STATUS),
-        "list" => (include_str!("list.txt"), PRINT_STATUS),
+        "list" => (include_str!("list.txt"), TABLE_STATUS),
         "selftest" => (include_str!("selftest.txt"), SELFTEST_STATUS),
         "completions" => (include_str!("completions.txt"), PRINT_STATUS),
         "man" => (include_str!("man.txt"), PRINT_STATUS),

@@ -47,6 +47,13 @@ impl Cxr {
         self
     }
 
+    /// Sets another folder for the archives of a fetch.
+    pub fn dir(mut self, folder: impl AsRef<OsStr>) -> Self {
+        let place = self.arguments.iter().position(|word| word == "--dir").expect("a folder");
+        folder.as_ref().clone_into(&mut self.arguments[place + 1]);
+        self
+    }
+
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.to_owned(), value.as_ref().to_owned()));
         self
