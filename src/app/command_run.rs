@@ -91,8 +91,12 @@ impl CommandRun<'_> {
             status = after_loss(status, &error, messages);
         }
         if signal.is_some() {
-            let task = if self.resumes { "resume" } else { "start again" };
-            messages.error(format_args!("interrupted; to {task}, run: {}", self.typed.explained()));
+            let command = self.typed.explained();
+            messages.error(if self.resumes {
+                format!("interrupted; to resume, run: {command}")
+            } else {
+                format!("interrupted; to start again, run: {command}")
+            });
         }
         Ok(status)
     }

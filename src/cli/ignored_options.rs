@@ -36,15 +36,12 @@ pub(super) fn refuse(matches: &ArgMatches, arguments: &[OsString]) -> Result<(),
     let Some((command, matches)) = matches.subcommand() else { return Ok(()) };
     refuse_repeated(arguments)?;
     let typed = Typed(matches);
-    for option in ["checksums", "format"] {
-        if typed.has(option) && !applies(option, command) {
-            let why = match (command, option) {
-                ("labels", "checksums") => "which are those of NIH, whatever the table",
-                (_, "checksums") => "which needs no table",
-                _ => "which has one format",
-            };
-            return Err(format!("--{option} has no effect on {command}, {why}; omit it"));
-        }
+    if command == "labels" && typed.has("checksums") {
+        let why = "whose files are those of NIH, whatever the table";
+        return Err(format!("--checksums has no effect on labels, {why}; omit it"));
+    }
+    if typed.has("format") && !applies("format", command) {
+        return Err(format!("--format has no effect on {command}, which has one form; omit it"));
     }
     match command {
         "fetch" => refuse_target(&typed, arguments),

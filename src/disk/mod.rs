@@ -154,6 +154,13 @@ pub(crate) fn read(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
 #[error("{0}; {advice}", advice = advice_on_input(.0))]
 pub struct InputError(pub io::Error);
 
+impl InputError {
+    /// Returns the kind of the error.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind()
+    }
+}
+
 fn advice_on_input(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => "check the name",

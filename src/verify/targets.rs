@@ -19,6 +19,9 @@ use crate::text::{escape, shell};
 use crate::transfer;
 use crate::verdict::Verdict;
 
+/// The reason of an archive of which nothing is known.
+const NOT_HERE: &str = "not here";
+
 /// A line of the report.
 #[derive(Debug)]
 pub(super) enum VerifyTarget<'a> {
@@ -178,7 +181,7 @@ fn advise_images(targets: &mut [VerifyTarget<'_>], tree: &Path, catalog: &Catalo
     let command = SuggestedCommand::Line(command.into());
     for target in targets {
         let Some(report) = target.known_report(catalog) else { continue };
-        if report.verdict == Verdict::Missing {
+        if report.detail.as_deref() == Some(NOT_HERE) {
             let next = Some(command.clone().into());
             *target = VerifyTarget::Settled(Box::new(ArchiveReport { next, ..report }));
         }
@@ -244,7 +247,7 @@ fn absent(path: &Path, catalog: &Catalog, error: io::Error) -> ArchiveReport {
         return unnamed(path, ArchiveReport { detail, next, ..report });
     };
     let report = missing(&folder_of(archive, path), archive, catalog);
-    if report.verdict != Verdict::Missing {
+    if report.detail.as_deref() != Some(NOT_HERE) {
         return report;
     }
     let command = report.next.and_then(|next| next.command);
@@ -295,7 +298,7 @@ fn missing(dir: &Path, archive: &Archive, catalog: &Catalog) -> ArchiveReport {
                 let (detail, next) = describe_deleted(&deleted, dir, archive, catalog);
                 (Verdict::Missing, detail, next)
             }
-            None => (Verdict::Missing, "not here".to_owned(), fetch()),
+            None => (Verdict::Missing, NOT_HERE.to_owned(), fetch()),
         },
     };
     ArchiveReport {

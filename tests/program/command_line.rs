@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -66,7 +67,8 @@ fn an_error_in_a_table_has_the_file_and_the_line() {
     fs::write(&table, "# table\nd41d8cd98f00b204e9800998ecf8427e  ../../etc/passwd\n").unwrap();
     let ended = run(&["fetch", "--checksums", table.to_str().unwrap()]);
     assert_eq!(ended.code, Some(2));
-    let start = format!("cxr: {}: line 2: `../../etc/passwd` contains `..`", table.display());
+    let start =
+        format!("cxr: --checksums {}: line 2: `../../etc/passwd` contains `..`", table.display());
     assert!(ended.err.starts_with(&start), "{}", ended.err);
 }
 
@@ -184,7 +186,8 @@ fn completions_and_the_manual_show_no_hidden_option() {
 fn the_list_shows_sizes_without_reading_files() {
     let dir = tempfile::tempdir().unwrap();
     let half = File::create(dir.path().join("images_01.tar.gz")).unwrap();
-    half.set_len(1_004_235_494).unwrap();
+    half.write_all_at(b"\x1f\x8b\x08", 0).unwrap();
+    half.write_all_at(b"\x01", 1_004_235_493).unwrap();
     let ended = run(&["list", "--dir", dir.path().to_str().unwrap()]);
     let lines: Vec<&str> = ended.out.lines().collect();
     assert_eq!((ended.code, lines.len()), (Some(0), 12));
