@@ -30,6 +30,7 @@ from ._errors import (
     Unreachable,
     UsageError,
 )
+from ._labels import LabelsError, LabelsFile, LabelsReport, labels
 from ._process import Event
 from ._program import find_program
 from ._report import Archive, Damage, ImageProblem, Images, Report
@@ -47,6 +48,9 @@ __all__ = [
     "Images",
     "IncompleteArchive",
     "Interrupted",
+    "LabelsError",
+    "LabelsFile",
+    "LabelsReport",
     "LocalError",
     "MissingArchive",
     "ProgramNotFound",
@@ -57,5 +61,6 @@ __all__ = [
     "extract",
     "fetch",
     "find_program",
+    "labels",
     "verify",
 ]

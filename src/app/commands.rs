@@ -120,7 +120,7 @@ fn extract(
 
 fn labels(labels: Labels, settings: &Settings) -> Result<ExitStatus> {
     let request = labels.request().map_err(anyhow::Error::msg).map_err(CommandError::usage)?;
-    let report = cxr::labels::write_labels(&request);
+    let report = cxr::labels::write_labels(&request).map_err(CommandError::usage)?;
     print(|out| match settings.format {
         Format::Text => report.write_text(out),
         Format::Json => report.write_json(out),

@@ -38,7 +38,10 @@ impl From<FetchError> for CommandError {
 
 impl From<ExtractError> for CommandError {
     fn from(error: ExtractError) -> Self {
-        anyhow::Error::from(error).into()
+        match error {
+            ExtractError::Request(_) => Self::usage(error),
+            ExtractError::Machine(_) => anyhow::Error::from(error).into(),
+        }
     }
 }
 

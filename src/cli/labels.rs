@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use cxr::catalog::ImageSet;
-use cxr::labels::{LabelsRequest, Metadata, Parts, Validation};
+use cxr::labels::{LabelsRequest, Validation};
 
 use super::headings::FROM_AND_TO;
 use super::image_target::LayoutName;
@@ -17,12 +16,15 @@ const LISTS: &str = "Lists";
 pub(crate) struct Labels {
     /// Folder for the files
     ///
-    /// cxr creates the folder if it does not exist. It never replaces a file with other content.
+    /// cxr creates the folder if it does not exist. It replaces metadata.csv and lists that it wrote
+    /// before, and no other file.
     #[arg(short, long, default_value = ".", value_name = "DIR", help_heading = FROM_AND_TO)]
     dir: PathBuf,
     /// Folders of the images, for the paths in metadata.csv
-    #[arg(long, default_value = "flat", value_name = "LAYOUT", help_heading = FROM_AND_TO, hide_short_help = true)]
-    layout: LayoutName,
+    ///
+    /// By default those of a metadata.csv that cxr wrote before, or else flat.
+    #[arg(long, value_name = "LAYOUT", help_heading = FROM_AND_TO, hide_short_help = true)]
+    layout: Option<LayoutName>,
     #[command(flatten)]
     selection: SelectionOptions,
     /// Also write lists of names with labels, in this form
@@ -63,18 +65,11 @@ impl Labels {
     ///
     /// Fails if no image is selected, or the list of `--names` cannot be read.
     pub(crate) fn request(self) -> Result<LabelsRequest, String> {
-        let images = self.selection.images()?;
-        let validation = self.val.map(|fraction| Validation { fraction, seed: self.seed });
-        let is_chosen = images.is_some() || validation.is_some();
-        let validation = validation.map(|validation| validation.images());
         Ok(LabelsRequest {
             dir: self.dir,
-            metadata: Metadata {
-                images: images.unwrap_or_else(ImageSet::all),
-                parts: Parts { validation },
-                layout: self.layout.into(),
-            },
-            is_chosen,
+            images: self.selection.images()?,
+            validation: self.val.map(|fraction| Validation { fraction, seed: self.seed }),
+            layout: self.layout.map(Into::into),
             chexnet: self.lists == Some(ListForm::Chexnet),
         })
     }

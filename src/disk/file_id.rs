@@ -46,6 +46,14 @@ impl FileId {
     }
 }
 
+/// The identity of something that exists: two paths with one key lead to the same file or folder.
+pub(crate) type FileKey = (u64, u64);
+
+/// Returns the identity of the file or the folder that a path leads to.
+pub(crate) fn key(path: &Path) -> Option<FileKey> {
+    identify(path).ok()
+}
+
 /// Returns true if both folders are the same, or exist on the same file system.
 pub(crate) fn share_file_system(one: &Path, other: &Path) -> bool {
     let device = |folder| identify(folder).ok().map(|(device, _)| device);

@@ -40,7 +40,7 @@ pub(crate) use entry::{Entry, Found};
 pub use fault_injection::inject_faults;
 pub(crate) use file::File;
 pub use file_id::FileId;
-pub(crate) use file_id::share_file_system;
+pub(crate) use file_id::{FileKey, key, share_file_system};
 pub(crate) use file_limit::FileLimit;
 pub use folder::{Folder, StateFile};
 pub(crate) use lock::{Lock, LockError, LockNotice, boot};

@@ -84,7 +84,7 @@ impl<'a> ArchivePass<'a> {
             return Some(files).filter(|files| !files.is_empty());
         };
         let wanted: HashSet<String> = self.expected.names().collect();
-        files.retain(|file| wanted.contains(&file.name));
+        files.retain(|file| wanted.contains(&*file.name));
         (files.len() == wanted.len()).then_some(files)
     }
 

@@ -18,6 +18,8 @@ pub(super) enum ContentError {
         "a tar header in it has a name or records that are too long, invalid, repeated, or about no file"
     )]
     Records,
+    #[error("pax records about all of its members name or resize them, or are invalid")]
+    GlobalRecords,
     #[error("bytes follow the end of the tar or of the gzip stream")]
     BytesBehind,
     #[error("it ends too early")]

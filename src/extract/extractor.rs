@@ -1,8 +1,9 @@
 //! Extracts single archives, for `extract` and for `fetch`.
 
-use std::collections::HashSet;
 use std::io::BufReader;
 use std::path::Path;
+
+use parking_lot::Mutex;
 
 use super::archive_pass::{ArchivePass, Extraction, ImagePlace, SharedTools};
 use super::labels_file::ExtractedTree;
@@ -21,16 +22,13 @@ use crate::text::command_line::CommandLine;
 use crate::text::escape;
 use crate::verify::FileChecker;
 
-/// The largest `images.tsv` that is kept: a million rows.
-const LARGEST_MANIFEST: usize = 256 << 20;
-
 /// Extracts archives to one place, from any number of threads.
 pub(crate) struct Extractor<'a> {
     catalog: &'a Catalog,
     place: ImagePlace<'a>,
     shared: SharedTools<'a>,
-    /// The rows of `images.tsv` before the run.
-    manifest: Manifest,
+    /// The rows of `images.tsv` before the run, until the lists are written.
+    manifest: Mutex<Manifest>,
 }
 
 impl<'a> Extractor<'a> {
@@ -47,7 +45,7 @@ impl<'a> Extractor<'a> {
         let manifest = read_manifest(&place.folder.file(MANIFEST_NAME))?;
         let (large_file, sha256_lanes) = (LargeFile::default(), engine.sha256_lanes());
         let shared = SharedTools { checker, large_file, sha256_lanes };
-        Ok(Self { catalog, place, shared, manifest })
+        Ok(Self { catalog, place, shared, manifest: Mutex::new(manifest) })
     }
 
     pub(super) fn pass(&self, archive: &'a Archive) -> ArchivePass<'a> {
@@ -95,12 +93,7 @@ impl<'a> Extractor<'a> {
         let ImagePlace { folder, layout, .. } = self.place;
         let manifest = self.write_manifest(archives)?;
         let tree = ExtractedTree { folder, layout, catalog: self.catalog, manifest: &manifest };
-        let why = tree.write_labels()?;
-        Ok(why.map(|why| {
-            format!(
-                "{why}; for the labels of the images that are here, move it away, then run: {command_line}"
-            )
-        }))
+        tree.write_labels(command_line)
     }
 
     /// Brings `images.tsv` up to date, and returns it.
@@ -108,19 +101,17 @@ impl<'a> Extractor<'a> {
         &self,
         archives: impl IntoIterator<Item = &'b Archive>,
     ) -> Result<Manifest, DiskError> {
-        let mut manifest = self.manifest.clone();
-        let earlier: HashSet<&str> = self.manifest.rows().map(|(_, archive, _)| archive).collect();
+        let mut manifest = std::mem::take(&mut *self.manifest.lock());
+        let mut is_changed = false;
         for archive in archives {
             let files = record::read(self.place.folder, archive);
             // An archive of this name may have had other files before.
-            if !files.is_empty() && earlier.contains(&*archive.name) {
-                manifest.remove_archive(&archive.name);
-            }
-            for file in files {
-                manifest.insert(&file.name, &archive.name, file.row);
+            if !files.is_empty() {
+                let rows: Vec<_> = files.iter().map(|file| (&*file.name, &file.row)).collect();
+                is_changed |= manifest.set_archive(&archive.name, &rows);
             }
         }
-        if manifest == self.manifest {
+        if !is_changed {
             return Ok(manifest);
         }
         let entry = self.place.folder.file(MANIFEST_NAME);
@@ -152,11 +143,11 @@ fn read_manifest(entry: &Entry) -> Result<Manifest, ExtractError> {
     }
     let refuse = |why: String| {
         let path = escape::path(entry.path());
-        ExtractError(format!(
+        ExtractError::Machine(format!(
             "{path} exists and is not a list of images that cxr wrote: {why}; cxr left it unchanged, and \
              extracted nothing; move it away, or use another folder with --to"
         ))
     };
-    let bytes = entry.read(LARGEST_MANIFEST).map_err(|error| refuse(error.to_string()))?;
-    Manifest::read(BufReader::new(&bytes[..])).map_err(|error| refuse(error.to_string()))
+    let file = entry.open().map_err(|error| refuse(error.to_string()))?;
+    Manifest::read(BufReader::new(file.reader())).map_err(|error| refuse(error.to_string()))
 }

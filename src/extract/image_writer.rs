@@ -65,7 +65,7 @@ pub(super) struct ImageWriter<'a> {
     names: HashSet<String>,
     positions: Vec<bool>,
     /// The names, sizes and CRC-32s of the files that were taken.
-    taken: Vec<(String, u64, u32)>,
+    taken: Vec<(Box<str>, u64, u32)>,
     /// Their SHA-256s.
     digests: Sha256List<'a>,
     open: Option<OpenFile>,
@@ -200,7 +200,7 @@ impl FileSink for ImageWriter<'_> {
             file.close()?;
             crash_point("image-written");
         }
-        self.taken.push((name.to_owned(), member.size, crc32fast::hash(content)));
+        self.taken.push((name.into(), member.size, crc32fast::hash(content)));
         self.digests.push(content);
         Ok(())
     }
@@ -227,7 +227,7 @@ impl FileSink for ImageWriter<'_> {
         open.file.close()?;
         crash_point("image-written");
         self.digests.push_digest(digest::Sha256::new(open.sha256.finalize().into()));
-        self.taken.push((open.name, open.bytes, open.crc.finalize()));
+        self.taken.push((open.name.into(), open.bytes, open.crc.finalize()));
         Ok(())
     }
 }

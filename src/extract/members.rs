@@ -10,6 +10,9 @@ const LONGEST_RECORDS: u64 = 64 << 10;
 /// A header can hold no larger number in octal: only then, a pax record has the size instead.
 const LARGEST_OCTAL: u64 = 0o77_777_777_777;
 
+/// The kind of a header with records about all members that follow, as `git archive` writes one (pax).
+const GLOBAL: u8 = b'g';
+
 /// A file in a tar.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Member {
@@ -49,8 +52,7 @@ impl TarBlocks {
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<TarPart, ContentError> {
         if let Some((kind, length)) = self.records.take() {
             let length = usize::try_from(length).unwrap_or(bytes.len()).min(bytes.len());
-            self.end_records(kind, &bytes[..length]);
-            return Ok(TarPart::Nothing);
+            return self.end_records(kind, &bytes[..length]).map(|()| TarPart::Nothing);
         }
         let block: &Block = bytes.try_into().map_err(|_| ContentError::NoTar)?;
         if *block == [0; BLOCK] && self.has_begun {
@@ -68,17 +70,22 @@ impl TarBlocks {
         self.member(header, block[156])
     }
 
-    fn end_records(&mut self, kind: MemberKind, records: &[u8]) {
-        if kind == MemberKind::LongName {
-            self.name = Some(until_zero(records).to_vec());
-        } else {
-            self.pax = Some(PaxRecords::read(records));
+    fn end_records(&mut self, kind: MemberKind, records: &[u8]) -> Result<(), ContentError> {
+        match kind {
+            MemberKind::LongName => self.name = Some(until_zero(records).to_vec()),
+            MemberKind::Records => self.pax = Some(PaxRecords::read(records)),
+            // Records about all members: of the commit, of times and owners. None may have a name or a size.
+            _ if PaxRecords::read(records) == PaxRecords::default() => {}
+            _ => return Err(ContentError::GlobalRecords),
         }
+        Ok(())
     }
 
     fn member(&mut self, header: TarHeader, flag: u8) -> Result<TarPart, ContentError> {
-        if matches!(header.kind, MemberKind::LongName | MemberKind::Records) {
+        let is_global = flag == GLOBAL;
+        if is_global || matches!(header.kind, MemberKind::LongName | MemberKind::Records) {
             let is_repeated = match header.kind {
+                _ if is_global => self.name.is_some() || self.pax.is_some(),
                 MemberKind::LongName => self.name.is_some(),
                 _ => self.pax.is_some(),
             };

@@ -31,7 +31,7 @@ pub(crate) use self::extractor::{Extractor, extracted_before};
 use self::run::ExtractRun;
 pub(crate) use self::run::usual_jobs;
 use crate::cancel::Cancel;
-use crate::catalog::{Catalog, ImageSet};
+use crate::catalog::{Archive, Catalog, ImageSet};
 use crate::disk::{DiskError, Folder};
 use crate::event::Listener;
 use crate::hash::{Engine, LaneSet};
@@ -94,23 +94,46 @@ impl ExtractRequest {
     }
 }
 
-/// An error before the first archive: exit status 3. A failure of one archive is a verdict, not an error.
+/// An error before the first archive. A failure of one archive is a verdict, not an error.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct ExtractError(String);
+pub enum ExtractError {
+    /// The request is wrong: exit status 2.
+    #[error("{0}")]
+    Request(String),
+    /// This machine, or another cxr in the same folder, prevents the run: exit status 3.
+    #[error("{0}")]
+    Machine(String),
+}
 
 impl ExtractError {
     fn of_disk(error: &DiskError) -> Self {
-        Self(format!("{error}; nothing was extracted; {}", error.remedy()))
+        Self::Machine(format!("{error}; nothing was extracted; {}", error.remedy()))
     }
 
     fn no_folder(request: &ExtractRequest) -> Self {
         let folder = escape::path(&request.dir);
         let fetch = SuggestedCommand::fetch_all(&request.catalog, &request.dir);
-        Self(format!(
+        Self::Machine(format!(
             "there is no folder {folder}, so no archive is here; nothing was extracted; check its name, or \
              to create it and fetch into it, run: {fetch}"
         ))
+    }
+}
+
+/// Fails if the images of an archive would go where cxr keeps its own files.
+pub(crate) fn check_folders<'a>(
+    archives: impl IntoIterator<Item = &'a Archive>,
+    layout: Layout,
+) -> Result<(), ExtractError> {
+    let reserved = |archive: &'a Archive| Some((archive, layout.reserved_folder(&archive.name)?));
+    match archives.into_iter().find_map(reserved) {
+        Some((archive, folder)) => Err(ExtractError::Request(format!(
+            "{} would be extracted into a folder {}, which is not free for images; nothing was extracted; \
+             use --layout flat",
+            escape::text(&archive.name),
+            escape::path(&folder)
+        ))),
+        None => Ok(()),
     }
 }
 
@@ -128,10 +151,13 @@ pub fn extract(
     if !request.dir.is_dir() {
         return Err(ExtractError::no_folder(request));
     }
+    let archives =
+        request.selected.iter().filter_map(|&index| request.catalog.archives().get(index));
+    check_folders(archives, request.layout)?;
     let target = Folder::new(request.target());
     target.create().map_err(|error| ExtractError::of_disk(&error))?;
     let _lock = lock_folder(&target, request.wait, &request.command_line, listener, cancel)
-        .map_err(ExtractError)?;
+        .map_err(ExtractError::Machine)?;
     let engine = Engine::for_this_machine(request.lanes);
     let images = request.images.as_ref();
     let place = ImagePlace { folder: &target, layout: request.layout, images };

@@ -197,7 +197,7 @@ mod tests {
         let [staging, target] = ["staging", "target"].map(|name| folder.subfolder(Path::new(name)));
         staging.create().unwrap();
         let file = |name: &str, bytes: &[u8]| RecordedFile {
-            name: name.to_owned(),
+            name: name.into(),
             row: ManifestRow::of(bytes),
         };
         let files = [file("right", b"right"), file("wrong", b"wrong"), file("short", b"short")];

@@ -29,7 +29,7 @@ use crate::catalog::{Archive, Catalog, ImageSet};
 use crate::disk::leftovers::{self, leftovers};
 use crate::disk::{DiskError, Folder, Lock};
 use crate::event::{Event, Listener};
-use crate::extract::{Extractor, ImagePlace};
+use crate::extract::{Extractor, ImagePlace, check_folders};
 use crate::hash::{Engine, LaneSet};
 use crate::other_names::OtherNames;
 use crate::report::Report;
@@ -141,6 +141,11 @@ pub fn fetch(
     let options = options.map_err(|error| FetchError::Request(error.to_string()))?;
     let (options, fewer) = options.allow_for(&request.catalog).fit_limits();
     let archives = selected(request)?;
+    if let Some(extract) = &request.extract {
+        let archives = archives.iter().copied();
+        check_folders(archives, extract.layout)
+            .map_err(|error| FetchError::Request(error.to_string()))?;
+    }
     let folder = Folder::new(&request.dir);
     let lock = if request.dry_run {
         folder.check().map_err(|error| refused(&error))?;

@@ -5,6 +5,8 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::text::shell;
 
+use super::manifest::MANIFEST_NAME;
+
 /// The end of an archive's name that its folder does not have.
 const ARCHIVE_END: &str = ".tar.gz";
 
@@ -74,6 +76,16 @@ impl Layout {
         }
     }
 
+    /// Returns the folder of this archive if cxr uses it itself, or if it is not in the tree.
+    pub fn reserved_folder(self, archive: &str) -> Option<PathBuf> {
+        let is_reserved =
+            |name: &str| RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(name));
+        let folder = archive_folder(archive);
+        // A path with `.` in it is the same path without it.
+        let has_reserved = folder.split('/').any(is_reserved);
+        (self != Self::Flat && has_reserved).then(|| folder.into())
+    }
+
     /// Returns the path of an image of this archive, relative to the tree.
     pub fn path(self, archive: &str, name: &str) -> PathBuf {
         self.folder(archive).join(name)
@@ -103,6 +115,9 @@ impl Layout {
 pub(super) fn is_here(folder: &Path) -> bool {
     matches!(folder.to_str(), Some("" | "." | "./"))
 }
+
+/// Names in a tree that no archive's folder may have: cxr uses them itself, or they lead out of the tree.
+const RESERVED: [&str; 5] = [".", "..", ".cxr", MANIFEST_NAME, "metadata.csv"];
 
 /// Returns the name of an archive's folder: the archive's name without `.tar.gz`.
 pub(super) fn archive_folder(archive: &str) -> &str {
@@ -140,6 +155,28 @@ mod tests {
         assert_eq!(Layout::place(Path::new("a.png")), Some(bare));
         for path in ["", "/images/a.png", "../a.png", "a/b/c.png", "a/images/b/c.png"] {
             assert_eq!(Layout::place(Path::new(path)), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn folders_of_cxr_and_outside_of_the_tree_are_reserved() {
+        for name in [
+            ".cxr.tar.gz",
+            ".CXR.tar.gz",
+            ".cxr",
+            "images.tsv.tar.gz",
+            "metadata.csv.tar.gz",
+            "...tar.gz",
+            "..tar.gz",
+            "a/.cxr.tar.gz",
+            ".cxr/a.tar.gz",
+        ] {
+            assert!(Layout::Archive.reserved_folder(name).is_some(), "{name}");
+            assert!(Layout::Kaggle.reserved_folder(name).is_some(), "{name}");
+            assert_eq!(Layout::Flat.reserved_folder(name), None, "{name}");
+        }
+        for name in ["images_001.tar.gz", ".tar.gz", "images.tar.gz", "a/b.tar.gz", ".cxr.tgz"] {
+            assert_eq!(Layout::Archive.reserved_folder(name), None, "{name}");
         }
     }
 

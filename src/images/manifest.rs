@@ -1,8 +1,8 @@
 //! The record of the bytes of extracted images, `images.tsv`. With it, any copy can be compared
 //! byte for byte.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
@@ -103,63 +103,30 @@ impl Manifest {
     /// # Errors
     ///
     /// [`ManifestError`] if the file cannot be read, or a line is wrong.
-    pub fn read(mut input: impl BufRead) -> Result<Self, ManifestError> {
+    pub fn read(input: impl BufRead) -> Result<Self, ManifestError> {
         let mut manifest = Self::default();
-        let mut line = Vec::new();
         let mut archive: Arc<str> = Arc::from("");
-        for number in 1.. {
-            line.clear();
-            input.by_ref().take(LONGEST_LINE as u64).read_until(b'\n', &mut line)?;
-            if line.is_empty() && number > 1 {
-                break;
+        read_rows(input, |number, name, of, row| {
+            if *archive != *of {
+                archive = Arc::from(of);
             }
-            match line.strip_suffix(b"\n") {
-                Some(text) if number == 1 => {
-                    if text.strip_suffix(b"\r").unwrap_or(text) != HEADER.as_bytes() {
-                        return Err(ManifestError::Header);
-                    }
+            match manifest.rows.entry((name.into(), Arc::clone(&archive))) {
+                Entry::Occupied(_) => {
+                    Err(ManifestError::Repeated { number, image: name.to_owned() })
                 }
-                _ if number == 1 => return Err(ManifestError::Header),
-                Some(_) if manifest.rows.len() == MOST_ROWS => {
-                    return Err(ManifestError::TooManyRows);
+                Entry::Vacant(place) => {
+                    place.insert(row);
+                    Ok(())
                 }
-                Some(text) => manifest.read_row(number, text, &mut archive)?,
-                None if line.len() == LONGEST_LINE => {
-                    return Err(ManifestError::Row { number, line });
-                }
-                None => return Err(ManifestError::Truncated),
             }
-        }
+        })?;
         Ok(manifest)
-    }
-
-    /// Reads a line. `archive` is that of the line before.
-    fn read_row(
-        &mut self,
-        number: usize,
-        line: &[u8],
-        archive: &mut Arc<str>,
-    ) -> Result<(), ManifestError> {
-        let text = line.strip_suffix(b"\r").unwrap_or(line);
-        let Some((name, of, row)) = std::str::from_utf8(text).ok().and_then(parse) else {
-            return Err(ManifestError::Row { number, line: line.to_vec() });
-        };
-        if **archive != *of {
-            *archive = Arc::from(of);
-        }
-        match self.rows.entry((name.into(), Arc::clone(archive))) {
-            Entry::Occupied(_) => Err(ManifestError::Repeated { number, image: name.to_owned() }),
-            Entry::Vacant(place) => {
-                place.insert(row);
-                Ok(())
-            }
-        }
     }
 
     /// Adds a row, or replaces the one of the same name and archive. Returns false and adds nothing
     /// if the names are not plain.
     pub fn insert(&mut self, name: &str, archive: &str, row: ManifestRow) -> bool {
-        let is_plain = is_plain_name(name) && is_plain_name(archive);
+        let is_plain = are_plain(name, archive);
         if is_plain {
             self.rows.insert((name.into(), Arc::from(archive)), row);
         }
@@ -184,9 +151,27 @@ impl Manifest {
         self.rows.iter().map(|((name, archive), row)| (&**name, &**archive, row))
     }
 
-    /// Removes the rows of this archive.
-    pub fn remove_archive(&mut self, archive: &str) {
-        self.rows.retain(|(_, of), _| **of != *archive);
+    /// Gives the archive these rows, and no others. Returns true if that changes anything.
+    pub fn set_archive(&mut self, archive: &str, rows: &[(&str, &ManifestRow)]) -> bool {
+        let names: HashSet<&str> = rows.iter().map(|(name, _)| *name).collect();
+        let before = self.rows.len();
+        self.rows.retain(|(name, of), _| **of != *archive || names.contains(&**name));
+        let mut is_changed = self.rows.len() != before;
+        let archive: Arc<str> = Arc::from(archive);
+        for (name, row) in rows.iter().filter(|(name, _)| are_plain(name, &archive)) {
+            match self.rows.entry(((*name).into(), Arc::clone(&archive))) {
+                Entry::Occupied(place) if place.get() == *row => {}
+                Entry::Occupied(mut place) => {
+                    place.insert((*row).clone());
+                    is_changed = true;
+                }
+                Entry::Vacant(place) => {
+                    place.insert((*row).clone());
+                    is_changed = true;
+                }
+            }
+        }
+        is_changed
     }
 
     /// Returns the number of rows.
@@ -205,11 +190,54 @@ impl Manifest {
     ///
     /// Those of `out`.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        writeln!(out, "{HEADER}")?;
-        self.rows().try_for_each(|(name, archive, ManifestRow { bytes, crc32, sha256 })| {
-            writeln!(out, "{name}\t{bytes}\t{crc32:08x}\t{sha256}\t{archive}")
-        })
+        write_rows(self.rows(), out)
     }
+}
+
+/// Writes an `images.tsv` with these rows.
+pub(super) fn write_rows<'a>(
+    rows: impl IntoIterator<Item = (&'a str, &'a str, &'a ManifestRow)>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    writeln!(out, "{HEADER}")?;
+    rows.into_iter().try_for_each(|(name, archive, ManifestRow { bytes, crc32, sha256 })| {
+        writeln!(out, "{name}\t{bytes}\t{crc32:08x}\t{sha256}\t{archive}")
+    })
+}
+
+/// Reads an `images.tsv`, and passes on the number of each line, the name, the archive and the row.
+pub(super) fn read_rows(
+    mut input: impl BufRead,
+    mut take: impl FnMut(usize, &str, &str, ManifestRow) -> Result<(), ManifestError>,
+) -> Result<(), ManifestError> {
+    let mut line = Vec::new();
+    for number in 1.. {
+        line.clear();
+        input.by_ref().take(LONGEST_LINE as u64).read_until(b'\n', &mut line)?;
+        if line.is_empty() && number > 1 {
+            break;
+        }
+        let without_return = |text: &[u8]| text.strip_suffix(b"\r").unwrap_or(text).to_vec();
+        match line.strip_suffix(b"\n").map(without_return) {
+            Some(text) if number == 1 && text == HEADER.as_bytes() => {}
+            _ if number == 1 => return Err(ManifestError::Header),
+            Some(_) if number == MOST_ROWS + 2 => return Err(ManifestError::TooManyRows),
+            Some(text) => {
+                let Some((name, archive, row)) = std::str::from_utf8(&text).ok().and_then(parse)
+                else {
+                    return Err(ManifestError::Row { number, line: text });
+                };
+                take(number, name, archive, row)?;
+            }
+            None if line.len() == LONGEST_LINE => return Err(ManifestError::Row { number, line }),
+            None => return Err(ManifestError::Truncated),
+        }
+    }
+    Ok(())
+}
+
+fn are_plain(name: &str, archive: &str) -> bool {
+    is_plain_name(name) && is_plain_name(archive)
 }
 
 fn shown(line: &[u8]) -> String {
@@ -288,7 +316,12 @@ mod tests {
         let mut manifest = manifest();
         assert!(manifest.insert("a.png", "1.tar.gz", row(9)));
         assert_eq!((manifest.len(), manifest.get("a.png", "1.tar.gz")), (3, Some(&row(9))));
-        manifest.remove_archive("1.tar.gz");
+        assert!(!manifest.set_archive("2.tar.gz", &[("b.png", &row(1))]));
+        assert!(manifest.set_archive("1.tar.gz", &[("b.png", &row(3))]));
+        assert_eq!((manifest.len(), manifest.get("a.png", "1.tar.gz")), (2, None));
+        assert!(manifest.set_archive("1.tar.gz", &[("b.png", &row(4)), ("..", &row(4))]));
+        assert_eq!(manifest.get("b.png", "1.tar.gz"), Some(&row(4)));
+        assert!(manifest.set_archive("1.tar.gz", &[]));
         assert_eq!(manifest.rows().map(|(name, ..)| name).collect::<Vec<_>>(), ["b.png"]);
         for name in ["a/b.png", "..", "a\tb", ""] {
             assert!(

@@ -3,17 +3,17 @@
 //! It exists only if the archive's MD5 was right and its files are synced. With it, a later run knows which
 //! files to look for, without reading the archive.
 
-use super::manifest::{Manifest, ManifestRow};
+use std::collections::HashSet;
+use std::io::BufReader;
+
+use super::manifest::{ManifestRow, read_rows, write_rows};
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Folder, Found, StateFile, Subfolder, crash_point};
-
-/// The most bytes of a record.
-const LIMIT: usize = 256 << 20;
 
 /// A file that was taken from an archive.
 #[derive(Debug)]
 pub(crate) struct RecordedFile {
-    pub(crate) name: String,
+    pub(crate) name: Box<str>,
     pub(crate) row: ManifestRow,
 }
 
@@ -27,11 +27,15 @@ impl RecordedFile {
 
 /// Returns the files of the record, and none if there is no good record.
 pub(crate) fn read(folder: &Folder, archive: &Archive) -> Vec<RecordedFile> {
-    let entry = folder.state_file(archive, StateFile::Images);
-    let bytes = entry.read(LIMIT).unwrap_or_default();
-    let manifest = Manifest::read(&bytes[..]).unwrap_or_default();
-    let rows = manifest.rows().filter(|(_, of, _)| *of == archive.name);
-    rows.map(|(name, _, row)| RecordedFile { name: name.to_owned(), row: row.clone() }).collect()
+    let Ok(file) = folder.state_file(archive, StateFile::Images).open() else { return Vec::new() };
+    let mut files = Vec::new();
+    let read = read_rows(BufReader::new(file.reader()), |_, name, of, row| {
+        if of == archive.name {
+            files.push(RecordedFile { name: name.into(), row });
+        }
+        Ok(())
+    });
+    if read.is_ok() { files } else { Vec::new() }
 }
 
 /// Adds files to the record, in one step.
@@ -40,24 +44,26 @@ pub(crate) fn add(
     archive: &Archive,
     files: &[RecordedFile],
 ) -> Result<(), DiskError> {
-    write(folder, archive, read(folder, archive).iter().chain(files))?;
+    let earlier = read(folder, archive);
+    let new: HashSet<&str> = files.iter().map(|file| &*file.name).collect();
+    let others = earlier.iter().filter(|file| !new.contains(&*file.name));
+    write(folder, archive, others.chain(files))?;
     crash_point("record-written");
     Ok(())
 }
 
-/// Writes the record, in one step.
+/// Writes the record, in one step. No two files have one name.
 pub(crate) fn write<'a>(
     folder: &Folder,
     archive: &Archive,
     files: impl IntoIterator<Item = &'a RecordedFile>,
 ) -> Result<(), DiskError> {
-    let mut manifest = Manifest::default();
-    for RecordedFile { name, row } in files {
-        manifest.insert(name, &archive.name, row.clone());
-    }
+    let mut files: Vec<&RecordedFile> = files.into_iter().collect();
+    files.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let rows = files.into_iter().map(|file| (&*file.name, &*archive.name, &file.row));
     let mut bytes = Vec::new();
     let entry = folder.state_file(archive, StateFile::Images);
-    manifest.write(&mut bytes).map_err(DiskError::new(entry.path(), "written"))?;
+    write_rows(rows, &mut bytes).map_err(DiskError::new(entry.path(), "written"))?;
     entry.replace(&bytes)?;
     entry.sync_folder()
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::expected::ExpectedArchive;
 use super::file_check::{GoodImage, ImageProblem, ProblemGroup};
+use crate::disk::FileKey;
 use crate::report::{ArchiveReport, ImageSummary, ProblemImage};
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
@@ -14,8 +15,8 @@ const NAMED: usize = 100;
 /// The images of one archive so far.
 #[derive(Debug)]
 pub(super) struct ArchiveTally {
-    /// For each place, true if a file was there.
-    found: Vec<bool>,
+    /// For each place, the file that was there.
+    found: Vec<Option<FileKey>>,
     good: u64,
     rgba: u64,
     /// Good images that were compared with a record.
@@ -43,7 +44,7 @@ pub(super) struct TreeFacts<'a> {
 impl ArchiveTally {
     pub(super) fn new(expected: &ExpectedArchive<'_>) -> Self {
         Self {
-            found: vec![false; expected.places()],
+            found: vec![None; expected.places()],
             good: 0,
             rgba: 0,
             compared: 0,
@@ -59,14 +60,28 @@ impl ArchiveTally {
         self.bytes
     }
 
+    fn file(&self, position: usize) -> Option<FileKey> {
+        self.found.get(position).copied().flatten()
+    }
+
+    /// Returns true if this file was there under another name, such as a link to it.
+    pub(super) fn has(&self, position: usize, file: FileKey) -> bool {
+        self.file(position) == Some(file)
+    }
+
     /// Adds the result for a file in the place of an image.
     pub(super) fn add(
         &mut self,
         expected: &ExpectedArchive<'_>,
         position: usize,
+        file: FileKey,
         result: Result<GoodImage, ImageProblem>,
     ) {
-        let is_repeated = self.found.get(position).copied().unwrap_or(false);
+        // Another thread may have checked it meanwhile.
+        if self.has(position, file) {
+            return;
+        }
+        let is_repeated = self.file(position).is_some();
         match result {
             // It counts with the other missing ones.
             Err(ImageProblem::Missing) => return,
@@ -81,7 +96,7 @@ impl ArchiveTally {
         }
         self.repeated += u64::from(is_repeated);
         if let Some(found) = self.found.get_mut(position) {
-            *found = true;
+            *found = Some(file);
         }
     }
 
@@ -106,7 +121,7 @@ impl ArchiveTally {
     /// Ends the search: images without a file are missing.
     fn add_missing(&mut self, expected: &ExpectedArchive<'_>) {
         for position in 0..self.found.len() {
-            if !self.found[position] && expected.is_wanted(position) {
+            if self.found[position].is_none() && expected.is_wanted(position) {
                 self.add_problem(&expected.name(position), &ImageProblem::Missing);
             }
         }

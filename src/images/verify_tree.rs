@@ -182,6 +182,10 @@ impl TreeCheck<'_> {
         if !expected.is_selected || !expected.is_wanted(place.position) {
             return;
         }
+        let file = disk::key(path).unwrap_or_default();
+        if tally.lock().has(place.position, file) {
+            return;
+        }
         let archive = &expected.archive.name;
         let row = self.manifest.and_then(|manifest| {
             let name = expected.name(place.position);
@@ -190,7 +194,7 @@ impl TreeCheck<'_> {
         let result = checker.check(path, expected.is_nih(), row);
         let done = {
             let mut tally = tally.lock();
-            tally.add(expected, place.position, result);
+            tally.add(expected, place.position, file, result);
             tally.bytes()
         };
         self.listener.on(Event::Position { archive, source: None, done });

@@ -1,13 +1,13 @@
 //! Finds the images of a tree, file by file, in the three layouts and in folders of other names.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::{self, DirEntry, ReadDir};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::expected::{ExpectedImages, ImagePlace};
 use super::layout::{IMAGES, Layout};
-use crate::disk::FileId;
+use crate::disk::{self, FileId, FileKey};
 use crate::text::escape;
 
 /// A file in the place of an image.
@@ -22,6 +22,9 @@ pub(super) struct FoundImage {
 pub(super) struct TreeWalk<'a> {
     expected: &'a ExpectedImages<'a>,
     folders: VecDeque<TreeFolder>,
+    /// Folders that are links: they come last, and count only if they lead to a folder of their own.
+    links: VecDeque<TreeFolder>,
+    visited: HashSet<FileKey>,
     current: Option<(TreeFolder, ReadDir)>,
     pub(super) findings: WalkFindings,
 }
@@ -86,6 +89,8 @@ impl<'a> TreeWalk<'a> {
         Self {
             expected,
             folders: VecDeque::from([root]),
+            links: VecDeque::new(),
+            visited: HashSet::new(),
             current: None,
             findings: WalkFindings::default(),
         }
@@ -94,7 +99,10 @@ impl<'a> TreeWalk<'a> {
     /// Begins the next folder that can be read.
     fn next_folder(&mut self) -> Option<()> {
         loop {
-            let folder = self.folders.pop_front()?;
+            let folder = self.folders.pop_front().or_else(|| self.links.pop_front())?;
+            if disk::key(&folder.path).is_some_and(|key| !self.visited.insert(key)) {
+                continue;
+            }
             match fs::read_dir(&folder.path) {
                 Ok(entries) => {
                     self.current = Some((folder, entries));
@@ -122,7 +130,10 @@ impl<'a> TreeWalk<'a> {
         if is_folder(entry) {
             if folder.leads_to(name) {
                 let names = folder.names.iter().cloned().chain([name.to_owned()]).collect();
-                self.folders.push_back(TreeFolder { path: entry.path(), names });
+                let folder = TreeFolder { path: entry.path(), names };
+                let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
+                let folders = if is_link { &mut self.links } else { &mut self.folders };
+                folders.push_back(folder);
             }
             return None;
         }

@@ -1,16 +1,19 @@
-//! Writes NIH's files, `metadata.csv` and lists into a folder, and changes no file that is there.
+//! Writes NIH's files, `metadata.csv` and lists into a folder, and replaces none that cxr did not write.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, Write};
 use std::iter;
 use std::path::{Path, PathBuf};
 
 use md5::{Digest as _, Md5};
 use serde::Serialize;
 
+use super::comparison::{Comparison, WriteOutcome, compare, is_of_2017};
 use super::metadata::{MAX_METADATA_BYTES, METADATA_NAME, Metadata};
-use super::official::{DATA_ENTRY, EARLIER_DATA_ENTRY, FILES};
-use super::records::record;
-use crate::disk;
+use super::official::{DATA_ENTRY, FILES};
+use super::plan::{LabelsError, LabelsRequest, PartCount, count_parts, plan};
+use super::records::record as record_of;
+use super::written::LabelsRecord;
+use crate::disk::{self, DiskError, Entry, Folder};
 use crate::report::write_json;
 use crate::text::{escape, shell, units};
 use crate::verdict::ExitStatus;
@@ -20,46 +23,8 @@ const SCHEMA: &str = "cxr.labels/1";
 /// The csv of 2017 as Kaggle and others still have it.
 const KAGGLE_CSV: &str = "Data_Entry_2017.csv";
 
-/// The files to write.
-#[derive(Debug, Clone)]
-pub struct LabelsRequest {
-    /// The folder. It is created if it does not exist.
-    pub dir: PathBuf,
-    /// The images of `metadata.csv` and of the lists.
-    pub metadata: Metadata,
-    /// True if the images or the parts were chosen, so that an earlier `metadata.csv` does not do.
-    pub is_chosen: bool,
-    /// Also write lists with labels, in a folder `chexnet`.
-    pub chexnet: bool,
-}
-
-/// The end of one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum WriteOutcome {
-    /// It is new.
-    Written,
-    /// It was there, with the same content or an earlier one of cxr or NIH.
-    Unchanged,
-    /// Another file has its name, and was left.
-    Refused,
-    /// Another file was refused, so that nothing was written.
-    NotWritten,
-    /// The system did not read or write it.
-    Error,
-}
-
-impl WriteOutcome {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Written => "written",
-            Self::Unchanged => "unchanged",
-            Self::Refused => "refused",
-            Self::NotWritten => "not-written",
-            Self::Error => "error",
-        }
-    }
-}
+/// The lists of the parts with a part for validation.
+pub(crate) const PART_LISTS: [&str; 2] = ["train_list.txt", "val_list.txt"];
 
 /// A file of the report.
 #[derive(Debug, Serialize)]
@@ -71,8 +36,23 @@ struct LabelsFile {
     state: WriteOutcome,
     detail: Option<String>,
     next: Option<String>,
+    /// A file that cxr wrote before is replaced.
+    #[serde(skip)]
+    replaces: bool,
     #[serde(skip)]
     content: Vec<u8>,
+}
+
+impl LabelsFile {
+    /// Returns true if only the record shows that cxr wrote the file.
+    fn is_list(&self) -> bool {
+        self.name != METADATA_NAME && FILES.iter().all(|(name, ..)| *name != self.name)
+    }
+
+    fn fail(&mut self, error: &DiskError) {
+        self.state = WriteOutcome::Error;
+        self.detail = Some(format!("{error}; {}", error.remedy()));
+    }
 }
 
 /// The files that were written, and those that were not.
@@ -90,46 +70,80 @@ pub struct LabelsReport {
     notes: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct PartCount {
-    part: &'static str,
-    images: usize,
-}
-
 /// Writes the files. If one of them cannot be written because another file has its name, writes none.
-pub fn write_labels(request: &LabelsRequest) -> LabelsReport {
-    let mut files: Vec<LabelsFile> = contents(request)
-        .into_iter()
-        .map(|(name, md5, content)| look(request, name, md5, content))
-        .collect();
+///
+/// # Errors
+///
+/// [`LabelsError`] if a part would be empty.
+pub fn write_labels(request: &LabelsRequest) -> Result<LabelsReport, LabelsError> {
+    let folder = Folder::new(&request.dir);
+    let mut record = LabelsRecord::read(&folder);
+    let found = disk::read(&request.dir.join(METADATA_NAME), MAX_METADATA_BYTES).ok();
+    let earlier = found.and_then(|found| Metadata::read_own(&found));
+    let metadata = plan(request, earlier.as_ref())?;
+    let look = |(name, md5, content)| look(request, &record, name, md5, content);
+    let contents = contents(request, &metadata, &record);
+    let mut files: Vec<LabelsFile> = contents.into_iter().map(look).collect();
+    if request.images.is_none() && earlier.as_ref() == Some(&metadata) {
+        let is_metadata = |file: &&mut LabelsFile| file.name == METADATA_NAME;
+        let detail = format!("cxr wrote it before, with {} images", metadata.images.len());
+        files.iter_mut().find(is_metadata).into_iter().for_each(|file| {
+            file.detail.get_or_insert_with(|| detail.clone());
+        });
+    }
+    if request.validation.is_some() || request.images.is_some() {
+        record.set_validation(request.validation);
+    }
     let is_open =
         |file: &LabelsFile| matches!(file.state, WriteOutcome::Refused | WriteOutcome::Error);
-    let is_stopped = files.iter().any(is_open);
-    for file in
-        files.iter_mut().filter(|file| file.state == WriteOutcome::NotWritten && !is_stopped)
-    {
-        write(request, file);
+    if !files.iter().any(is_open) {
+        write_all(&request.dir, &folder, &mut record, &mut files);
     }
-    let images = &request.metadata.images;
+    let images = &metadata.images;
     let mut patients: Vec<usize> =
-        images.iter().filter_map(record).map(|record| record.patient).collect();
+        images.iter().filter_map(record_of).map(|record| record.patient).collect();
     patients.dedup();
-    LabelsReport {
+    Ok(LabelsReport {
         schema: SCHEMA,
         ok: files
             .iter()
             .all(|file| matches!(file.state, WriteOutcome::Written | WriteOutcome::Unchanged)),
         images: images.len(),
         patients: patients.len(),
-        parts: count_parts(&request.metadata),
+        parts: count_parts(&metadata),
         files,
-        notes: notes(&request.dir),
+        notes: notes(&request.dir, &metadata),
+    })
+}
+
+/// Writes the files that are not there, and those that replace one of cxr. The record comes first: it must
+/// know every file that cxr wrote.
+fn write_all(dir: &Path, folder: &Folder, record: &mut LabelsRecord, files: &mut [LabelsFile]) {
+    let needed: Vec<_> =
+        files.iter_mut().filter(|file| file.state == WriteOutcome::NotWritten).collect();
+    for file in needed.iter().filter(|file| file.is_list()) {
+        record.add(&file.name, &file.content);
+    }
+    if needed.iter().any(|file| file.replaces || file.is_list()) {
+        let written = disk::create_folder(dir).and_then(|()| record.write(folder));
+        if let Err(error) = written {
+            for file in needed {
+                file.fail(&error);
+            }
+            return;
+        }
+    }
+    for file in needed {
+        write(dir, folder, record, file);
     }
 }
 
 /// Returns the name, the MD5 and the content of each file.
-fn contents(request: &LabelsRequest) -> Vec<(String, Option<&'static str>, Vec<u8>)> {
-    let LabelsRequest { metadata, chexnet, .. } = request;
+fn contents(
+    request: &LabelsRequest,
+    metadata: &Metadata,
+    record: &LabelsRecord,
+) -> Vec<(String, Option<&'static str>, Vec<u8>)> {
     let mut files: Vec<_> = FILES
         .into_iter()
         .map(|(name, md5, content)| (name.to_owned(), Some(md5), content()))
@@ -139,31 +153,37 @@ fn contents(request: &LabelsRequest) -> Vec<(String, Option<&'static str>, Vec<u
         if metadata.parts.validation.is_some() && *part != "test" {
             files.push((format!("{part}_list.txt"), None, metadata.names(part)));
         }
-        if *chexnet {
+        if request.chexnet {
             files.push((format!("chexnet/{part}_list.txt"), None, metadata.chexnet(part)));
         }
     }
-    files.retain(|(_, _, content)| !content.is_empty());
+    // A list without a name is written only in place of one that has some.
+    let is_stale = |name: &str| {
+        let found = disk::read(&request.dir.join(name), MAX_METADATA_BYTES);
+        found.is_ok_and(|found| record.has(name, &found))
+    };
+    files.retain(|(name, _, content)| !content.is_empty() || is_stale(name));
     files
 }
 
 /// Compares a file with that of the folder, if there is one.
 fn look(
     request: &LabelsRequest,
+    record: &LabelsRecord,
     name: String,
     published: Option<&'static str>,
     content: Vec<u8>,
 ) -> LabelsFile {
     let path = request.dir.join(&name);
     let md5 = hex::encode(Md5::digest(&content));
-    let Comparison { state, detail, kept } = match published {
+    let Comparison { state, detail, kept, replaces } = match published {
         // A build or a memory that is damaged: no wrong label may come out of it.
         Some(published) if published != md5 => {
             let detail =
                 format!("its MD5 would be {md5} and not NIH's {published}; install cxr again");
             Comparison::new(WriteOutcome::Error, detail)
         }
-        _ => compare(request, &name, &path, &content),
+        _ => compare(record, &name, &path, &content),
     };
     let next = (state == WriteOutcome::Refused).then(|| {
         let (from, to) = (shell::path(&path), shell::path(&free_name(&path)));
@@ -171,7 +191,7 @@ fn look(
     });
     let (bytes, md5) = kept.unwrap_or((content.len(), md5));
     let path = path.to_string_lossy().into_owned();
-    LabelsFile { name, path, bytes, md5, state, detail, next, content }
+    LabelsFile { name, path, bytes, md5, state, detail, next, replaces, content }
 }
 
 /// Returns a name beside a file that nothing has.
@@ -181,128 +201,58 @@ fn free_name(path: &Path) -> PathBuf {
     names.find(|name| name.symlink_metadata().is_err()).unwrap_or_default()
 }
 
-/// The comparison of a file that is to be written with the folder.
-struct Comparison {
-    state: WriteOutcome,
-    detail: Option<String>,
-    /// The size and the MD5 of another file that stays in its place.
-    kept: Option<(usize, String)>,
-}
-
-impl Comparison {
-    const fn plain(state: WriteOutcome) -> Self {
-        Self { state, detail: None, kept: None }
-    }
-
-    fn new(state: WriteOutcome, detail: impl Into<String>) -> Self {
-        Self { state, detail: Some(detail.into()), kept: None }
-    }
-
-    /// The file that is there stays.
-    fn keep(found: &[u8], md5: String, detail: impl Into<String>) -> Self {
-        Self { kept: Some((found.len(), md5)), ..Self::new(WriteOutcome::Unchanged, detail) }
-    }
-}
-
-fn compare(request: &LabelsRequest, name: &str, path: &Path, content: &[u8]) -> Comparison {
-    let found = match disk::read(path, MAX_METADATA_BYTES) {
-        Ok(found) => found,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            return match path.symlink_metadata() {
-                Ok(_) => Comparison::new(WriteOutcome::Refused, "it is a link to nothing"),
-                Err(_) => Comparison::plain(WriteOutcome::NotWritten),
-            };
-        }
-        Err(error) => {
-            return Comparison::new(WriteOutcome::Error, format!("it cannot be read: {error}"));
-        }
-    };
-    if found == content {
-        return Comparison::plain(WriteOutcome::Unchanged);
-    }
-    let md5 = hex::encode(Md5::digest(&found));
-    if name == DATA_ENTRY && md5 == EARLIER_DATA_ENTRY {
-        let detail = "it is NIH's earlier publication, which differs in the words `Patient Gender`";
-        return Comparison::keep(&found, md5, detail);
-    }
-    let Some(own) = (name == METADATA_NAME).then(|| Metadata::read_own(&found)).flatten() else {
-        return Comparison::new(WriteOutcome::Refused, describe(&found, content));
-    };
-    let Metadata { parts, layout, .. } = &request.metadata;
-    let has_same_form = own.layout == *layout && own.parts == *parts;
-    let other = if has_same_form { "" } else { ", in another layout or with other parts" };
-    let detail = format!("cxr wrote it before, with {} images{other}", own.images.len());
-    if has_same_form && !request.is_chosen {
-        Comparison::keep(&found, md5, detail)
-    } else {
-        Comparison::new(WriteOutcome::Refused, detail)
-    }
-}
-
-/// Says what the file is that has the name of another.
-fn describe(found: &[u8], content: &[u8]) -> &'static str {
-    let lines = |bytes: &[u8]| -> Vec<u8> {
-        let text: Vec<u8> = bytes.iter().copied().filter(|&byte| byte != b'\r').collect();
-        text.trim_ascii_end().to_owned()
-    };
-    if found.is_empty() {
-        "the file is empty"
-    } else if is_of_2017(found) {
-        "it is the csv of 2017, as Kaggle has it, with other labels in 181 rows, other follow-up \
-         numbers, and ages with a letter"
-    } else if lines(found) == lines(content) {
-        "it has the same lines with other line ends"
-    } else {
-        "it has other content"
-    }
-}
-
-/// Returns true for the csv of 2017: its header and its rows end with a comma, and ages have a letter.
-fn is_of_2017(csv: &[u8]) -> bool {
-    let mut lines = csv.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
-    lines.next().is_some_and(|header| {
-        header.starts_with(b"Image Index,Finding Labels,") && header.ends_with(b"y],")
-    })
-}
-
-fn write(request: &LabelsRequest, file: &mut LabelsFile) {
-    let path = request.dir.join(&file.name);
+fn write(dir: &Path, folder: &Folder, record: &LabelsRecord, file: &mut LabelsFile) {
+    let path = dir.join(&file.name);
     let content = std::mem::take(&mut file.content);
-    let written =
-        disk::create_folder(disk::parent(&path)).and_then(|()| disk::write_new(&path, &content));
-    (file.state, file.detail) = match written {
-        Ok(true) => (WriteOutcome::Written, None),
-        // Another cxr may have written the same.
-        Ok(false) => match compare(request, &file.name, &path, &content) {
-            Comparison { state: state @ WriteOutcome::Unchanged, detail, .. } => (state, detail),
-            _ => (WriteOutcome::Refused, Some("it appeared during the run".to_owned())),
-        },
-        Err(error) => (WriteOutcome::Error, Some(format!("{error}; {}", error.remedy()))),
+    let written = if file.replaces {
+        // A file that somebody else has written meanwhile stays.
+        match compare(record, &file.name, &path, &content) {
+            Comparison { replaces: true, .. } => {
+                let draft = folder.own_entry(&format!("labels-{}.new", std::process::id()));
+                Entry::at(&path).replace_through(&draft, &content).map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    } else {
+        disk::create_folder(disk::parent(&path)).and_then(|()| disk::write_new(&path, &content))
     };
-}
-
-fn count_parts(metadata: &Metadata) -> Vec<PartCount> {
-    let mut counts: Vec<PartCount> =
-        metadata.parts.words().iter().map(|part| PartCount { part, images: 0 }).collect();
-    for place in metadata.images.iter() {
-        let Some(record) = record(place) else { continue };
-        let word = metadata.parts.word(place, record.split);
-        counts.iter_mut().filter(|count| count.part == word).for_each(|count| count.images += 1);
+    match written {
+        Ok(true) => file.state = WriteOutcome::Written,
+        // Another cxr may have written the same.
+        Ok(false) => {
+            let found = compare(record, &file.name, &path, &content);
+            let is_same = found.state == WriteOutcome::Unchanged;
+            let changed = Some("it appeared or changed during the run".to_owned());
+            file.state = if is_same { found.state } else { WriteOutcome::Refused };
+            file.detail = if is_same { found.detail } else { changed };
+        }
+        Err(error) => file.fail(&error),
     }
-    counts
 }
 
-fn notes(dir: &Path) -> Vec<String> {
+fn notes(dir: &Path, metadata: &Metadata) -> Vec<String> {
+    let has_validation = metadata.parts.validation.is_some();
     let path = dir.join(KAGGLE_CSV);
     let is_there = disk::read(&path, 1024).is_ok_and(|head| is_of_2017(&head));
-    let note = || {
+    let kaggle = || {
         format!(
             "{} is the csv of 2017: train with {DATA_ENTRY}, in which NIH corrected labels, ages and \
              follow-up numbers",
             escape::path(&path)
         )
     };
-    is_there.then(note).into_iter().collect()
+    let is_list = |name: &&&str| !has_validation && dir.join(name).is_file();
+    let lists = PART_LISTS.iter().filter(is_list).map(|name| {
+        format!(
+            "{} is not of this run: metadata.csv has no part for validation",
+            escape::path(&dir.join(name))
+        )
+    });
+    let counts = count_parts(metadata);
+    let is_empty = |count: &&PartCount| has_validation && count.images == 0 && count.part != "test";
+    let empty = counts.iter().filter(is_empty);
+    let empty = empty.map(|it| format!("{METADATA_NAME} has no image in the part {}", it.part));
+    is_there.then(kaggle).into_iter().chain(lists).chain(empty).collect()
 }
 
 impl LabelsReport {

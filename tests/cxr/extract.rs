@@ -112,7 +112,8 @@ fn a_file_of_the_user_in_the_place_of_the_labels_stays() {
     left("is not a file that cxr wrote");
     fs::remove_file(&path).unwrap();
     sandbox.cxr(["labels", "-d", "data", "--val", "0.2", "--seed", "1"]).run().exits(0);
-    left("has a part for validation, and lists other images");
+    fs::remove_file(sandbox.path("data/.cxr/labels")).unwrap();
+    left("has a part for validation, of which no record is here, and lists other images");
     fs::remove_file(&path).unwrap();
     extract(&sandbox, &all[..1]).args(["--layout", "kaggle"]).report(0).all_ok();
     left("lists images of the layout kaggle");
@@ -126,6 +127,75 @@ fn a_file_of_the_user_in_the_place_of_the_labels_stays() {
     assert_eq!(labelled(&sandbox).len(), 9);
     let run = extract(&sandbox, &all).args(["--events", "data/metadata.csv"]).run();
     run.exits(2).says("reserved for the labels of the images");
+}
+
+#[test]
+fn the_part_for_validation_stays_when_more_images_are_extracted() {
+    let sandbox = Sandbox::new();
+    // Those of the second archive are of the patients 5 to 8, whom NIH has in train_val too.
+    let all = [ImageArchive::new(1, 0..4), ImageArchive::new(2, 20..24)];
+    for images in &all {
+        sandbox.put_archive(&images.archive);
+    }
+    let labels = |dir: &str, seed: u32| {
+        let seed = seed.to_string();
+        sandbox.cxr(["labels", "-d", dir, "--val", "0.5", "--seed", &seed]).run()
+    };
+    extract(&sandbox, &all).args(["--patient", "1-2"]).report(0).all_ok();
+    labels("data", 4).exits(0).says("metadata.csv has no image in the part val");
+    labels("data", 8).exits(0);
+    let parts = |dir: &str| -> Vec<String> {
+        let csv = fs::read_to_string(sandbox.path(dir).join("metadata.csv")).unwrap();
+        let cells = csv.lines().map(|row| row.split(',').take(2).collect::<Vec<_>>().join(","));
+        cells.collect()
+    };
+    assert_eq!(parts("data").len(), 5);
+    let outcome = extract(&sandbox, &all).run();
+    outcome.exits(0).says("_list.txt in data have other images than metadata.csv");
+    outcome.says("run: cxr labels -d data --val 0.5 --seed 8");
+    labels("expected", 8).exits(0);
+    let expected: Vec<_> = parts("expected");
+    assert_eq!(parts("data"), [&expected[..5], &expected[21..25]].concat(), "with the header");
+    let again = labels("data", 8);
+    again.exits(0).prints("in place of the one that cxr wrote before");
+    let val = fs::read_to_string(sandbox.path("data/val_list.txt")).unwrap();
+    assert_eq!(
+        val.lines().count(),
+        parts("data").iter().filter(|row| row.ends_with(",val")).count()
+    );
+    assert!(!extract(&sandbox, &all).run().exits(0).stderr().contains("have other images"));
+}
+
+#[test]
+fn no_layout_puts_images_where_cxr_keeps_its_own_files_or_outside() {
+    let sandbox = Sandbox::new();
+    let archive = |name: &str, member: &str| {
+        Archive::new(name, TarBytes::default().member(member, b'0', b"7").gzip())
+    };
+    for (name, member) in [
+        (".cxr.tar.gz", "lock"),
+        (".CXR.tar.gz", "owner"),
+        ("images.tsv.tar.gz", "a"),
+        ("metadata.csv.tar.gz", "a"),
+        ("...tar.gz", "evil"),
+        ("..tar.gz", "images.tsv"),
+        ("sub/...tar.gz", "images.tsv"),
+    ] {
+        let archive = archive(name, member);
+        sandbox.put_archive(&archive);
+        let table = sandbox.table(std::slice::from_ref(&archive));
+        for layout in ["archive", "kaggle"] {
+            let words = ["extract", "-d", "data", "--to", "out", "--layout", layout, "--checksums"];
+            let outcome = sandbox.cxr(words).arg(&table).run();
+            outcome.exits(2).says("which is not free for images").says("use --layout flat");
+            let words = ["fetch", "--from", "data", "--extract", "--layout", layout, "--checksums"];
+            sandbox.cxr(words).arg(&table).args(["-d", "out"]).run().exits(2).says(name);
+        }
+        assert!(!sandbox.path("out").exists() && !sandbox.path("evil").exists(), "{name}");
+        let words = ["extract", "-d", "data", "--to", "flat", "--checksums"];
+        sandbox.cxr(words).arg(&table).run().exits(0);
+        fs::remove_dir_all(sandbox.path("flat")).unwrap();
+    }
 }
 
 #[test]
@@ -143,7 +213,7 @@ fn what_is_done_is_not_read_again_and_only_missing_images_are_written() {
     report.all_ok().line("images_002.tar.gz").because("1 of them written now");
     report.line("images_001.tar.gz").because("4 images in data/images, extracted before");
     let events = fs::read_to_string(sandbox.path("events.jsonl")).unwrap();
-    assert_eq!(events.matches("\"activity\":\"extract\"").count(), 1, "{events}");
+    assert_eq!(events.matches("\"event\":\"begun\"").count(), 1, "{events}");
     assert_eq!(inode(1), before);
     assert_images(&sandbox, &all, |_| "data/images".to_owned());
 }
@@ -365,8 +435,14 @@ fn hostile() -> Vec<(&'static str, TarBytes, &'static str)> {
         (
             "global records",
             good.clone().member("pax", b'g', b"19 path=../../evil\n"),
-            "is not a plain file",
+            "pax records about all of its members name or resize them",
         ),
+        (
+            "a global size",
+            good.clone().member("pax", b'g', b"10 size=1\n"),
+            "pax records about all",
+        ),
+        ("no global records", good.clone().member("pax", b'g', b"99 a=b\n"), "or are invalid"),
         (
             "a size that is no number",
             good.clone().header(next, b'0', "0000000zzzz", ""),
@@ -463,6 +539,8 @@ fn another_table_may_have_files_of_any_kind_and_size() {
     let large: Vec<u8> = (0..=250).cycle().take(3_000_000).collect();
     let long = "x".repeat(180);
     let tar = TarBytes::default()
+        // As `git archive` begins.
+        .member("pax_global_header", b'g', b"15 comment=abc\n")
         .member("./", b'5', &[])
         .member("./notes.txt", b'0', b"hello")
         .member("images/empty", b'0', b"")

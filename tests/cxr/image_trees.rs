@@ -274,6 +274,32 @@ fn links_folders_and_pipes_in_the_place_of_images_are_harmless() {
 }
 
 #[test]
+fn an_image_that_several_names_lead_to_counts_once() {
+    let (sandbox, image) = (Sandbox::new(), black(1024, 1024, 0));
+    for name in &IMAGES[..3] {
+        sandbox.put(format!("data/images_001/images/{name}"), &image);
+    }
+    sandbox.put(format!("data/images_001/images/{}", IMAGES[3]), &image[..500]);
+    sandbox.put("data/images_001/images/notes.png", "");
+    // Links to folders, of the images and of the archive, and to the whole tree; to an image; a second name.
+    symlink("images_001/images", sandbox.path("data/all")).unwrap();
+    symlink("images_001", sandbox.path("data/again")).unwrap();
+    symlink(".", sandbox.path("data/here")).unwrap();
+    for name in &IMAGES[..3] {
+        symlink(format!("images_001/images/{name}"), sandbox.path("data").join(name)).unwrap();
+    }
+    fs::create_dir(sandbox.path("data/images")).unwrap();
+    let second = sandbox.path("data/images").join(IMAGES[0]);
+    fs::hard_link(sandbox.path("data/images_001/images").join(IMAGES[0]), second).unwrap();
+    let report = verify(&sandbox, "data", &["1"]).report(1);
+    let line = report.line("images_001.tar.gz");
+    assert_eq!(counts(&line), [3, 4995, 1, 0, 0], "{}", report.shown());
+    assert!(!line.detail().contains("there twice"), "{}", line.detail());
+    report.line("data").because("1 PNG file is no image");
+    line.next("--layout kaggle 1");
+}
+
+#[test]
 fn what_cannot_be_read_is_an_error_and_not_missing() {
     let (sandbox, image) = (Sandbox::new(), black(1024, 1024, 0));
     let closed = |path| fs::set_permissions(sandbox.path(path), fs::Permissions::from_mode(0o000));

@@ -88,18 +88,11 @@ fn a_file_with_other_content_is_left_and_named_and_nothing_is_written() {
         sandbox.assert_content(format!("nih/{name}"), content.as_bytes());
         assert_eq!(sandbox.files("nih").len(), 1, "{name}");
     }
+    // A name beside it that is taken, and a link to nothing.
     let sandbox = Sandbox::new();
-    labels(&sandbox, &["--label", "Hernia"]).exits(0);
-    let hernias = fs::read(sandbox.path("nih/metadata.csv")).unwrap();
-    // That of cxr stays for a run that chooses nothing, and is not replaced by another choice.
-    labels(&sandbox, &[]).exits(0).prints("with 227 images");
-    labels(&sandbox, &["--label", "Mass"]).exits(1).prints("with 227 images");
-    sandbox.assert_content("nih/metadata.csv", &hernias);
-    // Paths of another layout, a name beside it that is taken, and a link to nothing.
+    sandbox.put("nih/metadata.csv", "mine");
     sandbox.put("nih/metadata.csv.old", "precious");
-    let other = labels(&sandbox, &["--layout", "kaggle"]);
-    other.exits(1).prints("in another layout").prints("mv nih/metadata.csv nih/metadata.csv.old2");
-    sandbox.assert_content("nih/metadata.csv", &hernias);
+    labels(&sandbox, &[]).exits(1).prints("mv nih/metadata.csv nih/metadata.csv.old2");
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("nih")).unwrap();
     symlink("nowhere", sandbox.path("nih/metadata.csv")).unwrap();
@@ -117,6 +110,65 @@ fn a_file_with_other_content_is_left_and_named_and_nothing_is_written() {
     sandbox.put("nih/Data_Entry_2017.csv", kaggle);
     labels(&sandbox, &[]).exits(0).prints("earlier publication").says("is the csv of 2017");
     sandbox.assert_content("nih/Data_Entry_2017_v2020.csv", csv.as_bytes());
+}
+
+#[test]
+fn what_cxr_wrote_is_replaced_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let read = |name: &str| fs::read_to_string(sandbox.path("nih").join(name)).unwrap();
+    labels(&sandbox, &["--label", "Hernia"]).exits(0);
+    let hernias = read("metadata.csv");
+    // It stays for a run that chooses nothing.
+    labels(&sandbox, &[]).exits(0).prints("cxr wrote it before, with 227 images");
+    assert!(read("metadata.csv") == hernias && !sandbox.path("nih/.cxr").exists());
+    let other = labels(&sandbox, &["--patient", "1-500", "--layout", "kaggle"]);
+    other.exits(0).prints("in place of the one that cxr wrote before, with 227 images");
+    let images = read("metadata.csv").lines().count();
+    assert!(read("metadata.csv").contains("\nimages_001/images/00000001_000.png,"));
+    // A part for validation keeps the images and the layout, and lists follow it.
+    let val = |arguments: &[&str]| labels(&sandbox, &[arguments, &["--lists", "chexnet"]].concat());
+    val(&["--val", "0.5"]).exits(0);
+    let lists = ["val_list.txt", "train_list.txt", "chexnet/val_list.txt"];
+    let first = lists.map(read);
+    let again = val(&["--val", "0.2", "--seed", "3"]);
+    again.exits(0).prints("in place of the one that cxr wrote before");
+    assert_eq!(read("metadata.csv").lines().count(), images);
+    let second = lists.map(read);
+    assert!(first.iter().zip(&second).all(|(first, second)| first != second));
+    // A list, or a metadata.csv, that the user has changed.
+    for name in ["val_list.txt", "metadata.csv"] {
+        let (before, metadata) = (read(name), read("metadata.csv"));
+        sandbox.put(format!("nih/{name}"), format!("{before}mine\n"));
+        val(&["--val", "0.3"]).exits(1).prints(&format!("mv nih/{name} nih/{name}.old"));
+        sandbox.assert_content(format!("nih/{name}"), format!("{before}mine\n").as_bytes());
+        sandbox.put(format!("nih/{name}"), before);
+        assert_eq!(read("metadata.csv"), metadata, "nothing is written");
+    }
+    // A link to such a file, and lists of which no record says that cxr wrote them.
+    fs::rename(sandbox.path("nih/val_list.txt"), sandbox.path("linked")).unwrap();
+    symlink("../linked", sandbox.path("nih/val_list.txt")).unwrap();
+    val(&["--val", "0.3"]).exits(1).prints("a link to a file that cxr wrote before");
+    fs::rename(sandbox.path("linked"), sandbox.path("nih/val_list.txt")).unwrap();
+    // A later choice without a part for validation leaves the lists, and says so.
+    let none = labels(&sandbox, &["--patient", "1-9"]);
+    none.exits(0).says("nih/val_list.txt is not of this run");
+    fs::remove_dir_all(sandbox.path("nih/.cxr")).unwrap();
+    val(&["--patient", "1-500", "--val", "0.3"]).exits(1).prints("refused      val_list.txt");
+    assert_eq!(lists.map(read), second);
+}
+
+#[test]
+fn a_part_without_an_image_is_refused() {
+    let sandbox = Sandbox::new();
+    for (arguments, words) in [
+        (&["--val", "1e-9"][..], "leaves no image for the part val"),
+        (&["--val", "0.9999999"], "leaves no image for the part train: of the 112120 images"),
+        (&["--val", "0.125", "--split", "test"], "0 would be train and 0 val"),
+        (&["--val", "0.125", "--patient", "1"], "choose another --val or --seed, or more images"),
+    ] {
+        labels(&sandbox, arguments).exits(2).says(words).says("nothing was written");
+        assert!(!sandbox.path("nih").exists(), "{arguments:?}");
+    }
 }
 
 #[test]
