@@ -5,8 +5,6 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::text::shell;
 
-use super::manifest::MANIFEST_NAME;
-
 /// The end of an archive's name that its folder does not have.
 const ARCHIVE_END: &str = ".tar.gz";
 
@@ -115,6 +113,9 @@ impl Layout {
 pub(super) fn is_here(folder: &Path) -> bool {
     matches!(folder.to_str(), Some("" | "." | "./"))
 }
+
+/// The name of the record in a tree.
+pub const MANIFEST_NAME: &str = "images.tsv";
 
 /// Names in a tree that no archive's folder may have: cxr uses them itself, or they lead out of the tree.
 const RESERVED: [&str; 5] = [".", "..", ".cxr", MANIFEST_NAME, "metadata.csv"];

@@ -12,8 +12,7 @@ use super::is_plain_name;
 use crate::hash::digest::Sha256;
 use crate::text::escape;
 
-/// The name of the file in a tree.
-pub const MANIFEST_NAME: &str = "images.tsv";
+pub use super::layout::MANIFEST_NAME;
 
 /// The first line: the names of the columns.
 const HEADER: &str = "name\tbytes\tcrc32\tsha256\tarchive";
