@@ -172,6 +172,11 @@ impl File {
         if faults::locks_are_off() { Ok(()) } else { self.file.try_lock() }
     }
 
+    /// Shares the lock with others that do so, until the file is closed.
+    pub(super) fn try_lock_shared(&self) -> Result<(), TryLockError> {
+        if faults::locks_are_off() { Ok(()) } else { self.file.try_lock_shared() }
+    }
+
     fn failed(&self, action: &'static str) -> impl Fn(io::Error) -> DiskError + '_ {
         DiskError::new(&self.path, action)
     }

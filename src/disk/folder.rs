@@ -1,5 +1,6 @@
 //! Paths in the user's folder: archives have their names, and all other files are in `.cxr/`.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,6 +14,9 @@ use crate::text::escape;
 
 /// The program's own folder in the user's folder.
 const OWN: &str = ".cxr";
+
+/// The end of the name of a file that names the process for one archive.
+const ARCHIVE_OWNER: &str = ".owner";
 
 /// The longest flattened name that is not cut. With the extensions it stays under the 255 bytes
 /// that most file systems allow.
@@ -132,6 +136,32 @@ impl Folder {
         self.own_entry("owner")
     }
 
+    /// The lock of one archive, for a run that fetches nothing else.
+    pub(super) fn archive_lock(&self, archive: &Archive) -> Entry {
+        self.own_entry(&format!("{}.lock", key(archive)))
+    }
+
+    /// The file that names the process that fetches this archive and nothing else.
+    pub(super) fn archive_owner(&self, archive: &Archive) -> Entry {
+        self.own_entry(&format!("{}{ARCHIVE_OWNER}", key(archive)))
+    }
+
+    /// Returns the names of all files of such processes.
+    pub(super) fn archive_owners(&self) -> Result<Vec<String>, DiskError> {
+        let failed = || DiskError::new(self.own(), "read");
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.own()).map_err(failed())? {
+            let name = entry.map_err(failed())?.file_name().into_string();
+            names.extend(name.ok().filter(|name| name.ends_with(ARCHIVE_OWNER)));
+        }
+        Ok(names)
+    }
+
+    /// Returns a file for the probe of a run for this archive.
+    pub(super) fn probe(&self, archive: &Archive) -> Entry {
+        self.own_entry(&format!("probe.{}", key(archive)))
+    }
+
     pub(crate) fn archive(&self, archive: &Archive) -> PathBuf {
         self.dir.join(&archive.name)
     }
@@ -191,8 +221,6 @@ fn key(archive: &Archive) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::hash::digest::Md5;
 

@@ -4,14 +4,15 @@
 use super::refusal::Refusal;
 use super::system::{is_known_to_be_capable, is_unsupported};
 use super::{DiskError, Entry, Folder};
+use crate::catalog::Archive;
 
 /// Renames, extends and overwrites a small file in the program's own folder. Fails if the file system
-/// does not support one of these.
-pub(crate) fn probe(folder: &Folder) -> Result<(), DiskError> {
+/// does not support one of these. The file is that of the archive, whose lock this run has.
+pub(crate) fn probe(folder: &Folder, archive: &Archive) -> Result<(), DiskError> {
     if is_known_to_be_capable(folder.own()) {
         return Ok(());
     }
-    let entry = folder.own_entry("probe");
+    let entry = folder.probe(archive);
     let result = try_out(&entry).map_err(|error| explain(folder, error));
     // It is empty, and the next probe replaces it.
     let _ = entry.with_added_extension("new").remove();

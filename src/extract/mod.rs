@@ -156,7 +156,7 @@ pub fn extract(
     check_folders(archives, request.layout)?;
     let target = Folder::new(request.target());
     target.create().map_err(|error| ExtractError::of_disk(&error))?;
-    let _lock = lock_folder(&target, request.wait, &request.command_line, listener, cancel)
+    let _lock = lock_folder(&target, None, request.wait, &request.command_line, listener, cancel)
         .map_err(ExtractError::Machine)?;
     let engine = Engine::for_this_machine(request.lanes);
     let images = request.images.as_ref();

@@ -173,7 +173,8 @@ impl<'a> Coordinator<'_, '_, 'a> {
             self.reports.add(needed.index, needed.dry_run_report(context));
             return;
         }
-        if let Err(error) = self.run.probed.get_or_init(|| disk::probe(context.folder)) {
+        let probe = || disk::probe(context.folder, &needed.archive);
+        if let Err(error) = self.run.probed.get_or_init(probe) {
             let report = archive_reports::unfit(context.folder, &needed.archive, error);
             self.reports.add(needed.index, report);
             return;

@@ -151,7 +151,7 @@ pub fn fetch(
         folder.check().map_err(|error| refused(&error))?;
         None
     } else {
-        Some(lock(request, &folder, listener, cancel)?)
+        Some(lock(request, &folder, alone(request, &archives), listener, cancel)?)
     };
     check_names(&archives, &folder)?;
     let leftovers = leftovers(&request.catalog, &request.dir);
@@ -218,15 +218,24 @@ fn refused(error: &DiskError) -> FetchError {
     FetchError::Machine(format!("{error}; {}", error.remedy()))
 }
 
-/// Creates the folder and locks it.
+/// Returns the archive if the run fetches one of several and extracts nothing. Such runs may work side
+/// by side in one folder, because every file that they write there belongs to one archive.
+fn alone<'a>(request: &FetchRequest, archives: &[&'a Archive]) -> Option<&'a Archive> {
+    let is_one_of_several = request.catalog.archives().len() > 1 && request.extract.is_none();
+    archives.first().copied().filter(|_| is_one_of_several && archives.len() == 1)
+}
+
+/// Creates the folder and locks it, or one archive in it.
 fn lock(
     request: &FetchRequest,
     folder: &Folder,
+    archive: Option<&Archive>,
     listener: &dyn Listener,
     cancel: &Cancel,
 ) -> Result<Lock, FetchError> {
     folder.create().map_err(|error| refused(&error))?;
-    let locked = lock_folder(folder, request.wait, &request.command_line, listener, cancel);
+    let locked =
+        lock_folder(folder, archive, request.wait, &request.command_line, listener, cancel);
     locked.map_err(FetchError::Machine)
 }
 
@@ -246,7 +255,7 @@ fn lock_target(
     if is_same(target.dir()) == is_same(&request.dir) {
         return Ok(None);
     }
-    lock(request, target, listener, cancel).map(Some)
+    lock(request, target, None, listener, cancel).map(Some)
 }
 
 /// Prepares the extraction that is wanted.

@@ -1,14 +1,17 @@
 //! Locks a folder, with messages for the user.
 
 use crate::cancel::Cancel;
+use crate::catalog::Archive;
 use crate::disk::{Folder, Lock, LockError, LockNotice};
 use crate::event::{Event, Listener};
 use crate::text::command_line::CommandLine;
 use crate::text::escape;
 
-/// Takes the lock of a folder that exists. Returns the message for the user if that fails.
+/// Takes the lock of a folder that exists, or that of one archive in it. Returns the message for the
+/// user if that fails.
 pub(crate) fn lock_folder(
     folder: &Folder,
+    archive: Option<&Archive>,
     wait: bool,
     command_line: &CommandLine,
     listener: &dyn Listener,
@@ -25,7 +28,11 @@ pub(crate) fn lock_folder(
         };
         listener.on(Event::Notice { message: &message });
     };
-    Lock::take(folder, wait, &tell, cancel).map_err(|error| {
+    let lock = match archive {
+        Some(archive) => Lock::take_archive(folder, archive, wait, &tell, cancel),
+        None => Lock::take(folder, wait, &tell, cancel),
+    };
+    lock.map_err(|error| {
         let next = match &error {
             LockError::Busy { .. } => {
                 let command = command_line.with("--wait").explained();

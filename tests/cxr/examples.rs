@@ -274,6 +274,27 @@ fn one_slurm_job_fetches_and_all_jobs_train() {
 }
 
 #[test]
+fn the_tasks_of_an_array_fetch_side_by_side() {
+    let (sandbox, all) = (Sandbox::new(), archives(3));
+    let (machine, server) = (Machine::new(&sandbox, &all), Server::with(&all));
+    let begin = |number: usize| {
+        let mut command = machine.shell(&example("fetch-array.sbatch"));
+        command.env("CXR_FROM", server.base()).env("NIH_DATA", "data");
+        command.env("SLURM_ARRAY_TASK_ID", number.to_string());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let tasks: Vec<_> = (1..=all.len()).map(begin).collect();
+    for task in tasks {
+        let output = task.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+    for archive in &all {
+        sandbox.assert_archive(archive);
+        assert_eq!(server.hits_on(&archive.path()).len(), 1);
+    }
+}
+
+#[test]
 fn training_does_not_start_without_its_data() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
     let machine = Machine::new(&sandbox, &all);

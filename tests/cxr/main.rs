@@ -14,6 +14,7 @@ mod support;
 // The tests of the helpers.
 mod harness;
 
+mod array;
 mod bare_machine;
 mod buckets;
 mod checksums;

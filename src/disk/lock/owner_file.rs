@@ -24,7 +24,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The most bytes of an owner's file.
 const LIMIT: usize = 4096;
 
-const UNKNOWN_PROCESS: &str = "an unknown process";
+pub(super) const UNKNOWN_PROCESS: &str = "an unknown process";
 
 /// The owner's file of a folder, for one process.
 #[derive(Debug)]
@@ -130,6 +130,27 @@ impl OwnerFile {
         })
     }
 
+    /// Checks whether a process owns the file, and removes the file of one that has ended. Returns
+    /// [`ClaimOutcome::Claimed`] if there is none.
+    pub(super) fn evict(&mut self) -> Result<ClaimOutcome, DiskError> {
+        let Some(owner) = OwnerRecord::read(&self.file)? else { return Ok(ClaimOutcome::Claimed) };
+        match self.owner_watch.liveness(&owner, &self.identity, self.has_lock) {
+            Liveness::Alive => Ok(ClaimOutcome::Held(owner.name())),
+            Liveness::Unknown => Ok(ClaimOutcome::Watched(owner.name())),
+            Liveness::Ended(_) if create(&self.next, &self.identity)? => {
+                let is_same = OwnerRecord::read(&self.file)?.is_some_and(|now| now.is_same(&owner));
+                let removed = if is_same { self.file.remove() } else { Ok(()) };
+                self.next.remove()?;
+                removed.map(|()| ClaimOutcome::Retry)
+            }
+            // Another process is replacing or removing it at this moment.
+            Liveness::Ended(_) => Ok(match self.check_successor()? {
+                ClaimOutcome::Held(name) => ClaimOutcome::Watched(name),
+                outcome => outcome,
+            }),
+        }
+    }
+
     /// Returns true if this process is the owner.
     pub(super) fn is_own(&self) -> Result<bool, DiskError> {
         let owner = OwnerRecord::read(&self.file)?.and_then(|record| record.identity);
@@ -138,10 +159,7 @@ impl OwnerFile {
 
     /// Names the present owner.
     pub(super) fn owner(&self) -> String {
-        match OwnerRecord::read(&self.file) {
-            Ok(Some(record)) => record.name(),
-            _ => UNKNOWN_PROCESS.to_owned(),
-        }
+        name_of(&self.file).unwrap_or_else(|| UNKNOWN_PROCESS.to_owned())
     }
 
     /// Changes the time of the file.
@@ -240,6 +258,11 @@ impl LivenessWatch {
         }
         Liveness::Unknown
     }
+}
+
+/// Names the process in an owner's file, if there is one.
+pub(super) fn name_of(file: &Entry) -> Option<String> {
+    OwnerRecord::read(file).ok().flatten().map(|record| record.name())
 }
 
 /// Creates the file for `identity`. Returns false if it exists.
