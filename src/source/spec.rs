@@ -175,8 +175,11 @@ impl SourceSpec {
 }
 
 /// Advice for the addresses of other programs.
-const SERVE: &str = "cxr reads http, https and folders: mount the files and name the folder, or run \
+const SERVE: &str = "cxr reads http, https, s3, gs, az and folders: mount the files and name the folder, or run \
                      `rclone serve http REMOTE:PATH` and name the address that it prints";
+
+/// True if the program can ask buckets.
+const BUCKETS: bool = cfg!(feature = "buckets");
 
 /// Parses a `file:` address (RFC 8089), and returns `None` for anything else.
 fn file_address(typed: &OsStr) -> Option<Result<SourceSpec, SpecError>> {
@@ -227,8 +230,6 @@ fn other_scheme(text: &str) -> Option<(String, &str)> {
 /// Returns what works in place of an address of this scheme.
 fn instead_of(scheme: &str, rest: &str) -> String {
     let rest = escape::brief(rest.trim_end_matches('/'));
-    let (bucket, key) = rest.split_once('/').unwrap_or((&rest, ""));
-    let key = if key.is_empty() { String::new() } else { format!("/{key}") };
     match scheme {
         "hf" => {
             let parts: Vec<&str> = rest.split('/').collect();
@@ -237,15 +238,11 @@ fn instead_of(scheme: &str, rest: &str) -> String {
             let path = [repository, &["resolve", "main"], inside].concat().join("/");
             format!("write https://huggingface.co/{path}")
         }
-        "s3" => format!(
-            "a public bucket is https://{bucket}.s3.amazonaws.com{key}; for another one, use \
-             presigned https addresses in a table, or run `rclone serve http REMOTE:{rest}` and \
-             name the address that it prints"
-        ),
-        "gs" => format!(
-            "a public bucket is https://storage.googleapis.com/{rest}; for another one, run \
-             `rclone serve http REMOTE:{rest}` and name the address that it prints"
-        ),
+        "s3a" | "s3n" if BUCKETS => format!("write s3://{rest}"),
+        "gcs" if BUCKETS => format!("write gs://{rest}"),
+        "abfs" | "abfss" | "azure" | "wasb" | "wasbs" if BUCKETS => {
+            "write az://CONTAINER/PREFIX".to_owned()
+        }
         _ => SERVE.to_owned(),
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::sync::Arc;
 
-use crate::support::{Archive, Cxr, Fault, Sandbox, Server, archives, files_under};
+use crate::support::{Archive, Cxr, Fault, Outcome, Sandbox, Server, archives, files_under};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG";
@@ -68,16 +68,58 @@ fn credentials_are_shown_to_their_server_only() {
                 .all(|(name, _)| name != "authorization" && !name.starts_with("x-amz-"))
         );
     }
+    assert_hidden(&sandbox, &outcome, &[KEY, SECRET, TOKEN, "Signature="]);
+}
+
+/// Asserts that neither the streams nor any file have one of these texts, not even the journal that an
+/// incomplete download leaves.
+#[track_caller]
+fn assert_hidden(sandbox: &Sandbox, outcome: &Outcome, secrets: &[&str]) {
     let files = files_under(sandbox.root());
     assert!(files.iter().any(|file| file.to_string_lossy().ends_with(".journal")), "{files:?}");
-    let texts =
-        files.iter().map(|file| String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned());
+    let text = |file| String::from_utf8_lossy(&fs::read(file).unwrap()).into_owned();
     let shown = [outcome.stdout().clone(), outcome.stderr().clone()];
-    for text in texts.chain(shown) {
-        for secret in [KEY, SECRET, TOKEN, "Signature="] {
+    for text in files.iter().map(text).chain(shown) {
+        for secret in secrets {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
     }
+}
+
+#[test]
+fn a_token_of_google_is_sent_and_not_shown() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = store(&all);
+    server.inject(Fault::Close { after: 70_000 });
+    server.inject(Fault::Status(403).after(1));
+    let fetch = sandbox.fetch_from("gs://nih/v1", &all).env("GOOGLE_BASE_URL", server.base());
+    let fetch = fetch.env("GOOGLE_BEARER_TOKEN", TOKEN).env("GOOGLE_CLOUD_QUOTA_PROJECT", "payer");
+    let outcome = fetch.args(["-vv", "--events", "events.jsonl"]).run();
+    outcome.exits(3).report().only().because("bucket nih, key v1/").because("may not read it");
+    for hit in server.hits() {
+        assert_eq!(hit.header("authorization"), Some(&*format!("Bearer {TOKEN}")));
+        assert_eq!(hit.header("x-goog-user-project"), Some("payer"));
+    }
+    assert_hidden(&sandbox, &outcome, &[TOKEN, "Bearer"]);
+}
+
+#[test]
+fn a_shared_access_signature_of_azure_is_sent_and_not_shown() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = Server::new();
+    let path = format!("{}?sv=2023&sig=S3CRET", in_bucket(&all[0]));
+    server.serve(&path, &all[0].bytes);
+    server.inject(Fault::Close { after: 70_000 });
+    server.inject(Fault::Status(403).after(1));
+    let fetch =
+        sandbox.fetch_from("az://nih/v1", &all).env("AZURE_STORAGE_ENDPOINT", server.base());
+    let fetch = fetch.env("AZURE_STORAGE_ACCOUNT_NAME", "me");
+    let fetch = fetch.env("AZURE_STORAGE_SAS_TOKEN", "?sv=2023&sig=S3CRET");
+    let outcome = fetch.args(["-vv", "--events", "events.jsonl"]).run();
+    outcome.exits(3).report().only().because("bucket nih, key v1/").because("may not read it");
+    assert!(server.hits().iter().all(|hit| hit.path == path), "{:?}", server.hits());
+    assert_hidden(&sandbox, &outcome, &["S3CRET", "sig="]);
+    sandbox.fetch_from("az://nih/v1", &all).run().exits(2).says("set AZURE_STORAGE_ACCOUNT_NAME");
 }
 
 #[test]

@@ -181,7 +181,9 @@ fn addresses_of_other_programs_are_refused_with_what_works() {
         ("hf://datasets/a/b/x/y", "write https://huggingface.co/datasets/a/b/resolve/main/x/y"),
         ("hf://a/b", "write https://huggingface.co/a/b/resolve/main"),
         ("s3://KEY:SECRET@bucket", "the address of a bucket is s3://BUCKET/PREFIX, without a user"),
-        ("gs://bucket/nih", "a public bucket is https://storage.googleapis.com/bucket/nih"),
+        ("s3a://bucket/nih", "write s3://bucket/nih"),
+        ("abfss://c@me.dfs.core.windows.net/nih", "write az://CONTAINER/PREFIX"),
+        ("gs://", "the address of a bucket is gs://BUCKET/PREFIX"),
         ("file://server/share", "`file://server/share` is not a folder of this machine"),
         ("file:nih", "`file:nih` is not a folder of this machine"),
     ] {

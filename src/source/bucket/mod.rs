@@ -6,8 +6,10 @@
 //! signature that could be shown or expire. Its own client and its retries are not used.
 
 mod advice;
+mod azure;
 mod connector;
 mod credentials;
+mod gcs;
 mod profile;
 mod s3;
 
@@ -19,6 +21,9 @@ use percent_encoding::utf8_percent_encode;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
+use self::advice::Identity;
+use self::azure::Azure;
+use self::gcs::Gcs;
 use self::profile::Profile;
 use self::s3::{Endpoint, S3};
 use super::SourceError;
@@ -29,12 +34,30 @@ use crate::text::escape;
 /// A bucket, and the place of the archives in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BucketSpec {
+    service: Service,
     bucket: String,
     /// The beginning of each key, or the key with `{name}` in place of the name.
     prefix: String,
     variables: Variables,
     profile: Profile,
-    endpoint: Endpoint,
+    /// Where the bucket is, once the variables are known.
+    place: Option<Place>,
+}
+
+/// An object store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Service {
+    S3,
+    Gcs,
+    Azure,
+}
+
+/// The place of a bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    S3(Endpoint),
+    /// The address of the bucket.
+    Fixed(String),
 }
 
 /// The variables of the environment that say where a bucket is and who asks. Debug output has their
@@ -46,7 +69,15 @@ pub struct Variables(BTreeMap<String, String>);
 #[derive(Debug)]
 pub(super) struct Bucket {
     spec: BucketSpec,
-    store: OnceLock<Result<S3, SourceError>>,
+    store: OnceLock<Result<Store, SourceError>>,
+}
+
+/// A store, with the credentials for it.
+#[derive(Debug)]
+enum Store {
+    S3(S3),
+    Gcs(Gcs),
+    Azure(Azure),
 }
 
 /// A request as it is sent.
@@ -64,7 +95,17 @@ impl Variables {
 
     /// Returns true if the variable is among those that buckets need.
     pub fn is_needed(name: &str) -> bool {
-        name.starts_with("AWS_") || matches!(name, "HOME" | "USERPROFILE")
+        ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|start| name.starts_with(start))
+            || matches!(
+                name,
+                "APPDATA"
+                    | "AZURITE_BLOB_STORAGE_URL"
+                    | "HOME"
+                    | "IDENTITY_ENDPOINT"
+                    | "SERVICE_ACCOUNT"
+                    | "STORAGE_EMULATOR_HOST"
+                    | "USERPROFILE"
+            )
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -86,31 +127,43 @@ impl fmt::Debug for Variables {
 }
 
 impl BucketSpec {
-    /// Parses `s3://BUCKET/PREFIX`. Returns `None` for another kind of address.
+    /// Parses `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` and `az://CONTAINER/PREFIX`. Returns `None` for
+    /// another kind of address.
     pub(super) fn parse(text: &str) -> Option<Result<Self, SpecError>> {
         let (scheme, rest) = text.split_once("://")?;
-        if !scheme.eq_ignore_ascii_case("s3") {
-            return None;
-        }
+        let services = [Service::S3, Service::Gcs, Service::Azure];
+        let service =
+            services.into_iter().find(|service| scheme.eq_ignore_ascii_case(service.scheme()))?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
         if bucket.is_empty() || !bucket.chars().all(is_name) {
             // Nothing of it is shown after the scheme: it may hold a secret.
-            return Some(Err(SpecError::Bucket(scheme.to_ascii_lowercase())));
+            return Some(Err(SpecError::Bucket(service.scheme().to_owned())));
         }
         let prefix = prefix.trim_matches('/').to_owned();
         let (variables, profile) = (Variables::default(), Profile::default());
-        let endpoint = Endpoint::new(bucket, &variables, &profile);
         let bucket = bucket.to_owned();
-        Some(endpoint.map(|endpoint| Self { bucket, prefix, variables, profile, endpoint }))
+        Some(Ok(Self { service, bucket, prefix, variables, profile, place: None }))
     }
 
     /// Adds the variables of the environment, and reads the profile that they name. Fails if they do
     /// not say where the bucket is.
     pub(super) fn with_variables(self, variables: Variables) -> Result<Self, SpecError> {
-        let profile = Profile::read(&variables).map_err(SpecError::Setting)?;
-        let endpoint = Endpoint::new(&self.bucket, &variables, &profile)?;
-        Ok(Self { variables, profile, endpoint, ..self })
+        let mut profile = Profile::default();
+        let place = match self.service {
+            Service::S3 => {
+                profile = Profile::read(&variables).map_err(SpecError::Setting)?;
+                Place::S3(Endpoint::new(&self.bucket, &variables, &profile)?)
+            }
+            Service::Gcs => Place::Fixed(gcs::base(&self.bucket, &variables)?),
+            Service::Azure => Place::Fixed(azure::base(&self.bucket, &variables)?),
+        };
+        Ok(Self { variables, profile, place: Some(place), ..self })
+    }
+
+    /// Returns the address of the bucket, and nothing if the variables are not known.
+    fn base(&self) -> String {
+        self.place.as_ref().map(Place::base).unwrap_or_default()
     }
 
     fn key(&self, name: &str) -> String {
@@ -123,20 +176,55 @@ impl BucketSpec {
 
     /// Returns the address of an archive, without credentials.
     pub(super) fn address(&self, name: &str) -> Option<Url> {
-        self.address_at(&self.endpoint, name)
+        self.address_at(&self.base(), name)
     }
 
-    fn address_at(&self, endpoint: &Endpoint, name: &str) -> Option<Url> {
+    fn address_at(&self, base: &str, name: &str) -> Option<Url> {
         let key = utf8_percent_encode(&self.key(name), ESCAPED).to_string();
-        Url::parse(&format!("{}/{key}", endpoint.base())).ok()
+        Url::parse(&format!("{base}/{key}")).ok()
     }
 }
 
 impl fmt::Display for BucketSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "s3://{}", self.bucket)?;
+        write!(f, "{}://{}", self.service.scheme(), self.bucket)?;
         if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", escape::text(&self.prefix)) }
     }
+}
+
+impl Service {
+    const fn scheme(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Gcs => "gs",
+            Self::Azure => "az",
+        }
+    }
+}
+
+impl Place {
+    fn base(&self) -> String {
+        match self {
+            Self::S3(endpoint) => endpoint.base(),
+            Self::Fixed(address) => address.clone(),
+        }
+    }
+}
+
+/// Returns the address in a variable without a `/` at its end. Refuses one with a user, a password or a
+/// query, which could be secrets.
+fn plain_address(address: &str, variable: &'static str) -> Result<String, SpecError> {
+    let is_plain = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    if !Url::parse(address).is_ok_and(|url| is_plain(&url)) {
+        return Err(SpecError::Endpoint(variable));
+    }
+    Ok(address.trim_end_matches('/').to_owned())
 }
 
 impl Bucket {
@@ -144,16 +232,24 @@ impl Bucket {
         Self { spec, store: OnceLock::new() }
     }
 
-    fn store(&self, client: &Client) -> Result<&S3, SourceError> {
-        let make = || S3::new(&self.spec, client.options());
+    fn store(&self, client: &Client) -> Result<&Store, SourceError> {
+        let (spec, options) = (&self.spec, client.options());
+        let make = || match spec.service {
+            Service::S3 => S3::new(spec, options).map(Store::S3),
+            Service::Gcs => Gcs::new(spec, options).map(Store::Gcs),
+            Service::Azure => Azure::new(spec, options).map(Store::Azure),
+        };
         self.store.get_or_init(make).as_ref().map_err(SourceError::clone)
     }
 
     /// Returns the address of an archive, without credentials. It changes once the region of the
     /// bucket is known.
     pub(super) fn address(&self, client: &Client, name: &str) -> Result<Url, SourceError> {
-        let endpoint = self.store(client)?.endpoint();
-        self.spec.address_at(&endpoint, name).ok_or(SourceError::NoAddress)
+        let base = match self.store(client)? {
+            Store::S3(store) => store.endpoint().base(),
+            Store::Gcs(_) | Store::Azure(_) => self.spec.base(),
+        };
+        self.spec.address_at(&base, name).ok_or(SourceError::NoAddress)
     }
 
     /// Authorizes a request, if the address is one of the store.
@@ -163,12 +259,16 @@ impl Bucket {
         address: &Url,
         headers: HeaderMap,
     ) -> Result<SignedRequest, SourceError> {
-        self.store(client)?.sign(address, headers).await
+        match self.store(client)? {
+            Store::S3(store) => store.sign(address, headers).await,
+            Store::Gcs(store) => store.sign(address, headers).await,
+            Store::Azure(store) => store.sign(address, headers).await,
+        }
     }
 
     /// Takes the region of the bucket from an answer. Returns true if it is another one than before.
     pub(super) fn learn(&self, client: &Client, headers: &HeaderMap) -> bool {
-        self.store(client).is_ok_and(|store| store.learn(headers))
+        matches!(self.store(client), Ok(Store::S3(store)) if store.learn(headers))
     }
 
     /// Adds the bucket, the key and what to set to a refusal.
@@ -177,7 +277,22 @@ impl Bucket {
         let SourceError::Status { code, reason, .. } = error.kind() else { return error };
         let place =
             format!("bucket {}, key {}", self.spec.bucket, escape::brief(&self.spec.key(name)));
-        let advice = advice::of(*code, reason.as_deref().unwrap_or_default(), &store.identity());
+        let identity = match store {
+            Store::S3(store) => store.identity(),
+            Store::Gcs(store) => Identity {
+                is_anonymous: store.credentials.is_anonymous(),
+                pays: store.project.is_some(),
+                names: &advice::GCS,
+                region: String::new(),
+            },
+            Store::Azure(store) => Identity {
+                is_anonymous: store.credentials.is_anonymous(),
+                pays: true,
+                names: &advice::AZURE,
+                region: String::new(),
+            },
+        };
+        let advice = advice::of(*code, reason.as_deref().unwrap_or_default(), &identity);
         let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
         let advice = format!("{place}{advice}").into();
         SourceError::Explained { error: Box::new(error), advice }
@@ -228,6 +343,35 @@ mod tests {
             let found = spec("s3://b", variables).address("a").map(String::from);
             assert_eq!(found.as_deref(), Some(address));
         }
+    }
+
+    #[test]
+    fn other_stores_have_their_own_variables() {
+        for (typed, variables, address) in [
+            ("gs://b/x", &[][..], "https://storage.googleapis.com/b/x/a"),
+            ("gs://b", &[("STORAGE_EMULATOR_HOST", "localhost:1")], "http://localhost:1/b/a"),
+            (
+                "az://c/x",
+                &[("AZURE_STORAGE_ACCOUNT_NAME", "me")],
+                "https://me.blob.core.windows.net/c/x/a",
+            ),
+            (
+                "AZ://c",
+                &[("AZURE_STORAGE_ACCOUNT", "me"), ("AZURE_STORAGE_ENDPOINT", "https://h/")],
+                "https://h/c/a",
+            ),
+            (
+                "az://c",
+                &[("AZURE_STORAGE_USE_EMULATOR", "true")],
+                "http://127.0.0.1:10000/devstoreaccount1/c/a",
+            ),
+        ] {
+            let found = spec(typed, variables).address("a").map(String::from);
+            assert_eq!(found.as_deref(), Some(address), "{typed}");
+        }
+        let nameless = BucketSpec::parse("az://c").unwrap().unwrap();
+        let error = nameless.with_variables(Variables::default()).unwrap_err().to_string();
+        assert!(error.contains("set AZURE_STORAGE_ACCOUNT_NAME"), "{error}");
     }
 
     #[test]

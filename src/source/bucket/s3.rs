@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName};
 
-use super::advice::Identity;
+use super::advice::{self, Identity};
 use super::connector::Connector;
 use super::credentials::{Credentials, no_retries};
 use super::profile::Profile;
-use super::{BucketSpec, SignedRequest, SourceError, SpecError, Variables};
+use super::{BucketSpec, Place, SignedRequest, SourceError, SpecError, Variables, plain_address};
 use crate::source::client::ClientOptions;
 use crate::text::escape;
 
@@ -55,22 +55,11 @@ impl Endpoint {
         let region = first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).or(profile.get("region"));
         let custom = first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]);
         let custom = custom.or(profile.get("endpoint_url"));
-        if let Some(custom) = custom {
-            let url = Url::parse(custom).ok();
-            let is_plain = |url: &Url| {
-                matches!(url.scheme(), "http" | "https")
-                    && url.username().is_empty()
-                    && url.password().is_none()
-                    && url.query().is_none()
-            };
-            if !url.as_ref().is_some_and(is_plain) {
-                return Err(SpecError::Endpoint("AWS_ENDPOINT_URL"));
-            }
-        }
+        let custom = custom.map(|custom| plain_address(custom, "AWS_ENDPOINT_URL")).transpose()?;
         Ok(Self {
             bucket: bucket.to_owned(),
             region: region.unwrap_or(DEFAULT_REGION).to_owned(),
-            custom: custom.map(str::to_owned),
+            custom,
             is_virtual: variables.is_on("AWS_VIRTUAL_HOSTED_STYLE_REQUEST"),
         })
     }
@@ -80,8 +69,8 @@ impl Endpoint {
         let Self { bucket, region, custom, is_virtual } = self;
         let end = if region.starts_with("cn-") { ".cn" } else { "" };
         match (custom, is_virtual) {
-            (Some(custom), true) => custom.trim_end_matches('/').to_owned(),
-            (Some(custom), false) => format!("{}/{bucket}", custom.trim_end_matches('/')),
+            (Some(custom), true) => custom.clone(),
+            (Some(custom), false) => format!("{custom}/{bucket}"),
             (None, true) => format!("https://{bucket}.s3.{region}.amazonaws.com{end}"),
             (None, false) => format!("https://s3.{region}.amazonaws.com{end}/{bucket}"),
         }
@@ -102,7 +91,10 @@ impl Endpoint {
 
 impl S3 {
     pub(super) fn new(spec: &BucketSpec, options: &ClientOptions) -> Result<Self, SourceError> {
-        let endpoint = Mutex::new(spec.endpoint.clone());
+        let Some(Place::S3(endpoint)) = spec.place.clone() else {
+            return Err(SourceError::NoAddress);
+        };
+        let endpoint = Mutex::new(endpoint);
         let pays = spec.variables.is_on("AWS_REQUEST_PAYER");
         Ok(Self { endpoint, credentials: credentials(spec, options)?, pays })
     }
@@ -111,10 +103,11 @@ impl S3 {
         self.endpoint.lock().clone()
     }
 
-    pub(super) fn identity(&self) -> Identity {
+    pub(super) fn identity(&self) -> Identity<'static> {
         Identity {
             is_anonymous: self.credentials.is_anonymous(),
             pays: self.pays,
+            names: &advice::S3,
             region: self.endpoint.lock().region.clone(),
         }
     }
