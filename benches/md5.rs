@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use cxr::hash::{Engine, LaneInput, LaneSet, Md5Hasher, Platform};
+use cxr::hash::{Engine, Feed, LaneInput, LaneSet, Md5Hasher, Platform};
 
 const STREAMS: [usize; 7] = [1, 2, 4, 6, 8, 12, 16];
 
@@ -66,6 +66,7 @@ fn engine(criterion: &mut Criterion) {
         let engine = Engine::new(
             LaneSet::for_this_machine(),
             NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
+            Feed::Files,
         );
         group.bench_function(BenchmarkId::new("threads", threads), |bencher| {
             bencher.iter(|| {

@@ -34,7 +34,7 @@ use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog, ImageSet};
 use crate::disk::{DiskError, Folder};
 use crate::event::Listener;
-use crate::hash::{Engine, LaneSet};
+use crate::hash::{Engine, Feed, LaneSet};
 use crate::images::Layout;
 use crate::report::{Report, SuggestedCommand};
 use crate::text::command_line::CommandLine;
@@ -158,7 +158,7 @@ pub fn extract(
     target.create().map_err(|error| ExtractError::of_disk(&error))?;
     let _lock = lock_folder(&target, None, request.wait, &request.command_line, listener, cancel)
         .map_err(ExtractError::Machine)?;
-    let engine = Engine::for_this_machine(request.lanes);
+    let engine = Engine::for_this_machine(request.lanes, Feed::Work);
     let images = request.images.as_ref();
     let place = ImagePlace { folder: &target, layout: request.layout, images };
     let extractor = Extractor::new(&request.catalog, place, &engine, listener, cancel)?;

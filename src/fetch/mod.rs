@@ -30,7 +30,7 @@ use crate::disk::leftovers::{self, leftovers};
 use crate::disk::{DiskError, Folder, Lock};
 use crate::event::{Event, Listener};
 use crate::extract::{Extractor, ImagePlace, check_folders};
-use crate::hash::{Engine, LaneSet};
+use crate::hash::{Engine, Feed, LaneSet};
 use crate::other_names::OtherNames;
 use crate::report::Report;
 use crate::session::{NetworkOptions, SessionOptions};
@@ -168,7 +168,7 @@ pub fn fetch(
     let names = archives.iter().map(|archive| archive.name.clone());
     listener.on(Event::Planned { archives: &names.collect::<Vec<_>>(), bytes });
     let sources: Vec<Source> = request.sources.iter().cloned().map(Source::new).collect();
-    let engine = Engine::for_this_machine(request.lanes);
+    let engine = Engine::for_this_machine(request.lanes, Feed::Work);
     let cancel = &cancel.child();
     let context = Context {
         folder: &folder,

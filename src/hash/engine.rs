@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::digest::Md5;
+use super::distribution::{Distribution, Feed};
 use super::lane_set::{LaneInput, LaneSet};
 use super::sha256_list::Sha256Lanes;
 use super::stream_table::{HashJob, StreamTable};
@@ -41,7 +42,7 @@ struct EngineShared {
     work: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct EngineState {
     table: StreamTable,
     threads: usize,
@@ -51,14 +52,15 @@ struct EngineState {
 
 impl Engine {
     /// An engine with one thread for every processor that this process may use.
-    pub fn for_this_machine(lanes: LaneSet) -> Self {
-        Self::new(lanes, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    pub fn for_this_machine(lanes: LaneSet, feed: Feed) -> Self {
+        Self::new(lanes, thread::available_parallelism().unwrap_or(NonZeroUsize::MIN), feed)
     }
 
-    /// An engine with this number of threads.
-    pub fn new(lanes: LaneSet, threads: NonZeroUsize) -> Self {
-        let state = Mutex::default();
-        let shared = Arc::new(EngineShared { lanes, state, work: Condvar::new() });
+    /// An engine with this number of threads. It measures the kernels of the lanes first.
+    pub fn new(lanes: LaneSet, threads: NonZeroUsize, feed: Feed) -> Self {
+        let lanes = lanes.measured();
+        let distribution = Distribution::new(lanes.costs, threads.get(), feed.percent());
+        let shared = Arc::new(EngineShared::new(lanes, distribution));
         for _ in 0..threads.get() {
             let worker = Arc::clone(&shared);
             let thread = thread::Builder::new().name("hash".to_owned());
@@ -73,6 +75,11 @@ impl Engine {
     /// Returns lanes of the same instructions for SHA-256s.
     pub(crate) fn sha256_lanes(&self) -> Sha256Lanes {
         Sha256Lanes::new(self.shared.lanes)
+    }
+
+    /// The number of threads that should read this number of files, to feed the engine.
+    pub(crate) fn readers(&self, files: usize) -> usize {
+        self.shared.lock().table.distribution.readers(files)
     }
 
     /// Opens an empty stream.
@@ -103,6 +110,11 @@ impl Md5Stream {
             state = self.shared.wait(state, &room);
         }
         self.shared.wake(&state);
+    }
+
+    /// Says that no more bytes will come for a while, so that other streams do not wait for them.
+    pub(crate) fn rest(&self) {
+        self.shared.lock().table.rest(self.id);
     }
 
     /// Ends the stream: waits until all of it is hashed, and returns the digest.
@@ -140,13 +152,19 @@ impl EngineState {
 }
 
 impl EngineShared {
+    fn new(lanes: LaneSet, distribution: Distribution) -> Self {
+        let table = StreamTable::new(distribution);
+        let state = Mutex::new(EngineState { table, threads: 0, idle: 0, is_closed: false });
+        Self { lanes, state, work: Condvar::new() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, EngineState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Wakes an idle thread if there is work for it.
     fn wake(&self, state: &EngineState) {
-        if state.idle > 0 && state.table.is_worthwhile(self.lanes.platform) {
+        if state.idle > 0 && state.table.is_worthwhile() {
             self.work.notify_one();
         }
     }
@@ -158,7 +176,7 @@ impl EngineShared {
         progress: &Condvar,
     ) -> MutexGuard<'a, EngineState> {
         if state.threads == 0 {
-            let jobs = state.table.take(self.lanes.platform, 0, false);
+            let jobs = state.table.take(false);
             if !jobs.is_empty() {
                 return self.hash(state, jobs);
             }
@@ -172,9 +190,8 @@ impl EngineShared {
         // The end of the time for which a blocked source has to wait for more lanes to fill.
         let mut deadline = None;
         while !state.is_over() {
-            let idle = state.idle;
             let is_patient = deadline.is_none_or(|deadline| Instant::now() < deadline);
-            let jobs = state.table.take(self.lanes.platform, idle, is_patient);
+            let jobs = state.table.take(is_patient);
             state = if jobs.is_empty() {
                 let is_urgent = state.table.is_urgent();
                 deadline = is_urgent.then(|| deadline.unwrap_or(Instant::now() + FILL_TIME));
@@ -214,9 +231,7 @@ impl EngineShared {
         let inputs = jobs.iter_mut().map(|job| LaneInput::new(&mut job.hasher, &job.blocks));
         self.lanes.update(inputs.collect());
         let mut state = self.lock();
-        for job in jobs {
-            state.table.put_back(job);
-        }
+        state.table.put_back(jobs);
         state
     }
 }
@@ -230,7 +245,7 @@ mod tests {
     use crate::hash::digest::DigestOf;
 
     fn engine(threads: usize) -> Engine {
-        Engine::new(LaneSet::for_this_machine(), NonZeroUsize::new(threads).unwrap())
+        Engine::new(LaneSet::for_this_machine(), NonZeroUsize::new(threads).unwrap(), Feed::Files)
     }
 
     fn expected(text: &[u8]) -> DigestOf<16> {
@@ -315,9 +330,8 @@ mod tests {
     #[test]
     fn without_a_thread_waiting_callers_hash() {
         let lanes = LaneSet::for_this_machine();
-        let shared =
-            Arc::new(EngineShared { lanes, state: Mutex::default(), work: Condvar::new() });
-        let engine = Engine { shared };
+        let distribution = Distribution::new(lanes.costs, 1, Feed::Files.percent());
+        let engine = Engine { shared: Arc::new(EngineShared::new(lanes, distribution)) };
         let text = vec![7; 3 * BACKLOG];
         let mut streams = [engine.stream(), engine.stream()];
         for block in text.chunks(BACKLOG / 2) {

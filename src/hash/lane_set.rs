@@ -1,7 +1,8 @@
 //! Hashes several streams side by side, on the calling thread.
 
+use super::cost::CostModel;
 use super::hasher::Md5Hasher;
-use super::md5::{BLOCK, Md5State, Platform, WIDEST};
+use super::md5::{BLOCK, Kernel, Md5State, Platform, WIDEST};
 
 /// A set of lanes, each of which hashes one stream. It has no thread and no memory of its own: the
 /// [`Engine`](super::Engine) is built on it.
@@ -12,6 +13,7 @@ use super::md5::{BLOCK, Md5State, Platform, WIDEST};
 #[derive(Debug, Clone, Copy)]
 pub struct LaneSet {
     pub(super) platform: Platform,
+    pub(super) costs: CostModel,
 }
 
 /// The next bytes of a stream: blocks in order, cut anywhere.
@@ -50,8 +52,13 @@ impl LaneSet {
     }
 
     /// The lanes of these instructions.
-    pub const fn on(platform: Platform) -> Self {
-        Self { platform }
+    pub fn on(platform: Platform) -> Self {
+        Self { platform, costs: CostModel::assumed(platform) }
+    }
+
+    /// The same lanes, with the kernels that are the fastest on this processor now.
+    pub(super) fn measured(self) -> Self {
+        Self { costs: CostModel::measure(self.platform), ..self }
     }
 
     /// Hashes all blocks of the inputs. This is fastest for inputs of the same length: as the
@@ -62,27 +69,27 @@ impl LaneSet {
             if inputs.is_empty() {
                 return;
             }
-            let used = inputs.len().min(self.platform.lanes());
-            self.advance(&mut inputs[..used]);
+            let kernel = self.platform.kernels()[self.costs.kernel(inputs.len())];
+            let used = inputs.len().min(kernel.lanes());
+            advance(kernel, &mut inputs[..used]);
         }
     }
+}
 
-    /// Hashes at most as many inputs as there are lanes, until the current block of one has no whole
-    /// MD5 block left.
-    fn advance<B>(&self, inputs: &mut [LaneInput<'_, B>]) {
-        let mut states = [Md5State::default(); WIDEST];
-        let mut rows: [&[u8]; WIDEST] = [&[]; WIDEST];
-        for ((input, state), row) in inputs.iter().zip(&mut states).zip(&mut rows) {
-            *state = input.hasher.state;
-            *row = input.bytes;
-        }
-        let used = inputs.len();
-        let kernel = self.platform.kernel(used);
-        let hashed = kernel.compress(&mut states[..used], &rows[..used]);
-        for (input, state) in inputs.iter_mut().zip(states) {
-            input.hasher.state = state;
-            input.bytes = &input.bytes[hashed..];
-        }
+/// Hashes at most as many inputs as the kernel has lanes, until the current block of one has no whole
+/// MD5 block left.
+fn advance<B>(kernel: Kernel, inputs: &mut [LaneInput<'_, B>]) {
+    let mut states = [Md5State::default(); WIDEST];
+    let mut rows: [&[u8]; WIDEST] = [&[]; WIDEST];
+    for ((input, state), row) in inputs.iter().zip(&mut states).zip(&mut rows) {
+        *state = input.hasher.state;
+        *row = input.bytes;
+    }
+    let used = inputs.len();
+    let hashed = kernel.compress(&mut states[..used], &rows[..used]);
+    for (input, state) in inputs.iter_mut().zip(states) {
+        input.hasher.state = state;
+        input.bytes = &input.bytes[hashed..];
     }
 }
 

@@ -13,7 +13,9 @@
 //! calling thread, with the widest vectors of the [`Platform`].
 
 pub(crate) mod buffer_pool;
+mod cost;
 pub mod digest;
+mod distribution;
 mod engine;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/hash.rs"]
@@ -23,9 +25,12 @@ mod lane_set;
 mod md5;
 mod sha256;
 mod sha256_list;
+#[cfg(test)]
+mod simulation;
 mod stream;
 mod stream_table;
 
+pub use distribution::Feed;
 pub use engine::{Engine, Md5Stream};
 pub use hasher::Md5Hasher;
 pub use lane_set::{LaneInput, LaneSet};

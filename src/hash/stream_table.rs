@@ -2,8 +2,9 @@
 //! lock.
 //!
 //! A set of vector lanes takes as long for one stream as for eight, so the engine does not start at
-//! every block: it waits until most streams have bytes, or until someone waits for one. It starts at
-//! once for a stream that has ended, and after a moment for one whose source is blocked.
+//! every block: it waits until most streams of a set have bytes. It does not wait for more if a stream
+//! has ended, and waits only a moment for one whose source is blocked. It does not wait at all for
+//! streams whose sources rest.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
@@ -11,8 +12,8 @@ use std::sync::{Arc, Condvar};
 
 use bytes::Bytes;
 
+use super::distribution::{Distribution, Load, Width};
 use super::hasher::Md5Hasher;
-use super::md5::Platform;
 
 /// Unhashed bytes of one stream above which `push` waits.
 pub const BACKLOG: usize = 512 << 10;
@@ -26,12 +27,30 @@ const MIN_BYTES: usize = 16 << 10;
 
 /// The most bytes of a stream that are hashed at once. After them, streams are chosen again, so that
 /// new ones fill the lanes of those that ran out.
-const MAX_BYTES: usize = 64 << 10;
+pub(super) const MAX_BYTES: usize = 64 << 10;
 
-#[derive(Debug, Default)]
+/// The same for a stream that has a core to itself.
+const MAX_BYTES_ALONE: usize = 256 << 10;
+
+#[derive(Debug)]
 pub(super) struct StreamTable {
+    pub(super) distribution: Distribution,
     streams: BTreeMap<u64, OpenStream>,
     next: u64,
+    /// The number of times that a thread took streams, and of those that have not put them back.
+    turns: u64,
+    sets: usize,
+}
+
+/// The part of a stream that pushes.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    #[default]
+    Active,
+    /// No bytes will come for a while.
+    Rests,
+    /// `finish` waits for the rest.
+    Ended,
 }
 
 #[derive(Debug, Default)]
@@ -42,10 +61,11 @@ struct OpenStream {
     waiting: usize,
     /// A thread has taken the hasher and the first blocks.
     is_taken: bool,
+    /// The last time that one did.
+    turn: u64,
     /// `push` waits for room.
     is_blocked: bool,
-    /// `finish` waits for the rest.
-    is_ending: bool,
+    source: Source,
     /// Notified when there is room again, and when all bytes are hashed.
     progress: Arc<Condvar>,
 }
@@ -58,7 +78,26 @@ pub(super) struct HashJob {
     pub(super) blocks: Vec<Bytes>,
 }
 
+/// Numbers of streams.
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    /// A thread can take them.
+    ready: usize,
+    /// They have bytes, or may get some soon.
+    active: usize,
+    /// A thread has them.
+    taken: usize,
+    /// Their sources are faster than the hash.
+    behind: usize,
+    /// A ready one has ended.
+    has_end: bool,
+}
+
 impl StreamTable {
+    pub(super) const fn new(distribution: Distribution) -> Self {
+        Self { distribution, streams: BTreeMap::new(), next: 0, turns: 0, sets: 0 }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.streams.is_empty()
     }
@@ -69,6 +108,13 @@ impl StreamTable {
         self.next += 1;
         self.streams.insert(id, OpenStream::default());
         id
+    }
+
+    /// Expects no more bytes of a stream until the next one is pushed.
+    pub(super) fn rest(&mut self, id: u64) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.source = Source::Rests;
+        }
     }
 
     /// Forgets a stream, even if a thread has taken it.
@@ -86,6 +132,7 @@ impl StreamTable {
         if !block.is_empty() {
             stream.waiting += block.len();
             stream.blocks.push_back(block.clone());
+            stream.source = Source::Active;
         }
         Ok(())
     }
@@ -93,19 +140,16 @@ impl StreamTable {
     /// Ends the stream and returns its hasher, or the condition to wait for until all is hashed.
     pub(super) fn end(&mut self, id: u64) -> Result<Md5Hasher, Arc<Condvar>> {
         let Some(stream) = self.streams.get_mut(&id) else { return Ok(Md5Hasher::new()) };
-        stream.is_ending = true;
+        stream.source = Source::Ended;
         if stream.waiting > 0 {
             return Err(Arc::clone(&stream.progress));
         }
         Ok(std::mem::take(&mut stream.hasher))
     }
 
-    /// True if a thread should take streams now: most have bytes, or one has ended.
-    pub(super) fn is_worthwhile(&self, platform: Platform) -> bool {
-        let ready = self.streams.values().filter(|stream| stream.is_ready()).count();
-        let is_ending = |stream: &OpenStream| stream.is_ready() && stream.is_ending;
-        4 * ready >= 3 * self.streams.len().min(platform.lanes()) && ready > 0
-            || self.streams.values().any(is_ending)
+    /// True if a thread should take streams now: enough for a set are ready, or one has ended.
+    pub(super) fn is_worthwhile(&self) -> bool {
+        self.is_worth(self.count())
     }
 
     /// True if a source is blocked until a thread takes its stream.
@@ -113,33 +157,66 @@ impl StreamTable {
         self.streams.values().any(|stream| stream.is_ready() && stream.is_blocked)
     }
 
-    /// Chooses streams for a thread, while `idle` others have nothing to do. A `patient` thread does
-    /// not take streams only because a source is blocked.
-    pub(super) fn take(&mut self, platform: Platform, idle: usize, patient: bool) -> Vec<HashJob> {
-        if !self.is_worthwhile(platform) && (patient || !self.is_urgent()) {
+    /// Chooses streams for a thread. One that is not patient any more does not wait for streams without
+    /// bytes if a source is blocked.
+    pub(super) fn take(&mut self, is_patient: bool) -> Vec<HashJob> {
+        let counts = self.count();
+        if !self.is_worth(counts) && (is_patient || !self.is_urgent()) {
             return Vec::new();
         }
+        let Width { most, .. } = self.width(counts);
+        let bytes = if most == 1 { MAX_BYTES_ALONE } else { MAX_BYTES };
         let mut ready: Vec<_> = self.streams.iter_mut().filter(|(_, s)| s.is_ready()).collect();
-        // Streams with similar numbers of bytes share a set: their lanes run out together.
-        ready.sort_by_key(|(_, stream)| (!stream.is_ending, Reverse(stream.waiting)));
-        let behind = ready.iter().filter(|(_, stream)| stream.is_behind()).count();
-        let mut sets = ready.len().div_ceil(platform.lanes()).min(idle + 1);
-        if 2 * behind >= ready.len() {
-            // One wide set costs the least time of all processors together. Several faster ones pay
-            // if the hash is behind and processors are idle: all idle ones but one, which feeds us.
-            sets = sets.max(ready.len().div_ceil(platform.full_speed_lanes()).min(idle.max(1)));
-        }
-        let share = ready.len().div_ceil(sets).min(platform.lanes());
-        ready.into_iter().take(share).map(|(id, stream)| stream.take(*id)).collect()
+        // First the last bytes of those that have ended. Otherwise, streams with the same number of
+        // bytes share a set, because their lanes run out together; and all take turns.
+        ready.sort_by_key(|(_, stream)| {
+            let is_last = stream.is_ending() && stream.waiting <= bytes;
+            (!is_last, Reverse(stream.waiting.min(bytes)), stream.turn)
+        });
+        self.sets += usize::from(!ready.is_empty());
+        self.turns += 1;
+        let turn = self.turns;
+        ready.into_iter().take(most).map(|(id, stream)| stream.take(*id, bytes, turn)).collect()
     }
 
-    /// Takes back a job from [`Self::take`], hashed.
-    pub(super) fn put_back(&mut self, job: HashJob) {
+    fn count(&self) -> Counts {
+        let mut counts = Counts::default();
+        for stream in self.streams.values() {
+            counts.ready += usize::from(stream.is_ready());
+            counts.active += usize::from(stream.source != Source::Rests);
+            counts.taken += usize::from(stream.is_taken);
+            counts.behind += usize::from(stream.is_behind() || stream.is_ending());
+            counts.has_end |= stream.is_ready() && stream.is_ending();
+        }
+        counts
+    }
+
+    fn is_worth(&self, counts: Counts) -> bool {
+        // While a set is being hashed, its thread will take a stream that has ended next.
+        let is_end = counts.has_end && self.sets == 0;
+        is_end || counts.ready > 0 && 4 * counts.ready >= 3 * self.width(counts).least
+    }
+
+    fn width(&self, counts: Counts) -> Width {
+        let Counts { active: streams, taken, behind, .. } = counts;
+        let is_hash_behind = 2 * behind >= streams;
+        self.distribution.width(Load { streams, taken, sets: self.sets, is_hash_behind })
+    }
+
+    /// Takes back a set from [`Self::take`], hashed.
+    pub(super) fn put_back(&mut self, set: Vec<HashJob>) {
+        self.sets -= 1;
+        for job in set {
+            self.put_back_stream(job);
+        }
+    }
+
+    fn put_back_stream(&mut self, job: HashJob) {
         let Some(stream) = self.streams.get_mut(&job.id) else { return };
         stream.hasher = job.hasher;
         stream.is_taken = false;
         stream.waiting -= job.blocks.iter().map(Bytes::len).sum::<usize>();
-        let is_done = stream.is_ending && stream.waiting == 0;
+        let is_done = stream.is_ending() && stream.waiting == 0;
         if is_done || (stream.is_blocked && !stream.is_behind()) {
             // Notified once: `push` sets the flag again if there is still no room.
             stream.is_blocked = false;
@@ -153,19 +230,25 @@ impl OpenStream {
         self.waiting > BACKLOG || self.blocks.len() >= MAX_BLOCKS
     }
 
+    fn is_ending(&self) -> bool {
+        self.source == Source::Ended
+    }
+
     fn is_behind(&self) -> bool {
         self.waiting > BACKLOG / 2 || self.blocks.len() >= MAX_BLOCKS / 2
     }
 
     fn is_ready(&self) -> bool {
-        let has_enough = self.waiting >= MIN_BYTES || self.is_ending || self.is_blocked;
+        let has_enough = self.waiting >= MIN_BYTES || self.is_ending() || self.is_blocked;
         !self.is_taken && !self.blocks.is_empty() && has_enough
     }
 
-    fn take(&mut self, id: u64) -> HashJob {
+    /// Takes at most this number of bytes.
+    fn take(&mut self, id: u64, bytes: usize, turn: u64) -> HashJob {
         self.is_taken = true;
+        self.turn = turn;
         let mut blocks = Vec::new();
-        let mut left = MAX_BYTES;
+        let mut left = bytes;
         while left > 0
             && let Some(first) = self.blocks.front_mut()
         {
@@ -181,116 +264,11 @@ impl OpenStream {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(waiting: &[usize]) -> StreamTable {
-        let mut table = StreamTable::default();
-        for &bytes in waiting {
-            let id = table.open();
-            table.push(id, &Bytes::from(vec![0; bytes])).unwrap();
-        }
-        table
-    }
-
-    /// Lets a thread take streams. Returns their numbers, and how many bytes of each were taken.
-    fn taken(table: &mut StreamTable, idle: usize) -> Vec<(u64, usize)> {
-        let jobs = table.take(Platform::SIXTEEN, idle, false);
-        jobs.iter().map(|job| (job.id, job.blocks.iter().map(Bytes::len).sum())).collect()
-    }
-
-    #[test]
-    fn a_single_stream_is_taken_when_it_has_enough_bytes() {
-        assert_eq!(taken(&mut table(&[MIN_BYTES - 1]), 1), []);
-        assert_eq!(taken(&mut table(&[MIN_BYTES]), 1), [(0, MIN_BYTES)]);
-        assert_eq!(taken(&mut table(&[10 * MAX_BYTES]), 1), [(0, MAX_BYTES)]);
-    }
-
-    #[test]
-    fn a_few_of_many_streams_wait_until_a_source_is_blocked() {
-        let mut waiting = [0; 12];
-        waiting[..8].fill(MAX_BYTES);
-        assert_eq!(taken(&mut table(&waiting), 1), []);
-        waiting[8] = MAX_BYTES;
-        assert_eq!(taken(&mut table(&waiting), 1).len(), 9);
-        let mut full = [0; 12];
-        full[3] = BACKLOG + 1;
-        full[5] = MIN_BYTES;
-        let mut table = table(&full);
-        assert!(!table.is_urgent());
-        let _ = table.push(3, &Bytes::from_static(b"x")).unwrap_err();
-        assert!(table.is_urgent());
-        assert!(table.take(Platform::SIXTEEN, 1, true).is_empty(), "a patient thread waits");
-        assert_eq!(taken(&mut table, 1), [(3, MAX_BYTES), (5, MIN_BYTES)]);
-    }
-
-    #[test]
-    fn a_stream_that_ends_is_taken_at_once() {
-        let mut table = table(&[1, 0, 0, 0]);
-        let _ = table.end(0).unwrap_err();
-        assert_eq!(taken(&mut table, 1), [(0, 1)]);
-    }
-
-    #[test]
-    fn blocks_are_taken_in_order_and_once() {
-        let mut table = StreamTable::default();
-        let id = table.open();
-        let content = Bytes::from((0..=250).cycle().take(3 * MAX_BYTES + 7).collect::<Vec<u8>>());
-        for block in content.chunks(MAX_BYTES / 3) {
-            table.push(id, &content.slice_ref(block)).unwrap();
-        }
-        let _ = table.end(id).unwrap_err();
-        let mut seen = Vec::new();
-        while let Some(job) = table.take(Platform::SIXTEEN, 0, false).pop() {
-            assert!(table.take(Platform::SIXTEEN, 0, false).is_empty(), "it is taken already");
-            seen.extend(job.blocks.concat());
-            table.put_back(job);
-        }
-        assert!(seen == content);
-        assert!(table.end(id).is_ok());
-    }
-
-    #[test]
-    fn a_full_stream_accepts_no_block_until_half_is_hashed() {
-        for block in [BACKLOG / 4, 1] {
-            let mut table = StreamTable::default();
-            let id = table.open();
-            let block = Bytes::from(vec![0; block]);
-            while table.push(id, &block).is_ok() {}
-            let stream = &table.streams[&id];
-            assert!(stream.waiting > BACKLOG || stream.blocks.len() == MAX_BLOCKS);
-            assert!(stream.waiting <= BACKLOG + block.len());
-            while let Some(job) = table.take(Platform::SIXTEEN, 0, false).pop() {
-                table.put_back(job);
-            }
-            assert!(table.push(id, &block).is_ok());
-        }
-    }
-
-    #[test]
-    fn the_work_is_split_if_the_hash_is_behind_and_processors_are_idle() {
-        for (streams, waiting, idle, share) in [
-            (12, BACKLOG, 0, 12),
-            // The idle processor feeds the hash.
-            (12, BACKLOG, 1, 12),
-            (12, BACKLOG, 2, 6),
-            (12, MAX_BYTES, 2, 12),
-            // More streams than lanes are split in any case.
-            (20, MAX_BYTES, 0, 16),
-            (20, MAX_BYTES, 1, 10),
-            (20, BACKLOG, 8, 7),
-        ] {
-            let taken = taken(&mut table(&vec![waiting; streams]), idle);
-            assert_eq!(taken.len(), share, "{streams} × {waiting}, {idle} idle");
-        }
-    }
-
-    #[test]
-    fn a_stream_closed_while_taken_is_forgotten() {
-        let mut table = table(&[MAX_BYTES]);
-        let job = table.take(Platform::SIXTEEN, 0, false).pop().unwrap();
-        table.close(0);
-        table.put_back(job);
-        assert!(table.is_empty());
+impl HashJob {
+    pub(super) fn bytes(&self) -> usize {
+        self.blocks.iter().map(Bytes::len).sum()
     }
 }
+
+#[cfg(test)]
+mod tests;

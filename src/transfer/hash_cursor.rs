@@ -228,11 +228,12 @@ impl CursorState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hash::LaneSet;
+    use crate::hash::{Feed, LaneSet};
 
     #[test]
     fn only_bytes_right_behind_those_being_read_back_wait() {
-        let engine = Engine::new(LaneSet::for_this_machine(), std::num::NonZeroUsize::MIN);
+        let engine =
+            Engine::new(LaneSet::for_this_machine(), std::num::NonZeroUsize::MIN, Feed::Work);
         let written = RangeSet::from_iter([0..NEAR; 1]);
         let mut state = CursorState {
             stream: None,

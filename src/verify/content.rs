@@ -95,6 +95,14 @@ impl ContentHasher {
         }
     }
 
+    /// Says that no block will come for a while.
+    pub(super) fn rest(&self) {
+        self.md5.as_ref().inspect(|stream| stream.rest());
+        if let Some((DigestStream::Md5(stream), _)) = &self.prefix {
+            stream.rest();
+        }
+    }
+
     pub(super) fn finish(self) -> ContentSummary {
         ContentSummary {
             size: self.size,

@@ -183,6 +183,11 @@ impl FileCheck<'_, '_> {
         }
     }
 
+    /// Says that other files are read before the next block.
+    pub(super) fn rest(&self) {
+        self.hasher.as_ref().inspect(|hasher| hasher.rest());
+    }
+
     fn report_position(&mut self, done: u64) {
         if done - self.reported >= STEP || done == self.reader.size() {
             self.reported = done;

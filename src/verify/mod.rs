@@ -45,7 +45,7 @@ use self::targets::{VerifyTarget, or_blocked, targets};
 use crate::cancel::Cancel;
 use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
-use crate::hash::{Engine, LaneSet};
+use crate::hash::{Engine, Feed, LaneSet};
 use crate::rate::Throttle;
 use crate::report::{ArchiveReport, Report};
 use crate::text::command_line::CommandLine;
@@ -113,7 +113,7 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     let bytes = targets.iter().map(VerifyTarget::size).fold(0, u64::saturating_add);
     let labels = targets.iter().map(|target| target.label(&request.catalog));
     listener.on(Event::Planned { archives: &labels.collect::<Vec<_>>(), bytes });
-    let engine = Engine::for_this_machine(request.lanes);
+    let engine = Engine::for_this_machine(request.lanes, Feed::Files);
     let throttle = Throttle::new(request.limit_rate, request.limit_rate_file.as_deref(), listener);
     let checker = FileChecker {
         kinds: request.catalog.kinds(request.sha256),

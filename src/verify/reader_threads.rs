@@ -1,10 +1,10 @@
 //! Reads several files at a time on a few threads. Each thread reads a block of one file after the
 //! other, so that their streams are hashed side by side.
 //!
-//! One thread reads as fast as a processor copies, which is as fast as another one hashes twelve
-//! streams side by side. More threads help if there are more processors. A spinning disk would seek
-//! from file to file, so one file is read at a time there, until the bytes come faster than any
-//! spinning disk gives them: from memory, or from a disk that only claims to spin.
+//! The cost model of the hash says how many threads read, so that no processor waits. A spinning disk
+//! would seek from file to file, so one thread reads one file at a time there, or several, but many
+//! blocks of each, until the bytes come faster than any spinning disk gives them: from memory, or from
+//! a disk that only claims to spin.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -20,9 +20,6 @@ use crate::report::ArchiveReport;
 /// The default number of files that are read at a time: the twelve, and no more than fill the
 /// widest lanes.
 const FILES: usize = 16;
-
-/// The most threads that read.
-const THREADS: usize = 4;
 
 /// Blocks of a file that are read from a spinning disk before those of the next file: 8 MiB, for
 /// which a seek of 10 ms takes at most a fifth of the time.
@@ -44,6 +41,8 @@ struct Readers<'c, 'a, S> {
     files: &'c [FileToCheck<'c, 'a>],
     settle: S,
     next: AtomicUsize,
+    /// Open files for threads that have none.
+    spare: Mutex<Vec<(usize, FileCheck<'c, 'a>)>>,
     /// The most threads.
     threads: usize,
     /// The most open files, on each thread now, and on all together once the disk allows it.
@@ -62,18 +61,22 @@ pub(crate) fn check_files<'a>(
     readers: Option<NonZeroUsize>,
     settle: impl Fn(usize, ArchiveReport) + Sync,
 ) {
-    let processors = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let most = readers.map_or(FILES, NonZeroUsize::get).min(files.len().max(1));
     let spins = on_spinning_disk(files.iter().map(|(path, _)| *path));
-    let first = if spins && readers.is_none() { 1 } else { most };
-    let threads = (processors / 2).clamp(1, THREADS).min(most);
+    let threads = checker.engine.readers(most);
+    let per_thread = match (spins, readers) {
+        (true, Some(_)) => most,
+        (true, None) => 1,
+        (false, _) => most.div_ceil(threads),
+    };
     let readers = Readers {
         checker,
         files,
         settle,
         next: AtomicUsize::new(0),
+        spare: Mutex::default(),
         threads,
-        per_thread: AtomicUsize::new(first.div_ceil(threads)),
+        per_thread: AtomicUsize::new(per_thread),
         most,
         spins: AtomicBool::new(spins),
         speed: Mutex::default(),
@@ -104,26 +107,39 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
     fn read<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         let mut open: Vec<(usize, FileCheck<'c, 'a>)> = Vec::new();
         loop {
+            let spins = self.spins.load(Ordering::Relaxed);
             while open.len() < self.per_thread.load(Ordering::Relaxed)
                 && let Some(next) = self.open_next()
             {
+                if spins {
+                    next.1.rest();
+                }
                 open.push(next);
             }
             if open.is_empty() {
                 return;
             }
-            open.retain_mut(|(index, check)| match self.advance(check, scope) {
+            open.retain_mut(|(index, check)| match self.advance(check) {
                 Some(report) => {
                     (self.settle)(*index, report);
                     false
                 }
                 None => true,
             });
+            if spins && !self.spins.load(Ordering::Relaxed) {
+                let per_thread = self.most.div_ceil(self.threads);
+                self.per_thread.store(per_thread, Ordering::Relaxed);
+                *self.spare.lock() = open.split_off(open.len().min(per_thread));
+                self.add_threads(scope);
+            }
         }
     }
 
-    /// Opens the next file, and settles those that cannot be opened.
+    /// Returns a spare file or opens the next one. Settles those that cannot be opened.
     fn open_next(&self) -> Option<(usize, FileCheck<'c, 'a>)> {
+        if let Some(spare) = self.spare.lock().pop() {
+            return Some(spare);
+        }
         loop {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             let (path, expected) = self.files.get(index)?;
@@ -135,34 +151,28 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
     }
 
     /// Reads the next blocks of a file; returns the report at its end.
-    fn advance<'scope>(
-        &'scope self,
-        check: &mut FileCheck<'c, 'a>,
-        scope: &'scope Scope<'scope, '_>,
-    ) -> Option<ArchiveReport> {
+    fn advance(&self, check: &mut FileCheck<'c, 'a>) -> Option<ArchiveReport> {
         let spins = self.spins.load(Ordering::Relaxed);
         for _ in 0..if spins { BLOCKS_IN_A_ROW } else { 1 } {
             if let Some(report) = check.step() {
                 return Some(report);
             }
         }
-        if spins && self.does_not_spin(std::mem::take(&mut check.speed)) {
-            self.spins.store(false, Ordering::Relaxed);
-            self.per_thread.store(self.most.div_ceil(self.threads), Ordering::Relaxed);
-            self.add_threads(scope);
+        if spins {
+            check.rest();
+            if self.does_not_spin(std::mem::take(&mut check.speed)) {
+                self.spins.store(false, Ordering::Relaxed);
+            }
         }
         None
     }
 
-    /// Adds to the measured speed. Returns true once: when the disk turns out not to spin.
+    /// Adds to the measured speed. Returns true if the disk turns out not to spin.
     fn does_not_spin(&self, more: ReadSpeed) -> bool {
         let mut speed = self.speed.lock();
         speed.bytes += more.bytes;
         speed.time += more.time;
-        if speed.bytes < PROBE {
-            return false;
-        }
-        std::mem::take(&mut *speed).exceeds_spinning_disk() && self.spins.load(Ordering::Relaxed)
+        speed.bytes >= PROBE && std::mem::take(&mut *speed).exceeds_spinning_disk()
     }
 }
 

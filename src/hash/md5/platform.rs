@@ -11,7 +11,7 @@ use super::{avx2, avx512, sse2};
 #[derive(Debug, Clone, Copy)]
 pub struct Platform {
     pub(super) name: &'static str,
-    /// From the narrowest kernel, which is the fastest for its streams, to the widest.
+    /// From the narrowest kernel to the widest. No two have the same number of lanes.
     pub(super) kernels: &'static [Kernel],
     /// The kernel for several SHA-256s, where it is faster than one after the other.
     pub(in crate::hash) sha256: Option<Kernel<Sha256State>>,
@@ -49,20 +49,11 @@ impl Platform {
 
     /// The number of streams that are hashed at once.
     pub fn lanes(&self) -> usize {
-        self.kernels.iter().map(|kernel| kernel.lanes()).max().unwrap_or(1)
+        self.kernels.last().map_or(1, |kernel| kernel.lanes())
     }
 
-    /// The number of streams that are hashed at full speed each. The widest kernel takes more
-    /// streams, and is about a fifth slower for each.
-    pub(in crate::hash) fn full_speed_lanes(&self) -> usize {
-        let second = self.kernels.iter().rev().nth(1);
-        second.map_or(1, |kernel| kernel.lanes())
-    }
-
-    /// The narrowest kernel for this number of streams, or the widest if none has enough lanes.
-    pub(in crate::hash) fn kernel(&self, streams: usize) -> Kernel {
-        let fits = self.kernels.iter().find(|kernel| kernel.lanes() >= streams);
-        fits.or(self.kernels.last()).copied().unwrap_or(Kernel::ONE)
+    pub(in crate::hash) const fn kernels(&self) -> &'static [Kernel] {
+        self.kernels
     }
 
     const PORTABLE: Self =
@@ -74,8 +65,7 @@ impl Platform {
         const TWO: Kernel = portable::TWO;
         let mut all = Vec::new();
         if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-            // Its kernel for eight streams is faster than the portable one for two.
-            let kernels = &[ONE, avx512::EIGHT, avx512::SIXTEEN];
+            let kernels = &[ONE, TWO, avx512::EIGHT, avx512::SIXTEEN];
             all.push(Self { name: "avx512", kernels, sha256: Some(avx512::SHA256) });
         }
         if is_x86_feature_detected!("avx2") {

@@ -23,7 +23,7 @@ use super::{FileChecker, check_all};
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
-use crate::hash::{Engine, LaneSet};
+use crate::hash::{Engine, Feed, LaneSet};
 use crate::locate::identify::HEAD;
 use crate::report::{ArchiveReport, Report, label};
 use crate::session::{NetworkOptions, SessionOptions};
@@ -112,7 +112,7 @@ pub fn verify_mirrors(
         numbers.map(move |mirror| MirrorEntry { archive, mirror, report: OnceLock::new() })
     };
     let entries = archives.flat_map(at_each).collect();
-    let engine = Engine::for_this_machine(request.lanes);
+    let engine = Engine::for_this_machine(request.lanes, Feed::Work);
     let check = MirrorCheck { request, options, mirrors, names, engine, listener, cancel, entries };
     let bytes = check.entries.iter().filter_map(|entry| entry.archive.size);
     let bytes = bytes.fold(0, u64::saturating_add);
