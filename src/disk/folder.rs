@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::held_folder::HeldFolder;
-use super::system::identify;
 use super::{DiskError, Entry, Subfolder};
 use crate::catalog::Archive;
 use crate::hash::digest::DigestKind;
@@ -117,9 +116,13 @@ impl Folder {
 
     /// Returns true if the file system of the program's own folder ignores the case of names.
     pub(crate) fn ignores_case(&self) -> bool {
-        let other = self.own().with_file_name(OWN.to_uppercase());
-        let ids = identify(self.own()).ok().zip(identify(&other).ok());
-        ids.is_some_and(|(own, other)| own == other)
+        let other = OWN.to_uppercase();
+        if self.own().with_file_name(&other).symlink_metadata().is_err() {
+            return false;
+        }
+        // FUSE may give each spelling of a name a number of its own.
+        let Ok(mut entries) = fs::read_dir(self.dir()) else { return false };
+        !entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() == *other))
     }
 
     /// Returns a name in the program's own folder.

@@ -154,6 +154,8 @@ fn the_verdicts_of_fetch() {
 #[test]
 fn a_fetch_that_stops_at_the_first_failure() {
     let (sandbox, server, all) = (Sandbox::new(), Server::new(), archives(2));
+    // The second archive may begin before the failure of the first is noticed.
+    server.inject(Fault::Stall { after: 0 }.on(&all[1].path()));
     let run = fetch(&sandbox, &server, &all).args(["--fail-fast", "-q"]);
     compare_run("fetch-fail-fast", &sandbox, 1, run);
 }
