@@ -113,6 +113,9 @@ impl DiskError {
             ErrorKind::CrossesDevices => {
                 "put the archive's folder on the file system that .cxr is on"
             }
+            ErrorKind::FileTooLarge if system::largest_file().is_none() => {
+                "use a folder on a file system that holds larger files"
+            }
             ErrorKind::FileTooLarge => {
                 "raise the limit (`ulimit -f unlimited`), or use a folder on a file system that \
                  holds larger files"

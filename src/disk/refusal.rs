@@ -58,7 +58,11 @@ impl Refusal {
             }
             Self::SecondName => {
                 let copy = shell::path(&path.with_added_extension("copy"));
-                format!("make it a file of its own: cp -p {quoted} {copy} && mv {copy} {quoted}")
+                let (copies, moves) = (shell::COPY, shell::MOVE);
+                // `cmd.exe` and the older PowerShell have no separator in common.
+                let then = if cfg!(windows) { ", then:" } else { " &&" };
+                let both = format!("{copies} {quoted} {copy}{then} {moves} {copy} {quoted}");
+                format!("make it a file of its own: {both}")
             }
             Self::NotAFile => format!("remove it: {} {quoted}", shell::REMOVE_ALL),
             Self::NoRenames(_) | Self::NoWritesAnywhere(_) => format!(

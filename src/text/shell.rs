@@ -11,12 +11,14 @@ use super::escape;
 #[cfg(any(windows, test))]
 mod windows;
 
-/// The commands that remove a file, remove a folder with its content, and rename a file.
+/// The commands that remove a file, remove a folder with its content, rename a file, and copy one.
 pub const REMOVE: &str = if cfg!(windows) { "del" } else { "rm" };
 /// See [`REMOVE`].
 pub const REMOVE_ALL: &str = if cfg!(windows) { "rmdir" } else { "rm -r" };
 /// See [`REMOVE`].
 pub const MOVE: &str = if cfg!(windows) { "move" } else { "mv" };
+/// See [`REMOVE`].
+pub const COPY: &str = if cfg!(windows) { "copy" } else { "cp -p" };
 
 /// Quotes a word for the shells of this system if it needs quotes. The result is always safe to show.
 pub fn quote(word: &OsStr) -> String {
