@@ -91,7 +91,7 @@ def test_the_profile_of_the_command_line_has_the_credentials(store, folder):
     (aws / "credentials").write_text(f"[other]\naws_access_key_id = X\naws_secret_access_key = Y\n[lab]\n{keys}")
     (aws / "config").write_text(f"[profile lab]\nregion = us-east-1\nendpoint_url = {store.endpoint}\n")
     assert verdicts(folder.fetch("s3://nih/v1", AWS_PROFILE="lab")) == ["ok"] * 3
-    report = folder.fetch("s3://nih/v1", "--dir", "other", status=3, AWS_PROFILE="none", AWS_ENDPOINT_URL=store.endpoint)
+    report = folder.verify("s3://nih/v1", status=3, AWS_PROFILE="none", AWS_ENDPOINT_URL=store.endpoint)
     assert "aws configure export-credentials --profile none" in report[0]["detail"]
 
 

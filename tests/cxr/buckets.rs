@@ -152,7 +152,7 @@ fn a_machine_without_credentials_asks_without() {
     fetch.env("AWS_METADATA_ENDPOINT", endpoint).report(0).all_ok();
     assert!(server.hits().iter().all(|hit| hit.header("authorization").is_none()));
     server.inject(Fault::Status(403));
-    let again = self::fetch(&sandbox, &server, &all).args(["--dir", "other"]).run();
+    let again = self::fetch(&Sandbox::new(), &server, &all).run();
     again
         .exits(3)
         .report()
