@@ -29,6 +29,7 @@ pub(crate) use self::archive_pass::ImagePlace;
 use self::content_error::{ContentError, UnpackError};
 pub(crate) use self::extractor::{Extractor, extracted_before};
 use self::run::ExtractRun;
+pub(crate) use self::reports::lists_failed;
 pub(crate) use self::run::usual_jobs;
 use crate::cancel::Cancel;
 use crate::catalog::{Archive, Catalog, ImageSet};

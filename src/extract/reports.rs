@@ -5,8 +5,10 @@ use std::path::Path;
 use super::archive_pass::ArchivePass;
 use super::publish::Published;
 use super::{ContentError, UnpackError};
+use crate::disk::DiskError;
 use crate::report::SuggestedCommand::Again;
 use crate::report::{ArchiveReport, NextStep};
+use crate::text::command_line::CommandLine;
 use crate::text::{escape, shell, units};
 use crate::verdict::Verdict;
 
@@ -97,6 +99,16 @@ pub(super) fn wrong(mut report: ArchiveReport, target: &str) -> ArchiveReport {
         next.command = command.map(|command| command.with_options(&options));
     }
     ArchiveReport { detail: Some(format!("{detail}nothing of it was extracted")), ..report }
+}
+
+/// Completes the reports of a run whose lists of images could not be written.
+pub(crate) fn lists_failed(reports: &mut [ArchiveReport], error: &DiskError, run: &CommandLine) {
+    for report in reports.iter_mut().filter(|report| report.verdict == Verdict::Ok) {
+        report.verdict = Verdict::Error;
+        report.detail = Some(format!("{error}; the images are extracted"));
+        report.next = Some(NextStep::then(error.remedy(), Again));
+        report.resolve_next(run);
+    }
 }
 
 /// The report of an archive that is not extracted because fewer bytes are free than needed.

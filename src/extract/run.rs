@@ -9,11 +9,10 @@ use std::thread;
 use super::extractor::Extractor;
 use super::{ExtractRequest, reports, space};
 use crate::catalog::Archive;
-use crate::disk::{self, DiskError};
+use crate::disk;
 use crate::event::{Event, Listener};
 use crate::other_names::OtherNames;
-use crate::report::SuggestedCommand::Again;
-use crate::report::{ArchiveReport, NextStep};
+use crate::report::ArchiveReport;
 use crate::verdict::Verdict;
 use crate::verify::{ArchiveFiles, blank, files_of, verdict_on_short_file};
 
@@ -70,19 +69,11 @@ impl<'a> ExtractRun<'a> {
         match self.extractor.write_lists(archives, &self.request.command_line) {
             Ok(None) => {}
             Ok(Some(message)) => self.listener.on(Event::Notice { message: &message }),
-            Err(error) => self.fail(&mut reports, &error),
+            Err(error) => {
+                reports::lists_failed(&mut reports, &error, &self.request.command_line);
+            }
         }
         reports
-    }
-
-    /// Completes the reports if the lists of images could not be written.
-    fn fail(&self, reports: &mut [ArchiveReport], error: &DiskError) {
-        for report in reports.iter_mut().filter(|report| report.verdict == Verdict::Ok) {
-            report.verdict = Verdict::Error;
-            report.detail = Some(error.to_string());
-            report.next = Some(NextStep::then(error.remedy(), Again));
-            report.resolve_next(&self.request.command_line);
-        }
     }
 
     /// Settles the archives that are complete or missing, and returns the others.

@@ -10,7 +10,7 @@ use super::start_point::NeededArchive;
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Entry, Folder, crash_point, share_file_system};
 use crate::event::{Event, Listener};
-use crate::extract::{Extractor, usual_jobs};
+use crate::extract::{Extractor, lists_failed, usual_jobs};
 use crate::images::{Layout, deleted};
 use crate::report::SuggestedCommand::Again;
 use crate::report::{ArchiveReport, NextStep};
@@ -142,14 +142,12 @@ impl Extraction<'_> {
         Ok(())
     }
 
-    /// Completes `images.tsv` and `metadata.csv`. Returns a message if that failed.
-    pub(super) fn finish(&self) -> Option<String> {
+    /// Completes `images.tsv` and `metadata.csv`.
+    pub(super) fn finish(&self, reports: &mut [ArchiveReport]) {
         match self.extractor.write_lists(self.archives.iter().copied(), &self.command_line) {
-            Ok(message) => message,
-            Err(error) => Some(format!(
-                "{error}; the images are extracted; to complete their lists, run: {}",
-                self.command_line
-            )),
+            Ok(None) => {}
+            Ok(Some(message)) => self.listener.on(Event::Notice { message: &message }),
+            Err(error) => lists_failed(reports, &error, &self.command_line),
         }
     }
 

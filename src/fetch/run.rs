@@ -45,9 +45,7 @@ impl<'a> FetchRun<'a> {
         for (index, report) in results {
             reports[index] = report;
         }
-        if let Some(message) = extraction.finish() {
-            self.context.listener.on(Event::Notice { message: &message });
-        }
+        extraction.finish(&mut reports);
         reports
     }
 

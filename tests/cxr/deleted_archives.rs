@@ -122,3 +122,27 @@ fn an_archive_is_deleted_only_after_a_comparison_with_its_images() {
     sandbox.assert_content(format!("data/images/{name}"), bytes);
     assert!(!sandbox.path("data/images_001.tar.gz").exists());
 }
+
+#[test]
+fn a_list_that_cannot_be_written_is_an_error_also_of_a_fetch() {
+    let (sandbox, images) = (Sandbox::new(), ImageArchive::new(1, 0..3));
+    let server = Server::with([&images.archive]);
+    let rules = inventory([(&images.archive, images.places.clone())]);
+    let fetch = || {
+        let run = sandbox.fetch(&server, std::slice::from_ref(&images.archive));
+        let run = run.args(["--extract", "--delete-archives"]);
+        run.env("CXR_FAULT_INVENTORY", &rules)
+    };
+    for list in ["images.tsv", "metadata.csv"] {
+        let report = fetch().disk_faults(&format!("write {list}.new ENOSPC")).report(3);
+        let line = report.only();
+        line.is("error").because(list).because("the images are extracted").next("free some space");
+        assert!(!sandbox.data().join(list).exists());
+    }
+    fetch().report(0).all_ok();
+    assert!(sandbox.data().join("images.tsv").exists() && labels_of(&sandbox) == 4);
+}
+
+fn labels_of(sandbox: &Sandbox) -> usize {
+    fs::read_to_string(sandbox.data().join("metadata.csv")).unwrap().lines().count()
+}
