@@ -50,7 +50,7 @@ impl ReportFiles {
     /// Writes the reports, and returns the errors.
     pub(crate) fn write(&mut self, report: &Report) -> Vec<anyhow::Error> {
         let write = |(destination, exporter): (Destination, Box<dyn Exporter>)| {
-            Ok(destination.write(&exporter.to_bytes(report)?)?)
+            Ok(destination.write(|out| exporter.export(report, out))?)
         };
         self.reports.drain(..).filter_map(|report| write(report).err()).collect()
     }

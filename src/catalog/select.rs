@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Archive, Catalog};
 use crate::text::{escape, shell};
 
@@ -109,7 +111,7 @@ impl Catalog {
 }
 
 /// A word that selects one archive.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Selector {
     /// Its position, counted from 1.
     Position(usize),

@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "it may be a pipe or a terminal")]
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, BufWriter, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::DiskError;
@@ -78,15 +78,22 @@ impl Destination {
         Ok(Self { path, head, kind, stream: None })
     }
 
-    /// Writes the document in one step.
+    /// Writes the document, which appears in one step.
     ///
     /// # Errors
     ///
     /// Returns the errors of the operating system, and fails if another file has appeared at the
     /// path. The previous file is then unchanged.
-    pub fn write(self, document: &[u8]) -> Result<(), DestinationError> {
-        if let Some(mut stream) = self.stream {
-            return match stream.write_all(document) {
+    pub fn write(
+        self,
+        document: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), DestinationError> {
+        let write = |file: &File| {
+            let mut file = BufWriter::new(file);
+            document(&mut file).and_then(|()| file.flush())
+        };
+        if let Some(stream) = self.stream {
+            return match write(&stream) {
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
                 result => Ok(result.map_err(DiskError::new(&self.path, "written"))?),
             };
@@ -94,8 +101,8 @@ impl Destination {
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| metadata.is_file()) {
             check_replaceable(&self.path, self.head, self.kind)?;
         }
-        let (draft, mut file) = create_draft(&self.path)?;
-        let written = file.write_all(document).and_then(|()| file.sync_data());
+        let (draft, file) = create_draft(&self.path)?;
+        let written = write(&file).and_then(|()| file.sync_data());
         let renamed = written
             .map_err(DiskError::new(&self.path, "written"))
             .and_then(|()| super::rename(&draft, &self.path));
@@ -174,7 +181,7 @@ mod tests {
         let path = dir.path().join("report.json");
         let destination = destination(&path).unwrap();
         assert!(names(dir.path()).is_empty());
-        destination.write(b"{\"schema\":1}").unwrap();
+        destination.write(|out| out.write_all(b"{\"schema\":1}")).unwrap();
         assert_eq!(names(dir.path()), ["report.json"]);
         assert_eq!(fs::read(&path).unwrap(), b"{\"schema\":1}");
     }
@@ -190,7 +197,7 @@ mod tests {
             let found = destination(&path);
             assert_eq!(found.is_ok(), is_replaced, "{before:?} {found:?}");
             if let Ok(destination) = found {
-                destination.write(b"new").unwrap();
+                destination.write(|out| out.write_all(b"new")).unwrap();
             }
             let after = if is_replaced { b"new" } else { before };
             assert_eq!(fs::read(&path).unwrap(), after);
@@ -203,7 +210,7 @@ mod tests {
         let path = dir.path().join("x");
         let destination = destination(&path).unwrap();
         fs::write(&path, "mine").unwrap();
-        let error = destination.write(b"new").unwrap_err().to_string();
+        let error = destination.write(|out| out.write_all(b"new")).unwrap_err().to_string();
         assert!(error.contains("exists and is not a report"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         assert_eq!(names(dir.path()), ["x"]);
@@ -216,7 +223,7 @@ mod tests {
         symlink("file", &link).unwrap();
         for is_there in [false, true] {
             assert_eq!(path.exists(), is_there);
-            destination(&link).unwrap().write(b"{\"schema\"}").unwrap();
+            destination(&link).unwrap().write(|out| out.write_all(b"{\"schema\"}")).unwrap();
             assert!(link.symlink_metadata().unwrap().is_symlink());
             assert_eq!(fs::read(&path).unwrap(), b"{\"schema\"}");
         }
@@ -225,7 +232,7 @@ mod tests {
     #[test]
     fn a_device_is_written_to_and_not_replaced() {
         let null = Path::new("/dev/null");
-        destination(null).unwrap().write(b"new").unwrap();
+        destination(null).unwrap().write(|out| out.write_all(b"new")).unwrap();
         assert!(!null.metadata().unwrap().is_file());
     }
 
@@ -243,7 +250,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let theirs = dir.path().join(format!(".cxr-{}-0.new", std::process::id()));
         fs::write(&theirs, "theirs").unwrap();
-        destination(&dir.path().join("x")).unwrap().write(b"new").unwrap();
+        destination(&dir.path().join("x")).unwrap().write(|out| out.write_all(b"new")).unwrap();
         assert_eq!(fs::read(&theirs).unwrap(), b"theirs");
         assert_eq!(fs::read(dir.path().join("x")).unwrap(), b"new");
     }

@@ -7,7 +7,7 @@ use super::publish::Published;
 use super::{ContentError, UnpackError};
 use crate::disk::DiskError;
 use crate::report::SuggestedCommand::Again;
-use crate::report::{ArchiveReport, NextStep};
+use crate::report::{ArchiveReport, ArchiveReports, NextStep};
 use crate::text::command_line::CommandLine;
 use crate::text::{escape, shell, units};
 use crate::verdict::Verdict;
@@ -102,13 +102,17 @@ pub(super) fn wrong(mut report: ArchiveReport, target: &str) -> ArchiveReport {
 }
 
 /// Completes the reports of a run whose lists of images could not be written.
-pub(crate) fn lists_failed(reports: &mut [ArchiveReport], error: &DiskError, run: &CommandLine) {
-    for report in reports.iter_mut().filter(|report| report.verdict == Verdict::Ok) {
-        report.verdict = Verdict::Error;
-        report.detail = Some(format!("{error}; the images are extracted"));
-        report.next = Some(NextStep::then(error.remedy(), Again));
-        report.resolve_next(run);
-    }
+pub(crate) fn lists_failed(reports: &mut ArchiveReports, error: &DiskError, run: &CommandLine) {
+    let failed = |mut report: ArchiveReport| {
+        if report.verdict == Verdict::Ok {
+            report.verdict = Verdict::Error;
+            report.detail = Some(format!("{error}; the images are extracted"));
+            report.next = Some(NextStep::then(error.remedy(), Again));
+            report.resolve_next(run);
+        }
+        report
+    };
+    *reports = reports.iter().map(failed).collect();
 }
 
 /// The report of an archive that is not extracted because fewer bytes are free than needed.

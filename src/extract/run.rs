@@ -2,9 +2,10 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+
+use parking_lot::Mutex;
 
 use super::extractor::Extractor;
 use super::{ExtractRequest, reports, space};
@@ -12,7 +13,7 @@ use crate::catalog::Archive;
 use crate::disk;
 use crate::event::{Event, Listener};
 use crate::other_names::OtherNames;
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, ArchiveReports};
 use crate::verdict::Verdict;
 use crate::verify::{ArchiveFiles, blank, files_of, verdict_on_short_file};
 
@@ -53,18 +54,17 @@ impl<'a> ExtractRun<'a> {
     }
 
     /// Extracts every archive, and returns their reports in the same order.
-    pub(super) fn extract_all(&self) -> Vec<ArchiveReport> {
-        let reports: Vec<OnceLock<ArchiveReport>> =
-            self.archives.iter().map(|_| OnceLock::new()).collect();
+    pub(super) fn extract_all(&self) -> ArchiveReports {
+        let reports = Mutex::new(ArchiveReports::default());
         let settle = |index: usize, mut report: ArchiveReport| {
             report.resolve_next(&self.request.command_line);
-            let report = reports[index].get_or_init(|| report);
-            self.listener.on(Event::Settled(report));
+            self.listener.on(Event::Settled(&report));
+            reports.lock().set(index, report);
         };
         let needed = self.survey(&settle);
         let needed = self.refuse(needed, &settle);
         self.read_all(&needed, &settle);
-        let mut reports: Vec<_> = reports.into_iter().filter_map(OnceLock::into_inner).collect();
+        let mut reports = reports.into_inner();
         let archives = self.archives.iter().copied();
         match self.extractor.write_lists(archives, &self.request.command_line) {
             Ok(None) => {}
@@ -81,17 +81,17 @@ impl<'a> ExtractRun<'a> {
         let ExtractRequest { catalog, dir, recheck, .. } = self.request;
         let others = OtherNames::new(dir, catalog);
         let mut needed = Vec::new();
-        let mut settled = Vec::new();
+        let mut settled = ArchiveReports::default();
         for (index, archive) in self.archives.iter().copied().enumerate() {
             let report = blank(&dir.join(&archive.name), Some(archive), Verdict::Ok);
             let resumed = self.extractor.resume(archive, report);
             if let Some(report) = resumed.filter(|_| !recheck) {
-                settled.push((index, report));
+                settled.set(index, report);
                 continue;
             }
             let mut files = files_of(dir, archive, &others);
             match files.otherwise.take_if(|_| files.paths.is_empty()) {
-                Some(report) => settled.push((index, self.wrong(*report))),
+                Some(report) => settled.set(index, self.wrong(*report)),
                 None => needed.push(Needed { index, archive, files }),
             }
         }
@@ -100,7 +100,7 @@ impl<'a> ExtractRun<'a> {
         let bytes =
             needed.iter().filter_map(|needed| Some(needed.path().metadata().ok()?.len())).sum();
         self.listener.on(Event::Planned { archives: &labels, bytes });
-        for (index, report) in settled {
+        for (index, report) in settled.indexed() {
             settle(index, report);
         }
         needed

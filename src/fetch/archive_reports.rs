@@ -160,7 +160,7 @@ fn stopped(reason: &StopReason, outcome: &Outcome, here: &str) -> (Verdict, Stri
             let detail = format!(
                 "stopped: another cxr took over the folder while this one did not respond, {taker}"
             );
-            (Verdict::Error, detail, SuggestedCommand::With("--wait").into())
+            (Verdict::Error, detail, SuggestedCommand::With("--wait".into()).into())
         }
     }
 }

@@ -3,11 +3,12 @@
 use std::borrow::Cow;
 use std::sync::mpsc::{Receiver, Sender};
 use std::thread::Scope;
+use std::vec;
 
 use super::check::{CheckResult, CheckedArchive};
 use super::reports::Reports;
 use super::run_context::FetchRun;
-use super::start_point::{NeededArchive, StartPoint};
+use super::start_point::{NeededArchive, QueuedArchive, StartPoint};
 use super::{FetchRequest, archive_reports, receipt, space};
 use crate::catalog::Archive;
 use crate::disk::{self, FileLimit, StateFile};
@@ -16,6 +17,9 @@ use crate::source::ClientError;
 use crate::transfer::{Ending, Outcome, Plan, StopReason, Transfer};
 use crate::verdict::Verdict;
 use crate::verify::wrong_link;
+
+/// The transfers that are begun ahead, for each archive in work: the memory of each is some hundred bytes.
+const READY: usize = 4;
 
 /// The archive, with the size that a source gave it if the table has none.
 fn sized(archive: &Archive, size: Option<u64>) -> Cow<'_, Archive> {
@@ -54,6 +58,8 @@ pub(super) struct Coordinator<'scope, 'env, 'a> {
     /// Checks and transfers that have not ended.
     pub(super) checks: usize,
     pub(super) transfers: usize,
+    /// The bytes of the archives that wait for their transfer.
+    pub(super) queued: u64,
     /// The start of the threads for transfers, once one was needed.
     pub(super) started: Option<Result<(), ClientError>>,
 }
@@ -63,15 +69,14 @@ impl<'a> Coordinator<'_, '_, 'a> {
     /// it does. Returns when every check and transfer has ended.
     pub(super) fn run(
         mut self,
-        needed: Vec<NeededArchive<'a>>,
+        needed: Vec<QueuedArchive>,
         messages: &Receiver<Message>,
     ) -> Reports<'a> {
-        for needed in needed {
-            self.transfer(needed);
-        }
+        let mut queue = needed.into_iter();
+        self.transfer_next(&mut queue);
         self.stop_after_failure();
         while self.checks + self.transfers > 0 {
-            if self.checks == 0 {
+            if self.checks == 0 && queue.len() == 0 {
                 self.transfer.close();
             }
             let Ok(message) = messages.recv() else { break };
@@ -86,11 +91,23 @@ impl<'a> Coordinator<'_, '_, 'a> {
                 Message::Transferred(outcome) => {
                     self.transfers -= 1;
                     self.transferred(&outcome);
+                    self.transfer_next(&mut queue);
                 }
             }
             self.stop_after_failure();
         }
         self.reports
+    }
+
+    /// Begins transfers of archives from the queue: enough to have one ready for each finisher.
+    fn transfer_next(&mut self, queue: &mut vec::IntoIter<QueuedArchive>) {
+        while self.transfers < READY * self.run.request.jobs.get()
+            && let Some(QueuedArchive { index, file, bytes }) = queue.next()
+        {
+            self.queued -= bytes;
+            let archive = Cow::Borrowed(self.run.archives[index]);
+            self.transfer(self.run.needed(index, archive, file.map(|file| *file), None));
+        }
     }
 
     /// Stops all archives after a failure if `--fail-fast` asks for it.
@@ -159,7 +176,7 @@ impl<'a> Coordinator<'_, '_, 'a> {
             self.reports.add(needed.index, report);
             return;
         }
-        let bytes = needed.bytes() + self.transfer.outstanding();
+        let bytes = needed.bytes() + self.queued + self.transfer.outstanding();
         if let Some(report) = space::refusal(folder, &needed.archive, bytes, &self.run.free()) {
             self.reports.add(needed.index, report);
             return;

@@ -6,14 +6,14 @@ use std::thread::{self, Scope};
 
 use parking_lot::Mutex;
 
-use super::start_point::NeededArchive;
+use super::start_point::QueuedArchive;
 use crate::catalog::Archive;
 use crate::disk::{DiskError, Entry, Folder, crash_point, share_file_system};
 use crate::event::{Event, Listener};
 use crate::extract::{Extractor, lists_failed, usual_jobs};
 use crate::images::{Layout, deleted};
 use crate::report::SuggestedCommand::Again;
-use crate::report::{ArchiveReport, NextStep};
+use crate::report::{ArchiveReport, ArchiveReports, NextStep};
 use crate::text::command_line::CommandLine;
 use crate::text::{escape, units};
 use crate::verdict::Verdict;
@@ -143,7 +143,7 @@ impl Extraction<'_> {
     }
 
     /// Completes `images.tsv` and `metadata.csv`.
-    pub(super) fn finish(&self, reports: &mut [ArchiveReport]) {
+    pub(super) fn finish(&self, reports: &mut ArchiveReports) {
         match self.extractor.write_lists(self.archives.iter().copied(), &self.command_line) {
             Ok(None) => {}
             Ok(Some(message)) => self.listener.on(Event::Notice { message: &message }),
@@ -152,12 +152,12 @@ impl Extraction<'_> {
     }
 
     /// The bytes that these archives and their images take on the disk at most, beyond what is there.
-    pub(super) fn bytes(&self, needed: &[NeededArchive<'_>], in_hand: usize) -> u64 {
-        let sizes: Vec<u64> = needed.iter().map(NeededArchive::bytes).collect();
+    pub(super) fn bytes(&self, needed: &[QueuedArchive], in_hand: usize) -> u64 {
+        let sizes: Vec<u64> = needed.iter().map(|needed| needed.bytes).collect();
         let archives =
             if self.delete_archives { largest(sizes, in_hand) } else { sizes.iter().sum() };
         let has_one_disk = share_file_system(self.target, self.folder.dir());
-        let images = needed.iter().filter_map(|needed| needed.archive.size);
+        let images = needed.iter().filter_map(|needed| self.archives[needed.index].size);
         // Of a part of the images, the size is not known.
         let is_known = has_one_disk && !self.is_partial;
         archives.saturating_add(if is_known { images.sum() } else { 0 })

@@ -199,12 +199,15 @@ pub fn fetch(
 
 /// Fails if two of the names mean one file in the folder.
 fn check_names(archives: &[&Archive], folder: &Folder) -> Result<(), FetchError> {
+    if !folder.ignores_case() {
+        return Ok(());
+    }
     let mut names = HashMap::new();
     let mut same = archives.iter().filter_map(|Archive { name, .. }| {
         let other = names.insert(name.to_lowercase(), name)?;
         Some((escape::text(other), escape::text(name)))
     });
-    match same.next().filter(|_| folder.ignores_case()) {
+    match same.next() {
         Some((other, name)) => Err(FetchError::Request(format!(
             "{other} and {name} are the same file in {}, whose file system ignores upper and lower \
              case; nothing was downloaded; fetch each of them into a folder of its own (-d)",

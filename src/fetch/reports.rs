@@ -4,14 +4,14 @@ use std::sync::mpsc::Sender;
 
 use super::extraction::Verified;
 use crate::event::{Event, Listener};
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, ArchiveReports};
 use crate::text::command_line::CommandLine;
 use crate::text::escape;
 use crate::verdict::Verdict;
 
 /// The reports so far, one for each archive.
 pub(super) struct Reports<'a> {
-    pub(super) all: Vec<Option<ArchiveReport>>,
+    pub(super) all: ArchiveReports,
     /// The first archive that failed, and its verdict.
     pub(super) first_failure: Option<String>,
     pub(super) listener: &'a dyn Listener,
@@ -27,7 +27,7 @@ impl Reports<'_> {
     pub(super) fn add(&mut self, index: usize, report: ArchiveReport) {
         match &self.verified {
             Some(verified) if report.verdict == Verdict::Ok => {
-                self.all[index] = Some(report.clone());
+                self.all.set(index, report.clone());
                 let _ = verified.send((index, report));
             }
             _ => self.settle(index, report),
@@ -42,6 +42,6 @@ impl Reports<'_> {
             let failure = || format!("{} is {}", escape::text(&report.name), report.verdict);
             self.first_failure.get_or_insert_with(failure);
         }
-        self.all[index] = Some(report);
+        self.all.set(index, report);
     }
 }

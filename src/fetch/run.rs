@@ -1,6 +1,5 @@
 //! A run: looks at what is in the folder, checks the files that may be right, transfers the rest.
 
-use std::borrow::Cow;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, Scope};
 
@@ -12,7 +11,7 @@ use super::elsewhere::{self, Elsewhere};
 use super::extraction::Verified;
 use super::reports::Reports;
 use super::run_context::FetchRun;
-use super::start_point::NeededArchive;
+use super::start_point::QueuedArchive;
 use super::survey::{self, LocalState};
 use super::{ExtractOptions, FetchRequest, archive_reports, space};
 use crate::catalog::{Archive, Catalog};
@@ -20,14 +19,14 @@ use crate::disk::{FileLimit, Folder};
 use crate::event::Event;
 use crate::extract::{ImagePlace, extracted_before};
 use crate::images::deleted::{self, DeletedArchive};
-use crate::report::ArchiveReport;
+use crate::report::{ArchiveReport, ArchiveReports};
 use crate::text::escape;
 use crate::transfer::Transfer;
 use crate::verdict::Verdict;
 
 impl<'a> FetchRun<'a> {
     /// Fetches and extracts every archive, and returns their reports in the same order.
-    pub(super) fn fetch_all(&self) -> Vec<ArchiveReport> {
+    pub(super) fn fetch_all(&self) -> ArchiveReports {
         let Some(extraction) = self.extraction else { return self.fetch_each(None) };
         if let Some(message) = extraction.announce(self.request.jobs.get()) {
             self.context.listener.on(Event::Notice { message: &message });
@@ -43,17 +42,17 @@ impl<'a> FetchRun<'a> {
         });
         drop(sender);
         for (index, report) in results {
-            reports[index] = report;
+            reports.set(index, report);
         }
         extraction.finish(&mut reports);
         reports
     }
 
     /// Fetches every archive. Passes those that are verified on, if they are to be extracted.
-    fn fetch_each(&self, verified: Option<Sender<Verified>>) -> Vec<ArchiveReport> {
+    fn fetch_each(&self, verified: Option<Sender<Verified>>) -> ArchiveReports {
         let folder = self.context.folder;
         let mut reports = Reports {
-            all: vec![None; self.archives.len()],
+            all: ArchiveReports::default(),
             first_failure: None,
             listener: self.context.listener,
             command_line: self.request.command_line.without("--dry-run"),
@@ -98,7 +97,7 @@ impl<'a> FetchRun<'a> {
                     }
                 }
             };
-            needed.push(self.needed(index, Cow::Borrowed(archive), file, None));
+            needed.push(self.queued(index, archive, file));
         }
         let notes = [self.others.unpacked_images(), self.others.superfluous_folder()];
         for message in notes.into_iter().flatten() {
@@ -107,14 +106,14 @@ impl<'a> FetchRun<'a> {
         self.refuse(&mut needed, &mut reports);
         let Reports { mut all, command_line, .. } =
             self.check_and_transfer(&checks, needed, reports);
-        for (archive, report) in self.archives.iter().zip(&mut all) {
-            report.get_or_insert_with(|| {
+        for (index, archive) in self.archives.iter().enumerate() {
+            if !all.has(index) {
                 let mut report = archive_reports::interrupted(folder, archive);
                 report.resolve_next(&command_line);
-                report
-            });
+                all.set(index, report);
+            }
         }
-        all.into_iter().flatten().collect()
+        all
     }
 
     /// Returns the report of an archive that need not be here, because its images are.
@@ -172,25 +171,24 @@ impl<'a> FetchRun<'a> {
 
     /// Refuses the needed archives, before the first byte, that are larger than a file may be, and
     /// all if the disk has too little space for them.
-    fn refuse(&self, needed: &mut Vec<NeededArchive<'_>>, reports: &mut Reports<'_>) {
+    fn refuse(&self, needed: &mut Vec<QueuedArchive>, reports: &mut Reports<'_>) {
         let folder = self.context.folder;
         let limit = FileLimit::of(folder.dir());
         needed.retain(|needed| {
-            let refusal = space::too_large(folder, &needed.archive, limit);
+            let refusal = space::too_large(folder, self.archives[needed.index], limit);
             refusal.map(|report| reports.add(needed.index, report)).is_none()
         });
         if needed.is_empty() {
             return;
         }
-        let bytes = needed.iter().map(NeededArchive::bytes);
         let bytes = match self.extraction {
             Some(extraction) => extraction.bytes(needed, self.request.jobs.get()),
-            None => bytes.sum(),
+            None => needed.iter().map(|needed| needed.bytes).sum(),
         };
         let free = self.free();
-        let first = needed.first().map(|needed| needed.archive.name.clone());
+        let first = needed.first().map(|needed| self.archives[needed.index].name.clone());
         needed.retain(|needed| {
-            let refusal = space::refusal(folder, &needed.archive, bytes, &free);
+            let refusal = space::refusal(folder, self.archives[needed.index], bytes, &free);
             let refusal = refusal.map(|report| report.unless_first(first.as_ref(), "fetched"));
             refusal.map(|report| reports.add(needed.index, report)).is_none()
         });
@@ -199,7 +197,7 @@ impl<'a> FetchRun<'a> {
     fn check_and_transfer(
         &self,
         checks: &[Check],
-        needed: Vec<NeededArchive<'a>>,
+        needed: Vec<QueuedArchive>,
         reports: Reports<'a>,
     ) -> Reports<'a> {
         let (sender, messages) = mpsc::channel();
@@ -221,6 +219,7 @@ impl<'a> FetchRun<'a> {
                 reports,
                 checks: checks.len(),
                 transfers: 0,
+                queued: needed.iter().map(|needed| needed.bytes).sum(),
                 started: None,
             };
             let reports = coordinator.run(needed, &messages);

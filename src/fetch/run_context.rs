@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::extraction::Extraction;
-use super::start_point::{NeededArchive, StartPoint};
+use super::start_point::{NeededArchive, QueuedArchive, StartPoint};
 use super::{FetchRequest, receipt};
 use crate::catalog::Archive;
 use crate::disk::{self, DiskError};
@@ -29,6 +29,19 @@ pub(super) struct FetchRun<'a> {
 }
 
 impl<'a> FetchRun<'a> {
+    /// An archive that waits for its transfer. What is here of it is looked up again then: thousands may
+    /// wait.
+    pub(super) fn queued(
+        &self,
+        index: usize,
+        archive: &Archive,
+        file: Option<(PathBuf, u64)>,
+    ) -> QueuedArchive {
+        let (context, archive) = (&self.context, Cow::Borrowed(archive));
+        let needed = NeededArchive::new(context, index, archive, file.clone(), None, &self.others);
+        QueuedArchive { index, file: file.map(Box::new), bytes: needed.bytes() }
+    }
+
     /// An archive that must be transferred, with what is here of it under any name.
     pub(super) fn needed(
         &self,

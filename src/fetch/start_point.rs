@@ -31,6 +31,16 @@ pub(super) enum StartPoint {
     Damaged(PathBuf, Option<Digest>),
 }
 
+/// An archive that waits for its transfer.
+#[derive(Debug)]
+pub(super) struct QueuedArchive {
+    pub(super) index: usize,
+    /// The wrong file under the archive's name, with its length in bytes.
+    pub(super) file: Option<Box<(PathBuf, u64)>>,
+    /// Bytes that the archive takes on the disk beyond what is there of it.
+    pub(super) bytes: u64,
+}
+
 /// An archive that must be transferred.
 #[derive(Debug)]
 pub(super) struct NeededArchive<'a> {

@@ -31,6 +31,8 @@ mod tests;
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use self::check_images::check_images;
 pub(crate) use self::images::{ExpectedImages, ImageCounts};
 pub(crate) use self::images::{ImageHeader, png_file};
@@ -40,7 +42,7 @@ pub(crate) use self::scan_file::{
 pub use self::scanner::DamageScanner;
 
 /// A damaged range of an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Damage {
     /// At least one of these bytes of the archive is wrong.
     pub range: Range<u64>,
@@ -63,7 +65,7 @@ impl Damage {
 }
 
 /// The evidence of damage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub(crate) enum DamageKind {
     #[error("the gzip header is missing")]
     GzipMagic,

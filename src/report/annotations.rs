@@ -1,6 +1,5 @@
 //! The report as workflow commands; GitHub's runner turns them into annotations of the job.
 
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -30,8 +29,9 @@ impl Exporter for Annotations {
             ("warning", crate::verdict::Verdict::is_undecided),
         ] {
             let archives = report.labelled().filter(|(archive, _)| is_so(archive.verdict));
+            let count = report.archives.verdicts().filter(|verdict| is_so(*verdict)).count();
             let most = MOST - usize::from(level == "error" && report.error.is_some());
-            annotate(level, &title, &archives.collect::<Vec<_>>(), most, out)?;
+            annotate(level, &title, archives, (count, most), out)?;
         }
         Ok(())
     }
@@ -40,22 +40,22 @@ impl Exporter for Annotations {
 fn annotate(
     level: &str,
     title: &str,
-    archives: &[(&ArchiveReport, Cow<'_, str>)],
-    most: usize,
+    mut archives: impl Iterator<Item = (ArchiveReport, String)>,
+    (count, most): (usize, usize),
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let alone = if archives.len() > most { most - 1 } else { archives.len() };
-    let (alone, together) = archives.split_at(alone);
-    for (archive, label) in alone {
+    let alone = if count > most { most - 1 } else { count };
+    for (archive, label) in archives.by_ref().take(alone) {
         let title = format!("{title}: {label} {}", archive.verdict);
-        writeln!(out, "{}", command(level, &title, &words(archive)))?;
+        writeln!(out, "{}", command(level, &title, &words(&archive)))?;
     }
-    if together.is_empty() {
+    if count == alone {
         return Ok(());
     }
-    let names = together.iter().map(|(archive, label)| format!("{label} {}", archive.verdict));
-    let names: Vec<_> = names.collect();
-    let more = format!("{title}: {} more archives", together.len());
+    let names = archives.map(|(archive, label)| format!("{label} {}", archive.verdict));
+    // Each takes a character at least.
+    let names: Vec<_> = names.take(LONGEST).collect();
+    let more = format!("{title}: {} more archives", count - alone);
     writeln!(out, "{}", command(level, &more, &names.join(", ")))
 }
 
@@ -152,7 +152,7 @@ mod tests {
     fn a_run_without_a_result_takes_one_place() {
         let mut report = Report::failed("fetch", "busy: 100 %\nx".to_owned(), 0.0);
         assert_eq!(lines(&report), ["::error title=cxr fetch::busy: 100 %25\\u{a}x"]);
-        report.archives = many(Verdict::Corrupt, 10);
+        report.archives = many(Verdict::Corrupt, 10).into();
         assert_eq!(lines(&report).len(), 10);
     }
 

@@ -2,11 +2,11 @@
 
 use std::io::{self, Write};
 
-use serde::ser::SerializeMap;
+use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-use super::{ArchiveReport, Exporter, Report};
+use super::{ArchiveReport, ArchiveReports, Exporter, Report};
 use crate::locate::Damage;
 use crate::text::escape;
 
@@ -19,7 +19,7 @@ struct Document<'a> {
     command: &'static str,
     ok: bool,
     error: Option<&'a str>,
-    archives: &'a [ArchiveReport],
+    archives: JsonArchives<'a>,
     summary: Summary<'a>,
 }
 
@@ -54,7 +54,7 @@ impl Exporter for Json {
             command: report.command,
             ok: report.is_ok(),
             error: report.error.as_deref(),
-            archives: &report.archives,
+            archives: JsonArchives(&report.archives),
             summary: Summary(report),
         };
         write_json(&document, out)
@@ -69,13 +69,58 @@ struct Place<'a> {
     member: Option<&'a str>,
 }
 
-/// Writes the list of damage.
-pub(super) fn damage<S: Serializer>(damage: &[Damage], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(damage.iter().map(|damage| Place {
-        start: damage.range.start,
-        end: damage.range.end,
-        member: damage.member.as_deref(),
-    }))
+impl<'a> From<&'a Damage> for Place<'a> {
+    fn from(Damage { range, member, .. }: &'a Damage) -> Self {
+        Self { start: range.start, end: range.end, member: member.as_deref() }
+    }
+}
+
+/// The archives of the document.
+struct JsonArchives<'a>(&'a ArchiveReports);
+
+impl Serialize for JsonArchives<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut archives = serializer.serialize_seq(None)?;
+        for archive in self.0 {
+            archives.serialize_element(&JsonArchive(&archive))?;
+        }
+        archives.end()
+    }
+}
+
+/// An archive in the document.
+pub(crate) struct JsonArchive<'a>(pub(crate) &'a ArchiveReport);
+
+impl Serialize for JsonArchive<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let of = self.0;
+        // JSON has no bytes: those that are not UTF-8 become U+FFFD.
+        let path = of.path.as_ref().map(|path| path.to_string_lossy());
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &of.name)?;
+        map.serialize_entry("verdict", &of.verdict)?;
+        map.serialize_entry("expected_md5", &of.expected_md5)?;
+        map.serialize_entry("actual_md5", &of.actual_md5)?;
+        map.serialize_entry("expected_sha256", &of.expected_sha256)?;
+        map.serialize_entry("actual_sha256", &of.actual_sha256)?;
+        map.serialize_entry("digest", &of.digest)?;
+        map.serialize_entry("expected_size", &of.expected_size)?;
+        map.serialize_entry("actual_size", &of.actual_size)?;
+        map.serialize_entry("path", &path)?;
+        map.serialize_entry("source", &of.source)?;
+        map.serialize_entry("bytes_downloaded", &of.bytes_downloaded)?;
+        map.serialize_entry("bytes_reused", &of.bytes_reused)?;
+        map.serialize_entry("attempts", &of.attempts)?;
+        map.serialize_entry("seconds", &of.seconds)?;
+        map.serialize_entry("detail", &of.detail)?;
+        map.serialize_entry("next", &of.next.as_ref().map(ToString::to_string))?;
+        let damage = of.damage.iter().map(Place::from);
+        map.serialize_entry("damage", &damage.collect::<Vec<_>>())?;
+        if let Some(images) = &of.images {
+            map.serialize_entry("images", images)?;
+        }
+        map.end()
+    }
 }
 
 /// Writes a value as one line of JSON, with every unsafe character as `\uXXXX`. The value stays the same.

@@ -8,7 +8,7 @@ use std::iter;
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 
-use super::{ArchiveReport, Exporter, Report};
+use super::{ArchiveReport, ArchiveReports, Exporter, Report};
 use crate::hash::digest::{DigestKind, Sha256};
 use crate::text::escape;
 use crate::verdict::Verdict;
@@ -23,11 +23,11 @@ impl Junit {
     pub const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"cxr ";
 }
 
-type Xml = Writer<Vec<u8>>;
+type Xml<'a> = Writer<&'a mut dyn Write>;
 
 impl Exporter for Junit {
     fn export(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        let mut xml = Writer::new_with_indent(Vec::new(), b' ', 2);
+        let mut xml = Writer::new_with_indent(out, b' ', 2);
         xml.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
         let totals = totals(report);
         let attributes = || totals.iter().map(|(name, value)| (*name, value.as_str()));
@@ -37,14 +37,13 @@ impl Exporter for Junit {
             let suite = xml.create_element("testsuite").with_attributes(attributes());
             suite.write_inner_content(|xml| cases(report, xml)).map(|_| ())
         })?;
-        out.write_all(&xml.into_inner())?;
-        out.write_all(b"\n")
+        xml.get_mut().write_all(b"\n")
     }
 }
 
 fn totals(report: &Report) -> [(&'static str, String); 6] {
     let count = |is_so: fn(Verdict) -> bool| {
-        report.archives.iter().filter(|archive| is_so(archive.verdict)).count()
+        report.archives.verdicts().filter(|verdict| is_so(*verdict)).count()
     };
     let broken = usize::from(report.error.is_some());
     [
@@ -57,9 +56,10 @@ fn totals(report: &Report) -> [(&'static str, String); 6] {
     ]
 }
 
-fn cases(report: &Report, xml: &mut Xml) -> io::Result<()> {
+fn cases(report: &Report, xml: &mut Xml<'_>) -> io::Result<()> {
     let class = format!("cxr.{}", report.command);
     for (archive, name) in report.archives.iter().zip(names(&report.archives)) {
+        let archive = &archive;
         let time = seconds(archive.seconds);
         let case = xml.create_element("testcase").with_attributes([
             ("name", name.as_str()),
@@ -96,7 +96,13 @@ fn cases(report: &Report, xml: &mut Xml) -> io::Result<()> {
 }
 
 /// Writes the reason why a test case did not pass.
-fn outcome(xml: &mut Xml, element: &str, kind: &str, message: &str, facts: &str) -> io::Result<()> {
+fn outcome(
+    xml: &mut Xml<'_>,
+    element: &str,
+    kind: &str,
+    message: &str,
+    facts: &str,
+) -> io::Result<()> {
     let message = safe(message);
     let element =
         xml.create_element(element).with_attributes([("type", kind), ("message", &message)]);
@@ -129,20 +135,19 @@ fn facts(archive: &ArchiveReport) -> String {
 
 /// Returns a unique name for each archive, because CI systems merge test cases with the same name. An
 /// archive that occurs more than once gets its place added, and then a number if necessary.
-fn names(archives: &[ArchiveReport]) -> Vec<String> {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
+fn names(archives: &ArchiveReports) -> impl Iterator<Item = String> {
+    let mut counts: HashMap<String, usize> = HashMap::new();
     for archive in archives {
-        *counts.entry(&archive.name).or_default() += 1;
+        *counts.entry(archive.name).or_default() += 1;
     }
     let mut taken = HashSet::new();
-    let mut own = |archive: &ArchiveReport| {
-        let is_alone = counts.get(archive.name.as_str()) == Some(&1);
-        let name = if is_alone { safe(&archive.name) } else { with_place(archive) };
-        let numbered = (2..=archives.len()).map(|number| format!("{name} {number}"));
+    archives.iter().map(move |archive| {
+        let is_alone = counts.get(&archive.name) == Some(&1);
+        let name = if is_alone { safe(&archive.name) } else { with_place(&archive) };
+        let numbered = (2..).map(|number| format!("{name} {number}"));
         let mut names = iter::once(name.clone()).chain(numbered);
         names.find(|name| taken.insert(name.clone())).unwrap_or(name)
-    };
-    archives.iter().map(&mut own).collect()
+    })
 }
 
 fn with_place(archive: &ArchiveReport) -> String {
@@ -218,7 +223,8 @@ actual size: 5</failure>
         };
         let mut archives = vec![at("x/a"), at("y/a"), ArchiveReport::new("b", Verdict::Ok)];
         archives.extend([at("y/a"), at("y/a")]);
-        assert_eq!(names(&archives), ["a (x/a)", "a (y/a)", "b", "a (y/a) 2", "a (y/a) 3"]);
+        let names = names(&archives.into()).collect::<Vec<_>>();
+        assert_eq!(names, ["a (x/a)", "a (y/a)", "b", "a (y/a) 2", "a (y/a) 3"]);
     }
 
     #[test]

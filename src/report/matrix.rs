@@ -1,6 +1,5 @@
 //! A table of several mirrors: a row per archive, a column per mirror; then lines with reasons.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::line::{COLUMN, column};
@@ -9,44 +8,60 @@ use crate::text::escape;
 use crate::verdict::Verdict;
 
 impl Report {
-    /// The reports in rows, one per archive, if several mirrors were checked.
-    pub(super) fn rows(&self) -> Option<Vec<&[ArchiveReport]>> {
-        let is_of_mirrors = self.command == "verify"
-            && self.archives.iter().all(|archive| archive.source.is_some());
-        let rows: Vec<_> = self.archives.chunk_by(|a, b| a.name == b.name).collect();
-        let is_wide = rows.first().is_some_and(|row| row.len() > 1);
-        (is_of_mirrors && is_wide).then_some(rows)
+    /// Returns true if several mirrors were checked: each archive then has a row of reports.
+    pub(super) fn has_mirrors(&self) -> bool {
+        let mut archives = self.archives.iter();
+        let first = archives.next().filter(|first| first.source.is_some());
+        let second = first.and_then(|first| Some((first, archives.next()?)));
+        self.command == "verify" && second.is_some_and(|(first, second)| first.name == second.name)
     }
-}
 
-impl Report {
+    /// The reports in rows, one per archive.
+    fn rows(&self) -> impl Iterator<Item = Vec<ArchiveReport>> {
+        let mut archives = self.archives.iter().peekable();
+        std::iter::from_fn(move || {
+            let mut row = vec![archives.next()?];
+            while let Some(next) = archives.next_if(|next| next.name == row[0].name) {
+                row.push(next);
+            }
+            Some(row)
+        })
+    }
+
     /// Every archive with its label, which names the mirror if there are several.
-    pub(super) fn labelled(&self) -> impl Iterator<Item = (&ArchiveReport, Cow<'_, str>)> {
-        let are_several = self.rows().is_some();
+    pub(super) fn labelled(&self) -> impl Iterator<Item = (ArchiveReport, String)> {
+        let are_several = self.has_mirrors();
         self.archives.iter().map(move |archive| {
             let source = archive.source.as_deref().filter(|_| are_several);
-            (archive, super::label(&archive.name, source))
+            let label = super::label(&archive.name, source).into_owned();
+            (archive, label)
         })
     }
 }
 
-/// Writes the mirrors' names, the table, and a line for everything that is not `ok`.
-pub(super) fn write(rows: &[&[ArchiveReport]], out: &mut dyn Write, color: bool) -> io::Result<()> {
-    let Some(&mirrors) = rows.first() else { return Ok(()) };
-    for (number, mirror) in (1..).zip(mirrors) {
+/// Writes the mirrors' names, a table of the rows that are shown, and a line for everything in them that
+/// is not `ok`.
+pub(super) fn write(
+    report: &Report,
+    is_shown: impl Fn(&ArchiveReport) -> bool,
+    out: &mut dyn Write,
+    color: bool,
+) -> io::Result<()> {
+    let rows = || report.rows().filter(|row| row.iter().any(&is_shown));
+    let Some(mirrors) = rows().next() else { return Ok(()) };
+    for (number, mirror) in (1..).zip(&mirrors) {
         let name = mirror.source.as_deref().unwrap_or_default();
         writeln!(out, "{number}  {}", escape::text(name))?;
     }
-    let firsts = rows.iter().filter_map(|row| row.first());
-    let names: Vec<_> = firsts.map(|first| escape::text(&first.name)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let name = |row: &[ArchiveReport]| escape::text(&row[0].name).into_owned();
+    let width = rows().map(|row| name(&row).chars().count()).max().unwrap_or(0);
     let heads: Vec<_> = (1..=mirrors.len()).map(|number| format!("{number:<COLUMN$}")).collect();
     writeln!(out, "\n{:width$}  {}", "", heads.concat().trim_end())?;
-    for (name, row) in names.iter().zip(rows) {
+    for row in rows() {
         let words: String = row.iter().map(|report| column(report.verdict, color)).collect();
-        writeln!(out, "{name:width$}  {}", words.trim_end())?;
+        writeln!(out, "{:width$}  {}", name(&row), words.trim_end())?;
     }
-    let remarkable = rows.concat().into_iter().filter(|report| report.verdict != Verdict::Ok);
+    let remarkable = rows().flatten().filter(|report| report.verdict != Verdict::Ok);
     for (index, report) in remarkable.enumerate() {
         let gap = if index == 0 { "\n" } else { "" };
         writeln!(out, "{gap}{}", report.line(color))?;
@@ -99,7 +114,8 @@ missing      longer.gz  at https://m.org: why
     #[test]
     fn anything_else_is_lines() {
         let mut one = report("verify");
-        one.archives.retain(|archive| archive.source.as_deref() == Some("https://m.org"));
+        let of_one = |archive: &ArchiveReport| archive.source.as_deref() == Some("https://m.org");
+        one.archives = one.archives.iter().filter(of_one).collect();
         assert!(text(&one, false).starts_with("ok           a.gz\nmissing "));
         assert!(text(&report("fetch"), false).starts_with("ok           a.gz\nunreachable "));
     }

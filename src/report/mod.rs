@@ -2,6 +2,7 @@
 //! output.
 
 mod annotations;
+mod archive_reports;
 mod json;
 mod junit;
 mod line;
@@ -15,7 +16,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::catalog::Archive;
 use crate::hash::digest::{Digest, DigestKind, Md5, Sha256};
@@ -25,8 +26,9 @@ use crate::text::escape;
 use crate::verdict::{ExitStatus, Verdict};
 
 pub use annotations::Annotations;
-pub(crate) use json::Summary;
+pub use archive_reports::{ArchiveReports, ArchiveReportsIter};
 pub use json::{Json, write_json};
+pub(crate) use json::{JsonArchive, Summary};
 pub use junit::Junit;
 pub use markdown::Markdown;
 pub use next_step::{NextStep, SuggestedCommand};
@@ -55,7 +57,7 @@ pub trait Exporter {
 }
 
 /// The result of a run for one archive.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArchiveReport {
     /// The name in the table, or the name of a file that is not in the table.
     pub name: String,
@@ -76,7 +78,6 @@ pub struct ArchiveReport {
     /// The size of the file in bytes.
     pub actual_size: Option<u64>,
     /// The path of the file, even if it does not exist.
-    #[serde(serialize_with = "lossy")]
     pub path: Option<PathBuf>,
     /// The sources that sent bytes; `None` if nothing was downloaded.
     pub source: Option<String>,
@@ -93,15 +94,13 @@ pub struct ArchiveReport {
     /// The next step; `None` for `ok`.
     pub next: Option<NextStep>,
     /// The damage that was located; more damage may follow.
-    #[serde(serialize_with = "json::damage")]
     pub damage: Vec<Damage>,
     /// The extracted images of the archive, if these were checked.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub images: Option<Box<ImageSummary>>,
 }
 
 /// The extracted images of one archive.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageSummary {
     /// The images that should be there.
     pub expected: u64,
@@ -122,7 +121,7 @@ pub struct ImageSummary {
 }
 
 /// An image that is not right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemImage {
     /// The name of the image.
     pub name: String,
@@ -218,7 +217,7 @@ pub struct Report {
     /// The command, as typed: `fetch` or `verify`.
     pub command: &'static str,
     /// One report per archive, in the order of the table or of the command line.
-    pub archives: Vec<ArchiveReport>,
+    pub archives: ArchiveReports,
     /// The duration of the run in seconds.
     pub seconds: f64,
     /// The reason why the run has no result; already escaped.
@@ -227,29 +226,28 @@ pub struct Report {
 
 impl Report {
     /// Creates the report of a complete run.
-    pub const fn new(command: &'static str, archives: Vec<ArchiveReport>, seconds: f64) -> Self {
-        Self { command, archives, seconds, error: None }
+    pub fn new(command: &'static str, archives: impl Into<ArchiveReports>, seconds: f64) -> Self {
+        Self { command, archives: archives.into(), seconds, error: None }
     }
 
     /// Creates the report of a run without a result, such as one that could not start.
-    pub const fn failed(command: &'static str, error: String, seconds: f64) -> Self {
-        Self { command, archives: Vec::new(), seconds, error: Some(error) }
+    pub fn failed(command: &'static str, error: String, seconds: f64) -> Self {
+        Self { error: Some(error), ..Self::new(command, ArchiveReports::default(), seconds) }
     }
 
     /// True if every archive is `ok`, and there is at least one.
     pub fn is_ok(&self) -> bool {
-        let mut archives = self.archives.iter();
-        !self.archives.is_empty() && archives.all(|archive| archive.verdict == Verdict::Ok)
+        !self.archives.is_empty() && self.archives.verdicts().all(|verdict| verdict == Verdict::Ok)
     }
 
     /// The exit status for the verdicts.
     pub fn exit_status(&self) -> ExitStatus {
-        ExitStatus::of(self.archives.iter().map(|archive| archive.verdict))
+        ExitStatus::of(self.archives.verdicts())
     }
 
     /// The number of archives with the verdict.
     pub fn count(&self, verdict: Verdict) -> usize {
-        self.archives.iter().filter(|archive| archive.verdict == verdict).count()
+        self.archives.verdicts().filter(|other| *other == verdict).count()
     }
 
     /// Bytes received from sources, all archives together.
@@ -261,13 +259,4 @@ impl Report {
 /// The name of an archive, with its source if there are several.
 pub(crate) fn label<'a>(archive: &'a str, source: Option<&str>) -> Cow<'a, str> {
     source.map_or(Cow::Borrowed(archive), |source| Cow::Owned(format!("{archive} at {source}")))
-}
-
-/// Replaces bytes of a path that are not UTF-8 by U+FFFD, because JSON has no bytes.
-#[expect(clippy::ref_option, reason = "serde passes the field by reference")]
-fn lossy<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
-    match path {
-        Some(path) => serializer.serialize_str(&path.to_string_lossy()),
-        None => serializer.serialize_none(),
-    }
 }

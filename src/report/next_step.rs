@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::Report;
 use crate::catalog::{Archive, Catalog, Selector};
@@ -14,7 +14,7 @@ use crate::text::command_line::{self, CommandLine};
 use crate::text::shell;
 
 /// A task to do by hand, a command to run, or both in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextStep {
     /// The task to do by hand. It may contain any character.
     pub by_hand: Option<String>,
@@ -25,14 +25,14 @@ pub struct NextStep {
 }
 
 /// A command that is suggested for an archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum SuggestedCommand {
     /// The command of this run.
     Again,
     /// The command of this run, with the switch.
-    With(&'static str),
+    With(Cow<'static, str>),
     /// The command of this run, without the switch.
-    Without(&'static str),
+    Without(Cow<'static, str>),
     /// A command line, complete.
     Line(Arc<str>),
     /// A command for one archive.
@@ -40,7 +40,7 @@ pub enum SuggestedCommand {
 }
 
 /// A `fetch` or `extract` of one archive, which can be joined with others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArchiveCommand {
     /// The command and its options.
     start: Arc<str>,
@@ -70,8 +70,8 @@ impl NextStep {
     pub(crate) fn resolve(&mut self, run: &CommandLine) {
         let line = match self.command {
             Some(SuggestedCommand::Again) => run.to_string(),
-            Some(SuggestedCommand::With(switch)) => run.with(switch).to_string(),
-            Some(SuggestedCommand::Without(switch)) => run.without(switch).to_string(),
+            Some(SuggestedCommand::With(ref switch)) => run.with(switch).to_string(),
+            Some(SuggestedCommand::Without(ref switch)) => run.without(switch).to_string(),
             Some(SuggestedCommand::Line(_) | SuggestedCommand::OfArchive(_)) | None => return,
         };
         self.command = Some(SuggestedCommand::Line(shared(&line)));
@@ -189,32 +189,26 @@ impl fmt::Display for NextStep {
     }
 }
 
-impl Serialize for NextStep {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
 impl Report {
     /// Returns the commands to run next, in the order of the archives. Archives that need the same
     /// command share it. Those that wait for a task by hand are left out.
     pub fn next_commands(&self) -> Vec<String> {
-        let mut commands: Vec<(Cow<'_, str>, Vec<&Selector>, usize)> = Vec::new();
-        let steps = self.archives.iter().filter_map(|archive| archive.next.as_ref());
+        let mut commands: Vec<(Arc<str>, Vec<Selector>, usize)> = Vec::new();
+        let steps = self.archives.iter().filter_map(|archive| archive.next);
         let steps = steps.filter(|step| !step.waits);
-        for command in steps.filter_map(|step| step.command.as_ref()) {
+        for command in steps.filter_map(|step| step.command) {
             let (start, archive, of) = match command {
-                SuggestedCommand::OfArchive(command) => {
-                    (Cow::Borrowed(&*command.start), Some(&command.archive), command.of)
+                SuggestedCommand::OfArchive(ArchiveCommand { start, archive, of }) => {
+                    (start, Some(archive), of)
                 }
-                command => (Cow::Owned(command.to_string()), None, 0),
+                command => (command.to_string().into(), None, 0),
             };
             match commands.iter_mut().find(|(known, ..)| *known == start) {
                 Some((_, archives, _)) => archives.extend(archive),
                 None => commands.push((start, archive.into_iter().collect(), of)),
             }
         }
-        commands.into_iter().map(|(start, archives, of)| join(&start, archives, of)).collect()
+        commands.into_iter().map(|(start, archives, of)| join(&start, &archives, of)).collect()
     }
 }
 
@@ -226,7 +220,7 @@ fn join<'a>(start: &str, archives: impl IntoIterator<Item = &'a Selector>, of: u
 
 #[cfg(test)]
 mod tests {
-    use super::super::ArchiveReport;
+    use super::super::{ArchiveReport, ArchiveReports};
     use super::*;
     use crate::verdict::Verdict;
 
@@ -237,7 +231,7 @@ mod tests {
             let name = &catalog.archives()[index].name;
             ArchiveReport { next: Some(next), ..ArchiveReport::new(name, Verdict::Missing) }
         });
-        Report::new("verify", archives.collect(), 0.0)
+        Report::new("verify", archives.collect::<ArchiveReports>(), 0.0)
     }
 
     fn fetch(index: usize, dir: &str) -> (usize, NextStep) {
@@ -275,10 +269,10 @@ mod tests {
         for (command, expected) in [
             (SuggestedCommand::Again, "free some space, then run: cxr fetch --dry-run"),
             (
-                SuggestedCommand::With("--wait"),
+                SuggestedCommand::With("--wait".into()),
                 "free some space, then run: cxr fetch --dry-run --wait",
             ),
-            (SuggestedCommand::Without("--dry-run"), "free some space, then run: cxr fetch"),
+            (SuggestedCommand::Without("--dry-run".into()), "free some space, then run: cxr fetch"),
         ] {
             let mut step = NextStep::then("free some space", command);
             step.resolve(&run);

@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::{ArchiveReport, Exporter, Report, matrix};
+use super::{Exporter, Report, matrix};
 use crate::text::{command_line, escape, units};
 use crate::verdict::Verdict;
 
@@ -19,13 +19,11 @@ pub struct Text {
 
 impl Exporter for Text {
     fn export(&self, report: &Report, out: &mut dyn Write) -> io::Result<()> {
-        let is_shown =
-            |archive: &ArchiveReport| !self.only_problems || archive.verdict.is_problem();
-        if let Some(mut rows) = report.rows() {
-            rows.retain(|row| row.iter().any(is_shown));
-            matrix::write(&rows, out, self.color)?;
+        let is_shown = |verdict: Verdict| !self.only_problems || verdict.is_problem();
+        if report.has_mirrors() {
+            matrix::write(report, |archive| is_shown(archive.verdict), out, self.color)?;
         } else {
-            let mut archives = report.archives.iter().filter(|archive| is_shown(archive));
+            let mut archives = report.archives.iter().filter(|archive| is_shown(archive.verdict));
             archives.try_for_each(|archive| writeln!(out, "{}", archive.line(self.color)))?;
         }
         let commands = report.next_commands();
@@ -37,7 +35,7 @@ impl Exporter for Text {
             writeln!(out, "note: {change}")?;
         }
         if self.only_problems && report.error.is_none() {
-            let gap = if report.archives.iter().any(is_shown) { "\n" } else { "" };
+            let gap = if report.archives.verdicts().any(is_shown) { "\n" } else { "" };
             writeln!(out, "{gap}{}", report.summary())?;
         }
         Ok(())
@@ -70,7 +68,7 @@ impl Report {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{NextStep, SuggestedCommand};
+    use super::super::{ArchiveReport, NextStep, SuggestedCommand};
     use super::*;
 
     fn report() -> Report {
@@ -105,7 +103,7 @@ mod tests {
                  missing      images_003.tar.gz\n\nnext: cxr fetch 2\n\n{summary}"
             )
         );
-        let fine = ["a", "b"].map(|name| ArchiveReport::new(name, Verdict::Ok)).into();
+        let fine = Vec::from(["a", "b"].map(|name| ArchiveReport::new(name, Verdict::Ok)));
         assert_eq!(written(only_problems, &Report::new("verify", fine, 3.0)), "2 ok in 3.0 s\n");
         let failed = Report::failed("verify", "no table".to_owned(), 3.0);
         assert_eq!(written(only_problems, &failed), "");
@@ -124,7 +122,7 @@ mod tests {
                 at("b", "m", Verdict::Ok),
                 at("b", "n", verdict),
             ];
-            Report::new("verify", archives.into(), 3.0)
+            Report::new("verify", Vec::from(archives), 3.0)
         };
         let only_problems = Text { color: false, only_problems: true };
         let table = written(only_problems, &report(Verdict::Corrupt));

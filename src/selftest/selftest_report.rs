@@ -6,7 +6,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::Check;
-use crate::report::{Report, write_json};
+use crate::report::{ArchiveReports, Report, write_json};
 use crate::verdict::{ExitStatus, Verdict};
 
 /// The schema. A later version may add members, and changes the meaning of none.
@@ -76,7 +76,7 @@ impl SelftestReport {
     }
 
     fn as_report(&self) -> Report {
-        let checks = self.checks.iter().map(Check::as_archive).collect();
+        let checks: ArchiveReports = self.checks.iter().map(Check::as_archive).collect();
         Report::new("selftest", checks, self.seconds)
     }
 }

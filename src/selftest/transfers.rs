@@ -99,7 +99,7 @@ fn repair(setup: &Setup<'_>) -> CheckResult {
     flip(setup, &dir)?;
     let report = setup.verify(&dir);
     if report.count(Verdict::Corrupt) != 1 {
-        let what = report.archives.first().map_or("", |archive| archive.verdict.word());
+        let what = report.archives.verdicts().next().map_or("", Verdict::word);
         return Err(CheckError::machine(format!(
             "the verdict on a damaged file is {what}: expected corrupt"
         )));

@@ -26,8 +26,8 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
     /// Works until no archive is left.
     pub(super) fn run(&self) {
         while let Some(archive) = self.next() {
-            let plan = self.transfer.plans.lock()[archive].clone();
-            let outcome = self.transfer_archive(archive, plan);
+            let Some(plan) = self.transfer.plans.lock()[archive].take() else { continue };
+            let outcome = self.transfer_archive(archive, *plan);
             // The receiver lives as long as it expects outcomes.
             let _ = self.outcomes.send(outcome.into());
         }

@@ -72,8 +72,8 @@ pub(crate) struct Transfer<'a> {
     schedule: Arc<SharedSchedule>,
     /// The buffers of all connections.
     pool: BufferPool,
-    /// By the archive's number in the schedule.
-    plans: Mutex<Vec<Plan>>,
+    /// By the archive's number in the schedule; `None` once a finisher has it.
+    plans: Mutex<Vec<Option<Box<Plan>>>>,
     jobs: Mutex<Vec<Option<Arc<Job>>>>,
     stopped: Mutex<Option<StopReason>>,
     /// Every archive has its outcome.
@@ -112,7 +112,7 @@ impl<'a> Transfer<'a> {
         let (size, written) = (plan.archive.size, plan.kept.written.clone());
         let complete = plan.kept.complete_size();
         let mut schedule = self.schedule.lock();
-        self.plans.lock().push(plan);
+        self.plans.lock().push(Some(Box::new(plan)));
         self.jobs.lock().push(None);
         let archive = schedule.add(size, written);
         if let (None, Some(size)) = (size, complete) {

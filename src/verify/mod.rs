@@ -26,7 +26,6 @@ mod tests;
 use std::ffi::OsStr;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -47,7 +46,7 @@ use crate::catalog::Catalog;
 use crate::event::{Event, Listener};
 use crate::hash::{Engine, Feed, LaneSet};
 use crate::rate::Throttle;
-use crate::report::{ArchiveReport, Report};
+use crate::report::{ArchiveReport, ArchiveReports, Report};
 use crate::text::command_line::CommandLine;
 use crate::verdict::Verdict;
 
@@ -120,7 +119,7 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
         throttle: Some(&throttle),
         ..FileChecker::new(&request.catalog, &engine, listener, cancel)
     };
-    let reports: Vec<OnceLock<ArchiveReport>> = targets.iter().map(|_| OnceLock::new()).collect();
+    let reports = Mutex::new(ArchiveReports::default());
     let note = |index: usize, report: &ArchiveReport, is_located: bool| {
         if let (Some(notes), Some(Some(file))) = (&notes, noted.get(index)) {
             notes.keep(file, report, is_located);
@@ -133,8 +132,9 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
         if !is_open || !cancel.is_cancelled() {
             note(index, &report, locates);
         }
-        let report = reports[index].get_or_init(|| or_blocked(report, &request.catalog));
-        listener.on(Event::Settled(report));
+        let report = or_blocked(report, &request.catalog);
+        listener.on(Event::Settled(&report));
+        reports.lock().set(index, report);
     };
     let damaged = Mutex::new(Vec::new());
     check_all(&targets, &checker, request.readers, request.quick, |index, report| {
@@ -151,7 +151,7 @@ pub fn verify(request: &VerifyRequest, listener: &dyn Listener, cancel: &Cancel)
     if let Some(notes) = notes.as_ref().filter(|_| !cancel.is_cancelled()) {
         notes.end_pass();
     }
-    let mut archives = reports.into_iter().filter_map(OnceLock::into_inner).collect::<Vec<_>>();
+    let mut archives = reports.into_inner();
     renames::advise(&mut archives, &request.catalog);
     Report::new("verify", archives, start.elapsed().as_secs_f64())
 }

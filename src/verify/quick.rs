@@ -22,7 +22,7 @@ pub(super) fn check(path: &Path, expected: Option<&Archive>, catalog: &Catalog) 
             detail: Some(
                 "its name is not in the table, and --quick does not read the content".to_owned(),
             ),
-            next: Some(SuggestedCommand::Without("--quick").into()),
+            next: Some(SuggestedCommand::Without("--quick".into()).into()),
             ..blank(path, None, Verdict::Error)
         },
     }

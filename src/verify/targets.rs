@@ -33,7 +33,7 @@ pub(super) enum VerifyTarget<'a> {
         size: u64,
     },
     /// An archive that is missing under its names, and files that may be it.
-    Missing(MissingArchive<'a>),
+    Missing(Box<MissingArchive<'a>>),
     /// An archive without any file. Its report is made when it is settled: there may be hundreds of
     /// thousands.
     Absent(&'a Archive, &'a Path),
@@ -92,7 +92,8 @@ impl<'a> VerifyTarget<'a> {
             Self::File { path, expected: Some(archive), .. } => {
                 Some((path, archive, folder_of(archive, path)))
             }
-            Self::Missing(MissingArchive { archive, dir, files, .. }) => {
+            Self::Missing(missing) => {
+                let MissingArchive { archive, dir, files, .. } = &**missing;
                 Some((&files.first()?.path, archive, dir.clone()))
             }
             _ => None,
@@ -108,9 +109,8 @@ impl<'a> VerifyTarget<'a> {
     /// Returns the report that follows from the report on the file of this number; `None` if the
     /// next file is to be read.
     pub(super) fn conclude(&self, number: usize, report: ArchiveReport) -> Option<ArchiveReport> {
-        let Self::Missing(MissingArchive { files, missing, .. }) = self else {
-            return Some(report);
-        };
+        let Self::Missing(of) = self else { return Some(report) };
+        let MissingArchive { files, missing, .. } = &**of;
         match report.verdict {
             Verdict::Ok | Verdict::Present | Verdict::Incomplete => {
                 let next = self.next_step().filter(|_| report.verdict == Verdict::Incomplete);
@@ -190,11 +190,12 @@ fn advise_images(targets: &mut [VerifyTarget<'_>], tree: &Path, catalog: &Catalo
 
 /// The archive in the folder, under any name by which it can be recognized.
 fn in_folder<'a>(dir: &'a Path, archive: &'a Archive, others: &OtherNames<'_>) -> VerifyTarget<'a> {
-    let target = archive_in(dir, archive, others.catalog());
-    let VerifyTarget::Settled(mut missing) = target else { return target };
-    if fs::symlink_metadata(join(dir, &archive.name)).is_ok() {
-        return VerifyTarget::Settled(missing);
+    let target = archive_in(dir, archive);
+    let is_absent = matches!(target, VerifyTarget::Absent(..));
+    if !is_absent || fs::symlink_metadata(join(dir, &archive.name)).is_ok() {
+        return target;
     }
+    let mut missing = Box::new(missing(dir, archive, others.catalog()));
     let mut files: Vec<_> = others.candidates(archive).into_iter().cloned().collect();
     // Without the size, every file with the name was hashed, and none is known to be a beginning.
     let here = missing.actual_size.unwrap_or(0);
@@ -210,7 +211,8 @@ fn in_folder<'a>(dir: &'a Path, archive: &'a Archive, others: &OtherNames<'_>) -
     if files.is_empty() {
         return VerifyTarget::Settled(missing);
     }
-    VerifyTarget::Missing(MissingArchive { archive, dir: dir.to_owned(), files, missing })
+    let dir = dir.to_owned();
+    VerifyTarget::Missing(Box::new(MissingArchive { archive, dir, files, missing }))
 }
 
 /// The files in a folder that may be an archive.
@@ -225,7 +227,8 @@ pub(crate) struct ArchiveFiles {
 pub(crate) fn files_of(dir: &Path, archive: &Archive, others: &OtherNames<'_>) -> ArchiveFiles {
     let (paths, otherwise) = match in_folder(dir, archive, others) {
         VerifyTarget::File { path, .. } => (vec![path], None),
-        VerifyTarget::Missing(MissingArchive { files, missing, .. }) => {
+        VerifyTarget::Missing(missing) => {
+            let MissingArchive { files, missing, .. } = *missing;
             (files.into_iter().map(|file| file.path).collect(), Some(missing))
         }
         target => (vec![], target.known_report(others.catalog()).map(Box::new)),
@@ -261,11 +264,7 @@ fn unnamed(path: &Path, report: ArchiveReport) -> ArchiveReport {
 }
 
 /// The archive in the folder, under its name or else under its alias.
-pub(super) fn archive_in<'a>(
-    dir: &Path,
-    archive: &'a Archive,
-    catalog: &Catalog,
-) -> VerifyTarget<'a> {
+pub(super) fn archive_in<'a>(dir: &'a Path, archive: &'a Archive) -> VerifyTarget<'a> {
     let names = [Some(&archive.name), archive.alias.as_ref()];
     for path in names.into_iter().flatten().map(|name| join(dir, name)) {
         match fs::metadata(&path) {
@@ -277,7 +276,7 @@ pub(super) fn archive_in<'a>(
             }
         }
     }
-    VerifyTarget::Settled(Box::new(missing(dir, archive, catalog)))
+    VerifyTarget::Absent(archive, dir)
 }
 
 /// The report on an archive without a file: `incomplete` if it has a partial download with bytes.

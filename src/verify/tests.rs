@@ -14,7 +14,7 @@ use crate::verdict::Verdict::{self, Corrupt, Error, Foreign, Incomplete, Missing
 
 fn check(what: &[&Path]) -> Vec<ArchiveReport> {
     let what = what.iter().map(|path| path.to_path_buf()).collect();
-    verify(&VerifyRequest::new(catalog(), what), &Silent, &Cancel::new()).archives
+    verify(&VerifyRequest::new(catalog(), what), &Silent, &Cancel::new()).archives.iter().collect()
 }
 
 fn verdicts(reports: &[ArchiveReport]) -> Vec<(&str, Verdict)> {
@@ -178,7 +178,9 @@ fn after_a_cancelled_check_no_file_is_ok() {
     cancel.cancel();
     let request = VerifyRequest::new(catalog(), vec![dir.path().to_owned()]);
     let report = verify(&request, &Silent, &cancel);
-    let words: Vec<_> = report.archives.iter().map(|r| (r.verdict, detail(r))).collect();
+    let words: Vec<_> =
+        report.archives.iter().map(|r| (r.verdict, detail(&r).to_owned())).collect();
+    let words: Vec<_> = words.iter().map(|(verdict, detail)| (*verdict, detail.as_str())).collect();
     assert_eq!(words, [(Error, "interrupted"), (Error, "interrupted"), (Missing, "not here")]);
 }
 
@@ -201,10 +203,11 @@ fn the_verdict_stays_if_locating_the_damage_is_cancelled() {
     let cancel = Cancel::new();
     let request = VerifyRequest::new(catalog(), vec![dir.path().join("images_001.tar.gz")]);
     let report = verify(&request, &CancelAtLocate(&cancel), &cancel);
-    assert_eq!(report.archives[0].verdict, Corrupt);
-    let words = detail(&report.archives[0]);
+    assert_eq!(report.archives.get(0).unwrap().verdict, Corrupt);
+    let first = report.archives.get(0).unwrap();
+    let words = detail(&first);
     assert!(words.ends_with("; interrupted before the damage was located"), "{words}");
-    assert!(report.archives[0].damage.is_empty());
+    assert!(report.archives.get(0).unwrap().damage.is_empty());
 }
 
 /// Records what a progress bar would show.

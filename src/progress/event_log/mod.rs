@@ -17,7 +17,7 @@ use self::record::{LogLine, Record, Totals, seconds};
 use super::receive;
 use super::state::ProgressState;
 use crate::event::{Event, Listener};
-use crate::report::{Report, Summary, write_json};
+use crate::report::{JsonArchive, Report, Summary, write_json};
 use crate::verdict::ExitStatus;
 
 /// The time between two lines on the state of the run.
@@ -144,7 +144,7 @@ impl Listener for EventLog {
             Event::Settled(archive) => {
                 log.state.settle(archive);
                 log.settled.fetch_add(1, Ordering::Relaxed);
-                log.send(&Record::Verdict { archive, totals: log.totals() });
+                log.send(&Record::Verdict { archive: JsonArchive(archive), totals: log.totals() });
             }
         }
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::event::Activity;
 use crate::progress::state::ActiveArchive;
-use crate::report::{ArchiveReport, Summary};
+use crate::report::{JsonArchive, Summary};
 
 /// The first member of every line. Members and events may be added; none changes its meaning.
 const SCHEMA: &str = "cxr.events/1";
@@ -61,7 +61,7 @@ pub(super) enum Record<'a> {
         message: &'a str,
     },
     Verdict {
-        archive: &'a ArchiveReport,
+        archive: JsonArchive<'a>,
         #[serde(flatten)]
         totals: Totals,
     },

@@ -11,9 +11,10 @@ mod stream;
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::OnceLock;
 use std::thread;
 use std::time::Instant;
+
+use parking_lot::Mutex;
 
 use self::hash_reader::HashReader;
 use self::quick_reader::QuickReader;
@@ -25,7 +26,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::event::{Event, Listener};
 use crate::hash::{Engine, Feed, LaneSet};
 use crate::locate::identify::HEAD;
-use crate::report::{ArchiveReport, Report, label};
+use crate::report::{ArchiveReport, ArchiveReports, Report, label};
 use crate::session::{NetworkOptions, SessionOptions};
 use crate::source::{ClientError, Source, SourceSpec};
 use crate::text::command_line::CommandLine;
@@ -58,12 +59,13 @@ pub struct MirrorsRequest {
     pub command_line: CommandLine,
 }
 
-/// An archive at a mirror, and the report on it.
+/// An archive at a mirror.
 struct MirrorEntry<'a> {
     archive: &'a Archive,
     /// The number of the mirror.
     mirror: usize,
-    report: OnceLock<ArchiveReport>,
+    /// The number of its report.
+    number: usize,
 }
 
 struct MirrorCheck<'a> {
@@ -75,6 +77,7 @@ struct MirrorCheck<'a> {
     listener: &'a dyn Listener,
     cancel: &'a Cancel,
     entries: Vec<MirrorEntry<'a>>,
+    reports: Mutex<ArchiveReports>,
 }
 
 /// A reader of an archive at a server.
@@ -107,13 +110,23 @@ pub fn verify_mirrors(
     let names: Vec<String> = mirrors.iter().map(Source::name).collect();
     let archives =
         request.selected.iter().filter_map(|&index| request.catalog.archives().get(index));
-    let at_each = |archive| {
-        let numbers = 0..mirrors.len();
-        numbers.map(move |mirror| MirrorEntry { archive, mirror, report: OnceLock::new() })
-    };
-    let entries = archives.flat_map(at_each).collect();
+    let at_each = |archive| (0..mirrors.len()).map(move |mirror| (archive, mirror));
+    let entries = archives.flat_map(at_each).enumerate();
+    let entries =
+        entries.map(|(number, (archive, mirror))| MirrorEntry { archive, mirror, number });
+    let (entries, reports) = (entries.collect(), Mutex::default());
     let engine = Engine::for_this_machine(request.lanes, Feed::Work);
-    let check = MirrorCheck { request, options, mirrors, names, engine, listener, cancel, entries };
+    let check = MirrorCheck {
+        request,
+        options,
+        mirrors,
+        names,
+        engine,
+        listener,
+        cancel,
+        entries,
+        reports,
+    };
     let bytes = check.entries.iter().filter_map(|entry| entry.archive.size);
     let bytes = bytes.fold(0, u64::saturating_add);
     let labels = check.entries.iter();
@@ -121,8 +134,7 @@ pub fn verify_mirrors(
     listener
         .on(Event::Planned { archives: &labels.map(Cow::into_owned).collect::<Vec<_>>(), bytes });
     check.run();
-    let reports = check.entries.into_iter().filter_map(|entry| entry.report.into_inner());
-    Ok(Report::new("verify", reports.collect(), start.elapsed().as_secs_f64()))
+    Ok(Report::new("verify", check.reports.into_inner(), start.elapsed().as_secs_f64()))
 }
 
 impl<'a> MirrorCheck<'a> {
@@ -142,8 +154,10 @@ impl<'a> MirrorCheck<'a> {
             // A thread that panicked leaves entries without a report.
             let _ = folders.map(thread::ScopedJoinHandle::join);
         });
-        for entry in self.entries.iter().filter(|entry| entry.report.get().is_none()) {
-            self.settle(entry, mirror_report::interrupted(entry.archive));
+        for entry in &self.entries {
+            if !self.reports.lock().has(entry.number) {
+                self.settle(entry, mirror_report::interrupted(entry.archive));
+            }
         }
     }
 
@@ -189,7 +203,7 @@ impl<'a> MirrorCheck<'a> {
         }
     }
 
-    fn check_folder(&self, mirror: usize, dir: &Path) {
+    fn check_folder(&self, mirror: usize, dir: &'a Path) {
         let Self { request, engine, listener, cancel, .. } = self;
         let entries = self.entries.iter().filter(|entry| entry.mirror == mirror);
         if let Err(error) = dir.metadata() {
@@ -199,7 +213,7 @@ impl<'a> MirrorCheck<'a> {
             return;
         }
         let (entries, targets): (Vec<_>, Vec<VerifyTarget<'_>>) =
-            entries.map(|entry| (entry, archive_in(dir, entry.archive, &request.catalog))).unzip();
+            entries.map(|entry| (entry, archive_in(dir, entry.archive))).unzip();
         let throttle = request.network.throttle(*listener);
         let checker = FileChecker {
             source: self.label(mirror),
@@ -226,6 +240,7 @@ impl<'a> MirrorCheck<'a> {
         let source = self.names.get(entry.mirror).cloned();
         let mut report = ArchiveReport { source, detail, ..report };
         report.resolve_next(&self.request.command_line);
-        self.listener.on(Event::Settled(entry.report.get_or_init(|| report)));
+        self.listener.on(Event::Settled(&report));
+        self.reports.lock().set(entry.number, report);
     }
 }
