@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::hash::buffer_pool::BLOCK;
 use crate::ranges::RangeSet;
 
 /// A lease is not halved if a half would be smaller than this.
@@ -118,7 +119,9 @@ impl Chunks {
     pub(crate) fn halve(&mut self, id: u64) -> Option<Range<u64>> {
         let (largest, _) = self.largest_lease()?;
         let lease = self.leases.iter_mut().find(|lease| lease.id == largest)?;
-        let middle = lease.writing + lease.left() / 2;
+        // The connection gathers whole blocks, and nothing of a block that ends here comes twice.
+        let first = lease.left() / 2 / BLOCK as u64 * BLOCK as u64;
+        let middle = lease.writing + first;
         let half = middle..lease.end;
         lease.end = middle;
         self.leases.push(ActiveLease { id, at: half.start, writing: half.start, end: half.end });
@@ -226,6 +229,20 @@ mod tests {
         chunks.release(3);
         deliver(&mut chunks, 2, MIB);
         assert_eq!(chunks.halve(4), None);
+    }
+
+    #[test]
+    fn a_lease_is_halved_where_a_block_ends() {
+        let (size, block) = (3 * MIB - 5, BLOCK as u64);
+        let mut chunks = Chunks::new(Some(size), 8 * MIB, RangeSet::new());
+        chunks.take(1);
+        deliver(&mut chunks, 1, 1000);
+        assert_eq!(chunks.halve(2), Some(1000 + 5 * block..size));
+        while chunks.claim(1, block).is_some_and(|claimed| claimed > 0) {
+            assert_eq!(chunks.total_done() % block, 1000, "whole blocks");
+            chunks.advance(1);
+        }
+        assert_eq!(chunks.total_done(), 1000 + 5 * block);
     }
 
     #[test]
