@@ -9,8 +9,11 @@ ARG SOURCE_DATE_EPOCH
 COPY . .
 # Rust links statically for musl.
 RUN cargo build --release --locked --bin cxr
+# The folder for temporary files, which the self-test needs.
+RUN install -d -m 1777 /empty/tmp
 
 FROM scratch
+COPY --from=build /empty/ /
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /source/target/release/cxr /cxr
 USER 65532:65532

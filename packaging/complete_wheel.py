@@ -15,6 +15,7 @@ FILES = {
     "bash-completion/completions/cxr": ["completions", "bash"],
     "zsh/site-functions/_cxr": ["completions", "zsh"],
     "fish/vendor_completions.d/cxr.fish": ["completions", "fish"],
+    "cxr/_cxr.ps1": ["completions", "powershell"],
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 
 from ._errors import ProgramNotFound
@@ -14,8 +16,13 @@ def main() -> None:
     try:
         program = find_program()
     except ProgramNotFound as error:
-        sys.exit(f"error: {error}")
-    os.execv(program, [program, *sys.argv[1:]])
+        sys.exit(f"cxr: {error}")
+    command = [program, *sys.argv[1:]]
+    if sys.platform == "win32":
+        # There, `execv` starts another process and returns at once.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.exit(subprocess.call(command))
+    os.execv(program, command)
 
 
 if __name__ == "__main__":

@@ -232,7 +232,7 @@ def _run(
 def _result(outcome: Outcome, check: bool) -> Report:
     """Returns the report, or raises the exception that fits the exit status."""
     status, report = outcome.status, outcome.report
-    reason = (report and report.error) or outcome.errors.removeprefix("error: ")
+    reason = (report and report.error) or outcome.errors.removeprefix("cxr: ")
 
     def error(kind: type[CxrError], message: str) -> CxrError:
         return kind(message, report=report, status=status)
@@ -282,8 +282,12 @@ def _options(options: dict[str, _Value]) -> Iterator[str]:
         for value in values if isinstance(values, list) else [values]:
             if value is True:
                 yield f"--{name}"
+            elif isinstance(value, (bytes, os.PathLike)):
+                yield f"--{name}={os.fsdecode(value)}"
             elif value is not None and value is not False:
-                yield f"--{name}={os.fspath(value) if isinstance(value, os.PathLike) else value}"
+                yield f"--{name}={value}"
+            elif name == "dir":
+                raise TypeError("dir is None; name a folder")
 
 
 def _sources(sources: Union[None, Path, Iterable[Path]]) -> Iterator[str]:
@@ -302,9 +306,9 @@ def _several(name: str, values: Union[None, Path, Iterable[Path]]) -> list[str]:
     """Returns one value or several as a list. An empty one is a mistake: it would select all."""
     if values is None:
         return []
-    if isinstance(values, (str, os.PathLike)):
+    if isinstance(values, (str, bytes, os.PathLike)):
         values = [values]
-    words = [os.fspath(value) for value in values]
+    words = [os.fsdecode(value) for value in values]
     if not words:
         raise ValueError(f"{name} is empty; leave it out for the default")
     return words

@@ -89,6 +89,9 @@ class LabelsError(CxrError):
         super().__init__("; ".join(words), status=status)
         self.labels = labels
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.labels, self.status)
+
 
 def labels(
     dir: Path,
@@ -134,7 +137,7 @@ def labels(
         encoding="utf-8",
         errors="replace",
     )
-    status, errors = run.returncode, run.stderr.strip().removeprefix("error: ")
+    status, errors = run.returncode, run.stderr.strip().removeprefix("cxr: ")
     if status == 2:
         raise UsageError(errors, status=status)
     if status < 0 or status in (129, 130, 143):

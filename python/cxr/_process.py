@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
@@ -19,6 +21,13 @@ from ._report import Report
 Event = dict[str, Any]
 """One line of the event log (`cxr.events/1`)."""
 
+# Windows can send only Ctrl-Break, to the group of a process.
+if sys.platform == "win32":
+    _INTERRUPT = signal.CTRL_BREAK_EVENT
+    _FLAGS = subprocess.CREATE_NEW_PROCESS_GROUP
+else:
+    _INTERRUPT = signal.SIGINT
+    _FLAGS = 0
 # Lines that wait for a slow callback. The program keeps more, and then leaves some out.
 _WAITING = 1000
 # Seconds between two looks at `cancel`.
@@ -56,9 +65,12 @@ def run(
     """
     with tempfile.TemporaryDirectory(prefix="cxr-") as folder:
         path = Path(folder, "report.json")
-        options = ["--events=-", f"--report={path}", "--format=text"]
+        # As variables, so that the commands that the program suggests do not have them.
+        ours = {"CXR_EVENTS": "-", "CXR_REPORT": str(path), "CXR_FORMAT": "text"}
         child = subprocess.Popen(
-            [*command[:2], *options, *command[2:]],
+            command,
+            creationflags=_FLAGS,
+            env={**os.environ, **ours},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=None if shows_messages else subprocess.PIPE,
@@ -87,7 +99,12 @@ def _follow(
     lines = _Lines(child.stdout)
     try:
         while (line := lines.next(cancel)) is not None:
-            listen(json.loads(line))
+            try:
+                event = json.loads(line)
+            except ValueError:
+                # The program was killed in the middle of a line; its status says so.
+                continue
+            listen(event)
         child.wait()
     finally:
         lines.discard.set()
@@ -100,7 +117,7 @@ def _stop(child: subprocess.Popen[str]) -> None:
         try:
             # Ctrl-C on a terminal reaches the program too. It takes signals within 0.2 seconds of each
             # other as one; another one ends it at once.
-            child.send_signal(signal.SIGINT)
+            child.send_signal(_INTERRUPT)
             child.wait(_GRACE)
             return
         except subprocess.TimeoutExpired:

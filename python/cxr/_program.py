@@ -53,7 +53,7 @@ def _recorded() -> Iterator[Path]:
     except metadata.PackageNotFoundError:
         return
     for file in files:
-        if file.name == _NAME and file.parent.name != "cxr":
+        if file.name == _NAME and file.parent.name in ("bin", "Scripts"):
             yield Path(os.path.normpath(str(file.locate())))
 
 

@@ -213,3 +213,12 @@ def test_the_next_step_does_not_repeat_the_files_of_the_module(data):
     text = json.dumps(report.document)
     assert "report.json" not in text and "--events" not in text
     assert "cxr fetch" in report.archives[0].next
+    options = {"sources": "http://127.0.0.1:9/", "checksums": data.table, "check": False}
+    again = cxr.fetch(data.folder, **options).archives[0].next
+    assert "cxr fetch" in again and "--report" not in again and "--events" not in again
+
+
+def test_a_folder_that_is_no_name_is_refused(data):
+    with pytest.raises(TypeError, match="dir is None"):
+        cxr.fetch(None)
+    assert cxr.fetch(bytes(data.folder), sources=data.mirror, checksums=data.table).ok

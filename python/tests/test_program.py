@@ -42,6 +42,7 @@ def test_the_manual_page_and_the_completions_are_installed():
         "bash-completion/completions/cxr",
         "zsh/site-functions/_cxr",
         "fish/vendor_completions.d/cxr.fish",
+        "cxr/_cxr.ps1",
     ):
         assert "selftest" in (share / name).read_text()
 

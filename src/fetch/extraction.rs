@@ -37,6 +37,8 @@ pub(super) struct Extraction<'a> {
     pub(super) folder: &'a Folder,
     pub(super) listener: &'a dyn Listener,
     pub(super) delete_archives: bool,
+    /// Images that are there are compared with the archive.
+    pub(super) recheck: bool,
     pub(super) layout: Layout,
     /// Only some of the images are wanted.
     pub(super) is_partial: bool,
@@ -90,7 +92,8 @@ impl Extraction<'_> {
         let archive = self.archives[index];
         let Some(path) = report.path.clone() else { return report };
         // The sizes of images are not enough to delete the archive: it is compared with them.
-        if !self.is_to_delete(&path)
+        if !self.recheck
+            && !self.is_to_delete(&path)
             && let Some(done) = self.extractor.resume(archive, report.clone())
         {
             return done;

@@ -282,6 +282,7 @@ fn extraction<'a>(
         folder,
         listener,
         delete_archives: extract.delete_archives,
+        recheck: request.recheck,
         layout: extract.layout,
         is_partial: images.is_some(),
         target: target.dir(),

@@ -81,9 +81,11 @@ impl<'a> ExtractCommand<'a> {
                 let task = "move the files away that are replaced, resized or written again";
                 Some(NextStep::only_after(task, extract))
             }
-            Verdict::Missing if !self.has(archive) => {
+            verdict if !self.has(archive) => {
                 let fetch = SuggestedCommand::fetch(self.catalog, archive, &self.archives);
-                Some(fetch.with_options(&format!(" --extract{}", self.target)).into())
+                // Otherwise images of the right size count as extracted.
+                let recheck = if verdict == Verdict::Missing { "" } else { " --recheck" };
+                Some(fetch.with_options(&format!(" --extract{recheck}{}", self.target)).into())
             }
             _ => Some(extract.into()),
         };

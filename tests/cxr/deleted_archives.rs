@@ -103,7 +103,7 @@ fn images_in_another_folder_are_named_in_the_commands() {
 }
 
 #[test]
-fn an_archive_is_deleted_only_after_a_comparison_with_its_images() {
+fn an_archive_is_compared_with_its_images_if_asked_and_before_it_is_deleted() {
     let (sandbox, images) = (Sandbox::new(), ImageArchive::new(1, 0..3));
     let server = Server::with([&images.archive]);
     let rules = inventory([(&images.archive, images.places.clone())]);
@@ -116,10 +116,15 @@ fn an_archive_is_deleted_only_after_a_comparison_with_its_images() {
     let (name, bytes) = &images.images[1];
     let mut damaged = bytes.clone();
     damaged[bytes.len() / 2] ^= 1;
-    sandbox.put(format!("data/images/{name}"), damaged);
+    let place = format!("data/images/{name}");
+    sandbox.put(&place, &damaged);
+    let report = fetch(&["--extract", "--recheck"]).report(0);
+    report.only().is("ok").because("1 of them written now");
+    sandbox.assert_content(&place, bytes);
+    sandbox.put(&place, damaged);
     let report = fetch(&["--extract", "--delete-archives"]).report(0);
     report.only().is("ok").because("1 of them written now").because("the archive was deleted");
-    sandbox.assert_content(format!("data/images/{name}"), bytes);
+    sandbox.assert_content(&place, bytes);
     assert!(!sandbox.path("data/images_001.tar.gz").exists());
 }
 

@@ -86,7 +86,8 @@ fn every_damage_is_found_and_the_archive_to_extract_is_named() {
     let report = first(&sandbox, "data");
     let line = report.only();
     line.is("corrupt").because("1 of 4999 images are whole").because("2 truncated");
-    line.because("the first is 00000001_000.png: ").next("cxr extract --recheck -d data 1");
+    // The archive is not here.
+    line.because("the first is 00000001_000.png: ").next("cxr fetch -d data --extract --recheck 1");
     assert_eq!(counts(&line), [1, 4987, 11, 0, 0]);
     for (name, (kind, _, words)) in IMAGES.iter().zip(&damaged) {
         let (verdict, reason) = problem(&line, name);
@@ -148,6 +149,7 @@ fn every_layout_is_recognised_and_repaired_in_place() {
         for name in &IMAGES[..3] {
             sandbox.put(format!("{folder}/{name}"), &image);
         }
+        sandbox.put("data/images_001.tar.gz", "the archive");
         let report = first(&sandbox, tree);
         let line = report.only();
         line.is("incomplete").because("3 of 4999 images are whole").next(extract);
@@ -156,6 +158,7 @@ fn every_layout_is_recognised_and_repaired_in_place() {
     }
     let sandbox = Sandbox::new();
     sandbox.put("tree/images/00000001_000.png", &image);
+    sandbox.put("my data/images_001.tar.gz", "the archive");
     let report = verify(&sandbox, "tree", &["1", "--archives", "my data"]).report(1);
     report.only().next("cxr extract --recheck -d 'my data' --to tree 1");
     let all = verify(&sandbox, "tree", &[]).report(1);
@@ -218,7 +221,7 @@ fn a_copy_is_compared_with_a_record_byte_for_byte() {
         .only()
         .is("incomplete")
         .because("1 missing (b)")
-        .next("cxr extract --recheck -d data --checksums");
+        .next("cxr fetch -d data --checksums");
 
     // An image of NIH that another program has written again: all pixels are right.
     let rows = [(IMAGES[0], &image[..], NAMES[0]), (IMAGES[1], &original(), NAMES[0])];

@@ -18,7 +18,7 @@ fn every_limit_of_memory_ends_with_a_report() {
         let fetch = limited(sandbox.fetch(&server, &all), mebibytes);
         let here = Sandbox::new();
         here.put_archive(&all[0]);
-        let verify = limited(here.verify(&all).args(["data", "-j", "12"]), mebibytes);
+        let verify = limited(here.verify(&all).args(["data", "--readers", "12"]), mebibytes);
         let mirror = limited(sandbox.verify(&all).args(["--from", &base]), mebibytes);
         for (outcome, done) in [(&fetch, 0), (&verify, 1), (&mirror, 0)] {
             let report = outcome.report();

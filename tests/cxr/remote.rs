@@ -290,7 +290,7 @@ fn an_interrupted_check_ends_cleanly_and_reports() {
     let begun = Instant::now();
     running.signal(Signal::INT);
     let outcome = running.wait();
-    outcome.exits(130).says("interrupted; to resume, run: cxr verify").is_plain();
+    outcome.exits(130).says("interrupted; to start again, run: cxr verify").is_plain();
     assert!(begun.elapsed() < Duration::from_secs(2), "{outcome}");
     let report = outcome.report();
     report.line(NAMES[0]).is("ok");
