@@ -37,6 +37,7 @@ mod pair;
 mod platform;
 mod portable;
 mod rounds;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, reason = "only kernels of x86-64 use it"))]
 pub(super) mod sha256;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
