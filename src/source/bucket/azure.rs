@@ -11,10 +11,9 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RANGE};
 
 use super::connector::Connector;
-use super::credentials::{Credentials, no_retries};
+use super::credentials::{Credentials, no_retries, wrong_setting};
 use super::{BucketSpec, SignedRequest, SourceError, SpecError, Variables, plain_address};
 use crate::source::client::ClientOptions;
-use crate::text::escape;
 
 /// The version of the protocol. Without one, the oldest is spoken.
 const VERSION: (HeaderName, HeaderValue) =
@@ -94,19 +93,16 @@ impl Azure {
         headers.extend([VERSION]);
         if let Some(credentials) = self.credentials.get().await? {
             check(&credentials)?;
-            let wrong = |error: &dyn std::fmt::Display| {
-                SourceError::Setting(escape::brief(&error.to_string()))
-            };
             let mut request = HttpRequest::new(HttpRequestBody::empty());
-            *request.uri_mut() = address.as_str().parse().map_err(|error| wrong(&error))?;
+            *request.uri_mut() = address.as_str().parse().map_err(wrong_setting)?;
             // The signature of a key covers the range.
             let range = headers.get(RANGE).cloned();
             request.headers_mut().extend(range.map(|range| (RANGE, range)));
             AzureAuthorizer::new(&credentials, &self.account)
                 .try_authorize(&mut request)
-                .map_err(|error| wrong(&error))?;
+                .map_err(wrong_setting)?;
             headers.extend(std::mem::take(request.headers_mut()));
-            address = Url::parse(&request.uri().to_string()).map_err(|error| wrong(&error))?;
+            address = Url::parse(&request.uri().to_string()).map_err(wrong_setting)?;
         }
         Ok(SignedRequest { address, headers })
     }
@@ -154,7 +150,7 @@ fn credentials(
         .with_retry(no_retries())
         .with_http_connector(Connector(options.clone()))
         .build()
-        .map_err(|error| SourceError::Setting(escape::brief(&error.to_string())))?;
+        .map_err(wrong_setting)?;
     Ok(Credentials::new(Some(Arc::clone(store.credentials())), is_given))
 }
 

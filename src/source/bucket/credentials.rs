@@ -31,6 +31,11 @@ pub(super) fn no_retries() -> RetryConfig {
     RetryConfig { max_retries: 0, retry_timeout: SERVICE_TIME, backoff: BackoffConfig::default() }
 }
 
+/// Returns the error for settings of a store that cannot be used.
+pub(super) fn wrong_setting(error: impl std::fmt::Display) -> SourceError {
+    SourceError::Setting(escape::brief(&error.to_string()))
+}
+
 impl<T> Credentials<T> {
     pub(super) fn new(
         provider: Option<Arc<dyn CredentialProvider<Credential = T>>>,

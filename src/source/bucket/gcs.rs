@@ -9,10 +9,9 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::connector::Connector;
-use super::credentials::{Credentials, no_retries};
+use super::credentials::{Credentials, no_retries, wrong_setting};
 use super::{BucketSpec, SignedRequest, SourceError, SpecError, Variables, plain_address};
 use crate::source::client::ClientOptions;
-use crate::text::escape;
 
 /// The project that pays for a request.
 const PROJECT: HeaderName = HeaderName::from_static("x-goog-user-project");
@@ -117,7 +116,7 @@ fn credentials(
         .with_retry(no_retries())
         .with_http_connector(Connector(options.clone()))
         .build()
-        .map_err(|error| SourceError::Setting(escape::brief(&error.to_string())))?;
+        .map_err(wrong_setting)?;
     let login = if cfg!(windows) {
         variables.get("APPDATA").map(|data| Path::new(data).join("gcloud"))
     } else {

@@ -11,11 +11,10 @@ use reqwest::header::{HeaderMap, HeaderName};
 
 use super::advice::{self, Identity};
 use super::connector::Connector;
-use super::credentials::{Credentials, no_retries};
+use super::credentials::{Credentials, no_retries, wrong_setting};
 use super::profile::Profile;
 use super::{BucketSpec, Place, SignedRequest, SourceError, SpecError, Variables, plain_address};
 use crate::source::client::ClientOptions;
-use crate::text::escape;
 
 /// The region of a bucket, which S3 states in every answer.
 const REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
@@ -124,14 +123,11 @@ impl S3 {
             check(&credentials)?;
             // Its own headers only: a proxy may change the others on the way.
             let mut request = HttpRequest::new(HttpRequestBody::empty());
-            let wrong = |error: &dyn std::fmt::Display| {
-                SourceError::Setting(escape::brief(&error.to_string()))
-            };
-            *request.uri_mut() = address.as_str().parse().map_err(|error| wrong(&error))?;
+            *request.uri_mut() = address.as_str().parse().map_err(wrong_setting)?;
             AwsAuthorizer::new(&credentials, "s3", &endpoint.region)
                 .with_request_payer(self.pays)
                 .try_authorize(&mut request, None)
-                .map_err(|error| wrong(&error))?;
+                .map_err(wrong_setting)?;
             headers.extend(std::mem::take(request.headers_mut()));
         }
         Ok(SignedRequest { address: address.clone(), headers })
@@ -199,7 +195,7 @@ fn credentials(
         .with_retry(no_retries())
         .with_http_connector(Connector(options.clone()))
         .build()
-        .map_err(|error| SourceError::Setting(escape::brief(&error.to_string())))?;
+        .map_err(wrong_setting)?;
     Ok(Credentials::new(Some(Arc::clone(store.credentials())), is_given))
 }
 
