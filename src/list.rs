@@ -16,7 +16,7 @@ use crate::report::{SuggestedCommand, write_json};
 use crate::text::{escape, units};
 use crate::transfer;
 use crate::verdict::Verdict;
-use crate::verify::verdict_on_short_file;
+use crate::verify::verdict_on_other_size;
 
 const SCHEMA: &str = "cxr.list/1";
 
@@ -232,7 +232,7 @@ fn state_of(archive: &Archive, path: &Path) -> (ListState, Option<u64>) {
         _ => return (ListState::Unreadable, None),
     };
     let state = match archive.size {
-        Some(expected) if size < expected => match verdict_on_short_file(archive, path) {
+        Some(expected) if size < expected => match verdict_on_other_size(archive, path) {
             Some((Verdict::Corrupt, _)) => ListState::Corrupt,
             Some((Verdict::Foreign, _)) => ListState::Foreign,
             _ => ListState::Incomplete,

@@ -58,8 +58,9 @@ pub(crate) struct Verify {
     selection: SelectionOptions,
     /// Check only presence and size; verify nothing
     ///
-    /// cxr looks at names and sizes, and at the digests that a mirror reports. An archive that
-    /// agrees with the table is `present`, not `ok`.
+    /// cxr looks at names and sizes, and at the digests that a mirror reports. Of a file of another
+    /// size, it reads the beginning and the end to say what it is. An archive that agrees with the
+    /// table is `present`, not `ok`.
     #[arg(long, value_parser = BoolishValueParser::new(), help_heading = WHAT)]
     quick: bool,
     /// Also check the SHA-256 of each archive
@@ -146,8 +147,8 @@ pub(crate) enum RequestError {
         "--split, --label, --view, --patient and --names select images; add --images TREE, or omit them"
     )]
     Selection,
-    /// `--quick` reads no data.
-    #[error("--quick reads no data, and --sha256 needs every byte; omit one of them")]
+    /// `--quick` reads no archive.
+    #[error("--quick reads no archive, and --sha256 needs every byte; omit one of them")]
     QuickSha256,
     /// Notes exist only for files that were read.
     #[error(

@@ -15,7 +15,7 @@ use crate::event::{Event, Listener};
 use crate::other_names::OtherNames;
 use crate::report::{ArchiveReport, ArchiveReports};
 use crate::verdict::Verdict;
-use crate::verify::{ArchiveFiles, blank, files_of, verdict_on_short_file};
+use crate::verify::{ArchiveFiles, blank, files_of, verdict_on_other_size};
 
 /// The fewest archives at a time: as many streams are hashed side by side in the time of one.
 const FEWEST: usize = 4;
@@ -165,7 +165,7 @@ impl<'a> ExtractRun<'a> {
         let archive = catalog.by_name(&report.name).and_then(|index| catalog.archives().get(index));
         let file = archive.zip(report.path.as_deref());
         let file = file.filter(|_| report.verdict == Verdict::Incomplete);
-        let other = file.and_then(|(archive, path)| verdict_on_short_file(archive, path));
+        let other = file.and_then(|(archive, path)| verdict_on_other_size(archive, path));
         if let Some((Verdict::Foreign, detail)) = other {
             (report.verdict, report.detail) = (Verdict::Foreign, Some(detail));
         }

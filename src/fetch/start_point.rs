@@ -15,7 +15,7 @@ use crate::source::Source;
 use crate::text::{escape, units};
 use crate::transfer::{self, Context, JournalState, Part, PartialDownload};
 use crate::verdict::Verdict;
-use crate::verify::verdict_on_short_file;
+use crate::verify::verdict_on_other_size;
 
 #[derive(Debug)]
 pub(super) enum StartPoint {
@@ -231,7 +231,7 @@ fn unchecked_report(
 /// Gives the report on an archive with a short file the verdict that `verify` gives it.
 fn judge_short_file(report: &mut ArchiveReport, folder: &Folder, archive: &Archive, length: u64) {
     let path = folder.archive(archive);
-    let Some((verdict, detail)) = verdict_on_short_file(archive, &path) else { return };
+    let Some((verdict, detail)) = verdict_on_other_size(archive, &path) else { return };
     report.verdict = verdict;
     if verdict != Verdict::Incomplete {
         report.detail = Some(detail);

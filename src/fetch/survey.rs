@@ -9,7 +9,7 @@ use crate::disk::{self, Folder};
 use crate::locate::identify::{self, FileKind, HEAD};
 use crate::text::escape;
 use crate::verdict::Verdict;
-use crate::verify::{verdict_on_short_file, wrong_link};
+use crate::verify::{verdict_on_other_size, wrong_link};
 
 #[derive(Debug)]
 pub(super) enum LocalState {
@@ -78,7 +78,7 @@ pub(super) fn is_beginning(archive: &Archive, path: &Path, length: u64) -> bool 
     let expects_gzip = identify::expects_gzip(&archive.name);
     let is_right = |kind| !expects_gzip || kind == FileKind::Gzip;
     let is_other = || {
-        let verdict = verdict_on_short_file(archive, path);
+        let verdict = verdict_on_other_size(archive, path);
         verdict.is_some_and(|(verdict, _)| verdict == Verdict::Foreign)
     };
     is_shorter && kind(archive, path).is_some_and(is_right) && !is_other()

@@ -34,7 +34,7 @@ pub(crate) use self::file_check::{FileChecker, blank};
 pub use self::notes::NotesRequest;
 pub(crate) use self::reader_threads::check_files;
 pub use self::remote::{MirrorsRequest, verify_mirrors};
-pub(crate) use self::short_file::verdict_on_short_file;
+pub(crate) use self::short_file::verdict_on_other_size;
 pub(crate) use self::targets::{ArchiveFiles, files_of, wrong_link};
 
 use self::locate_damage::is_damaged;

@@ -1,4 +1,5 @@
-//! The check with `--quick`: presence and size only. Nothing is read, so nothing is verified.
+//! The check with `--quick`: presence and size only. Of a file of another size, its beginning and its end show
+//! whether it is something else. Nothing is verified.
 
 use std::path::Path;
 
@@ -7,6 +8,7 @@ use super::classify::{count, part_of};
 use super::file_check::{blank, unreadable};
 use super::file_reader::FileReader;
 use super::names::match_name;
+use super::short_file::verdict_on_other_size;
 use crate::catalog::{Archive, Catalog};
 use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::verdict::Verdict;
@@ -38,6 +40,9 @@ fn check_size(path: &Path, archive: &Archive, size: u64, catalog: &Catalog) -> A
         Some(_) => (Verdict::Present, "not verified: its size is right".to_owned()),
         None => (Verdict::Present, format!("not verified: {size} bytes, no size in the table")),
     };
+    let other = (verdict != Verdict::Present).then(|| verdict_on_other_size(archive, path));
+    let other = other.flatten().filter(|(verdict, _)| *verdict == Verdict::Foreign);
+    let (verdict, detail) = other.unwrap_or((verdict, detail));
     ArchiveReport {
         actual_size: Some(size),
         detail: Some(detail),

@@ -1,4 +1,4 @@
-//! The verdict on a file that is shorter than its archive, without reading all of it.
+//! The verdict on a file of another size than its archive, without reading all of it.
 
 use std::path::Path;
 
@@ -13,9 +13,9 @@ use crate::verdict::Verdict;
 /// The bytes at the end of the file that are read.
 const TAIL: u64 = 64 << 10;
 
-/// Returns the verdict of `verify` on a file that is shorter than its archive, and the reason, as far as
-/// its beginning, its end, and a small file as a whole show it; `None` if it cannot be read.
-pub(crate) fn verdict_on_short_file(archive: &Archive, path: &Path) -> Option<(Verdict, String)> {
+/// Returns the verdict of `verify` on a file of another size than its archive, and the reason, as far as its
+/// beginning, its end, and a small file as a whole show it; `None` if it cannot be read.
+pub(crate) fn verdict_on_other_size(archive: &Archive, path: &Path) -> Option<(Verdict, String)> {
     let reader = FileReader::open(path).ok()?;
     let size = reader.size();
     let tail = size.min(TAIL);

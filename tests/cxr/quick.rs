@@ -8,8 +8,8 @@ use md5::{Digest, Md5};
 use sha2::Sha256;
 
 use crate::support::{
-    Archive, Cxr, Fault, NAMES, Report, Sandbox, Server, archive, archives, stored_archive,
-    xml_schema_error,
+    Archive, Cxr, Fault, NAMES, Report, Sandbox, Server, TarBytes, archive, archives,
+    stored_archive, xml_schema_error,
 };
 
 fn quick(sandbox: &Sandbox, all: &[Archive], mirror: &str) -> Cxr {
@@ -160,16 +160,22 @@ fn a_failed_quick_check_is_retried() {
 
 #[test]
 fn a_folder_is_checked_for_presence_and_size_only() {
-    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 1), archive(2, 1), archive(3, 1)]);
+    let sandbox = Sandbox::new();
+    let all: Vec<_> = (1..=5).map(|number| archive(number, 1)).collect();
+    let other = [&b"\x89PNG\r\n\x1a\n"[..], &vec![7; 3_000_000]].concat();
     // Only its length is right.
     sandbox.put("data/images_001.tar.gz", all[0].flipped(1000));
     sandbox.put("data/images_002.tar.gz", &all[1].bytes[..1000]);
+    let small = TarBytes::default().member("a", b'0', b"small").gzip();
+    sandbox.put("data/images_004.tar.gz", small);
+    sandbox.put("data/images_005.tar.gz", other);
     for from in [&["data"][..], &["--from", "data"][..]] {
         let rows: Vec<_> = all.iter().map(|archive| (archive, "")).collect();
         let table = sandbox.table_with_sizes(&rows);
         let cxr = sandbox.cxr(["verify", "--quick", "--format", "json", "--checksums"]).arg(table);
         let report = cxr.args(from).report(1);
-        assert_eq!(report.verdicts(), ["present", "incomplete", "missing"]);
+        let verdicts = ["present", "incomplete", "missing", "foreign", "foreign"];
+        assert_eq!(report.verdicts(), verdicts);
         report.line(NAMES[0]).because("not verified");
     }
 }

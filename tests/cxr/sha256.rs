@@ -105,7 +105,7 @@ fn a_table_without_sha_256s_is_no_silent_pass() {
 #[test]
 fn sha256_and_quick_together_are_refused() {
     let sandbox = Sandbox::new();
-    sandbox.cxr(["verify", "--sha256", "--quick"]).run().exits(2).says("--quick reads no data");
+    sandbox.cxr(["verify", "--sha256", "--quick"]).run().exits(2).says("--quick reads no archive");
 }
 
 #[test]
