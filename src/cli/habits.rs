@@ -43,6 +43,10 @@ pub(super) fn tip(error: &clap::Error, arguments: &[OsString]) -> Option<String>
     match error.kind() {
         ErrorKind::InvalidSubcommand => command(text(ContextKind::InvalidSubcommand)?, &words),
         ErrorKind::UnknownArgument => option(text(ContextKind::InvalidArg)?, &words),
+        ErrorKind::InvalidValue => {
+            let option = text(ContextKind::InvalidArg)?;
+            value(option.split(' ').next()?, text(ContextKind::InvalidValue)?, &words)
+        }
         _ => None,
     }
 }
@@ -97,13 +101,27 @@ fn option(word: &str, words: &[&OsStr]) -> Option<String> {
             let line = run(words.iter().copied().filter(|typed| *typed != word));
             Some(format!("list shows all archives: {line}; for another folder, add -d"))
         }
+        Some("labels") if is_csv(words, option) => Some(
+            "labels writes metadata.csv and other files into a folder, which is --dir".to_owned(),
+        ),
         Some("list" | "labels" | "selftest") if !name.starts_with('-') => {
             let folder = [OsStr::new("-d"), OsStr::new(word)];
             let (before, after) = (&words[..option], &words[option + 1..]);
             let line = run(before.iter().copied().chain(folder).chain(after.iter().copied()));
             Some(format!("the folder is --dir: {line}"))
         }
-        Some("extract") if OUTPUT.contains(&name) => {
+        Some("extract") if FROM.contains(&name) || name == "--from" => {
+            let line = run(replaced(words, option, name, Some("-d")));
+            let fetch = words
+                .iter()
+                .copied()
+                .map(|word| if word == "extract" { OsStr::new("fetch") } else { word });
+            let fetch = run(fetch.chain([OsStr::new("--extract")]));
+            Some(format!(
+                "extract reads archives of a folder: {line}; to download them too: {fetch}"
+            ))
+        }
+        Some("extract") if OUTPUT.contains(&name) || name == "--images" => {
             let line = run(replaced(words, option, name, Some("--to")));
             Some(format!("the folder for the images is --to: {line}"))
         }
@@ -123,6 +141,40 @@ fn option(word: &str, words: &[&OsStr]) -> Option<String> {
         Some("fetch" | "verify" | "checksums") if FROM.contains(&name) => {
             let line = run(replaced(words, option, name, Some("--from")));
             Some(format!("a source is --from: {line}"))
+        }
+        _ => None,
+    }
+}
+
+/// The names that other programs give to a part for validation.
+const VALIDATION: [&str; 4] = ["val", "valid", "validation", "dev"];
+
+/// Returns the tip for a value that an option does not take, or that is missing.
+fn value(option: &str, value: &str, words: &[&OsStr]) -> Option<String> {
+    match option {
+        "--images" if value.is_empty() => {
+            let is_option = |word: &&OsStr| word.to_str().is_some_and(|word| word.starts_with('-'));
+            let mut others = words.iter().copied().filter(|word| *word != option);
+            let command = others.next()?;
+            let (options, mut folders): (Vec<_>, Vec<_>) = others.partition(is_option);
+            if folders.is_empty() {
+                folders.push(OsStr::new("."));
+            }
+            let line = [command].into_iter().chain(options).chain([OsStr::new(option)]);
+            let line = run(line.chain(folders));
+            Some(format!("the folder of the images comes after --images: {line}"))
+        }
+        "--split" if VALIDATION.contains(&value) => Some(
+            "NIH has no part for validation; cxr labels --val 0.125 makes one from train_val"
+                .to_owned(),
+        ),
+        "--label" if value.contains('|') => {
+            let line = words.iter().map(|word| match word.to_str() {
+                Some(text) if text.contains(value) => OsString::from(text.replace('|', ",")),
+                _ => OsString::from(word),
+            });
+            let line = run(line.collect::<Vec<_>>().iter().map(OsString::as_os_str));
+            Some(format!("several labels have commas between them: {line}"))
         }
         _ => None,
     }
@@ -159,13 +211,30 @@ pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
         let option = [OsStr::new(option), OsStr::new(word)].into_iter();
         run(words[..place].iter().copied().chain(option).chain(words[place + 1..].iter().copied()))
     };
+    let path = Path::new(word);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if word.contains("://") {
         Some(format!("an address is a source: {}", with("--from")))
+    } else if let (Some(folder), Some(name)) = (folder, path.file_name().filter(|_| path.is_file()))
+    {
+        let name_in = [OsStr::new("-d"), folder.as_os_str(), name].into_iter();
+        let (before, after) = (&words[..place], &words[place + 1..]);
+        let line = run(before.iter().copied().chain(name_in).chain(after.iter().copied()));
+        Some(format!("the folder of an archive is --dir: {line}"))
+    } else if word == "all" {
+        let others = words.iter().enumerate().filter(|(at, _)| *at != place);
+        Some(format!("without a name, it is all archives: {}", run(others.map(|(_, word)| *word))))
     } else if may_be_folder(word) {
         Some(format!("if it is the folder for the archives: {}", with("-d")))
     } else {
         None
     }
+}
+
+/// Returns true if a csv or a list is named where the folder of the labels belongs.
+fn is_csv(words: &[&OsStr], option: usize) -> bool {
+    let named = words[option..].iter().take(2).filter_map(|word| Path::new(word).extension());
+    named.into_iter().any(|end| end.eq_ignore_ascii_case("csv") || end.eq_ignore_ascii_case("txt"))
 }
 
 /// Returns true for a folder, and for a word that does not look like an archive.

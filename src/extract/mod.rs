@@ -39,7 +39,7 @@ use crate::hash::{Engine, Feed, LaneSet};
 use crate::images::Layout;
 use crate::report::{Report, SuggestedCommand};
 use crate::text::command_line::CommandLine;
-use crate::text::escape;
+use crate::text::{escape, shell};
 use crate::transfer::lock_folder;
 
 /// The archives to extract, and where to.
@@ -113,12 +113,27 @@ impl ExtractError {
 
     fn no_folder(request: &ExtractRequest) -> Self {
         let folder = escape::path(&request.dir);
+        if request.dir.exists() {
+            return Self::Machine(format!(
+                "{folder} is a file, and --dir takes the folder of the archives; nothing was extracted; name \
+                 single archives without a folder, as in: {}",
+                single(&request.dir)
+            ));
+        }
         let fetch = SuggestedCommand::fetch_all(&request.catalog, &request.dir);
         Self::Machine(format!(
             "there is no folder {folder}, so no archive is here; nothing was extracted; check its name, or \
              to create it and fetch into it, run: {fetch}"
         ))
     }
+}
+
+/// Returns the command that extracts the archive of this path.
+fn single(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.map_or_else(String::new, |folder| format!(" -d {}", shell::path(folder)));
+    format!("cxr extract{folder} {}", shell::path(Path::new(name)))
 }
 
 /// Fails if the images of an archive would go where cxr keeps its own files.

@@ -86,6 +86,51 @@ fn the_commands_that_unpack_archives_elsewhere_are_known() {
 }
 
 #[test]
+fn the_first_mistakes_with_images_and_labels_are_answered_with_what_works() {
+    for command in ["labels", "selftest"] {
+        assert_help(&[command, "nih"], &format!("the folder is --dir: cxr {command} -d nih"));
+    }
+    assert_help(&["labels", "nih/labels.csv"], "writes metadata.csv and other files into a folder");
+    assert_help(
+        &["labels", "-o", "labels.csv"],
+        "writes metadata.csv and other files into a folder",
+    );
+    let words = "NIH has no part for validation; cxr labels --val 0.125 makes one from train_val";
+    assert_help(&["extract", "--split", "val"], words);
+    let words = "several labels have commas between them: cxr labels --label Mass,Edema";
+    assert_help(&["labels", "--label", "Mass|Edema"], words);
+    assert_help(&["extract", "--label=Mass|Edema"], "cxr extract --label=Mass,Edema");
+    for words in [&["verify", "nih", "--images"][..], &["verify", "--images"]] {
+        let folder = if words.len() == 3 { "nih" } else { "." };
+        let tip = format!("comes after --images: cxr verify --images {folder}");
+        assert_help(words, &tip);
+    }
+    assert_help(
+        &["extract", "--images", "x"],
+        "the folder for the images is --to: cxr extract --to x",
+    );
+    let words = "extract reads archives of a folder: cxr extract -d x; to download them too: cxr fetch --from x --extract";
+    assert_help(&["extract", "--from", "x"], words);
+    assert_help(
+        &["extract", "-d", "nih", "all"],
+        "without a name, it is all archives: cxr extract -d nih\n",
+    );
+    assert_help(&["fetch", "nih"], "if it is the folder for the archives: cxr fetch -d nih");
+    let sandbox = Sandbox::new();
+    sandbox.put("my data/images_001.tar.gz", "an archive");
+    for command in ["extract", "fetch"] {
+        let run = sandbox.cxr([command, "my data/images_001.tar.gz"]).run();
+        let words = format!(
+            "the folder of an archive is --dir: cxr {command} -d 'my data' images_001.tar.gz"
+        );
+        run.exits(2).says(&words);
+    }
+    let run = sandbox.cxr(["extract", "-d", "my data/images_001.tar.gz"]).run();
+    run.exits(3).says("is a file, and --dir takes the folder of the archives");
+    run.says("as in: cxr extract -d 'my data' images_001.tar.gz");
+}
+
+#[test]
 fn options_before_the_command_are_moved() {
     let words = "the options of a command come after it: cxr fetch -d nih";
     assert_help(&["-d", "nih", "fetch"], words);
