@@ -188,3 +188,55 @@ fn a_power_cut_after_any_file_operation_of_an_extraction_loses_nothing() {
         }
     }
 }
+
+/// The archive goes only after its images, their names and the record of its deletion are on the disk.
+#[test]
+fn a_power_cut_while_an_archive_is_deleted_after_its_extraction_loses_nothing() {
+    let images = ImageArchive::new(1, 0..2);
+    let server = Server::with([&images.archive]);
+    let archives = std::slice::from_ref(&images.archive);
+    let rules = inventory([(&images.archive, images.places.clone())]);
+    let fetch = |sandbox: &Sandbox, options: &[&str]| {
+        let fetch = sandbox.fetch_with_sizes(&server, archives).args(options);
+        fetch.env("CXR_FAULT_INVENTORY", &rules).env("CXR_FAULT_OWNER_TIMEOUT_MS", "50")
+    };
+    let (mut random, sandbox) = (random(), Sandbox::new());
+    sandbox.put_archive(&images.archive);
+    let options = ["--extract", "--delete-archives"];
+    let recorded = fetch(&sandbox, &options).env("CXR_FAULT_HOST", "before");
+    recorded.env("CXR_FAULT_RECORD", "record").run().exits(0);
+    let operations = DiskOperation::all(&sandbox.path("record"));
+    let operations =
+        operations.iter().filter(|operation| !["read", "close"].contains(&&*operation.name));
+    let mut disk =
+        SimulatedDisk::new(Path::new("data"), [(NAME.into(), images.archive.bytes.to_vec())]);
+    let mut resumed = 0;
+    for (number, operation) in operations.enumerate() {
+        disk.apply(operation);
+        let mixed: Vec<_> = (0..6).map(|_| Unsynced::Mixed(random.fork())).collect();
+        for unsynced in [Unsynced::Lost, Unsynced::Kept].into_iter().chain(mixed) {
+            let shown = format!(
+                "operation {number}, {} {:?}, {unsynced:?}",
+                operation.name, operation.path
+            );
+            let sandbox = Sandbox::new();
+            for (path, bytes) in disk.after(unsynced) {
+                if !path.to_string_lossy().contains(".cxr/owner") {
+                    sandbox.put(path, bytes);
+                }
+            }
+            let found = assert_right(&sandbox, &images, &shown);
+            if sandbox.path(NAME).exists() {
+                sandbox.assert_archive(&images.archive);
+                continue;
+            }
+            assert_eq!(found, images.images.len(), "neither the archive nor all images: {shown}");
+            if resumed < 4 {
+                resumed += 1;
+                fetch(&sandbox, &[]).report(0).all_ok();
+                assert_eq!(server.sent(), 0, "downloaded again: {shown}");
+            }
+        }
+    }
+    assert_eq!(resumed, 4, "the archive was never deleted");
+}
