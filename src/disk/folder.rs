@@ -116,13 +116,7 @@ impl Folder {
 
     /// Returns true if the file system of the program's own folder ignores the case of names.
     pub(crate) fn ignores_case(&self) -> bool {
-        let other = OWN.to_uppercase();
-        if self.own().with_file_name(&other).symlink_metadata().is_err() {
-            return false;
-        }
-        // FUSE may give each spelling of a name a number of its own.
-        let Ok(mut entries) = fs::read_dir(self.dir()) else { return false };
-        !entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() == *other))
+        self.own().parent().is_some_and(|dir| ignores_case(dir, &OWN.to_uppercase()))
     }
 
     /// Returns a name in the program's own folder.
@@ -199,6 +193,17 @@ impl Folder {
         let free = (1..=u32::MAX).map(entry).find(Entry::is_free);
         Ok(free.unwrap_or_else(|| entry(0)))
     }
+}
+
+/// Returns true if the folder ignores the case of names: this name leads to something, and the list of the
+/// folder does not have it.
+pub(crate) fn ignores_case(dir: &Path, name: &str) -> bool {
+    if dir.join(name).symlink_metadata().is_err() {
+        return false;
+    }
+    // FUSE and exFAT may give each spelling of a name a number of its own.
+    let Ok(mut entries) = fs::read_dir(dir) else { return false };
+    !entries.any(|entry| entry.is_ok_and(|entry| entry.file_name() == *name))
 }
 
 /// Returns a file name for the archive: flat, of bounded length, safe to show, and unique.

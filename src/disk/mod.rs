@@ -42,6 +42,7 @@ pub(crate) use file::File;
 pub use file_id::FileId;
 pub(crate) use file_id::{FileKey, key, share_file_system};
 pub(crate) use file_limit::FileLimit;
+pub(crate) use folder::ignores_case;
 pub use folder::{Folder, StateFile};
 pub(crate) use lock::{Lock, LockError, LockNotice, boot};
 pub(crate) use metadata::{Stamp, allocated, available, is_movable, modified};

@@ -85,7 +85,7 @@ fn advice(error: &ContentError) -> NextStep {
     if error.is_foreign() {
         NextStep::by_hand("extract it with another tool if you trust it")
     } else {
-        NextStep::by_hand("ask the publisher of the table for the right archive")
+        NextStep::by_hand("ask whoever made the table for the right archive")
     }
 }
 

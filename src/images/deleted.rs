@@ -112,11 +112,8 @@ impl DeletedArchive {
 
     /// Returns the command that checks the images.
     pub(crate) fn check(&self, catalog: &Catalog) -> String {
-        let mut line = format!("cxr verify --images {}", shell::path(&self.tree));
-        if let Some(table) = catalog.file() {
-            line.extend([" --checksums ", &shell::path(table)]);
-        }
-        line
+        let table = catalog.table_word().map(|table| format!(" --checksums {table}"));
+        format!("cxr verify --images {}{}", shell::path(&self.tree), table.unwrap_or_default())
     }
 
     /// Returns the command that downloads the archive again.

@@ -71,20 +71,33 @@ impl<'a> ExpectedImages<'a> {
 
     /// Returns the place of the image with this name. In the folder of one archive, an image of
     /// another has none.
-    pub(super) fn place(&self, name: &str, folder: Option<&str>) -> Option<ImagePlace> {
-        let folder = folder.and_then(|folder| self.archive_of(folder));
+    pub(super) fn place(&self, name: &str, folder_of: Option<usize>) -> Option<ImagePlace> {
         let in_archive = |archive: usize| {
             let position = self.archives.get(archive)?.position(name)?;
             Some(ImagePlace { archive, position })
         };
-        match folder {
+        match folder_of {
             Some(archive) => in_archive(archive),
             None => (0..self.archives.len()).find_map(in_archive),
         }
     }
 
-    /// Returns the archive whose folder has this name; some file systems ignore case.
-    fn archive_of(&self, folder: &str) -> Option<usize> {
+    /// Returns true if an archive has this path.
+    pub(super) fn is_archive(&self, path: &str) -> bool {
+        self.archives.iter().any(|expected| expected.archive.name == path)
+    }
+
+    /// Returns true if the folder of an archive lies somewhere in this one.
+    pub(super) fn has_archive_in(&self, folder: &str) -> bool {
+        self.archives.iter().any(|expected| {
+            let inner = archive_folder(&expected.archive.name);
+            let (start, rest) = inner.split_at_checked(folder.len()).unwrap_or_default();
+            start.eq_ignore_ascii_case(folder) && rest.starts_with('/')
+        })
+    }
+
+    /// Returns the archive whose folder has this path; some file systems ignore case.
+    pub(super) fn archive_of(&self, folder: &str) -> Option<usize> {
         let has_folder = |expected: &ExpectedArchive<'_>| {
             archive_folder(&expected.archive.name).eq_ignore_ascii_case(folder)
         };

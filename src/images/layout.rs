@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
+use crate::other_names::RECORD;
 use crate::text::shell;
 
 /// The end of an archive's name that its folder does not have.
@@ -115,7 +116,7 @@ pub(super) fn is_here(folder: &Path) -> bool {
 }
 
 /// The name of the record in a tree.
-pub const MANIFEST_NAME: &str = "images.tsv";
+pub const MANIFEST_NAME: &str = RECORD;
 
 /// Names in a tree that no archive's folder may have: cxr uses them itself, or they lead out of the tree.
 const RESERVED: [&str; 5] = [".", "..", ".cxr", MANIFEST_NAME, "metadata.csv"];
@@ -132,6 +133,15 @@ pub fn is_plain_name(name: &str) -> bool {
     is_component
         && name.len() <= LONGEST_NAME
         && !name.contains(|c: char| c == '/' || c.is_control())
+}
+
+/// The longest name of an archive in a record, in bytes.
+const LONGEST_PATH: usize = 640;
+
+/// Returns true if an archive can have this name in a record: a relative path that stays in its folder, not
+/// too long, and without control characters.
+pub(super) fn is_plain_path(name: &str) -> bool {
+    name.len() <= LONGEST_PATH && name.split('/').all(is_plain_name)
 }
 
 #[cfg(test)]

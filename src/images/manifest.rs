@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use sha2::Digest as _;
 
-use super::is_plain_name;
+use super::layout::{is_plain_name, is_plain_path};
 use crate::hash::digest::Sha256;
 use crate::text::escape;
 
@@ -17,7 +17,7 @@ pub use super::layout::MANIFEST_NAME;
 /// The first line: the names of the columns.
 const HEADER: &str = "name\tbytes\tcrc32\tsha256\tarchive";
 
-/// The longest line in bytes. Two names have up to 255 bytes each.
+/// The longest line in bytes. An image has up to 255 bytes in its name, and an archive up to 640.
 const LONGEST_LINE: usize = 1024;
 
 /// The most rows that are read: NIH's images are 112,120.
@@ -236,7 +236,7 @@ pub(super) fn read_rows(
 }
 
 fn are_plain(name: &str, archive: &str) -> bool {
-    is_plain_name(name) && is_plain_name(archive)
+    is_plain_name(name) && is_plain_path(archive)
 }
 
 fn shown(line: &[u8]) -> String {
@@ -257,7 +257,7 @@ fn parse(line: &str) -> Option<(&str, &str, ManifestRow)> {
     let [name, bytes, crc, sha256, archive, ""] = cells else { return None };
     let is_number = !bytes.is_empty() && bytes.bytes().all(|byte| byte.is_ascii_digit());
     let is_crc = crc.len() == 8 && crc.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_number || !is_crc || !is_plain_name(name) || !is_plain_name(archive) {
+    if !is_number || !is_crc || !are_plain(name, archive) {
         return None;
     }
     let row = ManifestRow {
@@ -322,12 +322,14 @@ mod tests {
         assert_eq!(manifest.get("b.png", "1.tar.gz"), Some(&row(4)));
         assert!(manifest.set_archive("1.tar.gz", &[]));
         assert_eq!(manifest.rows().map(|(name, ..)| name).collect::<Vec<_>>(), ["b.png"]);
-        for name in ["a/b.png", "..", "a\tb", ""] {
+        for name in ["a/../b.png", "..", "a\tb", "", "a/", "/a"] {
             assert!(
                 !manifest.insert(name, "1.tar.gz", row(1)) && !manifest.insert("a", name, row(1))
             );
         }
-        assert_eq!(manifest.len(), 1);
+        assert!(!manifest.insert("a/b.png", "1.tar.gz", row(1)));
+        assert!(manifest.insert("a", "sub/1.tar.gz", row(1)));
+        assert_eq!(Manifest::read(&written(&manifest)[..]).unwrap(), manifest);
     }
 
     #[test]
@@ -349,7 +351,10 @@ mod tests {
             ("0202", "02"),
             ("a.png", "../a.png"),
             ("a.png", "a.png\t"),
-            ("1.tar.gz", "images/1.tar.gz"),
+            ("1.tar.gz", "../1.tar.gz"),
+            ("1.tar.gz", "/1.tar.gz"),
+            ("1.tar.gz", "images//1.tar.gz"),
+            ("1.tar.gz", &"a/".repeat(330)),
             ("a.png", &"a".repeat(2000)),
         ] {
             let text = error(&good.replacen(from, to, 1));

@@ -14,8 +14,8 @@ use crate::verdict::Verdict;
 #[derive(Debug)]
 pub(super) struct ExtractCommand<'a> {
     catalog: &'a Catalog,
-    /// The command and its options.
-    start: String,
+    /// The options that say where the archives and the images are, and which table has them.
+    options: String,
     /// The folder of the archives.
     archives: PathBuf,
     /// The options that say where images go.
@@ -37,18 +37,29 @@ impl<'a> ExtractCommand<'a> {
             _ => (tree, is_bare.then_some(tree)),
         };
         let archives = request.archives.as_deref().unwrap_or(root);
-        // Without it, images that have the right size count as extracted.
-        let mut start = "cxr extract --recheck".to_owned();
+        let mut options = String::new();
         if !is_here(archives) {
-            start.extend([" -d ", &shell::path(archives)]);
+            options.extend([" -d ", &shell::path(archives)]);
         }
         let target = layout.options(archives, root);
-        start.push_str(&target);
+        options.push_str(&target);
         if let Some(table) = request.catalog.table_word() {
-            start.extend([" --checksums ", &table]);
+            options.extend([" --checksums ", &table]);
         }
         let (archives, root) = (archives.to_owned(), root.to_owned());
-        Self { catalog: &request.catalog, start, archives, target, root, layout, bare }
+        Self { catalog: &request.catalog, options, archives, target, root, layout, bare }
+    }
+
+    /// Returns the command that extracts all archives, and writes the record of their images.
+    pub(super) fn all(&self) -> String {
+        format!("cxr extract{}", self.options)
+    }
+
+    /// Describes how to get a record, if archives are here to write it from.
+    pub(super) fn advise_record(&self) -> Option<String> {
+        let mut archives = self.catalog.archives().iter();
+        let is_possible = self.bare.is_none() && archives.any(|archive| self.has(archive));
+        is_possible.then(|| format!("; to get it, run: {}", self.all()))
     }
 
     /// Returns true if something has a name of the archive.
@@ -63,7 +74,9 @@ impl<'a> ExtractCommand<'a> {
             Some(bare) => bare.to_owned(),
             None => self.root.join(self.layout.folder(&archive.name)),
         };
-        let extract = SuggestedCommand::extract(self.catalog, archive, &self.start);
+        // Without --recheck, images that have the right size count as extracted.
+        let start = format!("cxr extract --recheck{}", self.options);
+        let extract = SuggestedCommand::extract(self.catalog, archive, &start);
         let next = match report.verdict {
             Verdict::Ok => None,
             Verdict::Error => {

@@ -55,6 +55,11 @@ impl ArchiveTally {
         }
     }
 
+    /// The number of good images so far.
+    pub(super) fn good(&self) -> u64 {
+        self.good
+    }
+
     /// The bytes of all good images so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes

@@ -45,10 +45,10 @@ pub enum ImagesError {
     },
     /// Nothing says which images should be there.
     #[error(
-        "the table does not say which images these archives contain; name an images.tsv that does \
-         with --compare; nothing was checked"
+        "the table does not say which images these archives contain; nothing was checked; name an \
+         images.tsv that does with --compare, or to write one from the archives, run: {0}"
     )]
-    Unknown,
+    Unknown(String),
     /// The folder cannot be read.
     #[error("--images {} cannot be read: {error}", escape::path(.path))]
     Tree {
@@ -96,7 +96,9 @@ pub fn verify_images(
     let manifest = record.as_ref().map(|(_, manifest)| manifest);
     let ImagesRequest { catalog, selected, images, .. } = request;
     let expected = ExpectedImages::new(catalog, selected, images.as_ref(), manifest);
-    let expected = expected.ok_or(ImagesError::Unknown)?;
+    let unknown =
+        || ImagesError::Unknown(ExtractCommand::new(request, &WalkFindings::default()).all());
+    let expected = expected.ok_or_else(unknown)?;
     let check = TreeCheck {
         request,
         expected: &expected,
@@ -210,9 +212,11 @@ impl TreeCheck<'_> {
         let facts = TreeFacts { record, unread: unread.as_deref(), is_interrupted };
         let command = ExtractCommand::new(self.request, &findings);
         let mut reports = Vec::new();
+        let mut good = 0;
         for (index, of) in self.selected() {
             let Some(tally) = self.tallies.get(index) else { continue };
             let tally = std::mem::replace(&mut *tally.lock(), ArchiveTally::new(of));
+            good += tally.good();
             let mut report = command.complete(tally.report(of, &facts), of.archive);
             report.resolve_next(&self.request.command_line);
             self.listener.on(Event::Settled(&report));
@@ -222,7 +226,14 @@ impl TreeCheck<'_> {
             self.listener.on(Event::Settled(&report));
             reports.push(report);
         }
-        if let Some(message) = other_files(&findings) {
+        let no_record = (good > 0 && record.is_none()).then(|| {
+            format!(
+                "there is no {MANIFEST_NAME} to compare with, so cxr checked that images are whole, and not that \
+                 they are those of the archives{}",
+                command.advise_record().unwrap_or_default()
+            )
+        });
+        for message in [other_files(&findings), no_record].into_iter().flatten() {
             self.listener.on(Event::Notice { message: &message });
         }
         reports

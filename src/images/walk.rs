@@ -1,5 +1,6 @@
 //! Finds the images of a tree, file by file, in the three layouts and in folders of other names.
 
+use std::cell::OnceCell;
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, DirEntry, ReadDir};
 use std::io;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::expected::{ExpectedImages, ImagePlace};
 use super::layout::{IMAGES, Layout};
-use crate::disk::{self, FileId, FileKey};
+use crate::disk::{self, FileKey};
 use crate::text::escape;
 
 /// A file in the place of an image.
@@ -53,28 +54,54 @@ pub(super) struct FileCount {
 #[derive(Debug)]
 struct TreeFolder {
     path: PathBuf,
-    /// The names of the folder and of the one above it, from the tree on.
-    names: Vec<String>,
+    /// Its path from the tree on; empty for the tree.
+    name: String,
+    /// The index of the archive whose images belong here, and the layout that has them here.
+    archive: Option<usize>,
+    layout: Option<Layout>,
+    /// True if its file system ignores the case of names.
+    ignores_case: OnceCell<bool>,
 }
 
 impl TreeFolder {
-    /// The layout in which images lie in this folder; `None` directly in the tree.
-    fn layout(&self) -> Option<Layout> {
-        match self.names.as_slice() {
-            [] => None,
-            [only] if is_images(only) => Some(Layout::Flat),
-            [_] => Some(Layout::Archive),
-            _ => Some(Layout::Kaggle),
-        }
+    /// The tree itself.
+    fn tree(path: PathBuf) -> Self {
+        let (name, ignores_case) = (String::new(), OnceCell::new());
+        Self { path, name, archive: None, layout: None, ignores_case }
     }
 
-    /// Returns true if images may lie in this folder within it.
-    fn leads_to(&self, name: &str) -> bool {
-        match self.names.len() {
-            0 => !name.starts_with('.'),
-            1 => is_images(name),
-            _ => false,
+    /// Returns a folder within it if images may lie there, or in a folder below.
+    fn inner(&self, name: &str, expected: &ExpectedImages<'_>) -> Option<Self> {
+        let path = self.path_of(name);
+        let of_path = expected.archive_of(&path);
+        let (archive, layout) = match self.layout {
+            _ if of_path.is_some() => (of_path, Layout::Archive),
+            None if is_images(name) => (None, Layout::Flat),
+            Some(Layout::Flat | Layout::Archive) if is_images(name) => {
+                (self.archive, Layout::Kaggle)
+            }
+            None if !name.starts_with('.') => (None, Layout::Archive),
+            // The name of an archive may have folders in it.
+            _ if expected.has_archive_in(&path) => (None, Layout::Archive),
+            _ => return None,
+        };
+        let inner = Self::tree(self.path.join(name));
+        Some(Self { name: path, archive, layout: Some(layout), ..inner })
+    }
+
+    /// Returns the path of something within it, from the tree on.
+    fn path_of(&self, name: &str) -> String {
+        if self.name.is_empty() { name.to_owned() } else { format!("{}/{name}", self.name) }
+    }
+
+    /// Returns the name in lower case if it leads to the same file, as on file systems that ignore case.
+    fn other_name(&self, name: &str) -> Option<String> {
+        let lower = name.to_ascii_lowercase();
+        if lower == name || !is_called_png(name) {
+            return None;
         }
+        let ignores_case = || disk::ignores_case(&self.path, &lower);
+        self.ignores_case.get_or_init(ignores_case).then_some(lower)
     }
 }
 
@@ -85,10 +112,9 @@ fn is_images(name: &str) -> bool {
 
 impl<'a> TreeWalk<'a> {
     pub(super) fn new(tree: &Path, expected: &'a ExpectedImages<'a>) -> Self {
-        let root = TreeFolder { path: tree.to_owned(), names: Vec::new() };
         Self {
             expected,
-            folders: VecDeque::from([root]),
+            folders: VecDeque::from([TreeFolder::tree(tree.to_owned())]),
             links: VecDeque::new(),
             visited: HashSet::new(),
             current: None,
@@ -120,24 +146,23 @@ impl<'a> TreeWalk<'a> {
             self.findings.note_other(folder, &name.to_string_lossy(), false);
             return None;
         };
-        let archive = folder.names.first().map(String::as_str);
-        let place = |name: &str| self.expected.place(name, archive);
-        let found = place(name).or_else(|| place(&same_file(&folder.path, name)?));
+        let place = |name: &str| self.expected.place(name, folder.archive);
+        let found = place(name).or_else(|| place(&folder.other_name(name)?));
         if let Some(place) = found {
-            self.findings.count(folder.layout());
+            self.findings.count(folder.layout);
             return Some(FoundImage { place, path: entry.path() });
         }
         if is_folder(entry) {
-            if folder.leads_to(name) {
-                let names = folder.names.iter().cloned().chain([name.to_owned()]).collect();
-                let folder = TreeFolder { path: entry.path(), names };
+            if let Some(folder) = folder.inner(name, self.expected) {
                 let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
                 let folders = if is_link { &mut self.links } else { &mut self.folders };
                 folders.push_back(folder);
             }
             return None;
         }
-        self.findings.note_other(folder, name, true);
+        if !self.expected.is_archive(&folder.path_of(name)) {
+            self.findings.note_other(folder, name, true);
+        }
         None
     }
 }
@@ -188,11 +213,11 @@ impl WalkFindings {
 
     /// Takes note of a file that is no image of the table. The tree itself holds other files too.
     fn note_other(&mut self, folder: &TreeFolder, name: &str, is_text: bool) {
-        let path: Vec<&str> = folder.names.iter().map(String::as_str).chain([name]).collect();
+        let path = folder.path_of(name);
         if is_text && is_called_png(name) && !name.starts_with('.') {
-            self.unknown.add(path.join("/"));
-        } else if !folder.names.is_empty() {
-            self.others.add(path.join("/"));
+            self.unknown.add(path);
+        } else if !folder.name.is_empty() {
+            self.others.add(path);
         }
     }
 }
@@ -224,15 +249,4 @@ fn is_folder(entry: &DirEntry) -> bool {
         kind.is_dir()
             || (kind.is_symlink() && entry.path().metadata().is_ok_and(|target| target.is_dir()))
     })
-}
-
-/// Returns the name in lower case if it leads to the same file, as on file systems that ignore case.
-fn same_file(folder: &Path, name: &str) -> Option<String> {
-    let lower = name.to_ascii_lowercase();
-    if lower == name || !is_called_png(name) {
-        return None;
-    }
-    let id = |name: &str| FileId::of(&folder.join(name));
-    let (one, other) = (id(name)?, id(&lower)?);
-    (one == other).then_some(lower)
 }

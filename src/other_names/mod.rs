@@ -22,6 +22,9 @@ use crate::report::ArchiveReport;
 use crate::text::{escape, shell};
 use crate::verdict::Verdict;
 
+/// The name of the record of extracted images.
+pub(crate) const RECORD: &str = "images.tsv";
+
 /// The most files that are hashed to find one archive.
 const CANDIDATES: usize = 4;
 
@@ -110,14 +113,17 @@ impl<'a> OtherNames<'a> {
         files.first().map(|file| description(archive, file))
     }
 
-    /// Returns the folder for `verify --images`, if the folder was searched and has unpacked images of
-    /// archives whose images are known.
-    pub(crate) fn image_tree(&self) -> Option<PathBuf> {
+    /// Returns the command that checks unpacked images, if the folder was searched and has some, and the
+    /// table or a record beside them says which images there are.
+    pub(crate) fn check_images(&self) -> Option<String> {
         let (folder, _) = self.found.get()?.images()?;
+        let tree = tree_of(&self.dir, folder);
         let mut archives = self.catalog.archives().iter();
-        let is_known =
-            archives.any(|archive| Inventory::of(archive.md5(), archive.sha256()).is_some());
-        is_known.then(|| tree_of(&self.dir, folder))
+        let is_known = tree.join(RECORD).is_file()
+            || archives.any(|archive| Inventory::of(archive.md5(), archive.sha256()).is_some());
+        let table = self.catalog.table_word().map(|table| format!(" --checksums {table}"));
+        let table = table.unwrap_or_default();
+        is_known.then(|| format!("cxr verify --images {}{table}", shell::path(&tree)))
     }
 
     /// Describes unpacked images in the folder, if it was searched.
@@ -127,13 +133,12 @@ impl<'a> OtherNames<'a> {
         if !archives.any(|archive| identify::expects_gzip(&archive.name)) {
             return None;
         }
-        let next = match self.image_tree() {
-            Some(tree) => {
-                format!("to check them, run: cxr verify --images {}", shell::path(&tree))
-            }
-            None => {
-                "the table has checksums of archives only, so cxr cannot verify them".to_owned()
-            }
+        let next = match self.check_images() {
+            Some(command) => format!("to check them, run: {command}"),
+            None => format!(
+                "the table has checksums of archives only, so cxr cannot verify them; cxr extract writes \
+                 {RECORD}, with which it can"
+            ),
         };
         let folder = if folder.is_empty() { "the folder" } else { folder };
         Some(format!(
@@ -144,17 +149,22 @@ impl<'a> OtherNames<'a> {
     }
 }
 
-/// Returns the folder whose tree has images in `folder` of `dir`.
+/// Returns the folder whose tree has images in `folder` of `dir`: one with a record, or else that of the
+/// layouts for NIH's archives.
 fn tree_of(dir: &Path, folder: &str) -> PathBuf {
     let path = if folder.is_empty() { dir.to_owned() } else { dir.join(folder) };
+    let mut above = path.ancestors().take_while(|above| above.starts_with(dir));
     let is_archive = |name: &str| {
         let number = name.strip_prefix("images_");
         number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    let mut tree = path.as_path();
+    let recorded = above.find(|above| above.join(RECORD).is_file());
+    let mut tree = recorded.unwrap_or(&path);
     for is_of_layout in [|name: &str| name == "images", is_archive] {
         let name = tree.file_name().and_then(|name| name.to_str());
-        if let Some(above) = tree.parent().filter(|_| name.is_some_and(is_of_layout)) {
+        if let Some(above) =
+            tree.parent().filter(|_| recorded.is_none() && name.is_some_and(is_of_layout))
+        {
             tree = above;
         }
     }

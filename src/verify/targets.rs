@@ -15,7 +15,7 @@ use crate::event::{Event, Listener};
 use crate::images::deleted::{self, DeletedArchive};
 use crate::other_names::{OtherFile, OtherNames};
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
-use crate::text::{escape, shell};
+use crate::text::escape;
 use crate::transfer;
 use crate::verdict::Verdict;
 
@@ -156,8 +156,8 @@ fn of_one<'a>(
             let archives = catalog.archives().iter();
             let mut found: Vec<_> =
                 archives.map(|archive| in_folder(path, archive, &others)).collect();
-            if let Some(tree) = others.image_tree() {
-                advise_images(&mut found, &tree, catalog);
+            if let Some(command) = others.check_images() {
+                advise_images(&mut found, command, catalog);
             }
             let notes = [others.unpacked_images(), others.superfluous_folder()];
             for message in notes.into_iter().flatten() {
@@ -173,11 +173,10 @@ fn of_one<'a>(
 }
 
 /// Changes the next step for a folder that has extracted images and no archive at all.
-fn advise_images(targets: &mut [VerifyTarget<'_>], tree: &Path, catalog: &Catalog) {
+fn advise_images(targets: &mut [VerifyTarget<'_>], command: String, catalog: &Catalog) {
     if !targets.iter().all(|target| matches!(target, VerifyTarget::Absent(..))) {
         return;
     }
-    let command = format!("cxr verify --images {}", shell::path(tree));
     let command = SuggestedCommand::Line(command.into());
     for target in targets {
         let Some(report) = target.known_report(catalog) else { continue };

@@ -9,7 +9,9 @@ use rustix::process::Signal;
 use sha2::{Digest, Sha256};
 
 use crate::support::damaged_png::{damaged, original, png};
-use crate::support::{Cxr, Line, NAMES, ObjectStore, Report, Sandbox, archive, schema_error};
+use crate::support::{
+    Archive, Cxr, Line, NAMES, ObjectStore, Report, Sandbox, TarBytes, archive, schema_error,
+};
 
 /// NIH's first images, each of a few patients: all are in the first archive.
 const IMAGES: [&str; 12] = [
@@ -384,14 +386,75 @@ fn list_counts_images_and_a_check_of_archives_points_to_the_check_of_images() {
     outcome.says("to check them, run: cxr verify --images data\n");
 }
 
+/// The record has the archive with the folders in its name.
+#[test]
+fn the_files_of_an_archive_in_a_folder_are_recorded_checked_and_not_extracted_again() {
+    for (layout, folder) in
+        [("flat", "images"), ("archive", "sub/set"), ("kaggle", "sub/set/images")]
+    {
+        let sandbox = Sandbox::new();
+        let files = (0..12).map(|number| format!("{number}.png"));
+        let tar =
+            files.fold(TarBytes::default(), |tar, name| tar.member(&name, b'0', b"any bytes"));
+        let set = Archive::new("sub/set.tar.gz", tar.gzip());
+        sandbox.put_archive(&set);
+        let table = sandbox.table(std::slice::from_ref(&set));
+        let table = table.to_str().unwrap();
+        let extract = || {
+            let words = ["extract", "-d", "data", "--layout", layout, "--checksums", table];
+            sandbox.cxr(words).run()
+        };
+        let check =
+            |options: &[&str]| verify(&sandbox, "data", &["--checksums", table]).args(options);
+        let outcome = check(&[]).run();
+        outcome
+            .exits(2)
+            .says("to write one from the archives, run: cxr extract -d data --checksums");
+        extract().exits(0);
+        extract().exits(0).prints("extracted before");
+        let report = check(&[]).report(0);
+        report
+            .only()
+            .because("12 images are whole")
+            .because("equal to data/images.tsv byte for byte");
+        fs::remove_file(sandbox.path("data/sub/set.tar.gz")).unwrap();
+        let outcome = sandbox.cxr(["verify", "data", "--checksums", table]).run();
+        outcome.exits(1);
+        // Only two levels of folders are searched.
+        let is_found = layout != "kaggle";
+        let command = format!("to check them, run: cxr verify --images data --checksums {table}");
+        outcome.expect(outcome.stderr().contains(&command) == is_found, &command);
+        fs::remove_file(sandbox.path("data").join(folder).join("7.png")).unwrap();
+        sandbox.put_archive(&set);
+        let options = if layout == "flat" { String::new() } else { format!(" --layout {layout}") };
+        let line = format!("cxr extract --recheck -d data{options} --checksums {table}");
+        let outcome = check(&[]).run();
+        outcome.expect(!outcome.stderr().contains("other file"), "no word about the archive");
+        let report = outcome.exits(1).report();
+        report.only().is("incomplete").because("1 missing (7.png)").next(&line);
+        fs::remove_file(sandbox.path("data/images.tsv")).unwrap();
+        let outcome = sandbox.cxr(["verify", "data", "--checksums", table]).run();
+        outcome.exits(0);
+        fs::remove_file(sandbox.path("data/sub/set.tar.gz")).unwrap();
+        let outcome = sandbox.cxr(["verify", "data", "--checksums", table]).run();
+        let words = "cxr extract writes images.tsv, with which it can";
+        outcome.exits(1).expect(outcome.stderr().contains(words) == is_found, words);
+    }
+}
+
 #[test]
 fn a_selection_of_images_can_be_complete() {
     let (sandbox, image) = (Sandbox::new(), black(1024, 1024, 0));
     for name in &IMAGES[..3] {
         sandbox.put(format!("data/images/{name}"), &image);
     }
-    let report = verify(&sandbox, "data", &["--patient", "1"]).report(0);
-    report.only().is("ok").because("3 images are whole");
+    let outcome = verify(&sandbox, "data", &["--patient", "1"]).run();
+    outcome.exits(0).report().only().is("ok").because("3 images are whole");
+    let no_record = "there is no images.tsv to compare with, so cxr checked that images are whole";
+    outcome.says(no_record).expect(!outcome.stderr().contains("to get it"), "no archive is here");
+    sandbox.put("data/images_001.tar.gz", "the archive");
+    let outcome = verify(&sandbox, "data", &["--patient", "1"]).run();
+    outcome.exits(0).says("to get it, run: cxr extract -d data\n");
     let report = verify(&sandbox, "data", &["--patient", "1-2"]).report(1);
     report.only().is("incomplete").because("3 of 4 images").because("00000002_000.png");
     sandbox.cxr(["verify", "data", "--patient", "1"]).run().exits(2).says("add --images TREE");
