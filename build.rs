@@ -8,6 +8,10 @@ use std::process::Command;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    let system = env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if !["linux", "macos", "windows"].contains(&system.as_str()) {
+        println!("cargo::error=cxr runs on Linux, macOS and Windows; it has no code for {system}");
+    }
     println!("cargo::rustc-env=CXR_TARGET={}", env::var("TARGET").unwrap_or_default());
     let released = env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
     if let Some(date) = released.map(date).or_else(date_of_commit) {

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from ._errors import ProgramNotFound
+from ._errors import CxrError
 from ._program import find_program
 
 
@@ -15,7 +15,7 @@ def main() -> None:
     """Becomes the program, with the same arguments, signals and exit status."""
     try:
         program = find_program()
-    except ProgramNotFound as error:
+    except CxrError as error:
         sys.exit(f"cxr: {error}")
     command = [program, *sys.argv[1:]]
     if sys.platform == "win32":

@@ -7,7 +7,14 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Optional, Union
 
-from ._errors import Cancelled, CxrError, Interrupted, RunError, UsageError, archive_error
+from ._errors import (
+    Cancelled,
+    CxrError,
+    RunError,
+    archive_error,
+    ended_by_signal,
+    usage_error,
+)
 from ._process import Outcome, run
 from ._program import find_program
 from ._progress import Progress, listener
@@ -16,8 +23,8 @@ from ._report import Report
 Path = Union[str, "os.PathLike[str]"]
 Selector = Union[str, int]
 
-# What an option may be set to. `None` and `False` leave it out; each member of a list is an option.
-_Single = Union[None, bool, int, float, str, "os.PathLike[str]"]
+# What an option with a value may be set to. `None` leaves it out; each member of a list is an option.
+_Single = Union[None, int, float, str, "os.PathLike[str]"]
 _Value = Union[_Single, "list[str]"]
 
 
@@ -74,12 +81,20 @@ def fetch(
     An exception in `progress`, Ctrl-C and `cancel` end the program in good order. It keeps its partial
     downloads, and the same call resumes them.
     """
+    switches = _switches(
+        extract=extract,
+        delete_archives=delete_archives,
+        wait=wait,
+        recheck=recheck,
+        keep_corrupt=keep_corrupt,
+        fail_fast=fail_fast,
+        dry_run=dry_run,
+    )
+    _check_switches(check=check)
     if not extract and (to is not None or layout is not None):
         raise ValueError("to and layout are for images; set extract=True too")
     options: dict[str, _Value] = {
         "dir": dir,
-        "extract": extract,
-        "delete-archives": delete_archives,
         **_images(to, layout, split, label, view, patient, names),
         "checksums": checksums,
         "jobs": jobs,
@@ -89,13 +104,9 @@ def fetch(
         "connect-timeout": connect_timeout,
         "limit-rate": limit_rate,
         "cacert": cacert,
-        "wait": wait,
-        "recheck": recheck,
-        "keep-corrupt": keep_corrupt,
-        "fail-fast": fail_fast,
-        "dry-run": dry_run,
     }
-    arguments = [*_sources(sources), *_options(options), "--", *_selectors("archives", archives)]
+    operands = _selectors("archives", archives)
+    arguments = [*_sources(sources), *switches, *_options(options), "--", *operands]
     return _run("fetch", arguments, progress, check and not dry_run, cancel)
 
 
@@ -138,15 +149,15 @@ def extract(
     :param check: as in `fetch`.
     :param cancel: as in `fetch`.
     """
+    switches = _switches(recheck=recheck, wait=wait)
+    _check_switches(check=check)
     options: dict[str, _Value] = {
         "dir": dir,
         **_images(to, layout, split, label, view, patient, names),
         "checksums": checksums,
         "jobs": jobs,
-        "recheck": recheck,
-        "wait": wait,
     }
-    arguments = [*_options(options), "--", *_selectors("archives", archives)]
+    arguments = [*switches, *_options(options), "--", *_selectors("archives", archives)]
     return _run("extract", arguments, progress, check, cancel)
 
 
@@ -189,6 +200,14 @@ def verify(
     :param check: as in `fetch`. With `quick`, an archive that is `present` is right.
     :param cancel: as in `fetch`.
     """
+    _check_switches(locate=locate, check=check)
+    switches = _switches(
+        quick=quick,
+        sha256=sha256,
+        resume=resume,
+        no_locate=not locate,
+        background=background,
+    )
     if archives is not None and sources is None and images is None:
         raise ValueError("archives select from mirrors; give sources too, or paths of files")
     if sum(given is not None for given in (paths, sources, images)) > 1:
@@ -197,12 +216,7 @@ def verify(
         "images": images,
         "compare": compare,
         "checksums": checksums,
-        "quick": quick,
-        "sha256": sha256,
-        "resume": resume,
         "since": since,
-        "no-locate": not locate,
-        "background": background,
         "readers": readers,
         "jobs": jobs,
         "retries": retries,
@@ -212,7 +226,7 @@ def verify(
         "cacert": cacert,
     }
     operands = _several("paths", paths) or _selectors("archives", archives)
-    arguments = [*_sources(sources), *_options(options), "--", *operands]
+    arguments = [*_sources(sources), *switches, *_options(options), "--", *operands]
     return _run("verify", arguments, progress, check, cancel)
 
 
@@ -239,12 +253,11 @@ def _result(outcome: Outcome, check: bool) -> Report:
 
     if outcome.cancelled:
         raise error(Cancelled, "the run was cancelled; the same call resumes it")
-    if status in (129, 130, 143):
-        raise error(Interrupted, f"a signal ended cxr (status {status}); the same call resumes it")
     if status == 2:
-        raise error(UsageError, reason)
-    if status < 0:
-        raise error(RunError, f"signal {-status} ended cxr at once; the same call resumes the run")
+        raise usage_error(reason, report)
+    signalled = ended_by_signal(status, report)
+    if signalled is not None:
+        raise signalled
     if report is None or report.error is not None:
         raise error(RunError, reason or f"cxr ended with status {status} and without a report")
     wrong = archive_error(report, status) if check else None
@@ -277,14 +290,27 @@ def _images(
     }
 
 
+def _check_switches(**switches: object) -> None:
+    """Refuses what is neither `True` nor `False`: the text "no" would count as true."""
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} is {value!r}; it must be True or False")
+
+
+def _switches(**switches: bool) -> list[str]:
+    """Returns the options without a value that are set."""
+    _check_switches(**switches)
+    return [f"--{name.replace('_', '-')}" for name, value in switches.items() if value]
+
+
 def _options(options: dict[str, _Value]) -> Iterator[str]:
     for name, values in options.items():
         for value in values if isinstance(values, list) else [values]:
-            if value is True:
-                yield f"--{name}"
-            elif isinstance(value, (bytes, os.PathLike)):
+            if isinstance(value, bool):
+                raise TypeError(f"{name.replace('-', '_')} is {value}; it takes a value")
+            if isinstance(value, (bytes, os.PathLike)):
                 yield f"--{name}={os.fsdecode(value)}"
-            elif value is not None and value is not False:
+            elif value is not None:
                 yield f"--{name}={value}"
             elif name == "dir":
                 raise TypeError("dir is None; name a folder")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ._report import Archive, Report
 
 
@@ -107,4 +109,22 @@ def archive_error(report: Report, status: int) -> ArchiveError | None:
             error = kind(message, report=report, status=status)
             error.archives = archives
             return error
+    return None
+
+
+def usage_error(message: str, report: Report | None = None) -> UsageError:
+    """Returns the exception for a wrong argument, without the help for a command line."""
+    sentence = re.split(r"\n\n(?=Usage: |For more information| +tip: )", message)[0]
+    return UsageError(sentence, report=report, status=2)
+
+
+def ended_by_signal(status: int, report: Report | None = None) -> CxrError | None:
+    """Returns the exception for a status that means a signal, or `None` for other statuses."""
+    resumes = "the same call resumes the run"
+    if status in (129, 130, 143):
+        message = f"a signal ended cxr (status {status}); {resumes}"
+        return Interrupted(message, report=report, status=status)
+    if status < 0:
+        message = f"signal {-status} ended cxr at once; {resumes}"
+        return RunError(message, report=report, status=status)
     return None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import Any, Optional, Union
 
-from ._commands import Path, Selector, _images, _options
-from ._errors import CxrError, Interrupted, RunError, UsageError
-from ._program import find_program
+from ._commands import Path, Selector, _check_switches, _images, _options
+from ._errors import CxrError, RunError, ended_by_signal, usage_error
+from ._program import find_program, not_started
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,10 @@ class LabelsFile:
 
 @dataclass(frozen=True)
 class LabelsReport:
-    """The files that were written, and those that were not."""
+    """The files that were written, and those that were not.
+
+    It is used like a dict of files by name, as a `Report` is one of archives.
+    """
 
     ok: bool
     """True if every file is there."""
@@ -46,8 +50,13 @@ class LabelsReport:
     """The whole document `cxr.labels/1`."""
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> LabelsReport:
-        """Reads a document `cxr.labels/1`. Members that this version does not know are ignored."""
+    def from_document(
+        cls, document: Mapping[str, Any], folder: Optional[FilePath] = None
+    ) -> LabelsReport:
+        """Reads a document `cxr.labels/1`. Members that this version does not know are ignored.
+
+        :param folder: the folder of the files, if its name may have bytes that JSON cannot have.
+        """
         return cls(
             ok=document["ok"],
             images=document["images"],
@@ -56,7 +65,7 @@ class LabelsReport:
             files=tuple(
                 LabelsFile(
                     name=entry["name"],
-                    path=FilePath(entry["path"]),
+                    path=FilePath(folder, entry["name"]) if folder else FilePath(entry["path"]),
                     bytes=entry["bytes"],
                     md5=entry["md5"],
                     state=entry["state"],
@@ -75,6 +84,19 @@ class LabelsReport:
             if file.name == name:
                 return file
         raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(file.name == name for file in self.files)
+
+    def __iter__(self) -> Iterator[str]:
+        return (file.name for file in self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __bool__(self) -> bool:
+        """True for every report, also for one without files; see `ok`."""
+        return True
 
 
 class LabelsError(CxrError):
@@ -121,6 +143,7 @@ def labels(
         `metadata.csv`.
     :param check: raise a `LabelsError` if a file is not there. Without it, look at the report.
     """
+    _check_switches(check=check)
     options = {
         "dir": dir,
         "val": val,
@@ -129,21 +152,25 @@ def labels(
         **_images(None, layout, split, label, view, patient, names),
     }
     command = [find_program(), "labels", "--format=json", *_options(options)]
-    run = subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        encoding="utf-8",
-        errors="replace",
-    )
+    try:
+        run = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise not_started(command[0], error) from error
     status, errors = run.returncode, run.stderr.strip().removeprefix("cxr: ")
     if status == 2:
-        raise UsageError(errors, status=status)
-    if status < 0 or status in (129, 130, 143):
-        raise Interrupted(f"a signal ended cxr (status {status})", status=status)
+        raise usage_error(errors)
+    signalled = ended_by_signal(status)
+    if signalled is not None:
+        raise signalled
     try:
-        report = LabelsReport.from_document(json.loads(run.stdout))
+        report = LabelsReport.from_document(json.loads(run.stdout), FilePath(os.fsdecode(dir)))
     except (ValueError, LookupError):
         message = errors or f"cxr ended with status {status} and without a report"
         raise RunError(message, status=status) from None

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Optional
 
+from ._program import not_started
 from ._report import Report
 
 Event = dict[str, Any]
@@ -67,16 +68,7 @@ def run(
         path = Path(folder, "report.json")
         # As variables, so that the commands that the program suggests do not have them.
         ours = {"CXR_EVENTS": "-", "CXR_REPORT": str(path), "CXR_FORMAT": "text"}
-        child = subprocess.Popen(
-            command,
-            creationflags=_FLAGS,
-            env={**os.environ, **ours},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=None if shows_messages else subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-        )
+        child = _start(command, ours, shows_messages)
         cancelled = False
         try:
             errors = _Tail(child.stderr)
@@ -88,6 +80,24 @@ def run(
             _stop(child)
             raise
         return Outcome(child.returncode, _read(path), errors.text(), cancelled)
+
+
+def _start(
+    command: Sequence[str], variables: dict[str, str], shows_messages: bool
+) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            command,
+            creationflags=_FLAGS,
+            env={**os.environ, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if shows_messages else subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        )
+    except OSError as error:
+        raise not_started(command[0], error) from error
 
 
 def _follow(

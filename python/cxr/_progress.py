@@ -18,6 +18,8 @@ def listener(progress: Progress, title: str) -> Iterator[tuple[Callable[[Event],
     if callable(progress):
         yield progress, False
         return
+    if progress is not None and not isinstance(progress, bool):
+        raise TypeError(f"progress is {progress!r}; it must be a function, True, False or None")
     if not progress:
         yield _ignore, False
         return

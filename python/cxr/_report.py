@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class Archive:
     """`ok`, `missing`, `incomplete`, `corrupt`, `foreign`, `unreachable` or `error`, and after a
     quick look `present`."""
     path: Path | None
-    """The place where the file is, or would be."""
+    """The place where the file is, or would be. A name that is not UTF-8 has its bytes, as in `os`."""
     source: str | None
     """The sources that gave bytes, or the mirror that was checked."""
     expected_md5: str | None
@@ -102,11 +103,11 @@ class Archive:
     @classmethod
     def from_document(cls, entry: Mapping[str, Any]) -> Archive:
         """Reads an entry of a document. Members that this version does not know are ignored."""
-        path, images = entry.get("path"), entry.get("images")
+        images = entry.get("images")
         return cls(
             name=entry["name"],
             verdict=entry["verdict"],
-            path=None if path is None else Path(path),
+            path=_path(entry),
             source=entry.get("source"),
             expected_md5=entry.get("expected_md5"),
             actual_md5=entry.get("actual_md5"),
@@ -128,9 +129,19 @@ class Archive:
         )
 
 
+def _path(entry: Mapping[str, Any]) -> Path | None:
+    if "path_bytes" in entry:
+        return Path(os.fsdecode(bytes.fromhex(entry["path_bytes"])))
+    return None if entry.get("path") is None else Path(entry["path"])
+
+
 @dataclass(frozen=True)
 class Report:
-    """The result of a run."""
+    """The result of a run.
+
+    It is used like a dict of archives by name: `report["images_001.tar.gz"].verdict`,
+    `"images_001.tar.gz" in report`, `len(report)`, and `for name in report`.
+    """
 
     command: str
     ok: bool
@@ -159,6 +170,19 @@ class Report:
             if archive.name == name:
                 return archive
         raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return any(archive.name == name for archive in self.archives)
+
+    def __iter__(self) -> Iterator[str]:
+        return (archive.name for archive in self.archives)
+
+    def __len__(self) -> int:
+        return len(self.archives)
+
+    def __bool__(self) -> bool:
+        """True for every report, also for one without archives; see `ok`."""
+        return True
 
     def with_verdict(self, *verdicts: str) -> tuple[Archive, ...]:
         """Returns the archives that have one of these verdicts."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def test_a_fetch_returns_the_report(data):
         assert archive.actual_md5 == hashlib.md5(content).hexdigest()
         assert archive.actual_size == len(content) and archive.damage == ()
     assert report.document["schema"] == "cxr.report/1"
+    assert list(report) == list(data.archives) and len(report) == 3
+    assert "images_002.tar.gz" in report and "images_012.tar.gz" not in report
     with pytest.raises(KeyError):
         report["images_012.tar.gz"]
     again = fetch(data)
@@ -164,6 +167,43 @@ def test_wrong_arguments(data):
         cxr.verify(data.folder, checksums="no-such-table")
     with pytest.raises(cxr.UsageError, match="images_099"):
         fetch(data, archives="images_099")
+    for options in ({"jobs": 0}, {"split": "val"}, {"jobs": "-1"}, {"limit_rate": "fast"}):
+        with pytest.raises(cxr.UsageError, match="invalid value") as raised:
+            fetch(data, **options)
+        assert "--help" not in str(raised.value) and "Usage" not in str(raised.value)
+
+
+@pytest.mark.parametrize("value", ["no", "", 0, 1, None])
+def test_a_switch_is_true_or_false(data, value):
+    for call, names in (
+        (fetch, "extract delete_archives wait recheck keep_corrupt fail_fast dry_run check"),
+        (verify, "quick sha256 resume locate background check"),
+        (lambda _, **options: cxr.extract(data.folder, **options), "recheck wait check"),
+        (lambda _, **options: cxr.labels(data.folder, **options), "check"),
+    ):
+        for name in names.split():
+            with pytest.raises(TypeError, match=f"^{name} is {value!r}; it must be True or False"):
+                call(data, **{name: value})
+    assert not data.folder.exists()
+
+
+def test_an_option_with_a_value_is_no_switch(data):
+    for name in ("jobs", "retries", "to", "limit_rate", "cacert"):
+        with pytest.raises(TypeError, match=f"^{name} is True; it takes a value"):
+            fetch(data, extract=True, **{name: True})
+    for progress in ("no", 1, []):
+        with pytest.raises(TypeError, match="^progress is "):
+            fetch(data, progress=progress)
+
+
+def test_a_path_that_is_not_utf_8_can_be_used(data):
+    folder = os.fsencode(data.folder) + b"\xff\xe9"
+    report = cxr.fetch(folder, sources=data.mirror, checksums=data.table)
+    for name, content in data.archives.items():
+        assert report[name].path.read_bytes() == content
+        assert os.fsencode(report[name].path) == folder + b"/" + name.encode()
+    labels = cxr.labels(folder, lists="chexnet")
+    assert all(file.path.is_file() for file in labels.files)
 
 
 def test_names_with_dashes_and_spaces_are_names(data, monkeypatch):

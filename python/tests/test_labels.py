@@ -17,6 +17,8 @@ def test_labels_are_written_and_reported(tmp_path):
     assert {file.state for file in report.files} == {"written"}
     for file in report.files:
         assert hashlib.md5(file.path.read_bytes()).hexdigest() == file.md5
+        assert file.path == tmp_path / "-nih" / file.name and file.name in report
+    assert list(report) == [file.name for file in report.files] and len(report) == len(report.files)
     again = cxr.labels(tmp_path / "-nih")
     assert again["metadata.csv"].state == "unchanged"
     with pytest.raises(KeyError):
@@ -51,10 +53,23 @@ def test_a_file_of_the_user_raises_and_stays(tmp_path):
     assert not cxr.labels(tmp_path, check=False).ok
 
 
+def test_a_killed_program_is_the_same_error_as_elsewhere(tmp_path, monkeypatch):
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nkill -KILL $$\n")
+    program.chmod(0o755)
+    for room in ("_labels", "_commands"):
+        monkeypatch.setattr(f"cxr.{room}.find_program", lambda: str(program))
+    for call in (cxr.labels, cxr.fetch, cxr.verify):
+        with pytest.raises(cxr.RunError, match="signal 9 ended cxr at once; the same call") as raised:
+            call(tmp_path)
+        assert raised.value.status == -9
+
+
 def test_wrong_arguments(tmp_path):
     for options in ({"val": 2}, {"val": 1e-9}, {"lists": "zip"}, {"split": "val"}, {"seed": 1}):
-        with pytest.raises(cxr.UsageError):
+        with pytest.raises(cxr.UsageError) as raised:
             cxr.labels(tmp_path / "nih", **options)
+        assert "--help" not in str(raised.value)
     with pytest.raises(ValueError, match="label is empty"):
         cxr.labels(tmp_path / "nih", label=[])
     assert not (tmp_path / "nih").exists()

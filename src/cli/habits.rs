@@ -105,10 +105,8 @@ fn option(word: &str, words: &[&OsStr]) -> Option<String> {
             "labels writes metadata.csv and other files into a folder, which is --dir".to_owned(),
         ),
         Some("list" | "labels" | "selftest") if !name.starts_with('-') => {
-            let folder = [OsStr::new("-d"), OsStr::new(word)];
-            let (before, after) = (&words[..option], &words[option + 1..]);
-            let line = run(before.iter().copied().chain(folder).chain(after.iter().copied()));
-            Some(format!("the folder is --dir: {line}"))
+            let folder = ["-d".as_ref(), OsStr::new(word)];
+            Some(format!("the folder is --dir: {}", with_option(words, option, folder, None)?))
         }
         Some("extract") if FROM.contains(&name) || name == "--from" => {
             let line = run(replaced(words, option, name, Some("-d")));
@@ -207,25 +205,22 @@ fn replaced<'a>(
 pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
     let words: Vec<&OsStr> = words.iter().skip(1).map(OsString::as_os_str).collect();
     let place = words.iter().rposition(|typed| *typed == word)?;
-    let with = |option: &str| {
-        let option = [OsStr::new(option), OsStr::new(word)].into_iter();
-        run(words[..place].iter().copied().chain(option).chain(words[place + 1..].iter().copied()))
-    };
     let path = Path::new(word);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let value = OsStr::new(word);
     if word.contains("://") {
-        Some(format!("an address is a source: {}", with("--from")))
+        let line = with_option(&words, place, ["--from".as_ref(), value], None)?;
+        Some(format!("an address is a source: {line}"))
     } else if let (Some(folder), Some(name)) = (folder, path.file_name().filter(|_| path.is_file()))
     {
-        let name_in = [OsStr::new("-d"), folder.as_os_str(), name].into_iter();
-        let (before, after) = (&words[..place], &words[place + 1..]);
-        let line = run(before.iter().copied().chain(name_in).chain(after.iter().copied()));
+        let line = with_option(&words, place, ["-d".as_ref(), folder.as_os_str()], Some(name))?;
         Some(format!("the folder of an archive is --dir: {line}"))
     } else if word == "all" {
         let others = words.iter().enumerate().filter(|(at, _)| *at != place);
         Some(format!("without a name, it is all archives: {}", run(others.map(|(_, word)| *word))))
     } else if may_be_folder(word) {
-        Some(format!("if it is the folder for the archives: {}", with("-d")))
+        let line = with_option(&words, place, ["-d".as_ref(), value], None)?;
+        Some(format!("if it is the folder for the archives: {line}"))
     } else {
         None
     }
@@ -235,6 +230,35 @@ pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
 fn is_csv(words: &[&OsStr], option: usize) -> bool {
     let named = words[option..].iter().take(2).filter_map(|word| Path::new(word).extension());
     named.into_iter().any(|end| end.eq_ignore_ascii_case("csv") || end.eq_ignore_ascii_case("txt"))
+}
+
+/// Returns the command line with an option, before a `--`, and the word at `place` removed or replaced.
+/// `None` if the value of the option looks like an option itself, or `-d` is there already.
+fn with_option(
+    words: &[&OsStr],
+    place: usize,
+    option: [&OsStr; 2],
+    replaced: Option<&OsStr>,
+) -> Option<String> {
+    let end = words.iter().position(|typed| *typed == "--").unwrap_or(words.len());
+    let is_taken = option[0] == "-d" && words[..end].iter().any(|typed| is_dir_option(typed));
+    if is_taken || is_option(option[1], "-") {
+        return None;
+    }
+    let mut moved = words.to_vec();
+    moved.splice(place..=place, replaced);
+    let at = place.min(end);
+    moved.splice(at..at, option);
+    if moved.last().is_some_and(|last| *last == "--") {
+        moved.pop();
+    }
+    Some(run(moved))
+}
+
+/// Returns true for `--dir` and `-d`, which may stand behind switches such as `-q`.
+fn is_dir_option(typed: &OsStr) -> bool {
+    let short = typed.to_str().and_then(|typed| typed.strip_prefix('-')).unwrap_or_default();
+    is_option(typed, "--dir") || short.trim_start_matches(['q', 'v']).starts_with('d')
 }
 
 /// Returns true for a folder, and for a word that does not look like an archive.

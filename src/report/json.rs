@@ -107,6 +107,10 @@ impl Serialize for JsonArchive<'_> {
         map.serialize_entry("expected_size", &of.expected_size)?;
         map.serialize_entry("actual_size", &of.actual_size)?;
         map.serialize_entry("path", &path)?;
+        if let Some(odd) = of.path.as_ref().filter(|path| path.to_str().is_none()) {
+            let bytes = odd.as_os_str().as_encoded_bytes();
+            map.serialize_entry("path_bytes", &hex::encode(bytes))?;
+        }
         map.serialize_entry("source", &of.source)?;
         map.serialize_entry("bytes_downloaded", &of.bytes_downloaded)?;
         map.serialize_entry("bytes_reused", &of.bytes_reused)?;

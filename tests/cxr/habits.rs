@@ -28,6 +28,31 @@ fn a_folder_in_place_of_an_archive_is_recognised() {
 }
 
 #[test]
+fn a_tip_moves_a_word_before_two_dashes_and_repeats_no_folder() {
+    let words = "if it is the folder for the archives: cxr fetch -d data2";
+    assert_help(&["fetch", "--", "data2"], &format!("{words}\n"));
+    assert_help(&["fetch", "--", "data2", "1"], &format!("{words} -- 1\n"));
+    let address = "cxr fetch -d nih --from https://m.org/x -- 1\n";
+    assert_help(&["fetch", "-d", "nih", "--", "https://m.org/x", "1"], address);
+    for words in [
+        &["-d", "nih", "--", "data2"][..],
+        &["-d", "nih", "--", "--dry-run"],
+        &["-qd", "nih", "data2"],
+        &["-dnih", "data2"],
+        &["--dir=nih", "data2"],
+    ] {
+        let outcome = assert_help(&[&["fetch"], words].concat(), "is not in the table");
+        outcome.expect(!outcome.stderr().contains("cxr fetch"), "no tip");
+    }
+    let sandbox = Sandbox::new();
+    sandbox.put("nih/images_001.tar.gz", "an archive");
+    let fetch = sandbox.cxr(["fetch", "--", "nih/images_001.tar.gz"]).run();
+    fetch.exits(2).says("--dir: cxr fetch -d nih -- images_001.tar.gz\n");
+    let outcome = assert_help(&["list", "-d", "nih", "data2"], "unexpected argument 'data2'");
+    outcome.expect(!outcome.stderr().contains("-d data2"), "no second folder");
+}
+
+#[test]
 fn verify_takes_folders_without_an_option() {
     assert_help(&["verify", "-d", "nih"], "without an option: cxr verify nih");
     assert_help(&["verify", "--dir=nih", "-q"], "without an option: cxr verify nih -q");

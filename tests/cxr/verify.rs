@@ -291,7 +291,11 @@ fn folders_with_odd_names_are_read_and_escaped() {
     let odd = sandbox.path(std::ffi::OsStr::from_bytes(b"a b\xff\x1b[2J"));
     fs::create_dir(&odd).unwrap();
     fs::write(odd.join(NAMES[0]), &*all[0].bytes).unwrap();
-    sandbox.verify(&all).arg(&odd).report(0).all_ok();
+    let report = sandbox.verify(&all).arg(&odd).report(0);
+    report.all_ok();
+    // JSON has no bytes.
+    let path = hex::encode(odd.join(NAMES[0]).as_os_str().as_bytes());
+    assert_eq!(report.lines()[0].value["path_bytes"], path);
     let table = sandbox.table(&all);
     let outcome = sandbox.cxr(["verify", "--checksums"]).arg(table).arg(&odd).arg("-v").run();
     outcome.exits(0).is_plain();
