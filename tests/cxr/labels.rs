@@ -187,6 +187,29 @@ fn a_read_only_folder_and_a_full_disk_end_cleanly() {
     labels(&sandbox, &[]).exits(0);
 }
 
+#[test]
+fn a_kill_while_files_are_replaced_leaves_whole_files_and_the_next_run_goes_on() {
+    let sandbox = Sandbox::new();
+    let val = |seed| ["--patient", "1-99", "--val", "0.3", "--seed", seed];
+    let names = ["metadata.csv", "train_list.txt", "val_list.txt"];
+    let read = |sandbox: &Sandbox| names.map(|name| fs::read(sandbox.path("nih").join(name)).ok());
+    let whole = ["1", "2"].map(|seed| {
+        labels(&sandbox, &val(seed)).exits(0);
+        read(&sandbox)
+    });
+    // The record of the files comes before them, and the folder has the second ones.
+    for (killed_after, (seed, to)) in [(1, ("1", &whole[0])), (3, ("2", &whole[1]))] {
+        let rule = format!("rename * die after={killed_after}");
+        let run = sandbox.cxr(["labels", "-d", "nih"]).args(val(seed)).disk_faults(&rule).run();
+        assert!(run.was_killed(), "{rule}");
+        let found = read(&sandbox);
+        let is_whole = |at: usize| whole.iter().any(|files| files[at] == found[at]);
+        assert!((0..names.len()).all(is_whole) && found != *to, "{rule}");
+        labels(&sandbox, &val(seed)).exits(0);
+        assert!(read(&sandbox) == *to, "{rule}");
+    }
+}
+
 /// The first note of a dry run, and the archives that it would fetch.
 fn plan(sandbox: &Sandbox, arguments: &[&str]) -> (String, Vec<String>) {
     let mut run = sandbox.cxr(["fetch", "--dry-run", "-d", "data"]).args(arguments).run();
