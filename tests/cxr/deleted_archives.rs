@@ -95,6 +95,11 @@ fn images_in_another_folder_are_named_in_the_commands() {
     let report = deleted.cxr(&["verify", "data", "--format", "json"]).report(1);
     let line = report.line("images_001.tar.gz");
     line.is("missing").next("cxr verify --images '").next("my images' --checksums table.tsv");
+    // The path was relative to another folder.
+    let words = ["verify", "--format", "json", "--checksums", "../table.tsv"];
+    let inside = deleted.sandbox.cxr(words).in_folder(&deleted.sandbox.data());
+    let report = deleted.with_rules(inside).report(1);
+    report.line("images_001.tar.gz").because("my images have the right sizes and were not read");
     fs::remove_dir_all(deleted.sandbox.path("my images")).unwrap();
     let report = deleted.cxr(&["verify", "data", "--format", "json"]).report(1);
     let line = report.line("images_001.tar.gz");

@@ -178,6 +178,8 @@ fn images_that_no_archive_has_and_copies_in_other_folders_are_reported() {
         "more/00000001_000.png",
         "images_002/00001336_000.png",
         "images_001/99999999_000.png",
+        // This file system does not ignore case: it is another file.
+        "images_001/00000001_001.PNG",
         "images_001/00000002_000.PNG",
         "images_001/Thumbs.db",
         "README.txt",
@@ -193,8 +195,8 @@ fn images_that_no_archive_has_and_copies_in_other_folders_are_reported() {
     report.lines()[1].because("1 of 10000 images are whole");
     report
         .line("data")
-        .because("3 PNG files")
-        .because("(the first is images_001/00000002_000.PNG)");
+        .because("4 PNG files")
+        .because("(the first is images_001/00000001_001.PNG)");
 }
 
 /// A record of another place: a copy is compared byte for byte.
@@ -328,10 +330,15 @@ fn a_file_system_that_ignores_case_changes_no_verdict() {
     sandbox.put("data.store/IMAGES/00000001_000.PNG", &image);
     sandbox.put("data.store/IMAGES/00000001_001.png", &image);
     sandbox.put("data.store/Images_002/00001336_000.Png", &image);
+    sandbox.put("data.store/Images_002/00000001_002.png", &image);
     let report = verify(&sandbox, "data", &["1", "2"]).report(1);
-    assert_eq!(report.verdicts(), ["incomplete", "incomplete"], "{}", report.shown());
+    assert_eq!(report.verdicts(), ["incomplete", "incomplete", "foreign"], "{}", report.shown());
     report.lines()[0].because("2 of 4999 images are whole");
+    assert_eq!(report.lines()[0].text("path"), "data/images", "the layout of most images");
     report.lines()[1].because("1 of 10000 images are whole");
+    report
+        .line("data")
+        .because("or in the folder of another archive (Images_002/00000001_002.png)");
 }
 
 #[test]
@@ -389,14 +396,18 @@ fn list_counts_images_and_a_check_of_archives_points_to_the_check_of_images() {
 /// The record has the archive with the folders in its name.
 #[test]
 fn the_files_of_an_archive_in_a_folder_are_recorded_checked_and_not_extracted_again() {
-    for (layout, folder) in
-        [("flat", "images"), ("archive", "sub/set"), ("kaggle", "sub/set/images")]
-    {
+    for (layout, name, folder) in [
+        ("flat", "sub/set", "images"),
+        ("archive", "sub/set", "sub/set"),
+        ("archive", "a/b/set", "a/b/set"),
+        ("kaggle", "sub/set", "sub/set/images"),
+    ] {
+        let file = format!("data/{name}.tar.gz");
         let sandbox = Sandbox::new();
         let files = (0..12).map(|number| format!("{number}.png"));
         let tar =
             files.fold(TarBytes::default(), |tar, name| tar.member(&name, b'0', b"any bytes"));
-        let set = Archive::new("sub/set.tar.gz", tar.gzip());
+        let set = Archive::new(format!("{name}.tar.gz"), tar.gzip());
         sandbox.put_archive(&set);
         let table = sandbox.table(std::slice::from_ref(&set));
         let table = table.to_str().unwrap();
@@ -417,11 +428,11 @@ fn the_files_of_an_archive_in_a_folder_are_recorded_checked_and_not_extracted_ag
             .only()
             .because("12 images are whole")
             .because("equal to data/images.tsv byte for byte");
-        fs::remove_file(sandbox.path("data/sub/set.tar.gz")).unwrap();
+        fs::remove_file(sandbox.path(&file)).unwrap();
         let outcome = sandbox.cxr(["verify", "data", "--checksums", table]).run();
         outcome.exits(1);
         // Only two levels of folders are searched.
-        let is_found = layout != "kaggle";
+        let is_found = folder.split('/').count() < 3;
         let command = format!("to check them, run: cxr verify --images data --checksums {table}");
         outcome.expect(outcome.stderr().contains(&command) == is_found, &command);
         fs::remove_file(sandbox.path("data").join(folder).join("7.png")).unwrap();
@@ -435,7 +446,7 @@ fn the_files_of_an_archive_in_a_folder_are_recorded_checked_and_not_extracted_ag
         fs::remove_file(sandbox.path("data/images.tsv")).unwrap();
         let outcome = sandbox.cxr(["verify", "data", "--checksums", table]).run();
         outcome.exits(0);
-        fs::remove_file(sandbox.path("data/sub/set.tar.gz")).unwrap();
+        fs::remove_file(sandbox.path(&file)).unwrap();
         let outcome = sandbox.cxr(["verify", "data", "--checksums", table]).run();
         let words = "cxr extract writes images.tsv, with which it can";
         outcome.exits(1).expect(outcome.stderr().contains(words) == is_found, words);
