@@ -34,4 +34,6 @@ def complete(wheel: Path, program: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) <= 2 or "--help" in sys.argv[:2]:
+        sys.exit(__doc__)
     complete(Path(sys.argv[1]), sys.argv[2:])

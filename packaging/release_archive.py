@@ -59,4 +59,6 @@ def main(target: str, out: Path, runner: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) <= 2 or "--help" in sys.argv[:2]:
+        sys.exit(__doc__)
     main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
