@@ -229,7 +229,8 @@ fn cut_power_during_deletion(to: &[&str], folder: &str) {
         let mixed: Vec<_> = (0..4).map(|_| Unsynced::Mixed(random.fork())).collect();
         for unsynced in [Unsynced::Lost, Unsynced::Kept].into_iter().chain(mixed) {
             let is_mixed = matches!(unsynced, Unsynced::Mixed(_));
-            let shown = format!("operation {number}, {} of {:?}", operation.name, operation.path);
+            let DiskOperation { name, path, .. } = operation;
+            let shown = format!("operation {number}, {name} of {}", path.display());
             let sandbox = Sandbox::new();
             for (path, bytes) in disk.after(unsynced) {
                 if !path.to_string_lossy().contains(".cxr/owner") {
