@@ -57,9 +57,9 @@ impl From<ClientError> for CommandError {
 impl From<ImagesError> for CommandError {
     fn from(error: ImagesError) -> Self {
         match error {
-            ImagesError::Record { is_given: true, .. } | ImagesError::Unknown(_) => {
-                Self::usage(error)
-            }
+            ImagesError::Record { is_given: true, .. }
+            | ImagesError::File(_)
+            | ImagesError::Unknown(_) => Self::usage(error),
             ImagesError::Record { .. } | ImagesError::Tree { .. } => {
                 anyhow::Error::from(error).into()
             }

@@ -101,6 +101,20 @@ fn option(word: &str, words: &[&OsStr]) -> Option<String> {
             let line = run(words.iter().copied().filter(|typed| *typed != word));
             Some(format!("list shows all archives: {line}; for another folder, add -d"))
         }
+        Some("labels")
+            if !name.starts_with('-') && !may_be_folder(name) && !is_csv(words, option) =>
+        {
+            let line = run(words.iter().copied().filter(|typed| *typed != word));
+            Some(format!(
+                "labels takes no archives: {line}; --split, --label, --view, --patient and --names choose images"
+            ))
+        }
+        Some("extract") if name == "--delete-archives" => {
+            let fetch = words.iter().copied();
+            let fetch =
+                fetch.map(|word| if word == "extract" { OsStr::new("fetch") } else { word });
+            Some(format!("fetch deletes archives: {}", run(fetch.chain([OsStr::new("--extract")]))))
+        }
         Some("labels") if is_csv(words, option) => Some(
             "labels writes metadata.csv and other files into a folder, which is --dir".to_owned(),
         ),
@@ -215,7 +229,7 @@ pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
     {
         let line = with_option(&words, place, ["-d".as_ref(), folder.as_os_str()], Some(name))?;
         Some(format!("the folder of an archive is --dir: {line}"))
-    } else if word == "all" {
+    } else if word == "all" || word.contains('*') {
         let others = words.iter().enumerate().filter(|(at, _)| *at != place);
         Some(format!("without a name, it is all archives: {}", run(others.map(|(_, word)| *word))))
     } else if may_be_folder(word) {

@@ -19,7 +19,7 @@ pub(crate) struct ImageTarget {
     /// Folders of the images: flat, archive or kaggle
     ///
     /// flat: images/NAME. archive: images_001/NAME. kaggle: images_001/images/NAME.
-    #[arg(long, default_value = "flat", value_name = "LAYOUT", help_heading = FROM_AND_TO, hide_possible_values = true, hide_short_help = true)]
+    #[arg(long, default_value = "flat", value_name = "LAYOUT", ignore_case = true, help_heading = FROM_AND_TO, hide_possible_values = true, hide_short_help = true)]
     layout: LayoutName,
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct Labels {
     /// Folders of the images, for the paths in metadata.csv
     ///
     /// By default those of a metadata.csv that cxr wrote before, or else flat.
-    #[arg(long, value_name = "LAYOUT", help_heading = FROM_AND_TO, hide_short_help = true)]
+    #[arg(long, value_name = "LAYOUT", ignore_case = true, help_heading = FROM_AND_TO, hide_short_help = true)]
     layout: Option<LayoutName>,
     #[command(flatten)]
     selection: SelectionOptions,

@@ -114,7 +114,7 @@ impl ExtractError {
     fn no_folder(request: &ExtractRequest) -> Self {
         let folder = escape::path(&request.dir);
         if request.dir.exists() {
-            return Self::Machine(format!(
+            return Self::Request(format!(
                 "{folder} is a file, and --dir takes the folder of the archives; nothing was extracted; name \
                  single archives without a folder, as in: {}",
                 single(&request.dir)

@@ -21,7 +21,7 @@ use crate::catalog::ImageSet;
 use crate::disk::{self, InputError};
 use crate::event::{Activity, Event, Listener};
 use crate::report::{ArchiveReport, NextStep, Report};
-use crate::text::escape;
+use crate::text::{escape, shell};
 use crate::verdict::Verdict;
 
 /// Files that are read at a time at least: on a network file system, most of them wait.
@@ -49,6 +49,9 @@ pub enum ImagesError {
          images.tsv that does with --compare, or to write one from the archives, run: {0}"
     )]
     Unknown(String),
+    /// The folder is a file.
+    #[error("--images {} is a file, and cxr checks folders of images; nothing was checked; run: cxr verify --images {}", escape::path(.0), shell::path(folder_of(.0)))]
+    File(PathBuf),
     /// The folder cannot be read.
     #[error("--images {} cannot be read: {error}", escape::path(.path))]
     Tree {
@@ -57,6 +60,11 @@ pub enum ImagesError {
         /// The reason.
         error: InputError,
     },
+}
+
+/// Returns the folder of a file.
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn remedy(is_given: bool) -> &'static str {
@@ -91,6 +99,9 @@ pub fn verify_images(
 ) -> Result<Report, ImagesError> {
     let start = Instant::now();
     let tree = |error| ImagesError::Tree { path: request.tree.clone(), error: InputError(error) };
+    if request.tree.is_file() {
+        return Err(ImagesError::File(request.tree.clone()));
+    }
     fs::read_dir(&request.tree).map_err(tree)?;
     let record = read_record(request)?;
     let manifest = record.as_ref().map(|(_, manifest)| manifest);

@@ -20,6 +20,12 @@ pub(super) fn advice(
         return None;
     }
     let Some(archive) = archive else {
+        if path.extension().is_some_and(|end| end.eq_ignore_ascii_case("png")) {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = shell::path(folder.unwrap_or(Path::new(".")));
+            let line = format!("cxr verify --images {folder}");
+            return Some(SuggestedCommand::Line(line.into()).into());
+        }
         let by_hand = "omit the file, or name the table that has it with --checksums";
         return Some(NextStep::by_hand(by_hand));
     };
@@ -109,7 +115,11 @@ mod tests {
             assert_eq!(next.map(|next| next.to_string()).as_deref(), Some(words));
         }
         assert_eq!(advice(Verdict::Ok, Some(&listed), None, Path::new("x"), &catalog), None);
-        let unlisted = advice(Verdict::Foreign, None, None, Path::new("x"), &catalog).unwrap();
-        assert!(unlisted.to_string().contains("--checksums"), "{unlisted}");
+        let unlisted = |path: &str| {
+            advice(Verdict::Foreign, None, None, Path::new(path), &catalog).unwrap().to_string()
+        };
+        assert!(unlisted("x").contains("--checksums"), "{}", unlisted("x"));
+        assert_eq!(unlisted("a b/x.png"), "cxr verify --images 'a b'");
+        assert_eq!(unlisted("x.PNG"), "cxr verify --images .");
     }
 }

@@ -140,8 +140,20 @@ fn the_first_mistakes_with_images_and_labels_are_answered_with_what_works() {
         &["extract", "-d", "nih", "all"],
         "without a name, it is all archives: cxr extract -d nih\n",
     );
-    assert_help(&["fetch", "nih"], "if it is the folder for the archives: cxr fetch -d nih");
+    assert_help(
+        &["extract", "images_*.tar.gz"],
+        "without a name, it is all archives: cxr extract\n",
+    );
+    assert_help(&["labels", "1-3"], "labels takes no archives: cxr labels; --split,");
+    let words = "fetch deletes archives: cxr fetch -d nih --delete-archives --extract";
+    assert_help(&["extract", "-d", "nih", "--delete-archives"], words);
     let sandbox = Sandbox::new();
+    sandbox.put("nih/images/00000001_000.png", "an image");
+    let run = sandbox.cxr(["verify", "--images", "nih/images/00000001_000.png"]).run();
+    run.exits(2).says("is a file").says("run: cxr verify --images nih/images");
+    let run = sandbox.cxr(["verify", "nih/images/00000001_000.png"]).run();
+    run.exits(1).prints("next: cxr verify --images nih/images");
+    sandbox.cxr(["extract", "--layout", "Kaggle"]).run().exits(1);
     sandbox.put("my data/images_001.tar.gz", "an archive");
     for command in ["extract", "fetch"] {
         let run = sandbox.cxr([command, "my data/images_001.tar.gz"]).run();
@@ -151,7 +163,7 @@ fn the_first_mistakes_with_images_and_labels_are_answered_with_what_works() {
         run.exits(2).says(&words);
     }
     let run = sandbox.cxr(["extract", "-d", "my data/images_001.tar.gz"]).run();
-    run.exits(3).says("is a file, and --dir takes the folder of the archives");
+    run.exits(2).says("is a file, and --dir takes the folder of the archives");
     run.says("as in: cxr extract -d 'my data' images_001.tar.gz");
 }
 
