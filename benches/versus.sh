@@ -22,8 +22,8 @@ Programs that are not installed are left out. On Debian:
   apt-get install aria2 coreutils curl libarchive-tools nginx-light openssl pngcheck python3 rclone time wget2
 
 `extract` and `one` extract archives of the same size, at most four, of NIH's images. cxr checks images
-only of archives that it knows; with this program it takes those here for NIH's:
-  cargo build --release --config 'profile.release.package.cxr-fetch.debug-assertions=true'
+only of archives that it knows; a program of the feature `benchmarks` takes those here for NIH's:
+  cargo build --release --locked --features benchmarks
 USAGE
 }
 
@@ -44,7 +44,7 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 PATH="$PATH:/usr/sbin:/sbin"
 if [[ -z $cxr ]]; then
-    cargo build --release --locked --quiet
+    cargo build --release --locked --quiet --features benchmarks
     cxr=$PWD/target/release/cxr
 fi
 

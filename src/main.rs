@@ -22,10 +22,9 @@ use cli::EarlyExit;
 
 fn main() -> ExitCode {
     #[cfg(debug_assertions)]
-    {
-        cxr::disk::inject_faults(cli::fault);
-        cxr::catalog::use_test_inventories(cli::fault);
-    }
+    cxr::disk::inject_faults(cli::fault);
+    #[cfg(any(debug_assertions, feature = "benchmarks"))]
+    cxr::catalog::use_test_inventories(cli::fault);
     // If that is impossible, only a limit that is met ends the process.
     #[cfg(unix)]
     let _ = app::signals::survive_file_limit();

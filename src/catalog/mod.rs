@@ -20,7 +20,7 @@ mod needed_archives;
 mod nih;
 mod select;
 mod table;
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "benchmarks"))]
 mod test_inventory;
 
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ pub use image_set::ImageSet;
 pub(crate) use inventory::Inventory;
 pub use select::SelectError;
 pub(crate) use select::Selector;
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "benchmarks"))]
 pub use test_inventory::use_test_inventories;
 
 use crate::hash::digest::{Digest, Md5, Sha256};

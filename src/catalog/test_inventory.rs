@@ -1,4 +1,4 @@
-//! Gives small archives of tests a part of NIH's inventory. Only debug builds have it.
+//! Gives small archives of tests a part of NIH's inventory. Only debug builds and benchmarks have it.
 
 use std::ops::Range;
 use std::sync::OnceLock;

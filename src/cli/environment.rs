@@ -130,7 +130,7 @@ pub(super) fn wants_color(color: When) -> bool {
 }
 
 /// The value of a variable that injects faults.
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "benchmarks"))]
 pub(crate) fn fault(name: &str) -> Option<String> {
     env::var(name).ok()
 }

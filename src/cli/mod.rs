@@ -35,7 +35,7 @@ use cxr::text::escape;
 pub(crate) use arguments::{Command, List, Selftest};
 pub(crate) use checksums::Checksums;
 pub(crate) use completions::completions;
-#[cfg(debug_assertions)]
+#[cfg(any(debug_assertions, feature = "benchmarks"))]
 pub(crate) use environment::fault;
 #[cfg(unix)]
 pub(crate) use environment::is_set;
