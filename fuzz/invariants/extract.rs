@@ -39,10 +39,10 @@ impl FileSink for FileLog {
         })
     }
 
-    fn whole(&mut self, member: &Member, content: &[u8]) -> Result<(), UnpackError> {
+    fn whole(&mut self, member: &Member, content: Vec<u8>) -> Result<Vec<u8>, UnpackError> {
         assert_eq!(content.len() as u64, member.size);
-        self.files.push((member.clone(), content.to_vec()));
-        Ok(())
+        self.files.push((member.clone(), content.clone()));
+        Ok(content)
     }
 
     fn piece(&mut self, member: &Member, content: Option<&[u8]>) -> Result<(), UnpackError> {

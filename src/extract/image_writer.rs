@@ -191,18 +191,17 @@ impl FileSink for ImageWriter<'_> {
         }
     }
 
-    fn whole(&mut self, member: &Member, content: &[u8]) -> Result<(), UnpackError> {
+    fn whole(&mut self, member: &Member, content: Vec<u8>) -> Result<Vec<u8>, UnpackError> {
         let name = plain(&member.name);
-        self.check_image(name, content)?;
-        if !self.is_in_place(name, content) {
+        self.check_image(name, &content)?;
+        if !self.is_in_place(name, &content) {
             let file = self.create(member, name)?;
-            file.append(content)?;
+            file.append(&content)?;
             file.close()?;
             crash_point("image-written");
         }
-        self.taken.push((name.into(), member.size, crc32fast::hash(content)));
-        self.digests.push(content);
-        Ok(())
+        self.taken.push((name.into(), member.size, crc32fast::hash(&content)));
+        Ok(self.digests.push(content))
     }
 
     fn piece(&mut self, member: &Member, content: Option<&[u8]>) -> Result<(), UnpackError> {

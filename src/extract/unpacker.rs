@@ -6,11 +6,12 @@ use super::gunzip::Gunzip;
 use super::members::{Member, TarBlocks, TarPart, padded};
 use super::{ContentError, UnpackError};
 
-/// Decompressed bytes that are kept at most, unless a file that is taken whole is larger.
-const BUFFER: usize = 1 << 20;
+/// Decompressed bytes that are kept at most, unless a file is taken whole: few enough that they stay in
+/// the processor's cache.
+const BUFFER: usize = 256 << 10;
 
-/// Bytes that are decompressed at a time: few enough that they stay in the processor's cache.
-const PIECE: usize = 256 << 10;
+/// A file that is taken whole and is larger than this waits until no other such file is in memory.
+const LARGE: usize = 768 << 10;
 
 /// The way in which the content of a file is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,13 +25,13 @@ pub(super) enum Taking {
 pub(super) trait FileSink {
     /// Decides how to take a file.
     fn begin(&mut self, member: &Member) -> Result<Taking, UnpackError>;
-    /// Takes a file.
-    fn whole(&mut self, member: &Member, content: &[u8]) -> Result<(), UnpackError>;
+    /// Takes a file. Returns memory for the next one.
+    fn whole(&mut self, member: &Member, content: Vec<u8>) -> Result<Vec<u8>, UnpackError>;
     /// Takes a part of a file; `None` after the last one.
     fn piece(&mut self, member: &Member, content: Option<&[u8]>) -> Result<(), UnpackError>;
 }
 
-/// The only file larger than [`BUFFER`] that is in memory at a time, for all archives together.
+/// The only file larger than [`LARGE`] that is in memory at a time, for all archives together.
 pub(super) type LargeFile = Mutex<()>;
 
 #[derive(Debug)]
@@ -43,15 +44,23 @@ enum UnpackState {
     Skipped(u64),
 }
 
+impl UnpackState {
+    const fn skip(bytes: u64) -> Self {
+        if bytes == 0 { Self::Blocks } else { Self::Skipped(bytes) }
+    }
+}
+
 pub(super) struct Unpacker<'a, S> {
     pub(super) sink: S,
     gunzip: Gunzip,
     tar: TarBlocks,
     state: UnpackState,
-    /// The decompressed bytes, of which those from `start` to `end` are not used yet.
+    /// Memory for blocks, and for bytes that are passed on in pieces or ignored.
     buffer: Vec<u8>,
-    start: usize,
-    end: usize,
+    /// The content of a file that is taken whole.
+    file: Vec<u8>,
+    /// The bytes of the blocks or of the file that are there.
+    filled: usize,
     large_file: &'a LargeFile,
     large: Option<MutexGuard<'a, ()>>,
 }
@@ -64,8 +73,8 @@ impl<'a, S: FileSink> Unpacker<'a, S> {
             tar: TarBlocks::default(),
             state: UnpackState::Blocks,
             buffer: vec![0; BUFFER],
-            start: 0,
-            end: 0,
+            file: Vec::new(),
+            filled: 0,
             large_file,
             large: None,
         }
@@ -74,116 +83,84 @@ impl<'a, S: FileSink> Unpacker<'a, S> {
     /// Takes the next bytes of the archive.
     pub(super) fn push(&mut self, mut input: &[u8]) -> Result<(), UnpackError> {
         loop {
-            self.make_room();
-            let until = self.buffer.len().min(self.end + PIECE);
-            let room = &mut self.buffer[self.end..until];
+            let at_most = |bytes: u64| usize::try_from(bytes).unwrap_or(BUFFER).min(BUFFER);
+            // No more than the next step needs, so that each byte is decompressed to its place.
+            let room = match &self.state {
+                UnpackState::Blocks => &mut self.buffer[self.filled..self.tar.need()],
+                UnpackState::Whole(_) => &mut self.file[self.filled..],
+                UnpackState::Pieces(_, left) | UnpackState::Skipped(left) => {
+                    &mut self.buffer[..at_most(*left)]
+                }
+            };
             let more = self.gunzip.read(&mut input, room)?;
-            self.end += more;
-            while self.step()? {}
+            self.take(more)?;
             if more == 0 && input.is_empty() {
                 return Ok(());
             }
         }
     }
 
-    /// Moves the unused bytes to the front if few are left or the buffer is full.
-    fn make_room(&mut self) {
-        if self.start > 0 && (self.end - self.start <= PIECE || self.end == self.buffer.len()) {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-    }
-
-    /// Uses the next bytes. Returns false if more are needed.
-    fn step(&mut self) -> Result<bool, UnpackError> {
-        let unused = &self.buffer[self.start..self.end];
-        let used = match &mut self.state {
+    /// Takes bytes that were decompressed to their place.
+    fn take(&mut self, more: usize) -> Result<(), UnpackError> {
+        match &mut self.state {
             UnpackState::Blocks => {
+                self.filled += more;
                 let need = self.tar.need();
-                let Some(bytes) = unused.get(..need) else { return Ok(false) };
-                let part = self.tar.read(bytes)?;
-                self.start += need;
-                if let TarPart::File(member) = part {
-                    self.begin(member)?;
+                if self.filled == need {
+                    self.filled = 0;
+                    if let TarPart::File(member) = self.tar.read(&self.buffer[..need])? {
+                        self.begin(member)?;
+                    }
                 }
-                return Ok(true);
             }
             UnpackState::Whole(member) => {
-                let size = usize::try_from(member.size).unwrap_or(usize::MAX);
-                let Some(content) = unused.get(..size) else { return Ok(false) };
-                self.sink.whole(member, content)?;
-                self.state = UnpackState::Skipped(padded(member.size) - member.size);
-                self.start += size;
-                self.shrink();
-                return Ok(true);
+                self.filled += more;
+                if self.filled == self.file.len() {
+                    self.filled = 0;
+                    self.file = self.sink.whole(member, std::mem::take(&mut self.file))?;
+                    if self.large.take().is_some() {
+                        self.file = Vec::new();
+                    }
+                    self.state = UnpackState::skip(padded(member.size) - member.size);
+                }
             }
             UnpackState::Pieces(member, left) => {
-                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(unused.len());
-                if length > 0 {
-                    self.sink.piece(member, Some(&unused[..length]))?;
-                    *left -= length as u64;
+                if more > 0 {
+                    self.sink.piece(member, Some(&self.buffer[..more]))?;
+                    *left -= more as u64;
                 }
                 if *left == 0 {
                     self.sink.piece(member, None)?;
-                    self.state = UnpackState::Skipped(padded(member.size) - member.size);
-                    self.start += length;
-                    return Ok(true);
+                    self.state = UnpackState::skip(padded(member.size) - member.size);
                 }
-                length
             }
-            UnpackState::Skipped(0) => {
-                self.state = UnpackState::Blocks;
-                return Ok(true);
-            }
-            UnpackState::Skipped(left) => {
-                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(unused.len());
-                *left -= length as u64;
-                length
-            }
-        };
-        self.start += used;
-        Ok(used > 0)
-    }
-
-    fn begin(&mut self, member: Member) -> Result<(), UnpackError> {
-        self.state = match self.sink.begin(&member)? {
-            Taking::Whole => {
-                self.grow(usize::try_from(member.size).unwrap_or(usize::MAX));
-                UnpackState::Whole(member)
-            }
-            Taking::Pieces => UnpackState::Pieces(member.clone(), member.size),
-            Taking::Skipped => UnpackState::Skipped(padded(member.size)),
-        };
+            UnpackState::Skipped(left) => self.state = UnpackState::skip(*left - more as u64),
+        }
         Ok(())
     }
 
-    /// Makes the buffer large enough for a file.
-    fn grow(&mut self, size: usize) {
-        if size > BUFFER - PIECE {
-            self.large = Some(self.large_file.lock());
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            self.buffer.resize(size.saturating_add(PIECE), 0);
-        }
-    }
-
-    /// Gives the memory of a large file back.
-    fn shrink(&mut self) {
-        if self.large.is_some() {
-            let mut buffer = vec![0; BUFFER];
-            let unused = &self.buffer[self.start..self.end];
-            buffer[..unused.len()].copy_from_slice(unused);
-            (self.start, self.end, self.buffer) = (0, unused.len(), buffer);
-            self.large = None;
-        }
+    fn begin(&mut self, member: Member) -> Result<(), UnpackError> {
+        let size = member.size;
+        self.state = match self.sink.begin(&member)? {
+            Taking::Whole => {
+                let size = usize::try_from(size).unwrap_or(usize::MAX);
+                if size > LARGE {
+                    self.large = Some(self.large_file.lock());
+                }
+                self.file.resize(size, 0);
+                UnpackState::Whole(member)
+            }
+            Taking::Pieces => UnpackState::Pieces(member, size),
+            Taking::Skipped => UnpackState::skip(padded(size)),
+        };
+        // An empty file is complete.
+        if size == 0 { self.take(0) } else { Ok(()) }
     }
 
     /// Ends the archive. Returns the sink if nothing is missing.
     pub(super) fn finish(self) -> Result<S, UnpackError> {
-        let is_between = matches!(self.state, UnpackState::Blocks | UnpackState::Skipped(0));
-        if !self.gunzip.is_at_end() || !is_between || self.start != self.end {
+        let is_between = matches!(self.state, UnpackState::Blocks) && self.filled == 0;
+        if !self.gunzip.is_at_end() || !is_between {
             return Err(ContentError::Truncated.into());
         }
         self.tar.finish()?;

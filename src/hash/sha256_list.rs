@@ -1,6 +1,5 @@
 //! SHA-256 of many texts: they wait until there is one for each lane of a vector.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -16,7 +15,7 @@ use super::md5::{BLOCK, Kernel, WIDEST};
 const LONGEST: usize = 640 << 10;
 
 /// Texts of any number of lists. In memory are at most as many as two sets of lanes, and one for each
-/// thread.
+/// thread. A lane goes on with another text where one ends, so that all lanes are always used.
 #[derive(Debug)]
 pub(crate) struct Sha256Lanes {
     /// `None` if one text after the other is faster.
@@ -33,10 +32,13 @@ struct WaitingTexts {
     spare: Vec<Vec<u8>>,
 }
 
-/// A text, and the place of its digest.
+/// A text on its way through a lane, and the place of its digest.
 #[derive(Debug)]
 struct WaitingText {
     bytes: Vec<u8>,
+    /// The bytes that are hashed, and the state after them.
+    hashed: usize,
+    state: Sha256State,
     digests: Arc<Mutex<Vec<Sha256>>>,
     index: usize,
 }
@@ -59,45 +61,73 @@ impl Sha256Lanes {
         Sha256List { lanes: self, digests: Arc::default() }
     }
 
-    /// Hashes the texts that wait if there are at least as many.
-    fn hash(&self, kernel: Kernel<Sha256State>, at_least: usize) {
+    /// Hashes while every lane has a text. The others go on with the next ones.
+    fn hash(&self, kernel: Kernel<Sha256State>) {
         let _hashing = self.hashing.lock();
-        let mut texts = {
-            let mut waiting = self.waiting.lock();
-            if waiting.texts.len() < at_least {
-                return;
-            }
-            std::mem::take(&mut waiting.texts)
-        };
-        hash_side_by_side(kernel, &mut texts);
-        let spare = texts.into_iter().map(|text| text.bytes);
-        self.waiting.lock().spare.extend(spare);
+        let mut texts = std::mem::take(&mut self.waiting.lock().texts);
+        while texts.len() >= kernel.lanes() {
+            self.hash_side_by_side(kernel, &mut texts);
+        }
+        let mut waiting = self.waiting.lock();
+        texts.append(&mut waiting.texts);
+        waiting.texts = texts;
+    }
+
+    /// Hashes all texts to their ends.
+    fn hash_all(&self, kernel: Kernel<Sha256State>) {
+        let _hashing = self.hashing.lock();
+        let mut texts = std::mem::take(&mut self.waiting.lock().texts);
+        // A few are faster one by one.
+        while texts.len() > kernel.lanes() / 4 {
+            self.hash_side_by_side(kernel, &mut texts);
+        }
+        texts.iter_mut().for_each(WaitingText::finish);
+        self.waiting.lock().spare.extend(texts.into_iter().map(|text| text.bytes));
+    }
+
+    /// Hashes the first texts until one of them ends.
+    fn hash_side_by_side(&self, kernel: Kernel<Sha256State>, texts: &mut Vec<WaitingText>) {
+        let used = texts.len().min(kernel.lanes());
+        let mut states = [INITIAL; WIDEST];
+        let mut rows: [&[u8]; WIDEST] = [&[]; WIDEST];
+        for ((text, state), row) in texts.iter().zip(&mut states).zip(&mut rows).take(used) {
+            (*state, *row) = (text.state, text.rest());
+        }
+        let hashed = kernel.compress(&mut states[..used], &rows[..used]);
+        for (text, state) in texts.iter_mut().zip(states).take(used) {
+            text.state = state;
+            text.hashed += hashed;
+        }
+        for mut ended in texts.extract_if(..used, |text| text.rest().len() < BLOCK) {
+            ended.finish();
+            self.waiting.lock().spare.push(ended.bytes);
+        }
     }
 }
 
 impl Sha256List<'_> {
-    /// Adds a text, whose digest may be computed later.
-    pub(crate) fn push(&self, bytes: &[u8]) {
+    /// Adds a text, whose digest may be computed later. Returns memory for another one.
+    pub(crate) fn push(&self, bytes: Vec<u8>) -> Vec<u8> {
         let Some(kernel) = self.lanes.kernel.filter(|_| bytes.len() <= LONGEST) else {
-            return self.push_digest(Sha256::new(Hasher::digest(bytes).into()));
+            self.push_digest(Sha256::new(Hasher::digest(&bytes).into()));
+            return bytes;
         };
         let index = {
             let mut digests = self.digests.lock();
             digests.push(Sha256::EMPTY);
             digests.len() - 1
         };
-        let mut copy = self.lanes.waiting.lock().spare.pop().unwrap_or_default();
-        copy.clear();
-        copy.extend_from_slice(bytes);
-        let text = WaitingText { bytes: copy, digests: Arc::clone(&self.digests), index };
+        let digests = Arc::clone(&self.digests);
+        let text = WaitingText { bytes, hashed: 0, state: INITIAL, digests, index };
         let waiting = {
             let mut waiting = self.lanes.waiting.lock();
             waiting.texts.push(text);
             waiting.texts.len()
         };
         if waiting >= kernel.lanes() {
-            self.lanes.hash(kernel, kernel.lanes());
+            self.lanes.hash(kernel);
         }
+        self.lanes.waiting.lock().spare.pop().unwrap_or_default()
     }
 
     /// Adds the digest of a text.
@@ -108,70 +138,35 @@ impl Sha256List<'_> {
     /// Returns the digests of all texts.
     pub(crate) fn finish(self) -> Vec<Sha256> {
         if let Some(kernel) = self.lanes.kernel {
-            self.lanes.hash(kernel, 0);
+            self.lanes.hash_all(kernel);
         }
         std::mem::take(&mut self.digests.lock())
     }
 }
 
-/// A text on its way through a lane.
-struct Sha256Lane<'t> {
-    state: Sha256State,
+impl WaitingText {
     /// The bytes that are still to come.
-    rest: &'t [u8],
-    text: &'t WaitingText,
-}
-
-fn hash_side_by_side(kernel: Kernel<Sha256State>, texts: &mut [WaitingText]) {
-    // The longest first: the lanes run out together.
-    texts.sort_by_key(|text| Reverse(text.bytes.len()));
-    let mut lanes: Vec<_> =
-        texts.iter().map(|text| Sha256Lane { state: INITIAL, rest: &text.bytes, text }).collect();
-    loop {
-        lanes.retain_mut(|lane| {
-            let has_blocks = lane.rest.len() >= BLOCK;
-            if !has_blocks {
-                lane.finish();
-            }
-            has_blocks
-        });
-        // A few are faster one by one.
-        if lanes.len() <= kernel.lanes() / 4 {
-            break;
-        }
-        let used = lanes.len().min(kernel.lanes());
-        let mut states = [INITIAL; WIDEST];
-        let mut rows: [&[u8]; WIDEST] = [&[]; WIDEST];
-        for ((lane, state), row) in lanes.iter().zip(&mut states).zip(&mut rows) {
-            (*state, *row) = (lane.state, lane.rest);
-        }
-        let hashed = kernel.compress(&mut states[..used], &rows[..used]);
-        for (lane, state) in lanes.iter_mut().zip(states).take(used) {
-            lane.state = state;
-            lane.rest = &lane.rest[hashed..];
-        }
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.hashed..]
     }
-    lanes.iter_mut().for_each(Sha256Lane::finish);
-}
 
-impl Sha256Lane<'_> {
     /// Hashes the rest of the text and its padding (FIPS 180-4, section 5.1.1), and notes the digest.
     fn finish(&mut self) {
-        let (blocks, rest) = self.rest.as_chunks::<BLOCK>();
+        let (blocks, rest) = self.bytes[self.hashed..].as_chunks::<BLOCK>();
         compress256(&mut self.state, blocks);
         let mut last = [[0; BLOCK]; 2];
         let padded = last.as_flattened_mut();
         let length = if rest.len() < BLOCK - 8 { BLOCK } else { 2 * BLOCK };
         padded[..rest.len()].copy_from_slice(rest);
         padded[rest.len()] = 0x80;
-        let bits = 8 * self.text.bytes.len() as u64;
+        let bits = 8 * self.bytes.len() as u64;
         padded[length - 8..length].copy_from_slice(&bits.to_be_bytes());
         compress256(&mut self.state, &last[..length / BLOCK]);
         let mut digest = [0; 32];
         for (bytes, word) in digest.chunks_exact_mut(4).zip(self.state) {
             bytes.copy_from_slice(&word.to_be_bytes());
         }
-        if let Some(place) = self.text.digests.lock().get_mut(self.text.index) {
+        if let Some(place) = self.digests.lock().get_mut(self.index) {
             *place = Sha256::new(digest);
         }
     }
@@ -204,7 +199,7 @@ mod tests {
                         for (number, text) in texts.iter().enumerate() {
                             match number {
                                 7 => list.push_digest(Sha256::new(Hasher::digest(text).into())),
-                                _ => list.push(text),
+                                _ => drop(list.push(text.clone())),
                             }
                         }
                         let expected = |text: &Vec<u8>| Sha256::new(Hasher::digest(text).into());
@@ -220,9 +215,9 @@ mod tests {
     fn a_list_that_is_dropped_does_not_disturb_another() {
         let lanes = Sha256Lanes::new(LaneSet::for_this_machine());
         let (lost, list) = (lanes.list(), lanes.list());
-        lost.push(b"lost");
+        lost.push(b"lost".to_vec());
         drop(lost);
-        list.push(b"abc");
+        list.push(b"abc".to_vec());
         let digests: Vec<_> = list.finish().iter().map(Sha256::to_string).collect();
         assert_eq!(digests, ["ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"]);
     }

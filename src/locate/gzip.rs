@@ -6,7 +6,7 @@ use super::DamageKind;
 use super::bit_reader::BitReader;
 
 /// The first two bytes of every member (section 2.3.1).
-pub(super) const MAGIC: [u8; 2] = [0x1f, 0x8b];
+pub(crate) const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// Bytes of the part that every header has.
 const FIXED_BYTES: usize = 10;
@@ -23,7 +23,7 @@ const LONGEST_TEXT: usize = 1 << 16;
 
 /// A header that may still be incomplete.
 #[derive(Debug, Clone)]
-pub(super) struct GzipHeader {
+pub(crate) struct GzipHeader {
     field: HeaderField,
     /// Bytes of this field that have been read.
     filled: usize,
@@ -45,7 +45,7 @@ enum HeaderField {
 }
 
 impl GzipHeader {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { field: HeaderField::Fixed, filled: 0, flags: 0, number: 0, crc: Hasher::new() }
     }
 
@@ -55,15 +55,17 @@ impl GzipHeader {
         bits: &mut BitReader,
         input: &mut &[u8],
     ) -> Result<bool, DamageKind> {
-        while self.field != HeaderField::End {
+        loop {
             bits.fill(input);
             let Some(byte) = bits.byte() else { return Ok(false) };
-            self.take(byte)?;
+            if self.take(byte)? {
+                return Ok(true);
+            }
         }
-        Ok(true)
     }
 
-    fn take(&mut self, byte: u8) -> Result<(), DamageKind> {
+    /// Reads the next byte. Returns true if it is the last one.
+    pub(crate) fn take(&mut self, byte: u8) -> Result<bool, DamageKind> {
         if self.field != HeaderField::Crc {
             self.crc.update(&[byte]);
         }
@@ -82,7 +84,10 @@ impl GzipHeader {
             HeaderField::Name | HeaderField::Comment => byte == 0,
             HeaderField::End => true,
         };
-        if is_complete { self.next_field() } else { Ok(()) }
+        if is_complete {
+            self.next_field()?;
+        }
+        Ok(self.field == HeaderField::End)
     }
 
     fn fixed(&mut self, index: usize, byte: u8) -> Result<bool, DamageKind> {
@@ -120,7 +125,7 @@ impl GzipHeader {
 }
 
 /// Bytes of a trailer.
-pub(super) const TRAILER_BYTES: u64 = 8;
+pub(crate) const TRAILER_BYTES: u64 = 8;
 
 /// The CRC-32 and the length modulo 2³² of the content (section 2.3.1). It may still be incomplete.
 #[derive(Debug, Clone, Default)]

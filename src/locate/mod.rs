@@ -14,7 +14,7 @@ mod decoder;
 #[cfg(any(test, feature = "fuzzing"))]
 #[path = "../../fuzz/invariants/locate.rs"]
 pub(crate) mod fuzz;
-mod gzip;
+pub(crate) mod gzip;
 pub(crate) mod identify;
 mod images;
 mod inflate;
