@@ -1,6 +1,9 @@
-//! Strict parsers for `Content-Range`, `Retry-After` and `RateLimit`.
+//! The text of headers, and strict parsers for `Content-Range`, `Retry-After` and `RateLimit`.
 
 use std::time::{Duration, SystemTime};
+
+use reqwest::Response;
+use reqwest::header::HeaderName;
 
 /// The `Content-Range` of a 206 or 416 (RFC 9110, section 14.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +99,12 @@ fn seconds(digits: &str) -> Option<u64> {
 
 fn is_number(digits: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Returns a header as text, with U+FFFD for invalid UTF-8.
+pub(super) fn header(response: &Response, name: &HeaderName) -> Option<String> {
+    let value = response.headers().get(name)?;
+    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
 #[cfg(test)]

@@ -18,8 +18,10 @@ pub(crate) mod fuzz;
 mod headers;
 mod hop;
 mod http;
+mod http_body;
 mod link_local;
 mod local_folder;
+mod password;
 mod range_answer;
 mod redirects;
 mod refusal_reason;
@@ -38,9 +40,10 @@ pub use bucket::{BucketSpec, Variables};
 pub(crate) use client::{Client, ClientOptions};
 pub use error::ClientError;
 pub(crate) use error::SourceError;
+pub use password::without_password;
 pub(crate) use server_digests::{DigestScope, ServerDigest};
 pub(crate) use spec::Location;
-pub use spec::{SourceSpec, SpecError, without_password};
+pub use spec::{SourceSpec, SpecError};
 
 use crate::catalog::Archive;
 
@@ -92,7 +95,7 @@ pub(crate) struct SourceAnswer {
 #[derive(Debug)]
 pub(crate) enum Body {
     Empty,
-    Http(Box<http::HttpBody>),
+    Http(Box<http_body::HttpBody>),
     File(local_folder::FileBody),
 }
 

@@ -176,23 +176,33 @@ fn a_small_disk_fills_up() {
     assert_eq!(disk.read(&sandbox.data().join("file")).len(), 100_000);
 }
 
-/// The switches that inject faults are in two files, which are compiled only with debug assertions.
+/// The switches that inject faults are in two files, which are compiled only with debug assertions. A
+/// feature that no release has turns on the inventories of tests for benchmarks.
 #[test]
 fn fault_injection_is_in_no_release_build() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut with_switches = files_under(&source);
     with_switches.retain(|file| fs::read_to_string(file).unwrap().contains("CXR_FAULT"));
     with_switches.sort();
-    let expected = [("catalog", "test_inventory"), ("disk", "fault_injection")];
-    let paths = expected.map(|(folder, name)| source.join(folder).join(name).with_extension("rs"));
+    let expected = [
+        ("catalog", "test_inventory", "any(debug_assertions, feature = \"benchmarks\")"),
+        ("disk", "fault_injection", "debug_assertions"),
+    ];
+    let paths =
+        expected.map(|(folder, name, _)| source.join(folder).join(name).with_extension("rs"));
     assert_eq!(with_switches, paths);
-    for (folder, name) in expected {
+    for (folder, name, condition) in expected {
         let module = fs::read_to_string(source.join(folder).join("mod.rs")).unwrap();
         let declaration = format!("mod {name};");
-        let gated = format!("#[cfg(debug_assertions)]\n{declaration}");
+        let gated = format!("#[cfg({condition})]\n{declaration}");
         let found = (module.matches(&gated).count(), module.matches(&declaration).count());
         assert_eq!(found, (1, 1), "{declaration}");
     }
     let manifest = fs::read_to_string(source.join("../Cargo.toml")).unwrap();
     assert!(!manifest.contains("debug-assertions"), "a profile may turn them on");
+    assert_eq!(manifest.matches("benchmarks").count(), 1, "a default feature may have it");
+    for file in ["packaging/build_wheel", ".github/workflows/release.yml", "pyproject.toml"] {
+        let text = fs::read_to_string(source.join("..").join(file)).unwrap();
+        assert!(!text.contains("benchmarks"), "{file}");
+    }
 }
