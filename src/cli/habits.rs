@@ -1,5 +1,8 @@
 //! Help for likely mistakes: the options and commands of other programs, and words in another place.
 
+mod images;
+mod words;
+
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
@@ -7,17 +10,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use cxr::catalog::Catalog;
 use cxr::source::without_password;
 
-use super::typed_command::typed_command;
-
-/// The names that other programs give to the folder or file that they write.
-const OUTPUT: [&str; 8] =
-    ["-o", "-O", "--out", "--output", "--output-dir", "--outdir", "--dest", "--target"];
+use self::words::{FROM, OUTPUT, is_option, may_be_folder, replaced, run};
 
 /// The names that other programs give to `--dir`.
 const DIR: [&str; 5] = ["-P", "-C", "--directory", "--directory-prefix", "--folder"];
-
-/// The names that other programs give to `--from`.
-const FROM: [&str; 6] = ["--url", "--source", "--mirror", "--base-url", "--remote", "-u"];
 
 /// The most files that a tip names.
 const SHOWN: usize = 12;
@@ -45,7 +41,7 @@ pub(super) fn tip(error: &clap::Error, arguments: &[OsString]) -> Option<String>
         ErrorKind::UnknownArgument => option(text(ContextKind::InvalidArg)?, &words),
         ErrorKind::InvalidValue => {
             let option = text(ContextKind::InvalidArg)?;
-            value(option.split(' ').next()?, text(ContextKind::InvalidValue)?, &words)
+            images::value(option.split(' ').next()?, text(ContextKind::InvalidValue)?, &words)
         }
         _ => None,
     }
@@ -84,6 +80,10 @@ fn option(word: &str, words: &[&OsStr]) -> Option<String> {
     let place = words.iter().position(is_command);
     let option = words.iter().position(|typed| is_option(typed, name))?;
     let command = place.and_then(|place| words.get(place)?.to_str());
+    let of_images = || images::option(command?, name, words, option);
+    if let Some(tip) = place.filter(|place| *place < option).and_then(|_| of_images()) {
+        return Some(tip);
+    }
     match command {
         // The value of an option, such as `-d list`, may be the name of a command.
         Some(_) if place.is_some_and(|place| option < place) => {
@@ -101,41 +101,9 @@ fn option(word: &str, words: &[&OsStr]) -> Option<String> {
             let line = run(words.iter().copied().filter(|typed| *typed != word));
             Some(format!("list shows all archives: {line}; for another folder, add -d"))
         }
-        Some("labels")
-            if !name.starts_with('-') && !may_be_folder(name) && !is_csv(words, option) =>
-        {
-            let line = run(words.iter().copied().filter(|typed| *typed != word));
-            Some(format!(
-                "labels takes no archives: {line}; --split, --label, --view, --patient and --names choose images"
-            ))
-        }
-        Some("extract") if name == "--delete-archives" => {
-            let fetch = words.iter().copied();
-            let fetch =
-                fetch.map(|word| if word == "extract" { OsStr::new("fetch") } else { word });
-            Some(format!("fetch deletes archives: {}", run(fetch.chain([OsStr::new("--extract")]))))
-        }
-        Some("labels") if is_csv(words, option) => Some(
-            "labels writes metadata.csv and other files into a folder, which is --dir".to_owned(),
-        ),
         Some("list" | "labels" | "selftest") if !name.starts_with('-') => {
             let folder = ["-d".as_ref(), OsStr::new(word)];
             Some(format!("the folder is --dir: {}", with_option(words, option, folder, None)?))
-        }
-        Some("extract") if FROM.contains(&name) || name == "--from" => {
-            let line = run(replaced(words, option, name, Some("-d")));
-            let fetch = words
-                .iter()
-                .copied()
-                .map(|word| if word == "extract" { OsStr::new("fetch") } else { word });
-            let fetch = run(fetch.chain([OsStr::new("--extract")]));
-            Some(format!(
-                "extract reads archives of a folder: {line}; to download them too: {fetch}"
-            ))
-        }
-        Some("extract") if OUTPUT.contains(&name) || name == "--images" => {
-            let line = run(replaced(words, option, name, Some("--to")));
-            Some(format!("the folder for the images is --to: {line}"))
         }
         Some("verify") if OUTPUT.contains(&name) => {
             let line = run(replaced(words, option, name, Some("--report")));
@@ -158,63 +126,6 @@ fn option(word: &str, words: &[&OsStr]) -> Option<String> {
     }
 }
 
-/// The names that other programs give to a part for validation.
-const VALIDATION: [&str; 4] = ["val", "valid", "validation", "dev"];
-
-/// Returns the tip for a value that an option does not take, or that is missing.
-fn value(option: &str, value: &str, words: &[&OsStr]) -> Option<String> {
-    match option {
-        "--images" if value.is_empty() => {
-            let is_option = |word: &&OsStr| word.to_str().is_some_and(|word| word.starts_with('-'));
-            let mut others = words.iter().copied().filter(|word| *word != option);
-            let command = others.next()?;
-            let (options, mut folders): (Vec<_>, Vec<_>) = others.partition(is_option);
-            if folders.is_empty() {
-                folders.push(OsStr::new("."));
-            }
-            let line = [command].into_iter().chain(options).chain([OsStr::new(option)]);
-            let line = run(line.chain(folders));
-            Some(format!("the folder of the images comes after --images: {line}"))
-        }
-        "--split" if VALIDATION.contains(&value) => Some(
-            "NIH has no part for validation; cxr labels --val 0.125 makes one from train_val"
-                .to_owned(),
-        ),
-        "--label" if value.contains('|') => {
-            let line = words.iter().map(|word| match word.to_str() {
-                Some(text) if text.contains(value) => OsString::from(text.replace('|', ",")),
-                _ => OsString::from(word),
-            });
-            let line = run(line.collect::<Vec<_>>().iter().map(OsString::as_os_str));
-            Some(format!("several labels have commas between them: {line}"))
-        }
-        _ => None,
-    }
-}
-
-/// Returns true for the option alone, and for the option with a value in the same word.
-fn is_option(typed: &OsStr, name: &str) -> bool {
-    let Some(rest) = typed.to_str().and_then(|typed| typed.strip_prefix(name)) else {
-        return false;
-    };
-    rest.is_empty() || rest.starts_with('=') || !name.starts_with("--")
-}
-
-/// Returns the words with another option, or none, in place of the one at `place`.
-fn replaced<'a>(
-    words: &'a [&'a OsStr],
-    place: usize,
-    name: &str,
-    with: Option<&'a str>,
-) -> Vec<&'a OsStr> {
-    let typed = words[place].to_str().unwrap_or_default();
-    let value = typed.strip_prefix(name).unwrap_or_default();
-    let value = value.strip_prefix('=').unwrap_or(value);
-    let value = Some(value).filter(|value| !value.is_empty());
-    let middle = with.into_iter().chain(value).map(OsStr::new);
-    words[..place].iter().copied().chain(middle).chain(words[place + 1..].iter().copied()).collect()
-}
-
 /// Returns the tip for an archive that is not in the table: it may be a folder, or an address.
 pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
     let words: Vec<&OsStr> = words.iter().skip(1).map(OsString::as_os_str).collect();
@@ -227,7 +138,11 @@ pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
         Some(format!("an address is a source: {line}"))
     } else if let (Some(folder), Some(name)) = (folder, path.file_name().filter(|_| path.is_file()))
     {
-        let line = with_option(&words, place, ["-d".as_ref(), folder.as_os_str()], Some(name))?;
+        let line = with_option(&words, place, ["-d".as_ref(), folder.as_os_str()], Some(name));
+        let line = line.unwrap_or_else(|| {
+            let (before, after) = (&words[..place], &words[place + 1..]);
+            run(before.iter().chain([&name]).chain(after).copied())
+        });
         Some(format!("the folder of an archive is --dir: {line}"))
     } else if word == "all" || word.contains('*') {
         let others = words.iter().enumerate().filter(|(at, _)| *at != place);
@@ -238,12 +153,6 @@ pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
     } else {
         None
     }
-}
-
-/// Returns true if a csv or a list is named where the folder of the labels belongs.
-fn is_csv(words: &[&OsStr], option: usize) -> bool {
-    let named = words[option..].iter().take(2).filter_map(|word| Path::new(word).extension());
-    named.into_iter().any(|end| end.eq_ignore_ascii_case("csv") || end.eq_ignore_ascii_case("txt"))
 }
 
 /// Returns the command line with an option, before a `--`, and the word at `place` removed or replaced.
@@ -273,12 +182,6 @@ fn with_option(
 fn is_dir_option(typed: &OsStr) -> bool {
     let short = typed.to_str().and_then(|typed| typed.strip_prefix('-')).unwrap_or_default();
     is_option(typed, "--dir") || short.trim_start_matches(['q', 'v']).starts_with('d')
-}
-
-/// Returns true for a folder, and for a word that does not look like an archive.
-fn may_be_folder(word: &str) -> bool {
-    let is_number = word.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ','));
-    Path::new(word).is_dir() || !(is_number || word.contains('.') || word.contains("images"))
 }
 
 /// Returns a word that names archives among the folders and files to verify, and the tip for it.
@@ -327,10 +230,4 @@ pub(super) fn address(what: &[OsString], words: &[OsString]) -> Option<(String, 
     let line = run(words.flat_map(|word| option(word).chain([word.as_os_str()])));
     let address = without_password(&address.to_string_lossy());
     Some((address, format!("to read a mirror, run: {line}")))
-}
-
-/// Returns a command line to paste, without passwords.
-fn run<'a>(words: impl IntoIterator<Item = &'a OsStr>) -> String {
-    let words = [OsString::from("cxr")].into_iter().chain(words.into_iter().map(OsString::from));
-    typed_command(&words.collect::<Vec<_>>()).explained()
 }

@@ -162,6 +162,8 @@ fn the_first_mistakes_with_images_and_labels_are_answered_with_what_works() {
         );
         run.exits(2).says(&words);
     }
+    let run = sandbox.cxr(["extract", "-d", "my data", "my data/images_001.tar.gz"]).run();
+    run.exits(2).says("is --dir: cxr extract -d 'my data' images_001.tar.gz");
     let run = sandbox.cxr(["extract", "-d", "my data/images_001.tar.gz"]).run();
     run.exits(2).says("is a file, and --dir takes the folder of the archives");
     run.says("as in: cxr extract -d 'my data' images_001.tar.gz");
