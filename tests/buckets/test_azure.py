@@ -1,4 +1,4 @@
-"""Azure Blob Storage, from Azurite, which checks the signatures. Only with --with-azurite."""
+"""Azure Blob Storage, from Azurite, which checks the signatures."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ import pytest
 import requests
 from conftest import Folder, verdicts
 
-AZURITE = os.environ.get("AZURITE")
-pytestmark = pytest.mark.skipif(not AZURITE, reason="without --with-azurite")
+AZURITE = os.environ["AZURITE"]
 
 # The emulator's account and its key, which Microsoft publishes.
 ACCOUNT = "devstoreaccount1"
