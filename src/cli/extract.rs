@@ -45,7 +45,7 @@ pub(crate) struct Extract {
     wait: bool,
     /// Archives at a time, 1 to 64
     ///
-    /// By default, cxr extracts as many as there are processors, at least 4 and at most 12, and one
+    /// By default, cxr extracts as many as there are processors, at least 8 and at most 12, and one
     /// from a spinning disk (HDD).
     #[arg(short, long, value_name = "N", value_parser = value_parsers::count, help_heading = LIMITS)]
     jobs: Option<NonZeroUsize>,
