@@ -10,6 +10,7 @@ use crate::text::{escape, units};
 
 /// A failed request to a source. A message says "SOURCE: " before it. The texts are escaped.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(not(feature = "buckets"), expect(dead_code, reason = "some errors are of buckets only"))]
 pub(crate) enum SourceError {
     /// The source has no address for this archive, as the publisher of a table without addresses.
     #[error("has no address for it")]

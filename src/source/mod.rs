@@ -100,6 +100,10 @@ pub(crate) enum Body {
 }
 
 impl Source {
+    #[cfg_attr(
+        not(feature = "buckets"),
+        expect(unreachable_code, reason = "no source is a bucket")
+    )]
     pub(crate) fn new(spec: SourceSpec) -> Self {
         let bucket = match &spec {
             SourceSpec::Bucket(bucket) => Some(Bucket::new(bucket.clone())),
