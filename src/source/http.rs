@@ -113,12 +113,14 @@ impl Server<'_> {
     ) -> Result<(Url, SourceAnswer), SourceError> {
         let note = |hop: &Hop| *place.lock() = hop.place(self.is_named);
         let addresses = (self.address, first);
+        let region = self.bucket.map(|bucket| bucket.region(self.client)).unwrap_or_default();
         let (target, response) =
             follow(self.client, addresses, &headers(request), self.bucket, note).await?;
         let place = Arc::clone(&place.lock());
         let status = response.status();
-        let is_moved =
-            |bucket: &Bucket| !status.is_success() && bucket.learn(self.client, response.headers());
+        let is_moved = |bucket: &Bucket| {
+            !status.is_success() && bucket.learn(self.client, response.headers(), &region)
+        };
         if self.bucket.is_some_and(is_moved) {
             return Err(SourceError::OtherRegion);
         }

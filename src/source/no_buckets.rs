@@ -81,7 +81,11 @@ impl Bucket {
         match *self {}
     }
 
-    pub(super) const fn learn(&self, _: &Client, _: &HeaderMap) -> bool {
+    pub(super) const fn region(&self, _: &Client) -> String {
+        match *self {}
+    }
+
+    pub(super) const fn learn(&self, _: &Client, _: &HeaderMap, _: &str) -> bool {
         match *self {}
     }
 

@@ -141,6 +141,45 @@ fn the_region_that_an_answer_states_is_used() {
     );
 }
 
+/// No setting makes the program panic, and no message shows a secret.
+#[test]
+fn settings_that_cannot_be_sent_are_refused_without_showing_them() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = store(&all);
+    fs::write(sandbox.path("token"), "SECRET\n").unwrap();
+    let service = format!("{}/credentials", server.base());
+    let token_file = sandbox.path("token");
+    for settings in [
+        [("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/a SECRET"), ("AWS_REGION", "r")],
+        [
+            ("AWS_CONTAINER_CREDENTIALS_FULL_URI", &*service),
+            ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token_file.to_str().unwrap()),
+        ],
+        [("AWS_METADATA_ENDPOINT", "SECRET"), ("AWS_REGION", "r")],
+    ] {
+        let mut cxr = fetch(&sandbox, &server, &all);
+        for (name, value) in settings {
+            cxr = cxr.env(name, value);
+        }
+        let outcome = cxr.run();
+        outcome.exits(3);
+        outcome.report().line(&all[0].name).is("unreachable").because(settings_name(&settings));
+        assert!(!(outcome.stdout() + &outcome.stderr()).contains("SECRET"));
+    }
+    let google = sandbox.fetch_from("gs://nih/v1", &all).env("GOOGLE_BASE_URL", server.base());
+    let outcome = google.env("GOOGLE_SERVICE_ACCOUNT_KEY", "\"SECRET\"").run();
+    outcome.exits(3);
+    assert!(!(outcome.stdout() + &outcome.stderr()).contains("SECRET"));
+    // Spaces and the end of a line around a value are not part of it.
+    with_keys(fetch(&sandbox, &server, &all)).env("AWS_REGION", "eu-west-3\n").report(0).all_ok();
+}
+
+/// The name of the variable that is wrong.
+fn settings_name<'a>(settings: &[(&'a str, &str); 2]) -> &'a str {
+    let [first, second] = settings;
+    if second.0 == "AWS_REGION" { first.0 } else { second.0 }
+}
+
 #[test]
 fn a_machine_without_credentials_asks_without() {
     let (sandbox, all) = (Sandbox::new(), archives(2));
@@ -186,7 +225,7 @@ fn settings_that_cannot_be_used_are_explained() {
     let (sandbox, all) = (Sandbox::new(), archives(1));
     let server = store(&all);
     for (name, value, words) in [
-        ("AWS_SESSION_TOKEN", "two\nlines", "has a character that no key has"),
+        ("AWS_SESSION_TOKEN", "two\nlines", "has a character that it cannot have"),
         ("AWS_SECRET_ACCESS_KEY", "", "cannot be asked"),
     ] {
         let fetch = with_keys(fetch(&sandbox, &server, &all)).env(name, value).run();

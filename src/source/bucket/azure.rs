@@ -125,7 +125,11 @@ fn credentials(
     if is_emulator {
         builder = builder.with_access_key(EMULATOR.1);
     }
-    for (name, value) in &variables.0 {
+    // `object_store` reads these on its own.
+    for name in ["IDENTITY_ENDPOINT", "IDENTITY_HEADER"] {
+        variables.checked(name)?;
+    }
+    for name in variables.names() {
         let key = name.starts_with("AZURE_").then(|| name.to_ascii_lowercase());
         if let Some(Ok(key)) = key.map(|key| AzureConfigKey::from_str(&key))
             && !matches!(
@@ -134,6 +138,7 @@ fn credentials(
                     | AzureConfigKey::UseEmulator
                     | AzureConfigKey::EncryptionKey
             )
+            && let Some(value) = variables.checked(name)?
         {
             builder = builder.with_config(key, value);
         }

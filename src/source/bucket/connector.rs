@@ -7,7 +7,7 @@ use std::pin::Pin;
 use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
 };
-use reqwest::Url;
+use reqwest::{Method, Url};
 
 use super::super::client::ClientOptions;
 use super::super::link_local::has_link_local_host;
@@ -54,6 +54,7 @@ impl Connector {
             .0
             .for_credentials(is_metadata)
             .map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
+        let gives_token = is_metadata && parts.method == Method::PUT;
         let request = client.request(parts.method, url).headers(parts.headers);
         let body = body.as_bytes().cloned().unwrap_or_default();
         let sent = request.body(body).send().await;
@@ -68,6 +69,11 @@ impl Connector {
                 let error = std::io::Error::other("the answer is too long");
                 return Err(HttpError::new(HttpErrorKind::Decode, error));
             }
+        }
+        // The token goes into a header, which cannot hold every byte.
+        if gives_token && !received.iter().all(u8::is_ascii_graphic) {
+            let error = std::io::Error::other("the token of the metadata service is invalid");
+            return Err(HttpError::new(HttpErrorKind::Decode, error));
         }
         let mut answer = HttpResponse::new(received.into());
         *answer.status_mut() = response.status();

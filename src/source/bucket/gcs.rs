@@ -9,7 +9,7 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::connector::Connector;
-use super::credentials::{Credentials, no_retries, wrong_setting};
+use super::credentials::{Credentials, no_retries};
 use super::{BucketSpec, SignedRequest, SourceError, SpecError, Variables, plain_address};
 use crate::source::client::ClientOptions;
 
@@ -103,20 +103,30 @@ fn credentials(
     if let Some(path) = variables.get("SERVICE_ACCOUNT") {
         builder = builder.with_service_account_path(path);
     }
-    for (name, value) in &variables.0 {
+    for name in variables.names() {
         let key = name.starts_with("GOOGLE_").then(|| name.to_ascii_lowercase());
         if let Some(Ok(key)) = key.map(|key| GoogleConfigKey::from_str(&key))
             && !matches!(key, GoogleConfigKey::Client(_))
+            && let Some(value) = variables.checked(name)?
         {
             builder = builder.with_config(key, value);
         }
     }
+    let given = GIVEN.into_iter().find(|name| variables.get(name).is_some());
+    // The text of the error may hold a part of a key.
+    let unreadable = |_| {
+        let place = given.unwrap_or("the file of the login with gcloud");
+        SourceError::Setting(format!(
+            "{place} gives no credentials that cxr can read: expected the path of a JSON file with the key \
+             of a service account or with a login (in GOOGLE_SERVICE_ACCOUNT_KEY, the key itself)"
+        ))
+    };
     let store = builder
         .with_bucket_name(bucket)
         .with_retry(no_retries())
         .with_http_connector(Connector(options.clone()))
         .build()
-        .map_err(wrong_setting)?;
+        .map_err(unreadable)?;
     let login = if cfg!(windows) {
         variables.get("APPDATA").map(|data| Path::new(data).join("gcloud"))
     } else {
@@ -124,6 +134,6 @@ fn credentials(
     };
     let has_login =
         login.is_some_and(|folder| folder.join("application_default_credentials.json").exists());
-    let is_given = has_login || GIVEN.iter().any(|name| variables.get(name).is_some());
+    let is_given = has_login || given.is_some();
     Ok(Credentials::new(Some(Arc::clone(store.credentials())), is_given))
 }

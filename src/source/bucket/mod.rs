@@ -12,8 +12,8 @@ mod credentials;
 mod gcs;
 mod profile;
 mod s3;
+mod variables;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -26,6 +26,7 @@ use self::azure::Azure;
 use self::gcs::Gcs;
 use self::profile::Profile;
 use self::s3::{Endpoint, S3};
+pub use self::variables::Variables;
 use super::SourceError;
 use super::client::Client;
 use super::spec::{ESCAPED, SpecError};
@@ -60,11 +61,6 @@ enum Place {
     Fixed(String),
 }
 
-/// The variables of the environment that say where a bucket is and who asks. Debug output has their
-/// names only.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Variables(BTreeMap<String, String>);
-
 /// A bucket that is asked in a run.
 #[derive(Debug)]
 pub(super) struct Bucket {
@@ -87,45 +83,6 @@ pub(super) struct SignedRequest {
     pub(super) headers: HeaderMap,
 }
 
-impl Variables {
-    /// Takes the names and values of variables. An empty one counts as not set.
-    pub fn new(all: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(all.into_iter().filter(|(_, value)| !value.is_empty()).collect())
-    }
-
-    /// Returns true if the variable is among those that buckets need.
-    pub fn is_needed(name: &str) -> bool {
-        ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|start| name.starts_with(start))
-            || matches!(
-                name,
-                "APPDATA"
-                    | "AZURITE_BLOB_STORAGE_URL"
-                    | "HOME"
-                    | "IDENTITY_ENDPOINT"
-                    | "SERVICE_ACCOUNT"
-                    | "STORAGE_EMULATOR_HOST"
-                    | "USERPROFILE"
-            )
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// Returns true if a variable that is a switch is on.
-    fn is_on(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| {
-            ["1", "true", "yes", "on", "requester"].iter().any(|on| value.eq_ignore_ascii_case(on))
-        })
-    }
-}
-
-impl fmt::Debug for Variables {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
 impl BucketSpec {
     /// Parses `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX` and `az://CONTAINER/PREFIX`. Returns `None` for
     /// another kind of address.
@@ -141,6 +98,11 @@ impl BucketSpec {
             return Some(Err(SpecError::Bucket(service.scheme().to_owned())));
         }
         let prefix = prefix.trim_matches('/').to_owned();
+        if prefix.split('/').any(|part| matches!(part, "." | "..")) {
+            return Some(Err(SpecError::Setting(
+                "a part of the key is `.` or `..`, which no address can hold".to_owned(),
+            )));
+        }
         let (variables, profile) = (Variables::default(), Profile::default());
         let bucket = bucket.to_owned();
         Some(Ok(Self { service, bucket, prefix, variables, profile, place: None }))
@@ -266,9 +228,18 @@ impl Bucket {
         }
     }
 
-    /// Takes the region of the bucket from an answer. Returns true if it is another one than before.
-    pub(super) fn learn(&self, client: &Client, headers: &HeaderMap) -> bool {
-        matches!(self.store(client), Ok(Store::S3(store)) if store.learn(headers))
+    /// Returns the region in which the bucket is asked now; empty for stores without regions.
+    pub(super) fn region(&self, client: &Client) -> String {
+        match self.store(client) {
+            Ok(Store::S3(store)) => store.region(),
+            _ => String::new(),
+        }
+    }
+
+    /// Takes the region of the bucket from an answer. Returns true if it is another one than that in
+    /// which it was asked.
+    pub(super) fn learn(&self, client: &Client, headers: &HeaderMap, asked: &str) -> bool {
+        matches!(self.store(client), Ok(Store::S3(store)) if store.learn(headers, asked))
     }
 
     /// Adds the bucket, the key and what to set to a refusal.
@@ -376,7 +347,14 @@ mod tests {
 
     #[test]
     fn an_address_with_credentials_is_refused_without_showing_them() {
-        for typed in ["s3://", "s3:///key", "s3://KEY:SECRET@b/x", "s3://b?SECRET", "s3://b:90/x"] {
+        for typed in [
+            "s3://",
+            "s3:///key",
+            "s3://KEY:SECRET@b/x",
+            "s3://b?SECRET",
+            "s3://b:90/x",
+            "s3://b/../SECRET",
+        ] {
             let error = BucketSpec::parse(typed).unwrap().unwrap_err().to_string();
             assert!(!error.contains("SECRET"), "{error}");
         }

@@ -1,15 +1,20 @@
 //! The profiles that the command line of AWS writes: `~/.aws/credentials` and `~/.aws/config`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::{SourceError, Variables};
 use crate::disk;
-use crate::text::escape;
+use crate::text::{escape, shell};
 
 /// The most bytes of a file that are read.
 const LIMIT: usize = 1 << 20;
+
+/// The settings of a key and of its session.
+const KEY_ID: &str = "aws_access_key_id";
+pub(super) const TOKEN: &str = "aws_session_token";
 
 /// The settings of one profile.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,24 +57,32 @@ impl Profile {
         Ok(profile)
     }
 
-    /// Adds the settings of the profile in a file. Those of an earlier file count.
+    /// Adds the settings of the profile in a file. Those of an earlier file count, and a token belongs to
+    /// the keys of the same file.
     fn add(&mut self, text: &str) {
+        let has_keys = self.settings.0.contains_key(KEY_ID);
         let mut is_inside = false;
-        for line in text.lines() {
+        // The indentation of the last setting.
+        let mut outer = None;
+        for line in text.lines().flat_map(|line| line.split('\r')) {
             let line = line.trim_end();
-            if let Some(section) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                let section = section.trim();
-                let name = section.strip_prefix("profile ").map_or(section, str::trim);
-                is_inside = name == self.name;
-            } else if let Some((key, value)) = line.split_once('=')
+            if let Some((section, _)) = line.strip_prefix('[').and_then(|it| it.split_once(']')) {
+                (is_inside, outer) = (section_name(section) == self.name, None);
+                continue;
+            }
+            // A line that is indented further belongs to the setting above it, and a comment to none.
+            let indent = line.len() - line.trim_start().len();
+            let is_continued = outer.is_some_and(|outer| indent > outer);
+            if let Some((key, value)) = line.split_once(['=', ':'])
                 && is_inside
-                // An indented line belongs to the setting above it, and a comment to none.
-                && !line.starts_with([' ', '\t', '#', ';'])
+                && !is_continued
+                && !line.trim_start().starts_with(['#', ';'])
             {
-                let settings = &mut self.settings.0;
-                settings
-                    .entry(key.trim().to_ascii_lowercase())
-                    .or_insert_with(|| value.trim().to_owned());
+                outer = Some(indent);
+                let key = key.trim().to_ascii_lowercase();
+                if !(has_keys && key == TOKEN) {
+                    self.settings.0.entry(key).or_insert_with(|| value.trim().to_owned());
+                }
             }
         }
     }
@@ -79,7 +92,7 @@ impl Profile {
     }
 
     pub(super) fn keys(&self) -> Option<(&str, &str)> {
-        Some((self.get("aws_access_key_id")?, self.get("aws_secret_access_key")?))
+        Some((self.get(KEY_ID)?, self.get("aws_secret_access_key")?))
     }
 
     /// Refuses a profile without keys that the user chose. It may be one that needs a login.
@@ -87,13 +100,20 @@ impl Profile {
         if !self.is_named {
             return Ok(());
         }
-        let name = escape::brief(&self.name);
+        let name = shell::quote(OsStr::new(&self.name));
         Err(SourceError::Setting(format!(
             "the profile {name} of AWS_PROFILE has no keys that cxr can read; run eval \"$(aws \
              configure export-credentials --profile {name} --format env)\" before cxr, which sets \
              AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )))
     }
+}
+
+/// Returns the name in a section: `default`, or in one of the files `profile NAME`, also in quotes.
+fn section_name(section: &str) -> &str {
+    let section = section.trim();
+    let name = section.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t']));
+    name.unwrap_or(section).trim().trim_matches(['"', '\''])
 }
 
 /// Returns the text of a file, and nothing if it does not exist.
@@ -129,6 +149,22 @@ mod tests {
         let other = profile("other");
         assert_eq!((other.keys(), other.get("region")), (Some(("B", "S=")), Some("r2")));
         assert_eq!(profile("none").get("region"), None);
+    }
+
+    #[test]
+    fn files_are_read_as_the_tools_of_aws_read_them() {
+        for (text, name) in [
+            ("[default] # mine\n  aws_access_key_id : A\n  aws_secret_access_key : B", "default"),
+            ("[profile \"my lab\"]\raws_access_key_id=A\raws_secret_access_key=B", "my lab"),
+            ("[profile\tlab]\naws_access_key_id=A\n#x=y\naws_secret_access_key=B", "lab"),
+        ] {
+            let mut profile = Profile { name: name.to_owned(), ..Profile::default() };
+            profile.add(text);
+            // The token of another session.
+            profile.add(&format!("[profile {name}]\naws_session_token = T\nregion=http://r"));
+            profile.add("[default]\naws_session_token = T");
+            assert_eq!((profile.keys(), profile.get(TOKEN)), (Some(("A", "B")), None), "{text}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Amazon S3, and stores that speak its protocol.
 
+use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -12,8 +13,9 @@ use reqwest::header::{HeaderMap, HeaderName};
 use super::advice::{self, Identity};
 use super::connector::Connector;
 use super::credentials::{Credentials, no_retries, wrong_setting};
-use super::profile::Profile;
+use super::profile::{Profile, TOKEN};
 use super::{BucketSpec, Place, SignedRequest, SourceError, SpecError, Variables, plain_address};
+use crate::disk;
 use crate::source::client::ClientOptions;
 
 /// The region of a bucket, which S3 states in every answer.
@@ -24,6 +26,12 @@ const DEFAULT_REGION: &str = "us-east-1";
 
 /// The most characters of a region in an answer.
 const REGION_LENGTH: usize = 40;
+
+/// The variable with the path of a token.
+const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+
+/// The most bytes of a token.
+const TOKEN_LENGTH: usize = 1 << 16;
 
 /// The place of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +60,11 @@ impl Endpoint {
     ) -> Result<Self, SpecError> {
         let first = |names: &[&str]| names.iter().find_map(|name| variables.get(name));
         let region = first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).or(profile.get("region"));
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if !region.is_none_or(|region| region.chars().all(is_part)) {
+            let what = "has a character that no region has, such as a space";
+            return Err(SpecError::Setting(format!("AWS_REGION {what}")));
+        }
         let custom = first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]);
         let custom = custom.or(profile.get("endpoint_url"));
         let custom = custom.map(|custom| plain_address(custom, "AWS_ENDPOINT_URL")).transpose()?;
@@ -107,7 +120,7 @@ impl S3 {
             is_anonymous: self.credentials.is_anonymous(),
             pays: self.pays,
             names: &advice::S3,
-            region: self.endpoint.lock().region.clone(),
+            region: self.region(),
         }
     }
 
@@ -133,19 +146,21 @@ impl S3 {
         Ok(SignedRequest { address: address.clone(), headers })
     }
 
-    /// Takes the region of the bucket from an answer. Returns true if it is another one than before.
-    pub(super) fn learn(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn region(&self) -> String {
+        self.endpoint.lock().region.clone()
+    }
+
+    /// Takes the region of the bucket from an answer. Returns true if it is another one than that in
+    /// which it was asked. Another thread may have learnt it meanwhile.
+    pub(super) fn learn(&self, headers: &HeaderMap, asked: &str) -> bool {
         let is_part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         let stated = headers.get(REGION).and_then(|value| value.to_str().ok());
         let stated = stated.filter(|region| {
             (1..=REGION_LENGTH).contains(&region.len()) && region.chars().all(is_part)
         });
-        let region = &mut self.endpoint.lock().region;
-        let is_new = stated.is_some_and(|stated| stated != region);
-        if let Some(stated) = stated.filter(|_| is_new) {
-            stated.clone_into(region);
-        }
-        is_new
+        let Some(other) = stated.filter(|&stated| stated != asked) else { return false };
+        other.clone_into(&mut self.endpoint.lock().region);
+        true
     }
 }
 
@@ -160,25 +175,29 @@ fn credentials(
     if variables.is_on("AWS_SKIP_SIGNATURE") {
         return Ok(Credentials::new(None, false));
     }
+    let has_keys = has("AWS_ACCESS_KEY_ID") || has("AWS_SECRET_ACCESS_KEY");
+    let has_identity = has("AWS_WEB_IDENTITY_TOKEN_FILE") && has("AWS_ROLE_ARN");
+    let is_in_container = has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
+        || (has("AWS_CONTAINER_CREDENTIALS_FULL_URI") && has(TOKEN_FILE));
     let mut builder = AmazonS3Builder::new();
-    for (name, value) in &variables.0 {
-        // The others have no effect on credentials.
+    for name in variables.names() {
+        // The others have no effect on credentials. A token without keys is the rest of another session.
         if let Ok(key) = AmazonS3ConfigKey::from_str(&name.to_ascii_lowercase())
-            && !matches!(key, AmazonS3ConfigKey::Client(_) | AmazonS3ConfigKey::Encryption(_))
+            && is_about_credentials(key)
+            && (has_keys || key != AmazonS3ConfigKey::Token)
+            && let Some(value) = variables.checked(name)?
         {
             builder = builder.with_config(key, value);
         }
     }
-    let has_keys = has("AWS_ACCESS_KEY_ID") || has("AWS_SECRET_ACCESS_KEY");
-    let has_identity = has("AWS_WEB_IDENTITY_TOKEN_FILE") && has("AWS_ROLE_ARN");
-    let is_in_container = has("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")
-        || (has("AWS_CONTAINER_CREDENTIALS_FULL_URI")
-            && has("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"));
+    if let Some(path) = variables.get(TOKEN_FILE) {
+        check_token_file(path)?;
+    }
     let mut is_given = has_keys || has_identity || is_in_container;
     if !has_keys && !has_identity {
         if let Some((id, secret)) = profile.keys() {
             builder = builder.with_access_key_id(id).with_secret_access_key(secret);
-            if let Some(token) = profile.get("aws_session_token") {
+            if let Some(token) = profile.get(TOKEN) {
                 builder = builder.with_token(token);
             }
             is_given = true;
@@ -199,6 +218,38 @@ fn credentials(
     Ok(Credentials::new(Some(Arc::clone(store.credentials())), is_given))
 }
 
+/// Returns true for a setting of the credentials or of the service that gives them.
+const fn is_about_credentials(key: AmazonS3ConfigKey) -> bool {
+    matches!(
+        key,
+        AmazonS3ConfigKey::AccessKeyId
+            | AmazonS3ConfigKey::SecretAccessKey
+            | AmazonS3ConfigKey::Token
+            | AmazonS3ConfigKey::Region
+            | AmazonS3ConfigKey::DefaultRegion
+            | AmazonS3ConfigKey::ImdsV1Fallback
+            | AmazonS3ConfigKey::MetadataEndpoint
+            | AmazonS3ConfigKey::ContainerCredentialsRelativeUri
+            | AmazonS3ConfigKey::ContainerCredentialsFullUri
+            | AmazonS3ConfigKey::ContainerAuthorizationTokenFile
+            | AmazonS3ConfigKey::WebIdentityTokenFile
+            | AmazonS3ConfigKey::RoleArn
+            | AmazonS3ConfigKey::RoleSessionName
+            | AmazonS3ConfigKey::StsEndpoint
+    )
+}
+
+/// Refuses a file whose token no header can hold, on which `object_store` would panic.
+fn check_token_file(path: &str) -> Result<(), SourceError> {
+    let bytes = disk::read_through(Path::new(path), TOKEN_LENGTH).unwrap_or_default();
+    if bytes.iter().all(u8::is_ascii_graphic) {
+        return Ok(());
+    }
+    Err(SourceError::Setting(format!(
+        "the file of {TOKEN_FILE} has a character that no token has, such as a space or the end of a line"
+    )))
+}
+
 /// Refuses credentials that no header can hold.
 fn check(credentials: &AwsCredential) -> Result<(), SourceError> {
     let AwsCredential { key_id, token, .. } = credentials;
@@ -211,4 +262,26 @@ fn check(credentials: &AwsCredential) -> Result<(), SourceError> {
          or the end of a line"
             .to_owned(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use reqwest::header::HeaderValue;
+
+    use super::*;
+
+    /// Several requests are on their way when the first answer states the region.
+    #[test]
+    fn a_region_counts_for_every_request_that_was_sent_elsewhere() {
+        let endpoint = Endpoint::new("b", &Variables::default(), &Profile::default()).unwrap();
+        let (endpoint, credentials) = (Mutex::new(endpoint), Credentials::new(None, false));
+        let store = S3 { endpoint, credentials, pays: false };
+        let asked = store.region();
+        let headers = HeaderMap::from_iter([(REGION, HeaderValue::from_static("eu-west-3"))]);
+        assert!(store.learn(&headers, &asked));
+        assert!(store.learn(&headers, &asked));
+        assert_eq!(store.region(), "eu-west-3");
+        assert!(!store.learn(&headers, "eu-west-3"));
+        assert!(!store.learn(&HeaderMap::new(), &asked));
+    }
 }

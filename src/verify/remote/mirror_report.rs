@@ -59,7 +59,11 @@ fn skipped(archive: &Archive, error: &SourceError, reason: &str) -> ArchiveRepor
         SourceError::Foreign(_) => (Verdict::Foreign, None),
         _ => (Verdict::Unreachable, None),
     };
-    ArchiveReport { actual_size: size, detail: Some(reason.to_owned()), ..blank(archive, verdict) }
+    let mut report = blank(archive, verdict);
+    if let SourceError::Setting(_) = error.kind() {
+        report.next = Some(NextStep::then("correct the setting", Again));
+    }
+    ArchiveReport { actual_size: size, detail: Some(reason.to_owned()), ..report }
 }
 
 /// This machine could not make the request.
