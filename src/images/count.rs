@@ -15,9 +15,9 @@ pub(crate) fn count(tree: &Path, catalog: &Catalog) -> Vec<(usize, usize)> {
     };
     let mut found: Vec<Vec<bool>> =
         expected.archives.iter().map(|of| vec![false; of.places()]).collect();
-    for image in TreeWalk::new(tree, &expected) {
-        let of = found.get_mut(image.place.archive);
-        if let Some(place) = of.and_then(|of| of.get_mut(image.place.position)) {
+    for place in TreeWalk::new(tree, &expected).flat_map(|image| image.places) {
+        let of = found.get_mut(place.archive);
+        if let Some(place) = of.and_then(|of| of.get_mut(place.position)) {
             *place = true;
         }
     }

@@ -69,17 +69,18 @@ impl<'a> ExpectedImages<'a> {
         is_known.then_some(Self { archives })
     }
 
-    /// Returns the place of the image with this name. In the folder of one archive, an image of
-    /// another has none.
-    pub(super) fn place(&self, name: &str, folder_of: Option<usize>) -> Option<ImagePlace> {
+    /// Returns the places of the image with this name: several archives of a table may have the same
+    /// file. In the folder of one archive, an image of another has none.
+    pub(super) fn places(&self, name: &str, folder_of: Option<usize>) -> Vec<ImagePlace> {
         let in_archive = |archive: usize| {
             let position = self.archives.get(archive)?.position(name)?;
             Some(ImagePlace { archive, position })
         };
-        match folder_of {
-            Some(archive) => in_archive(archive),
-            None => (0..self.archives.len()).find_map(in_archive),
-        }
+        let archives = match folder_of {
+            Some(archive) => archive..archive + 1,
+            None => 0..self.archives.len(),
+        };
+        archives.filter_map(in_archive).collect()
     }
 
     /// Returns true if an archive has this path.

@@ -172,8 +172,8 @@ impl ArchiveTally {
             Some(verdict) => verdict,
             None if facts.is_interrupted || self.count(Verdict::Error) > 0 => Verdict::Error,
             None if missing > 0 && facts.unread.is_some() => Verdict::Error,
-            // The table has images of this archive, and nothing says which.
-            None if number == 0 => Verdict::Error,
+            // It was never extracted.
+            None if number == 0 => Verdict::Missing,
             None if missing == number => Verdict::Missing,
             None if missing > 0 => Verdict::Incomplete,
             None => Verdict::Ok,
@@ -183,7 +183,7 @@ impl ArchiveTally {
     /// Describes the images: only what was counted and checked.
     fn describe(&self, number: u64, facts: &TreeFacts<'_>) -> String {
         if number == 0 {
-            return "nothing says which images this archive contains".to_owned();
+            return "images.tsv lists nothing of this archive".to_owned();
         }
         if self.count(Verdict::Missing) == number && facts.unread.is_none() {
             return format!("none of its {number} images is there");

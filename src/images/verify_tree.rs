@@ -10,12 +10,12 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use super::ImagesRequest;
-use super::expected::{ExpectedArchive, ExpectedImages};
+use super::expected::{ExpectedArchive, ExpectedImages, ImagePlace};
 use super::file_check::ImageFileChecker;
 use super::manifest::{MANIFEST_NAME, Manifest, ManifestError};
 use super::next_step::ExtractCommand;
 use super::tally::{ArchiveTally, TreeFacts};
-use super::walk::{FoundImage, TreeWalk, WalkFindings};
+use super::walk::{TreeWalk, WalkFindings};
 use crate::cancel::Cancel;
 use crate::catalog::ImageSet;
 use crate::disk::{self, InputError};
@@ -181,12 +181,13 @@ impl TreeCheck<'_> {
         let mut checker = ImageFileChecker::new();
         while !self.cancel.is_cancelled() {
             let Some(found) = self.walk.lock().next() else { return };
-            self.check_image(&mut checker, &found);
+            for &place in &found.places {
+                self.check_image(&mut checker, place, &found.path);
+            }
         }
     }
 
-    fn check_image(&self, checker: &mut ImageFileChecker, found: &FoundImage) {
-        let FoundImage { place, path } = found;
+    fn check_image(&self, checker: &mut ImageFileChecker, place: ImagePlace, path: &Path) {
         let (Some(expected), Some(tally)) =
             (self.expected.archives.get(place.archive), self.tallies.get(place.archive))
         else {

@@ -14,7 +14,8 @@ use crate::text::escape;
 /// A file in the place of an image.
 #[derive(Debug)]
 pub(super) struct FoundImage {
-    pub(super) place: ImagePlace,
+    /// At least one.
+    pub(super) places: Vec<ImagePlace>,
     pub(super) path: PathBuf,
 }
 
@@ -146,11 +147,15 @@ impl<'a> TreeWalk<'a> {
             self.findings.note_other(folder, &name.to_string_lossy(), false);
             return None;
         };
-        let place = |name: &str| self.expected.place(name, folder.archive);
-        let found = place(name).or_else(|| place(&folder.other_name(name)?));
-        if let Some(place) = found {
+        let mut places = self.expected.places(name, folder.archive);
+        if places.is_empty()
+            && let Some(other) = folder.other_name(name)
+        {
+            places = self.expected.places(&other, folder.archive);
+        }
+        if !places.is_empty() {
             self.findings.count(folder.layout);
-            return Some(FoundImage { place, path: entry.path() });
+            return Some(FoundImage { places, path: entry.path() });
         }
         if is_folder(entry) {
             if let Some(folder) = folder.inner(name, self.expected) {

@@ -136,7 +136,10 @@ impl SuggestedCommand {
     /// Adds options to a `cxr fetch` of archives.
     pub(crate) fn with_options(self, options: &str) -> Self {
         match self {
-            Self::OfArchive(command) if command.start.starts_with("cxr fetch") => {
+            Self::OfArchive(command)
+                if command.start.starts_with("cxr fetch")
+                    && !command.start.contains(" --extract") =>
+            {
                 let start = shared(&format!("{}{options}", command.start));
                 Self::OfArchive(ArchiveCommand { start, ..command })
             }

@@ -454,6 +454,35 @@ fn the_files_of_an_archive_in_a_folder_are_recorded_checked_and_not_extracted_ag
 }
 
 #[test]
+fn a_file_of_two_archives_counts_for_both() {
+    let sandbox = Sandbox::new();
+    let all = ["one", "two", "three"].map(|name| {
+        let tar = TarBytes::default().member("LICENSE", b'0', b"the same");
+        let tar = tar.member(&format!("{name}.png"), b'0', name.as_bytes());
+        Archive::new(format!("{name}.tar.gz"), tar.gzip())
+    });
+    for archive in &all {
+        sandbox.put_archive(archive);
+    }
+    let table = sandbox.table(&all);
+    let table = table.to_str().unwrap();
+    sandbox.cxr(["extract", "-d", "data", "--checksums", table, "1-2"]).run().exits(0);
+    let report = verify(&sandbox, "data", &["--checksums", table]).report(1);
+    report.line(&all[0].name).is("ok");
+    report.line(&all[1].name).is("ok");
+    report
+        .line(&all[2].name)
+        .is("missing")
+        .because("images.tsv lists nothing of this archive")
+        .next(&format!("cxr extract --recheck -d data --checksums {table} three.tar.gz"));
+    fs::remove_file(sandbox.path("data/images/LICENSE")).unwrap();
+    let report = verify(&sandbox, "data", &["--checksums", table, "1-2"]).report(1);
+    for archive in &all[..2] {
+        report.line(&archive.name).is("incomplete").because("1 missing (LICENSE)");
+    }
+}
+
+#[test]
 fn a_selection_of_images_can_be_complete() {
     let (sandbox, image) = (Sandbox::new(), black(1024, 1024, 0));
     for name in &IMAGES[..3] {
