@@ -135,7 +135,12 @@ impl Server<'_> {
         };
         match head.place(request.range.start)? {
             Some(bytes) => Ok((target, accept(response, place, request, bytes).await?)),
-            None => Err(refusal(response, status).await),
+            None => {
+                let error = refusal(response, status).await;
+                Err(self
+                    .bucket
+                    .map_or_else(|| error.clone(), |bucket| bucket.without_secrets(&error)))
+            }
         }
     }
 }

@@ -89,6 +89,10 @@ impl Bucket {
         match *self {}
     }
 
+    pub(super) fn without_secrets(&self, _: &SourceError) -> SourceError {
+        match *self {}
+    }
+
     pub(super) fn explain(&self, _: &Client, _: SourceError, _: &str) -> SourceError {
         match *self {}
     }

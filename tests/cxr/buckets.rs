@@ -174,6 +174,19 @@ fn settings_that_cannot_be_sent_are_refused_without_showing_them() {
     with_keys(fetch(&sandbox, &server, &all)).env("AWS_REGION", "eu-west-3\n").report(0).all_ok();
 }
 
+#[test]
+fn a_secret_that_a_store_repeats_is_not_shown() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = store(&all);
+    let refusal =
+        "<Error><Code>InvalidToken</Code><Message>not FwoGZXIvYXdzEBYaD</Message></Error>";
+    assert!(refusal.contains(TOKEN));
+    server.inject(Fault::Refusal(403, refusal));
+    let outcome = with_keys(fetch(&sandbox, &server, &all)).run();
+    outcome.exits(3).report().only().is("unreachable").because("not ***");
+    assert!(!(outcome.stdout() + &outcome.stderr()).contains(TOKEN));
+}
+
 /// The name of the variable that is wrong.
 fn settings_name<'a>(settings: &[(&'a str, &str); 2]) -> &'a str {
     let [first, second] = settings;

@@ -242,6 +242,15 @@ impl Bucket {
         matches!(self.store(client), Ok(Store::S3(store)) if store.learn(headers, asked))
     }
 
+    /// Hides the secrets of the variables in the reason of a refusal: some stores repeat them.
+    pub(super) fn without_secrets(&self, error: &SourceError) -> SourceError {
+        let mut shown = error.clone();
+        if let SourceError::Status { reason: Some(reason), .. } = &mut shown {
+            *reason = self.spec.variables.without_secrets(reason).into();
+        }
+        shown
+    }
+
     /// Adds the bucket, the key and what to set to a refusal.
     pub(super) fn explain(&self, client: &Client, error: SourceError, name: &str) -> SourceError {
         let Ok(store) = self.store(client) else { return error };

@@ -82,6 +82,16 @@ impl Variables {
         Ok(Some(value))
     }
 
+    /// Replaces the secrets in a text by `***`.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        let is_secret = |name: &str| {
+            ["SECRET", "TOKEN", "KEY", "SAS"].iter().any(|word| name.contains(word))
+                && !name.ends_with("KEY_ID")
+        };
+        let secrets = self.0.iter().filter(|(name, _)| is_secret(name)).map(|(_, value)| value);
+        secrets.fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    }
+
     /// Returns the names of all variables.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
@@ -124,5 +134,6 @@ mod tests {
         assert_eq!(variables.checked(key), Ok(Some("{ }")));
         assert_eq!(variables.checked("AWS_REGION"), Ok(Some("r1")));
         assert_eq!(variables.checked("AWS_ROLE_ARN"), Ok(None));
+        assert_eq!(variables.without_secrets("r1 {{ }}"), "r1 {***}");
     }
 }
