@@ -133,15 +133,11 @@ impl Server<'_> {
             content_range: content_range.as_deref(),
             length: response.content_length(),
         };
-        match head.place(request.range.start)? {
-            Some(bytes) => Ok((target, accept(response, place, request, bytes).await?)),
-            None => {
-                let error = refusal(response, status).await;
-                Err(self
-                    .bucket
-                    .map_or_else(|| error.clone(), |bucket| bucket.without_secrets(&error)))
-            }
+        if let Some(bytes) = head.place(request.range.start)? {
+            return Ok((target, accept(response, place, request, bytes).await?));
         }
+        let error = refusal(response, status).await;
+        Err(self.bucket.map_or_else(|| error.clone(), |bucket| bucket.without_secrets(&error)))
     }
 }
 
