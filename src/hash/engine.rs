@@ -112,6 +112,11 @@ impl Md5Stream {
         self.shared.wake(&state);
     }
 
+    /// Returns true if a block can be pushed without waiting.
+    pub(crate) fn has_room(&self) -> bool {
+        self.shared.lock().table.has_room(self.id)
+    }
+
     /// Says that no more bytes will come for a while, so that other streams do not wait for them.
     pub(crate) fn rest(&self) {
         self.shared.lock().table.rest(self.id);

@@ -137,6 +137,11 @@ impl StreamTable {
         Ok(())
     }
 
+    /// Returns true if the stream takes a block now.
+    pub(super) fn has_room(&self, id: u64) -> bool {
+        self.streams.get(&id).is_none_or(|stream| !stream.is_full())
+    }
+
     /// Ends the stream and returns its hasher, or the condition to wait for until all is hashed.
     pub(super) fn end(&mut self, id: u64) -> Result<Md5Hasher, Arc<Condvar>> {
         let Some(stream) = self.streams.get_mut(&id) else { return Ok(Md5Hasher::new()) };

@@ -95,6 +95,11 @@ impl ContentHasher {
         }
     }
 
+    /// Returns true if a block can be added without waiting for the hash.
+    pub(super) fn has_room(&self) -> bool {
+        self.md5.as_ref().is_none_or(Md5Stream::has_room)
+    }
+
     /// Says that no block will come for a while.
     pub(super) fn rest(&self) {
         self.md5.as_ref().inspect(|stream| stream.rest());

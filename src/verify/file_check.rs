@@ -183,6 +183,11 @@ impl FileCheck<'_, '_> {
         }
     }
 
+    /// Returns true if the next block can be hashed without waiting.
+    pub(super) fn has_room(&self) -> bool {
+        self.hasher.as_ref().is_none_or(ContentHasher::has_room)
+    }
+
     /// Says that other files are read before the next block.
     pub(super) fn rest(&self) {
         self.hasher.as_ref().inspect(|hasher| hasher.rest());

@@ -119,12 +119,18 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
             if open.is_empty() {
                 return;
             }
-            open.retain_mut(|(index, check)| match self.advance(check) {
-                Some(report) => {
-                    (self.settle)(*index, report);
-                    false
+            // A file that is ahead waits for the others: without their bytes, their lanes would be empty.
+            let has_room = open.iter().any(|(_, check)| check.has_room());
+            open.retain_mut(|(index, check)| {
+                if has_room && !check.has_room() {
+                    return true;
                 }
-                None => true,
+                let report = self.advance(check);
+                let is_open = report.is_none();
+                if let Some(report) = report {
+                    (self.settle)(*index, report);
+                }
+                is_open
             });
             if spins && !self.spins.load(Ordering::Relaxed) {
                 let per_thread = self.most.div_ceil(self.threads);
