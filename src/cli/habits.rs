@@ -145,8 +145,8 @@ pub(super) fn archive(word: &str, words: &[OsString]) -> Option<String> {
         });
         Some(format!("the folder of an archive is --dir: {line}"))
     } else if word == "all" || word.contains('*') {
-        let others = words.iter().enumerate().filter(|(at, _)| *at != place);
-        Some(format!("without a name, it is all archives: {}", run(others.map(|(_, word)| *word))))
+        let line = run(replaced(&words, place, word, None));
+        Some(format!("without a name, it is all archives: {line}"))
     } else if may_be_folder(word) {
         let line = with_option(&words, place, ["-d".as_ref(), value], None)?;
         Some(format!("if it is the folder for the archives: {line}"))

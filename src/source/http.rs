@@ -137,7 +137,10 @@ impl Server<'_> {
             return Ok((target, accept(response, place, request, bytes).await?));
         }
         let error = refusal(response, status).await;
-        Err(self.bucket.map_or_else(|| error.clone(), |bucket| bucket.without_secrets(&error)))
+        Err(match self.bucket {
+            Some(bucket) => bucket.without_secrets(error),
+            None => error,
+        })
     }
 }
 

@@ -89,7 +89,7 @@ impl Bucket {
         match *self {}
     }
 
-    pub(super) fn without_secrets(&self, _: &SourceError) -> SourceError {
+    pub(super) fn without_secrets(&self, _: SourceError) -> SourceError {
         match *self {}
     }
 

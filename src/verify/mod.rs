@@ -12,11 +12,11 @@ mod file_reader;
 mod locate_damage;
 mod names;
 mod notes;
+mod other_size;
 mod quick;
 mod reader_threads;
 mod remote;
 mod renames;
-mod short_file;
 mod targets;
 #[cfg(test)]
 mod testing;
@@ -32,9 +32,9 @@ use parking_lot::Mutex;
 
 pub(crate) use self::file_check::{FileChecker, blank};
 pub use self::notes::NotesRequest;
+pub(crate) use self::other_size::verdict_on_other_size;
 pub(crate) use self::reader_threads::check_files;
 pub use self::remote::{MirrorsRequest, verify_mirrors};
-pub(crate) use self::short_file::verdict_on_other_size;
 pub(crate) use self::targets::{ArchiveFiles, files_of, wrong_link};
 
 use self::locate_damage::is_damaged;

@@ -8,7 +8,7 @@ use super::classify::{count, part_of};
 use super::file_check::{blank, unreadable};
 use super::file_reader::FileReader;
 use super::names::match_name;
-use super::short_file::verdict_on_other_size;
+use super::other_size::verdict_on_other_size;
 use crate::catalog::{Archive, Catalog};
 use crate::report::{ArchiveReport, SuggestedCommand};
 use crate::verdict::Verdict;

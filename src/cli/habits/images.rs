@@ -47,8 +47,7 @@ fn of_labels(name: &str, words: &[&OsStr], place: usize) -> Option<String> {
     if name.starts_with('-') || may_be_folder(name) {
         return None;
     }
-    let others = words.iter().enumerate().filter(|(at, _)| *at != place);
-    let line = run(others.map(|(_, word)| *word));
+    let line = run(replaced(words, place, name, None));
     Some(format!(
         "labels takes no archives: {line}; --split, --label, --view, --patient and --names choose images"
     ))

@@ -243,12 +243,11 @@ impl Bucket {
     }
 
     /// Hides the secrets of the variables in the reason of a refusal: some stores repeat them.
-    pub(super) fn without_secrets(&self, error: &SourceError) -> SourceError {
-        let mut shown = error.clone();
-        if let SourceError::Status { reason: Some(reason), .. } = &mut shown {
+    pub(super) fn without_secrets(&self, mut error: SourceError) -> SourceError {
+        if let SourceError::Status { reason: Some(reason), .. } = &mut error {
             *reason = self.spec.variables.without_secrets(reason).into();
         }
-        shown
+        error
     }
 
     /// Adds the bucket, the key and what to set to a refusal.
