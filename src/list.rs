@@ -265,7 +265,7 @@ impl ListRow<'_> {
         };
         match self.images {
             Some(ListImages { here, expected }) => {
-                format!("{state}, and {here} of its {expected} images")
+                format!("{state}, and {here} of its {}", units::count(expected, "image"))
             }
             None => state,
         }

@@ -34,14 +34,13 @@ impl Catalog {
         let of = if here == all { String::new() } else { format!(" of {all}") };
         let is =
             if here == 1 && of.is_empty() { "selected image is" } else { "selected images are" };
-        let count = |count: usize| format!("{count} archive{}", if count == 1 { "" } else { "s" });
-        let start = format!("{here}{of} {is} in {}", count(archives.len()));
+        let start = format!("{here}{of} {is} in {}", units::count(archives.len(), "archive"));
         if archives.len() == self.archives.len() {
             return format!("{start}: all are needed, because an archive is fetched whole");
         }
-        let bytes = archives.iter().filter_map(|archive| archive.size).sum();
-        let fetched = if archives.len() == 1 { "which is" } else { "which are" };
-        format!("{start}, {fetched} fetched whole ({})", units::bytes(bytes))
+        let bytes: Option<u64> = archives.iter().map(|archive| archive.size).sum();
+        let bytes = bytes.map_or_else(String::new, |bytes| format!(" ({})", units::bytes(bytes)));
+        format!("{start}, which {} fetched whole{bytes}", units::are(archives.len()))
     }
 }
 

@@ -63,11 +63,10 @@ pub fn leftovers(catalog: &Catalog, dir: &Path) -> Vec<Leftover> {
 /// none.
 pub fn describe(leftovers: &[Leftover], dir: &Path) -> Option<String> {
     let count = leftovers.len();
-    let what = match count {
-        0 => return None,
-        1 => "1 file",
-        _ => &*format!("{count} files"),
-    };
+    if count == 0 {
+        return None;
+    }
+    let what = units::count(count, "file");
     let bytes = leftovers.iter().map(|leftover| leftover.bytes).fold(0, u64::saturating_add);
     let named: Vec<String> =
         leftovers.iter().take(NAMED).map(|leftover| shell::path(&leftover.path)).collect();

@@ -79,10 +79,8 @@ impl<'a> ArchivePass<'a> {
 
     /// Returns the wanted files of the record; `None` if it does not have them all.
     fn recorded(&self) -> Option<Vec<RecordedFile>> {
-        let mut files = record::read(self.place.folder, self.archive);
-        let ExpectedFiles::Images(..) = self.expected else {
-            return Some(files).filter(|files| !files.is_empty());
-        };
+        let mut files = record::read(self.place.folder, self.archive)?;
+        let ExpectedFiles::Images(..) = self.expected else { return Some(files) };
         let wanted: HashSet<String> = self.expected.names().collect();
         files.retain(|file| wanted.contains(&*file.name));
         (files.len() == wanted.len()).then_some(files)
@@ -156,28 +154,36 @@ impl<'a> ArchivePass<'a> {
         }
     }
 
+    /// Records the files, and gives them their names. The record comes first: after a kill between these,
+    /// the next run names the staged files without another pass. Without one, it reads the archive again.
     fn keep(&self, files: &[RecordedFile]) -> Result<Published, UnpackError> {
         record::add(self.place.folder, self.archive, files)?;
-        let published = publish(files, Staged::Now, &self.staging, &self.target)?;
-        if !published.is_complete() {
-            // The next run must not take what has the names of these files for them.
-            self.forget(&published)?;
+        let published = publish(files, Staged::Now, &self.staging, &self.target);
+        // The next run must not take what has the names of these files for them.
+        match &published {
+            Ok(published) if published.is_complete() => {}
+            Ok(Published { conflicts, .. }) => {
+                self.forget(conflicts.iter().map(|(name, _)| &**name))?;
+            }
+            Err(_) => {
+                // The first error matters more than this one.
+                let _ = self.forget(files.iter().map(|file| &*file.name));
+            }
         }
-        Ok(published)
+        Ok(published?)
     }
 
-    /// Removes the files from the record whose names something else has. Without an inventory the record
-    /// holds all files of an archive, or none.
-    fn forget(&self, published: &Published) -> Result<(), DiskError> {
-        let mut files = record::read(self.place.folder, self.archive);
+    /// Removes files from the record that did not get their names. Without an inventory the record holds all
+    /// files of an archive, or there is none. One without a file is that of an archive without any.
+    fn forget<'b>(&self, names: impl Iterator<Item = &'b str>) -> Result<(), DiskError> {
+        let (folder, names) = (self.place.folder, names.collect::<HashSet<_>>());
+        let mut files = record::read(folder, self.archive).unwrap_or_default();
+        files.retain(|file| !names.contains(&*file.name));
         match self.expected {
-            ExpectedFiles::Images(..) => {
-                let others: HashSet<&str> =
-                    published.conflicts.iter().map(|(name, _)| &**name).collect();
-                files.retain(|file| !others.contains(&*file.name));
+            ExpectedFiles::Images(..) if !files.is_empty() => {
+                record::write(folder, self.archive, &files)
             }
-            ExpectedFiles::Any => files.clear(),
+            _ => record::remove(folder, self.archive),
         }
-        record::write(self.place.folder, self.archive, &files)
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::disk::DiskError;
 use crate::locate::DamageKind;
+use crate::text::units;
 
 /// A fault in the content of an archive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +11,8 @@ pub(super) enum ContentError {
     NoGzip,
     #[error("its gzip stream is damaged")]
     Gzip,
+    #[error("the name or the comment in its gzip header has 64 KiB or more")]
+    GzipText,
     #[error("it is not a tar")]
     NoTar,
     #[error("a tar header in it fails its checksum")]
@@ -32,7 +35,7 @@ pub(super) enum ContentError {
     #[error("it has more than 1,000,000 files")]
     TooManyFiles,
     /// The number of images that are missing, and the first of them.
-    #[error("{0} of its images are missing, {1} first")]
+    #[error("{0} of its images {are} missing, {1} first", are = units::are(*.0))]
     Missing(usize, String),
 }
 

@@ -16,7 +16,7 @@ use crate::disk::{DiskError, Entry, crash_point};
 use crate::event::{Activity, Listener};
 use crate::hash::Engine;
 use crate::images::manifest::{MANIFEST_NAME, Manifest};
-use crate::images::record;
+use crate::images::record::{self, RecordedFile};
 use crate::report::ArchiveReport;
 use crate::text::command_line::CommandLine;
 use crate::text::escape;
@@ -103,21 +103,29 @@ impl<'a> Extractor<'a> {
     ) -> Result<Manifest, DiskError> {
         let mut manifest = std::mem::take(&mut *self.manifest.lock());
         let mut is_changed = false;
+        let ImagePlace { folder, layout, .. } = self.place;
         for archive in archives {
-            let files = record::read(self.place.folder, archive);
+            let Some(files) = record::read(folder, archive) else { continue };
+            let target = folder.subfolder(&layout.folder(&archive.name));
+            // A run that was killed may have recorded files that never got their names.
+            let is_here = |file: &&RecordedFile| {
+                let listed = manifest.get(&file.name, &archive.name);
+                listed == Some(&file.row) || file.is_in(&target)
+            };
+            let here = files.iter().filter(is_here);
+            let rows: Vec<_> = here.map(|file| (&*file.name, &file.row)).collect();
             // An archive of this name may have had other files before.
-            if !files.is_empty() {
-                let rows: Vec<_> = files.iter().map(|file| (&*file.name, &file.row)).collect();
+            if files.is_empty() || !rows.is_empty() {
                 is_changed |= manifest.set_archive(&archive.name, &rows);
             }
         }
         if !is_changed {
             return Ok(manifest);
         }
-        let entry = self.place.folder.file(MANIFEST_NAME);
+        let entry = folder.file(MANIFEST_NAME);
         let mut bytes = Vec::new();
         manifest.write(&mut bytes).map_err(DiskError::new(entry.path(), "written"))?;
-        entry.replace_through(&self.place.folder.own_entry("images.tsv.new"), &bytes)?;
+        entry.replace_through(&folder.own_entry("images.tsv.new"), &bytes)?;
         crash_point("manifest-written");
         Ok(manifest)
     }

@@ -70,7 +70,10 @@ impl Gunzip {
                 _ => return Err(ContentError::BytesBehind),
             },
             GunzipState::Header(header) => {
-                if header.take(byte).map_err(|_| ContentError::Gzip)? {
+                let is_complete = header.take(byte);
+                let is_too_long = header.is_too_long();
+                let error = if is_too_long { ContentError::GzipText } else { ContentError::Gzip };
+                if is_complete.map_err(|_| error)? {
                     self.inflate.reset(false);
                     self.crc.reset();
                     self.state = GunzipState::Deflate;

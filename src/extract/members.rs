@@ -55,8 +55,9 @@ impl TarBlocks {
             return self.end_records(kind, &bytes[..length]).map(|()| TarPart::Nothing);
         }
         let block: &Block = bytes.try_into().map_err(|_| ContentError::NoTar)?;
-        if *block == [0; BLOCK] && self.has_begun {
-            self.has_ended = true;
+        if *block == [0; BLOCK] {
+            // A tar without a member is zeros from the beginning on.
+            (self.has_begun, self.has_ended) = (true, true);
             return self.check_unused().map(|()| TarPart::Nothing);
         }
         if self.has_ended {
@@ -125,9 +126,11 @@ impl TarBlocks {
         if is_used { Ok(()) } else { Err(ContentError::Records) }
     }
 
-    /// Fails unless the tar can end here.
-    pub(super) fn finish(&self) -> Result<(), ContentError> {
+    /// Fails unless the tar can end here. `has_rest`: a part of another block follows.
+    pub(super) fn finish(&self, has_rest: bool) -> Result<(), ContentError> {
         match self.has_begun {
+            _ if has_rest && self.has_ended => Err(ContentError::BytesBehind),
+            _ if has_rest => Err(ContentError::Truncated),
             false => Err(ContentError::NoTar),
             true if self.records.is_some() => Err(ContentError::Records),
             true => self.check_unused(),

@@ -24,8 +24,9 @@ pub(super) fn extracted(
     let (target, noun) = (pass.target(), pass.noun());
     let Published { written, kept, conflicts, .. } = published;
     let folder = escape::path(target);
-    let all = count(written + kept, noun);
+    let all = units::count(written + kept, noun);
     let detail = match (written, kept) {
+        (0, 0) if conflicts.is_empty() => format!("the archive contains no {noun}"),
         (_, 0) => format!("{all} in {folder}"),
         (0, _) => format!("{all} in {folder}, extracted before"),
         _ => format!("{all} in {folder}, {written} of them written now"),
@@ -54,11 +55,6 @@ pub(super) fn extracted(
         )),
         ..report
     }
-}
-
-/// The number of files with their word.
-fn count(files: usize, noun: &str) -> String {
-    if files == 1 { format!("1 {noun}") } else { format!("{files} {noun}s") }
 }
 
 /// Completes the report of an archive whose MD5 is right and that could not be unpacked.

@@ -159,11 +159,11 @@ impl<'a, S: FileSink> Unpacker<'a, S> {
 
     /// Ends the archive. Returns the sink if nothing is missing.
     pub(super) fn finish(self) -> Result<S, UnpackError> {
-        let is_between = matches!(self.state, UnpackState::Blocks) && self.filled == 0;
-        if !self.gunzip.is_at_end() || !is_between {
+        let is_in_blocks = matches!(self.state, UnpackState::Blocks);
+        if !self.gunzip.is_at_end() || !is_in_blocks {
             return Err(ContentError::Truncated.into());
         }
-        self.tar.finish()?;
+        self.tar.finish(self.filled > 0)?;
         Ok(self.sink)
     }
 }

@@ -15,7 +15,7 @@ use crate::images::{Layout, deleted};
 use crate::report::SuggestedCommand::Again;
 use crate::report::{ArchiveReport, ArchiveReports, NextStep};
 use crate::text::command_line::CommandLine;
-use crate::text::{escape, units};
+use crate::text::{escape, shell, units};
 use crate::verdict::Verdict;
 
 /// The place of the images of a fetch, and what becomes of their archives.
@@ -45,6 +45,21 @@ pub(super) struct Extraction<'a> {
     /// The folder of the images.
     pub(super) target: &'a Path,
     pub(super) command_line: CommandLine,
+}
+
+/// Adds to the report on an extracted archive that it stays, if it is a link and archives are deleted.
+fn with_link(report: ArchiveReport, are_deleted: bool) -> ArchiveReport {
+    let path = report.path.as_deref().filter(|_| are_deleted && report.verdict == Verdict::Ok);
+    let target = path.filter(|path| path.is_symlink()).and_then(|path| path.canonicalize().ok());
+    let (Some(path), Some(target)) = (path, target) else { return report };
+    let link = format!(
+        "the archive was not deleted, because it is a symbolic link; to delete it and its file, run: {} {} {}",
+        shell::REMOVE,
+        shell::path(path),
+        shell::path(&target)
+    );
+    let detail = report.detail.map_or_else(String::new, |detail| format!("{detail}; "));
+    ArchiveReport { detail: Some(detail + &link), ..report }
 }
 
 /// The sum of the largest sizes.
@@ -96,7 +111,7 @@ impl Extraction<'_> {
             && !self.is_to_delete(&path)
             && let Some(done) = self.extractor.resume(archive, report.clone())
         {
-            return done;
+            return with_link(done, self.delete_archives);
         }
         match self.extractor.extract(archive, &path) {
             Ok(extracted) => {
@@ -120,7 +135,9 @@ impl Extraction<'_> {
     /// Deletes an archive that was extracted, if that is wanted.
     fn delete(&self, archive: &Archive, report: ArchiveReport) -> ArchiveReport {
         let path = report.path.as_deref().filter(|_| report.verdict == Verdict::Ok);
-        let Some(path) = path.filter(|path| self.is_to_delete(path)) else { return report };
+        let Some(path) = path.filter(|path| self.is_to_delete(path)) else {
+            return with_link(report, self.delete_archives);
+        };
         match self.delete_file(archive, path) {
             Ok(()) => {
                 let detail = report.detail.unwrap_or_default();
@@ -176,7 +193,8 @@ impl Extraction<'_> {
         let in_hand = in_hand.min(sizes.len());
         let archives = if self.delete_archives {
             let bytes = units::bytes(largest(sizes, in_hand));
-            format!("the archives, of which {in_hand} are here at a time, up to {bytes}")
+            let are = units::are(in_hand);
+            format!("the archives, of which {in_hand} {are} here at a time, up to {bytes}")
         } else {
             format!("the archives {}", units::bytes(whole))
         };

@@ -11,7 +11,7 @@ use crate::catalog::{Archive, Catalog};
 use crate::disk::{DiskError, Folder, StateFile};
 use crate::hash::digest::Digest;
 use crate::report::SuggestedCommand;
-use crate::text::{date, escape, shell};
+use crate::text::{date, escape, shell, units};
 
 /// The most bytes of a record.
 const LIMIT: usize = 16 << 10;
@@ -36,9 +36,10 @@ pub(crate) struct DeletedArchive {
     pub(crate) layout: Layout,
     /// The day in UTC.
     pub(crate) date: Option<String>,
-    /// The images that were extracted, and those of them that are there with their sizes.
-    pub(crate) extracted: usize,
-    pub(crate) here: usize,
+    /// The images that were extracted, `None` without a record of them.
+    extracted: Option<usize>,
+    /// Those of them that are there with their sizes.
+    here: usize,
 }
 
 /// Records that the archive is about to be deleted.
@@ -72,8 +73,9 @@ pub(crate) fn look(folder: &Folder, archive: &Archive) -> Option<DeletedArchive>
     let target = Folder::new(&tree);
     let images = target.subfolder(&layout.folder(&archive.name));
     let files = record::read(&target, archive);
-    let here = files.iter().filter(|file| file.is_in(&images)).count();
-    Some(DeletedArchive { tree, layout, date, extracted: files.len(), here })
+    let is_here = |file: &&record::RecordedFile| file.is_in(&images);
+    let here = files.iter().flatten().filter(is_here).count();
+    Some(DeletedArchive { tree, layout, date, extracted: files.map(|files| files.len()), here })
 }
 
 pub(super) fn read(bytes: &[u8]) -> Option<DeletionRecord> {
@@ -89,7 +91,7 @@ impl DeletionRecord {
 impl DeletedArchive {
     /// Returns true if the images are all there, as far as their sizes say.
     pub(crate) fn is_complete(&self) -> bool {
-        self.extracted > 0 && self.here == self.extracted
+        self.extracted == Some(self.here)
     }
 
     /// Says what became of the archive and of its images.
@@ -99,13 +101,21 @@ impl DeletedArchive {
         let deleted = format!("cxr extracted it and deleted it{on}");
         let tree = escape::path(tree);
         match (*extracted, *here) {
-            (0, _) => format!("{deleted}; {tree} has no record of its images any more"),
-            (all, here) if here == all => {
-                let files = if all == 1 { "1 file" } else { &format!("{all} files") };
-                format!("{deleted}; its {files} in {tree} have the right sizes and were not read")
+            (None, _) => format!("{deleted}; {tree} has no record of its images any more"),
+            (Some(0), _) => format!("{deleted}; it contained no file"),
+            (Some(1), 1) => {
+                format!("{deleted}; its 1 file in {tree} has the right size and was not read")
             }
-            (all, here) => {
-                format!("{deleted}; of its {all} files in {tree}, {} are missing", all - here)
+            (Some(all), here) if here == all => {
+                format!(
+                    "{deleted}; its {all} files in {tree} have the right sizes and were not read"
+                )
+            }
+            (Some(1), _) => format!("{deleted}; its 1 file in {tree} is missing"),
+            (Some(all), here) => {
+                let missing = all - here;
+                let are = units::are(missing);
+                format!("{deleted}; of its {all} files in {tree}, {missing} {are} missing")
             }
         }
     }

@@ -25,9 +25,9 @@ impl RecordedFile {
     }
 }
 
-/// Returns the files of the record, and none if there is no good record.
-pub(crate) fn read(folder: &Folder, archive: &Archive) -> Vec<RecordedFile> {
-    let Ok(file) = folder.state_file(archive, StateFile::Images).open() else { return Vec::new() };
+/// Returns the files of the record, `None` if there is no good record.
+pub(crate) fn read(folder: &Folder, archive: &Archive) -> Option<Vec<RecordedFile>> {
+    let file = folder.state_file(archive, StateFile::Images).open().ok()?;
     let mut files = Vec::new();
     let read = read_rows(BufReader::new(file.reader()), |_, name, of, row| {
         if of == archive.name {
@@ -35,7 +35,7 @@ pub(crate) fn read(folder: &Folder, archive: &Archive) -> Vec<RecordedFile> {
         }
         Ok(())
     });
-    if read.is_ok() { files } else { Vec::new() }
+    read.is_ok().then_some(files)
 }
 
 /// Adds files to the record, in one step.
@@ -44,12 +44,17 @@ pub(crate) fn add(
     archive: &Archive,
     files: &[RecordedFile],
 ) -> Result<(), DiskError> {
-    let earlier = read(folder, archive);
+    let earlier = read(folder, archive).unwrap_or_default();
     let new: HashSet<&str> = files.iter().map(|file| &*file.name).collect();
     let others = earlier.iter().filter(|file| !new.contains(&*file.name));
     write(folder, archive, others.chain(files))?;
     crash_point("record-written");
     Ok(())
+}
+
+/// Removes the record, if there is one.
+pub(crate) fn remove(folder: &Folder, archive: &Archive) -> Result<(), DiskError> {
+    folder.state_file(archive, StateFile::Images).remove()
 }
 
 /// Writes the record, in one step. No two files have one name.

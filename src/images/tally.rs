@@ -186,7 +186,10 @@ impl ArchiveTally {
             return "images.tsv lists nothing of this archive".to_owned();
         }
         if self.count(Verdict::Missing) == number && facts.unread.is_none() {
-            return format!("none of its {number} images is there");
+            return match number {
+                1 => "its only image is not there".to_owned(),
+                _ => format!("none of its {number} images is there"),
+            };
         }
         let mut parts = vec![self.describe_good(number, facts)];
         for (group, (count, first, reason)) in &self.problems {

@@ -10,6 +10,7 @@ use super::metadata::{MAX_METADATA_BYTES, METADATA_NAME, Metadata};
 use super::official::{DATA_ENTRY, EARLIER_DATA_ENTRY};
 use super::written::LabelsRecord;
 use crate::disk;
+use crate::text::units;
 
 /// The end of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -94,7 +95,8 @@ pub(super) fn compare(
         let detail = "it is a link to a file that cxr wrote before, with other content";
         return Comparison::new(WriteOutcome::Refused, detail);
     }
-    let images = own.map_or_else(String::new, |own| format!(", with {} images", own.images.len()));
+    let images = own.map(|own| format!(", with {}", units::count(own.images.len(), "image")));
+    let images = images.unwrap_or_default();
     let detail = format!("in place of the one that cxr wrote before{images}");
     Comparison { replaces: true, ..Comparison::new(WriteOutcome::NotWritten, detail) }
 }

@@ -9,6 +9,7 @@ use super::parts::{Parts, Validation};
 use super::records::record;
 use crate::catalog::ImageSet;
 use crate::images::Layout;
+use crate::text::units;
 
 /// The files to write.
 #[derive(Debug, Clone)]
@@ -32,9 +33,10 @@ pub struct LabelsRequest {
 pub enum LabelsError {
     /// A part would have no image.
     #[error(
-        "--val {fraction} --seed {seed} leaves no image for the part {empty}: of the {images} images, \
+        "--val {fraction} --seed {seed} leaves no image for the part {empty}: of the {all}, \
          {train} would be train and {val} val; nothing was written; choose another --val or --seed, or \
-         more images"
+         more images",
+        all = units::count(*.images, "image")
     )]
     EmptyPart {
         /// The proportion.

@@ -86,7 +86,8 @@ pub fn write_labels(request: &LabelsRequest) -> Result<LabelsReport, LabelsError
     let mut files: Vec<LabelsFile> = contents.into_iter().map(look).collect();
     if request.images.is_none() && earlier.as_ref() == Some(&metadata) {
         let is_metadata = |file: &&mut LabelsFile| file.name == METADATA_NAME;
-        let detail = format!("cxr wrote it before, with {} images", metadata.images.len());
+        let images = units::count(metadata.images.len(), "image");
+        let detail = format!("cxr wrote it before, with {images}");
         files.iter_mut().find(is_metadata).into_iter().for_each(|file| {
             file.detail.get_or_insert_with(|| detail.clone());
         });
@@ -299,14 +300,9 @@ impl LabelsReport {
             self.parts.iter().map(|count| format!("{} {}", count.images, count.part)).collect();
         let is_refused = self.files.iter().any(|file| file.state == WriteOutcome::Refused);
         let refused = is_refused.then(|| "files were refused, so cxr wrote nothing".to_owned());
-        let plural = |count| if count == 1 { "" } else { "s" };
-        let (images, patients) = (self.images, self.patients);
-        let sums = format!(
-            "{images} image{} of {patients} patient{}: {}",
-            plural(images),
-            plural(patients),
-            parts.join(", ")
-        );
+        let [images, patients] = [(self.images, "image"), (self.patients, "patient")]
+            .map(|(number, thing)| units::count(number, thing));
+        let sums = format!("{images} of {patients}: {}", parts.join(", "));
         self.notes.iter().cloned().chain(refused).chain([sums]).collect()
     }
 }

@@ -90,6 +90,12 @@ impl GzipHeader {
         Ok(self.field == HeaderField::End)
     }
 
+    /// Returns true if a name or a comment is longer than what is accepted.
+    pub(crate) fn is_too_long(&self) -> bool {
+        let is_text = matches!(self.field, HeaderField::Name | HeaderField::Comment);
+        is_text && self.filled > LONGEST_TEXT
+    }
+
     fn fixed(&mut self, index: usize, byte: u8) -> Result<bool, DamageKind> {
         match index {
             0 | 1 if byte != MAGIC[index] => return Err(DamageKind::GzipMagic),

@@ -1,5 +1,6 @@
 //! Numbers for people. Units of bytes are powers of 1024 and named accordingly.
 
+use std::fmt;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
@@ -86,6 +87,17 @@ pub fn percent(done: u64, whole: u64) -> u64 {
         return 100;
     }
     u64::try_from(u128::from(done) * 100 / u128::from(whole)).unwrap_or(99)
+}
+
+/// Returns a number with the word for its things: `1 image`, `2 images`.
+pub fn count<N: fmt::Display + PartialEq + From<u8> + Copy>(number: N, thing: &str) -> String {
+    let ending = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {thing}{ending}")
+}
+
+/// Returns the verb for a number of things: `1 is`, `2 are`.
+pub fn are<N: PartialEq + From<u8> + Copy>(number: N) -> &'static str {
+    if number == N::from(1) { "is" } else { "are" }
 }
 
 /// Parses a rate in bytes a second: a number, which may have a fraction, and a unit in powers of

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::attempts::Attempts;
 use super::hash_cursor::{End, HashCursor};
 use super::journal::JournalState;
-use super::part::Part;
+use super::part::{self, Part};
 use super::{Ending, Job, Outcome, Plan, Transfer};
 use crate::catalog::Archive;
 use crate::disk::DiskError;
@@ -56,7 +56,7 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
             return outcome;
         }
         let reused = kept.written.clone();
-        match self.open(archive, wanted, kept) {
+        match self.open(archive, &wanted, kept) {
             Ok(job) => {
                 let mut attempts = Attempts::new(self.transfer, archive, &job, reused);
                 outcome.ending = attempts.run(wrong);
@@ -66,7 +66,10 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
             Err(error) => {
                 self.transfer.schedule.lock().settle(archive);
                 self.transfer.schedule.notify_all();
-                (outcome.here, outcome.reused) = (0, 0);
+                // An earlier partial download is still there, unless its journal was begun anew.
+                let here = part::look(self.transfer.context.folder, &wanted);
+                outcome.here = here.map_or(0, |here| here.bytes());
+                outcome.reused = outcome.here;
                 outcome.ending = Ending::Error(error);
             }
         }
@@ -78,17 +81,17 @@ impl<'a, T: From<Outcome>> Finisher<'a, T> {
     fn open(
         &self,
         archive: usize,
-        wanted: Archive,
+        wanted: &Archive,
         kept: JournalState,
     ) -> Result<Arc<Job>, DiskError> {
         let (transfer, context) = (self.transfer, &self.transfer.context);
         let (size, done) = (wanted.size.or(kept.complete_size()), kept.written.total());
-        transfer.report_begun(&wanted, size);
-        transfer.report_position(&wanted, done);
+        transfer.report_begun(wanted, size);
+        transfer.report_position(wanted, done);
         let kind = wanted.digest().kind();
         let cursor = HashCursor::new(context.engine, kind, size, kept.written.clone());
-        let part = Part::open(context.folder, &wanted, kept)?;
-        let job = Arc::new(Job::new(wanted, cursor, part));
+        let part = Part::open(context.folder, wanted, kept)?;
+        let job = Arc::new(Job::new(wanted.clone(), cursor, part));
         transfer.jobs.lock()[archive] = Some(Arc::clone(&job));
         if transfer.is_over() {
             // The cancellation may have come before this job could notice it.

@@ -9,7 +9,7 @@ use super::content::ContentSummary;
 use super::names::NameMatch;
 use crate::catalog::{Archive, Catalog};
 use crate::locate::identify::{self, FileKind};
-use crate::text::escape;
+use crate::text::{escape, units};
 use crate::verdict::Verdict;
 
 /// The verdict on a file, and what led to it.
@@ -181,7 +181,7 @@ fn unlisted<'a>(catalog: &Catalog, content: &ContentSummary) -> Classification<'
 }
 
 pub(super) fn count(bytes: u64) -> String {
-    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+    units::count(bytes, "byte")
 }
 
 /// `5 of 10 bytes (50.0 %)`; less than all is never 100 %.

@@ -1,6 +1,7 @@
 //! Archives that `fetch --extract --delete-archives` deleted: what all commands say of them afterwards.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use crate::support::{Archive, Cxr, ImageArchive, Sandbox, Server, inventory, schema_error};
 
@@ -79,7 +80,7 @@ fn an_archive_that_was_deleted_after_its_extraction_is_missing_and_the_report_sa
     fs::remove_file(sandbox.path("data/images").join(&deleted.all[0].images[2].0)).unwrap();
     let report = verify().report(1);
     let line = report.line("images_001.tar.gz");
-    line.is("missing").because("of its 4 files in data, 1 are missing");
+    line.is("missing").because("of its 4 files in data, 1 is missing");
     line.next("--extract --delete-archives 1");
     for options in [&["--dry-run"][..], &["--dry-run", "--extract"]] {
         let outcome = deleted.fetch(options).run();
@@ -131,6 +132,25 @@ fn an_archive_is_compared_with_its_images_if_asked_and_before_it_is_deleted() {
     report.only().is("ok").because("1 of them written now").because("the archive was deleted");
     sandbox.assert_content(&place, bytes);
     assert!(!sandbox.path("data/images_001.tar.gz").exists());
+}
+
+#[test]
+fn an_archive_that_is_a_link_stays_and_the_report_says_so() {
+    let (sandbox, images) = (Sandbox::new(), ImageArchive::new(1, 0..3));
+    let server = Server::with([&images.archive]);
+    let rules = inventory([(&images.archive, images.places.clone())]);
+    sandbox.put("elsewhere/a.tar.gz", &*images.archive.bytes);
+    symlink("../elsewhere/a.tar.gz", sandbox.path("data/images_001.tar.gz")).unwrap();
+    for _ in 0..2 {
+        let run = sandbox.fetch(&server, std::slice::from_ref(&images.archive));
+        let run = run.args(["--extract", "--delete-archives"]).env("CXR_FAULT_INVENTORY", &rules);
+        let report = run.report(0);
+        let line = report.only();
+        line.is("ok").because("the archive was not deleted, because it is a symbolic link");
+        line.because("run: rm data/images_001.tar.gz /").because("/elsewhere/a.tar.gz");
+    }
+    assert_eq!(server.sent(), 0);
+    sandbox.assert_content("elsewhere/a.tar.gz", &images.archive.bytes);
 }
 
 #[test]

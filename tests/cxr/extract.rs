@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use cxr::images::manifest::Manifest;
+use flate2::{Compression, GzBuilder};
 
 use crate::support::{
     Archive, Cxr, ImageArchive, Sandbox, Server, SmallDisk, TarBytes, files_under, image, inventory,
@@ -516,7 +518,7 @@ fn images_of_nih_are_all_there_and_whole_or_none_is_extracted() {
         image
     };
     for (second, words) in [
-        (None, "1 of its images are missing, 00000001_001.png first"),
+        (None, "1 of its images is missing, 00000001_001.png first"),
         (Some(broken(|image| image[500] ^= 1)), "00000001_001.png is damaged"),
         (Some(broken(|image| image[0] = 0)), "does not begin as one"),
         (Some(broken(|image| image.truncate(2000))), "is damaged"),
@@ -576,6 +578,55 @@ fn another_table_may_have_files_of_any_kind_and_size() {
     assert_eq!(fs::read(sandbox.path("out/set/large")).unwrap(), large);
 }
 
+/// An archive without a file, as a folder alone and as `tar` makes it of nothing, is extracted and done.
+#[test]
+fn an_archive_without_a_file_is_extracted_and_not_downloaded_again() {
+    let nothing = TarBytes(vec![0; 9216]).gzip();
+    for bytes in [TarBytes::default().member("images/", b'5', &[]).gzip(), nothing] {
+        let (sandbox, archive) = (Sandbox::new(), Archive::new("set.tar.gz", bytes));
+        let server = Server::with([&archive]);
+        let archives = std::slice::from_ref(&archive);
+        let fetch = |options: &[&str]| sandbox.fetch_with_sizes(&server, archives).args(options);
+        let options = ["--extract", "--delete-archives"];
+        let report = fetch(&options).report(0);
+        report.only().is("ok").because("contains no file; the archive was deleted");
+        server.clear_log();
+        fetch(&options).report(0).only().because("the archive contains no file");
+        fetch(&[]).report(0).only().because("and deleted it on 20").because("it contained no file");
+        assert_eq!(server.sent(), 0, "downloaded again");
+    }
+}
+
+#[test]
+fn the_ends_of_a_tar_and_of_a_gzip_header_are_described_as_they_are() {
+    let tar = TarBytes::default().member("a", b'0', b"hello").0;
+    let gzip = |name: usize, tail: &[u8]| {
+        let header = GzBuilder::new().filename(vec![b'x'; name]);
+        let mut gzip = header.write(Vec::new(), Compression::fast());
+        gzip.write_all(&[&tar, tail].concat()).unwrap();
+        Archive::new("set.tar.gz", gzip.finish().unwrap())
+    };
+    let long = "the name or the comment in its gzip header has 64 KiB or more";
+    for (archive, verdict, words) in [
+        (gzip(9, &[0; 1024]), "ok", "1 file in data/images"),
+        (gzip(65_535, &[]), "ok", "1 file in data/images"),
+        (gzip(65_536, &[]), "foreign", long),
+        (
+            gzip(9, &[&[0; 1024][..], b"and more"].concat()),
+            "foreign",
+            "bytes follow the end of the tar",
+        ),
+        (gzip(9, b"a part of a header"), "corrupt", "it ends too early"),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.put_archive(&archive);
+        let table = sandbox.table(std::slice::from_ref(&archive));
+        let words_of_extract = ["extract", "--format", "json", "-d", "data", "--checksums"];
+        let outcome = sandbox.cxr(words_of_extract).arg(table).run();
+        outcome.report().only().is(verdict).because(words);
+    }
+}
+
 #[test]
 fn a_full_disk_a_foreign_list_and_a_link_in_the_way_end_cleanly() {
     let sandbox = Sandbox::new();
@@ -594,7 +645,18 @@ fn a_full_disk_a_foreign_list_and_a_link_in_the_way_end_cleanly() {
     let report = extract(&sandbox, &all).report(3);
     report.line("images_001.tar.gz").is("error").because("it is a symbolic link");
     assert_eq!(sandbox.files("home"), Vec::<PathBuf>::new());
+    assert!(!sandbox.path("data/images.tsv").exists(), "a list of images that are not there");
     fs::remove_file(sandbox.path("data/images")).unwrap();
+    // Nor are those listed that a killed run recorded, when their archive is gone.
+    extract(&sandbox, &all).dies_at("record-written", 1).run();
+    for images in &all {
+        fs::remove_file(sandbox.data().join(&images.archive.name)).unwrap();
+    }
+    fs::remove_dir_all(sandbox.path("data/.cxr/extract")).unwrap();
+    extract(&sandbox, &all).report(1);
+    assert!(!sandbox.path("data/images.tsv").exists(), "a list of images that never had names");
+    two(&sandbox);
+    fs::remove_dir(sandbox.path("data/images")).unwrap();
     sandbox.put("data/images.tsv", "mine");
     let outcome = extract(&sandbox, &all).run();
     outcome.exits(3).says("images.tsv exists and is not a list of images that cxr wrote");
@@ -680,7 +742,7 @@ fn an_archive_that_cannot_be_extracted_is_kept() {
     let rules = inventory([(&all[0].archive, 0..5)]);
     let run = fetch(&sandbox, &server, &all).args(["--extract", "--delete-archives"]);
     let report = run.env("CXR_FAULT_INVENTORY", rules).report(1);
-    report.only().is("foreign").because("1 of its images are missing");
+    report.only().is("foreign").because("1 of its images is missing");
     sandbox.assert_archive(&all[0].archive);
     let run =
         fetch(&sandbox, &server, &all).args(["--extract", "--to", "other", "--layout", "kaggle"]);

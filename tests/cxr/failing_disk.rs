@@ -61,6 +61,17 @@ fn a_partial_download_that_cannot_be_created_is_an_error() {
     ] {
         fails_and_resumes(failure);
     }
+    // An earlier one stays, and the report does not say that nothing is kept.
+    let (sandbox, all) = (Sandbox::new(), vec![archive(1, 3)]);
+    let server = Server::with(&all);
+    fetch(&sandbox, &server, &all).disk_faults("write .part ENOSPC after=8").report(3);
+    let full = fetch(&sandbox, &server, &all).disk_faults("write .journal.new ENOSPC").report(3);
+    full.only()
+        .is("error")
+        .because("journal.new could not be written")
+        .because("are kept in .cxr/");
+    let report = fetch(&sandbox, &server, &all).report(0);
+    assert!(report.only().reused() > 7 * CHUNK);
 }
 
 #[test]

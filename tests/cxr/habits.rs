@@ -145,6 +145,17 @@ fn the_first_mistakes_with_images_and_labels_are_answered_with_what_works() {
         "without a name, it is all archives: cxr extract\n",
     );
     assert_help(&["labels", "1-3"], "labels takes no archives: cxr labels; --split,");
+    for (command, line) in [
+        (
+            &["extract", "-d", "nih", "--val", "0.125", "--seed=3"][..],
+            "-d nih --val 0.125 --seed 3",
+        ),
+        (&["extract", "-dnih", "--val=0.2", "--to", "out"], "-d out --val 0.2"),
+        (&["fetch", "--extract", "--val"], "--val 0.125"),
+    ] {
+        let words = "after the extraction, labels makes the part for validation: cxr labels ";
+        assert_help(command, &format!("{words}{line}"));
+    }
     let words = "fetch deletes archives: cxr fetch -d nih --delete-archives --extract";
     assert_help(&["extract", "-d", "nih", "--delete-archives"], words);
     let sandbox = Sandbox::new();

@@ -3,11 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use super::words::{FROM, OUTPUT, may_be_folder, replaced, run};
+use super::words::{FROM, OUTPUT, is_option, may_be_folder, replaced, run};
 
-/// Returns the tip for an option at `place` that `extract` or `labels` does not have, or a word too many.
+/// Returns the tip for an option at `place` that a command with images does not have, or a word too many.
 pub(super) fn option(command: &str, name: &str, words: &[&OsStr], place: usize) -> Option<String> {
     match command {
+        "extract" | "fetch" if ["--val", "--seed"].contains(&name) => Some(of_validation(words)),
         "extract" => of_extract(name, words, place),
         "labels" => of_labels(name, words, place),
         _ => None,
@@ -33,6 +34,24 @@ fn of_extract(name: &str, words: &[&OsStr], place: usize) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Returns the tip for a part for validation, which only `labels` makes.
+fn of_validation(words: &[&OsStr]) -> String {
+    let value = |names: &[&'static str]| {
+        let place =
+            words.iter().position(|typed| names.iter().any(|name| is_option(typed, name)))?;
+        let name = names.iter().find(|name| is_option(words[place], name))?;
+        let joined = words[place].to_str()?.strip_prefix(name)?;
+        let joined = joined.strip_prefix('=').unwrap_or(joined);
+        if joined.is_empty() { words.get(place + 1).copied() } else { Some(OsStr::new(joined)) }
+    };
+    let dir = value(&["--to"]).or_else(|| value(&["--dir", "-d"]));
+    let fraction = value(&["--val"]).unwrap_or(OsStr::new("0.125"));
+    let options = [("-d", dir), ("--val", Some(fraction)), ("--seed", value(&["--seed"]))];
+    let options = options.iter().filter_map(|(name, value)| Some([OsStr::new(name), (*value)?]));
+    let line = run([OsStr::new("labels")].into_iter().chain(options.flatten()));
+    format!("after the extraction, labels makes the part for validation: {line}")
 }
 
 fn of_labels(name: &str, words: &[&OsStr], place: usize) -> Option<String> {

@@ -1,7 +1,7 @@
 //! Says what was found in an archive that is complete in itself and not the right one. Pure.
 
 use crate::locate::{ExpectedImages, ImageCounts};
-use crate::text::escape;
+use crate::text::{escape, units};
 
 /// Describes the images of an archive: only what was counted and checked.
 pub(super) fn describe_images(counts: &ImageCounts) -> String {
@@ -11,7 +11,7 @@ pub(super) fn describe_images(counts: &ImageCounts) -> String {
         Some(expected) => describe_expected(*images, expected),
         None => format!(
             "it contains {}, and the table does not say which ones it should contain",
-            counted(*images, "image")
+            units::count(*images, "image")
         ),
     };
     [Some(number), describe_checked(counts), describe_others(counts)]
@@ -24,16 +24,17 @@ pub(super) fn describe_images(counts: &ImageCounts) -> String {
 fn describe_expected(images: u64, expected: &ExpectedImages) -> String {
     let ExpectedImages { number, found, first_missing } = expected;
     let (all, missing) = match first_missing {
+        None if *number == 1 => ("the only image of this archive".to_owned(), String::new()),
         None => (format!("all {number} images of this archive"), String::new()),
         Some(first) => (
-            format!("{found} of the {number} images of this archive"),
+            format!("{found} of the {} of this archive", units::count(*number, "image")),
             format!(" (the first that it lacks is {first})"),
         ),
     };
     let others = match images - found {
         0 => String::new(),
         others => {
-            format!(", and {}", counted(others, "other or repeated image"))
+            format!(", and {}", units::count(others, "other or repeated image"))
         }
     };
     format!("it contains {all}{missing}{others}")
@@ -76,19 +77,13 @@ fn describe_checked(counts: &ImageCounts) -> Option<String> {
 
 fn describe_others(counts: &ImageCounts) -> Option<String> {
     let others = (counts.others > 0)
-        .then(|| format!("it contains {}", counted(counts.others, "other file")));
+        .then(|| format!("it contains {}", units::count(counts.others, "other file")));
     let hidden = (counts.hidden > 0).then(|| {
         format!(
             "{} after the end of the tar, which programs do not unpack",
-            counted(counts.hidden, "file")
+            units::count(counts.hidden, "file")
         )
     });
     let all: Vec<_> = [others, hidden].into_iter().flatten().collect();
     (!all.is_empty()).then(|| all.join(", and "))
-}
-
-/// `1 image`, `2 images`.
-fn counted(number: u64, thing: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{number} {thing}{ending}")
 }
