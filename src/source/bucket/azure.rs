@@ -12,8 +12,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RANGE};
 
 use super::connector::Connector;
 use super::credentials::{Credentials, no_retries, wrong_setting};
-use super::{BucketSpec, SignedRequest, SourceError, SpecError, Variables, plain_address};
+use super::spec::plain_address;
+use super::{BucketSpec, SignedRequest, SourceError, Variables};
 use crate::source::client::ClientOptions;
+use crate::source::spec::SpecError;
 
 /// The version of the protocol. Without one, the oldest is spoken.
 const VERSION: (HeaderName, HeaderValue) =

@@ -10,8 +10,10 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::connector::Connector;
 use super::credentials::{Credentials, no_retries};
-use super::{BucketSpec, SignedRequest, SourceError, SpecError, Variables, plain_address};
+use super::spec::plain_address;
+use super::{BucketSpec, SignedRequest, SourceError, Variables};
 use crate::source::client::ClientOptions;
+use crate::source::spec::SpecError;
 
 /// The project that pays for a request.
 const PROJECT: HeaderName = HeaderName::from_static("x-goog-user-project");

@@ -14,9 +14,11 @@ use super::advice::{self, Identity};
 use super::connector::Connector;
 use super::credentials::{Credentials, no_retries, wrong_setting};
 use super::profile::{Profile, TOKEN};
-use super::{BucketSpec, Place, SignedRequest, SourceError, SpecError, Variables, plain_address};
+use super::spec::{Place, plain_address};
+use super::{BucketSpec, SignedRequest, SourceError, Variables};
 use crate::disk;
 use crate::source::client::ClientOptions;
+use crate::source::spec::SpecError;
 
 /// The region of a bucket, which S3 states in every answer.
 const REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
