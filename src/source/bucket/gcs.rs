@@ -37,7 +37,6 @@ const GIVEN: [&str; 6] = [
 /// A bucket that is asked in a run.
 #[derive(Debug)]
 pub(super) struct Gcs {
-    origin: Option<Url>,
     pub(super) credentials: Credentials<GcpCredential>,
     pub(super) project: Option<String>,
 }
@@ -60,7 +59,7 @@ impl Gcs {
     pub(super) fn new(spec: &BucketSpec, options: &ClientOptions) -> Result<Self, SourceError> {
         let project = spec.variables.get(PROJECT_VARIABLE).map(str::to_owned);
         let credentials = credentials(spec, options)?;
-        Ok(Self { origin: Url::parse(&spec.base()).ok(), credentials, project })
+        Ok(Self { credentials, project })
     }
 
     pub(super) async fn sign(
@@ -68,8 +67,7 @@ impl Gcs {
         address: &Url,
         mut headers: HeaderMap,
     ) -> Result<SignedRequest, SourceError> {
-        let is_own = self.origin.as_ref().is_some_and(|own| own.origin() == address.origin());
-        let credentials = if is_own { self.credentials.get().await? } else { None };
+        let credentials = self.credentials.get().await?;
         if let Some(credentials) = credentials.filter(|credentials| !credentials.bearer.is_empty())
         {
             let mut add = |name, value: String| -> Result<(), SourceError> {

@@ -14,7 +14,7 @@ use super::advice::{self, Identity};
 use super::connector::Connector;
 use super::credentials::{Credentials, no_retries, wrong_setting};
 use super::profile::{Profile, TOKEN};
-use super::spec::{Place, plain_address};
+use super::spec::{Place, is_same_host, plain_address};
 use super::{BucketSpec, SignedRequest, SourceError, Variables};
 use crate::disk;
 use crate::source::client::ClientOptions;
@@ -91,7 +91,7 @@ impl Endpoint {
     }
 
     /// Returns true for an address that may see the credentials: one at the same host, or Amazon's.
-    fn trusts(&self, address: &Url) -> bool {
+    pub(super) fn trusts(&self, address: &Url) -> bool {
         let is_amazons = |host: &str| {
             let is_s3 = host.split('.').any(|label| label == "s3" || label.starts_with("s3-"));
             is_s3 && [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| host.ends_with(end))
@@ -99,7 +99,7 @@ impl Endpoint {
         let is_amazons = self.custom.is_none()
             && address.scheme() == "https"
             && address.host_str().is_some_and(is_amazons);
-        is_amazons || Url::parse(&self.base()).is_ok_and(|own| own.origin() == address.origin())
+        is_amazons || is_same_host(&self.base(), address)
     }
 }
 
@@ -131,15 +131,12 @@ impl S3 {
         address: &Url,
         mut headers: HeaderMap,
     ) -> Result<SignedRequest, SourceError> {
-        let endpoint = self.endpoint();
-        let credentials =
-            if endpoint.trusts(address) { self.credentials.get().await? } else { None };
-        if let Some(credentials) = credentials {
+        if let Some(credentials) = self.credentials.get().await? {
             check(&credentials)?;
             // Its own headers only: a proxy may change the others on the way.
             let mut request = HttpRequest::new(HttpRequestBody::empty());
             *request.uri_mut() = address.as_str().parse().map_err(wrong_setting)?;
-            AwsAuthorizer::new(&credentials, "s3", &endpoint.region)
+            AwsAuthorizer::new(&credentials, "s3", &self.region())
                 .with_request_payer(self.pays)
                 .try_authorize(&mut request, None)
                 .map_err(wrong_setting)?;

@@ -146,6 +146,11 @@ pub(super) fn plain_address(address: &str, variable: &'static str) -> Result<Str
     Ok(address.trim_end_matches('/').to_owned())
 }
 
+/// Returns true for an address at the scheme, host and port of a base.
+pub(super) fn is_same_host(base: &str, address: &Url) -> bool {
+    Url::parse(base).is_ok_and(|own| own.origin() == address.origin())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
