@@ -1,5 +1,7 @@
 //! Gives extracted files their final names, and leaves other files of the user as they are.
 
+use std::io::{self, Read as _};
+
 use sha2::{Digest as _, Sha256};
 
 use crate::disk::{DiskError, Entry, File, Found, Subfolder, crash_point};
@@ -83,16 +85,16 @@ pub(super) fn publish(
 /// Returns true if the file has exactly the bytes of the record.
 fn is_recorded(staged: &Entry, row: &ManifestRow) -> Result<bool, DiskError> {
     let file = staged.open().map_err(DiskError::new(staged.path(), "opened"))?;
-    let (mut sha256, mut block, mut at) = (Sha256::new(), vec![0; BLOCK], 0);
-    while at <= row.bytes {
-        let bytes = read(&file, &mut block, at)?;
-        if bytes.is_empty() {
+    let (mut reader, mut sha256, mut size) = (file.reader(), Sha256::new(), 0);
+    while size <= row.bytes {
+        let block = next_block(&mut reader, &file)?;
+        if block.is_empty() {
             break;
         }
-        sha256.update(bytes);
-        at += bytes.len() as u64;
+        sha256.update(&block);
+        size += block.len() as u64;
     }
-    Ok(at == row.bytes && digest::Sha256::new(sha256.finalize().into()) == row.sha256)
+    Ok(size == row.bytes && digest::Sha256::new(sha256.finalize().into()) == row.sha256)
 }
 
 fn place_file(
@@ -137,12 +139,11 @@ fn compare(staged: &Entry, place: &Entry) -> Result<InPlace, DiskError> {
     };
     let open = |entry: &Entry| entry.open().map_err(DiskError::new(entry.path(), "opened"));
     let (old, new) = (open(place)?, open(staged)?);
-    let mut blocks = [vec![0; BLOCK], vec![0; BLOCK]];
-    for at in (0..=size).step_by(BLOCK) {
-        let [old_block, new_block] = &mut blocks;
-        let old_block = read(&old, old_block, at)?;
-        let new_block = read(&new, new_block, at)?;
-        if old_block.len() < BLOCK && new_block.starts_with(old_block) {
+    let (mut old_reader, mut new_reader) = (old.reader(), new.reader());
+    loop {
+        let old_block = next_block(&mut old_reader, &old)?;
+        let new_block = next_block(&mut new_reader, &new)?;
+        if old_block.len() < BLOCK && new_block.starts_with(&old_block) {
             let is_same = old_block.len() == new_block.len();
             return Ok(if is_same { InPlace::Same } else { InPlace::Damaged });
         }
@@ -159,16 +160,10 @@ fn compare(staged: &Entry, place: &Entry) -> Result<InPlace, DiskError> {
 }
 
 /// Reads a block, which is shorter only at the end of the file.
-fn read<'b>(file: &File, block: &'b mut [u8], at: u64) -> Result<&'b [u8], DiskError> {
-    let mut filled = 0;
-    while filled < block.len() {
-        let more = file.read_at(&mut block[filled..], at + filled as u64);
-        match more.map_err(DiskError::new(file.path(), "read"))? {
-            0 => break,
-            more => filled += more,
-        }
-    }
-    Ok(&block[..filled])
+fn next_block(reader: &mut impl io::Read, file: &File) -> Result<Vec<u8>, DiskError> {
+    let mut block = Vec::with_capacity(BLOCK);
+    let read = reader.take(BLOCK as u64).read_to_end(&mut block);
+    read.map(|_| block).map_err(DiskError::new(file.path(), "read"))
 }
 
 /// Compares a small file with the right one, from which it differs.
