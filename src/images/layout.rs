@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
-use crate::other_names::RECORD;
+use crate::other_names::MANIFEST_NAME;
 use crate::text::shell;
 
 /// The end of an archive's name that its folder does not have.
@@ -114,9 +114,6 @@ impl Layout {
 pub(super) fn is_here(folder: &Path) -> bool {
     matches!(folder.to_str(), Some("" | "." | "./"))
 }
-
-/// The name of the record in a tree.
-pub const MANIFEST_NAME: &str = RECORD;
 
 /// Names in a tree that no archive's folder may have: cxr uses them itself, or they lead out of the tree.
 const RESERVED: [&str; 5] = [".", "..", ".cxr", MANIFEST_NAME, "metadata.csv"];

@@ -12,7 +12,7 @@ use super::layout::{is_plain_name, is_plain_path};
 use crate::hash::digest::Sha256;
 use crate::text::escape;
 
-pub use super::layout::MANIFEST_NAME;
+pub use crate::other_names::MANIFEST_NAME;
 
 /// The first line: the names of the columns.
 const HEADER: &str = "name\tbytes\tcrc32\tsha256\tarchive";

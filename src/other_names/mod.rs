@@ -22,8 +22,8 @@ use crate::report::ArchiveReport;
 use crate::text::{escape, shell};
 use crate::verdict::Verdict;
 
-/// The name of the record of extracted images.
-pub(crate) const RECORD: &str = "images.tsv";
+/// The name of the record in a tree of images.
+pub const MANIFEST_NAME: &str = "images.tsv";
 
 /// The most files that are hashed to find one archive.
 const CANDIDATES: usize = 4;
@@ -119,7 +119,7 @@ impl<'a> OtherNames<'a> {
         let (folder, _) = self.found.get()?.images()?;
         let tree = tree_of(&self.dir, folder);
         let mut archives = self.catalog.archives().iter();
-        let is_known = tree.join(RECORD).is_file()
+        let is_known = tree.join(MANIFEST_NAME).is_file()
             || archives.any(|archive| Inventory::of(archive.md5(), archive.sha256()).is_some());
         let table = self.catalog.table_word().map(|table| format!(" --checksums {table}"));
         let table = table.unwrap_or_default();
@@ -137,7 +137,7 @@ impl<'a> OtherNames<'a> {
             Some(command) => format!("to check them, run: {command}"),
             None => format!(
                 "the table has checksums of archives only, so cxr cannot verify them; cxr extract writes \
-                 {RECORD}, with which it can"
+                 {MANIFEST_NAME}, with which it can"
             ),
         };
         let folder = if folder.is_empty() { "the folder" } else { folder };
@@ -158,7 +158,7 @@ fn tree_of(dir: &Path, folder: &str) -> PathBuf {
         let number = name.strip_prefix("images_");
         number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
     };
-    let recorded = above.find(|above| above.join(RECORD).is_file());
+    let recorded = above.find(|above| above.join(MANIFEST_NAME).is_file());
     let mut tree = recorded.unwrap_or(&path);
     for is_of_layout in [|name: &str| name == "images", is_archive] {
         let name = tree.file_name().and_then(|name| name.to_str());
