@@ -154,19 +154,7 @@ pub fn fetch(
         Some(lock(request, &folder, alone(request, &archives), listener, cancel)?)
     };
     check_names(&archives, &folder)?;
-    let leftovers = leftovers(&request.catalog, &request.dir);
-    if let Some(message) = leftovers::describe(&leftovers, &request.dir) {
-        listener.on(Event::Notice { message: &message });
-    }
-    for message in fewer.iter().filter(|_| !request.dry_run) {
-        listener.on(Event::Notice { message });
-    }
-    if let Some(images) = &request.images {
-        listener.on(Event::Notice { message: &request.catalog.describe_images(images, &archives) });
-    }
-    let bytes = archives.iter().filter_map(|archive| archive.size).sum();
-    let names = archives.iter().map(|archive| archive.name.clone());
-    listener.on(Event::Planned { archives: &names.collect::<Vec<_>>(), bytes });
+    announce(request, &archives, &fewer, listener);
     let sources: Vec<Source> = request.sources.iter().cloned().map(Source::new).collect();
     let engine = Engine::for_this_machine(request.lanes, Feed::Work);
     let cancel = &cancel.child();
@@ -195,6 +183,28 @@ pub fn fetch(
         extraction,
     };
     Ok(Report::new("fetch", run.fetch_all(), start.elapsed().as_secs_f64()))
+}
+
+/// Tells the listener what the run finds before it begins.
+fn announce(
+    request: &FetchRequest,
+    archives: &[&Archive],
+    fewer: &[String],
+    listener: &dyn Listener,
+) {
+    let leftovers = leftovers(&request.catalog, &request.dir);
+    if let Some(message) = leftovers::describe(&leftovers, &request.dir) {
+        listener.on(Event::Notice { message: &message });
+    }
+    for message in fewer.iter().filter(|_| !request.dry_run) {
+        listener.on(Event::Notice { message });
+    }
+    if let Some(images) = &request.images {
+        listener.on(Event::Notice { message: &request.catalog.describe_images(images, archives) });
+    }
+    let bytes = archives.iter().filter_map(|archive| archive.size).sum();
+    let names = archives.iter().map(|archive| archive.name.clone());
+    listener.on(Event::Planned { archives: &names.collect::<Vec<_>>(), bytes });
 }
 
 /// Fails if two of the names mean one file in the folder.

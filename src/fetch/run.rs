@@ -1,5 +1,6 @@
 //! A run: looks at what is in the folder, checks the files that may be right, transfers the rest.
 
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, Scope};
 
@@ -23,6 +24,16 @@ use crate::report::{ArchiveReport, ArchiveReports};
 use crate::text::escape;
 use crate::transfer::Transfer;
 use crate::verdict::Verdict;
+
+/// An archive in the folder before anything is transferred.
+enum Here {
+    /// Nothing is left to do.
+    Settled(Box<ArchiveReport>),
+    /// Files that may be the archive.
+    Candidates(Check),
+    /// Perhaps a file that is too short, and its size.
+    Incomplete(Option<(PathBuf, u64)>),
+}
 
 impl<'a> FetchRun<'a> {
     /// Fetches and extracts every archive, and returns their reports in the same order.
@@ -59,45 +70,17 @@ impl<'a> FetchRun<'a> {
             verified,
         };
         let (mut checks, mut needed) = (Vec::new(), Vec::new());
-        let (published, trust) = (Catalog::nih(), !self.request.recheck);
+        let published = Catalog::nih();
         for (index, archive) in self.archives.iter().copied().enumerate() {
             if let Some(report) = self.extracted_before(archive) {
                 reports.settle(index, report);
                 continue;
             }
-            let is_published = published.has_same_content(archive);
-            let file = match survey::look(folder, archive, is_published, trust) {
-                LocalState::Verified { path, size } => {
-                    self.remove_leftovers(archive);
-                    reports
-                        .add(index, archive_reports::verified_before(folder, archive, path, size));
-                    continue;
-                }
-                LocalState::Blocked(why) => {
-                    reports.add(index, archive_reports::blocked(folder, archive, why));
-                    continue;
-                }
-                LocalState::Candidate(path) => {
-                    checks.push(Check { index, files: Files::Own(path) });
-                    continue;
-                }
-                LocalState::TooShort { path, size } => Some((path, size)),
-                LocalState::Absent => {
-                    match elsewhere::look(folder, archive, index, &self.others, trust) {
-                        Elsewhere::Verified(report) => {
-                            self.remove_leftovers(archive);
-                            reports.add(index, *report);
-                            continue;
-                        }
-                        Elsewhere::Candidates(check) => {
-                            checks.push(check);
-                            continue;
-                        }
-                        Elsewhere::Nothing => None,
-                    }
-                }
-            };
-            needed.push(self.queued(index, archive, file));
+            match self.look(index, archive, published.has_same_content(archive)) {
+                Here::Settled(report) => reports.add(index, *report),
+                Here::Candidates(check) => checks.push(check),
+                Here::Incomplete(file) => needed.push(self.queued(index, archive, file)),
+            }
         }
         let notes = [self.others.unpacked_images(), self.others.superfluous_folder()];
         for message in notes.into_iter().flatten() {
@@ -114,6 +97,34 @@ impl<'a> FetchRun<'a> {
             }
         }
         all
+    }
+
+    /// Looks for the archive with this index in the folder.
+    fn look(&self, index: usize, archive: &Archive, is_published: bool) -> Here {
+        let (folder, trust) = (self.context.folder, !self.request.recheck);
+        let verified = |report: ArchiveReport| {
+            self.remove_leftovers(archive);
+            Here::Settled(Box::new(report))
+        };
+        match survey::look(folder, archive, is_published, trust) {
+            LocalState::Verified { path, size } => {
+                verified(archive_reports::verified_before(folder, archive, path, size))
+            }
+            LocalState::Blocked(why) => {
+                Here::Settled(Box::new(archive_reports::blocked(folder, archive, why)))
+            }
+            LocalState::Candidate(path) => {
+                Here::Candidates(Check { index, files: Files::Own(path) })
+            }
+            LocalState::TooShort { path, size } => Here::Incomplete(Some((path, size))),
+            LocalState::Absent => {
+                match elsewhere::look(folder, archive, index, &self.others, trust) {
+                    Elsewhere::Verified(report) => verified(*report),
+                    Elsewhere::Candidates(check) => Here::Candidates(check),
+                    Elsewhere::Nothing => Here::Incomplete(None),
+                }
+            }
+        }
     }
 
     /// Returns the report of an archive that need not be here, because its images are.
