@@ -211,4 +211,16 @@ fn unreadable_bytes_are_reported_with_their_offsets() {
     // Without locating, only the first unreadable byte is known.
     let report = sandbox.verify(&all).arg("data").arg("--no-locate").disk_faults(rules).report(3);
     assert_eq!(damage(&report).len(), 1);
+    // An error that passes, and a file of the kernel that has no bytes.
+    let rules = "read images_001.tar.gz EIO at=500000 times=1";
+    let report = sandbox.verify(&all).arg("data").disk_faults(rules).report(3);
+    let again = "no byte was unreadable when cxr read it again";
+    report.only().is("error").because("Input/output error").because(again);
+    assert!(damage(&report).is_empty());
+    let path = sandbox.path("data").join(&all[0].name);
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+    let report = sandbox.verify(&all).arg(&path).report(3);
+    report.only().is("error").because("could not be read at byte 0").because(again);
+    assert!(damage(&report).is_empty());
 }
