@@ -104,14 +104,14 @@ pub(crate) enum SourceError {
     #[error("cannot be asked: {0}")]
     Setting(String),
     /// A service did not give the credentials for a bucket.
-    #[error("no credentials: {0}")]
-    Credentials(String),
+    #[error("no credentials: {reason}")]
+    Credentials { reason: String, is_final: bool },
     /// The bucket is in another region than was asked, and cxr knows it now.
     #[error("the bucket is in another region")]
     OtherRegion,
-    /// An error, and what to do about it.
+    /// An error, and what to do about it. If it is final, the same request gets it again.
     #[error("{error}; {advice}")]
-    Explained { error: Box<Self>, advice: Box<str> },
+    Explained { error: Box<Self>, advice: Box<str>, is_final: bool },
     /// An error, and its server.
     #[error("{error}, {place}")]
     At { error: Box<Self>, place: Arc<Place> },
@@ -138,6 +138,9 @@ pub enum ClientError {
 
 impl Failure for SourceError {
     fn retry_class(&self, delivered: bool) -> RetryClass {
+        if matches!(self, Self::Explained { is_final: true, .. }) {
+            return RetryClass::Permanent;
+        }
         match self.kind() {
             // A status with a time: the server says when to come back.
             Self::NoConnection(_)
@@ -151,7 +154,7 @@ impl Failure for SourceError {
             | Self::Doubtful(_)
             | Self::Protocol(_)
             | Self::Contradiction(_)
-            | Self::Credentials(_)
+            | Self::Credentials { is_final: false, .. }
             | Self::OtherRegion
             | Self::RangeRefused(_) => RetryClass::Transient,
             Self::Setting(_) => RetryClass::Refused,
@@ -159,6 +162,7 @@ impl Failure for SourceError {
             Self::NoRanges => RetryClass::Again,
             Self::NoAddress
             | Self::NameNotFound(_)
+            | Self::Credentials { .. }
             | Self::Certificate(_)
             | Self::WrongSize { .. }
             | Self::OtherSize { .. }

@@ -59,7 +59,7 @@ impl Server<'_> {
         request: &SourceRequest<'_>,
     ) -> Result<SourceAnswer, SourceError> {
         let error = match self.ask(request).await {
-            Err(error) if !request.plain => error,
+            Err(error) if !request.plain && !self.is_final(&error) => error,
             result => return result,
         };
         let mut last = None;
@@ -71,6 +71,11 @@ impl Server<'_> {
         }
         // A mere refusal says less than the first answer.
         Err(last.filter(|last| !last.is_refusal()).unwrap_or(error))
+    }
+
+    /// Returns true for a refusal of a bucket that the range has nothing to do with.
+    fn is_final(&self, error: &SourceError) -> bool {
+        self.bucket.is_some() && Bucket::is_final(error)
     }
 
     /// Sends a request, first to the remembered target of a redirect.

@@ -144,7 +144,8 @@ impl Source {
         http::Server { client, targets, address, is_named, bucket }
     }
 
-    /// Asks a bucket, and once more if its answer states another region.
+    /// Asks a bucket, once more if its answer states another region, and once more with other
+    /// credentials if it does not accept these.
     async fn open_in_bucket(
         &self,
         bucket: &Bucket,
@@ -152,13 +153,23 @@ impl Source {
         request: &SourceRequest<'_>,
     ) -> Result<SourceAnswer, SourceError> {
         let name = &request.archive.name;
-        let address = bucket.address(client, name)?;
-        let mut answer = self.server(client, &address).open(request).await;
-        if matches!(&answer, Err(error) if *error.kind() == SourceError::OtherRegion) {
+        let (mut has_moved, mut is_renewed) = (false, false);
+        loop {
+            let renewals = bucket.renewals();
             let address = bucket.address(client, name)?;
-            answer = self.server(client, &address).open(request).await;
+            let error = match self.server(client, &address).open(request).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let again = if *error.kind() == SourceError::OtherRegion {
+                !std::mem::replace(&mut has_moved, true)
+            } else {
+                !std::mem::replace(&mut is_renewed, true) && bucket.renew(client, &error, renewals)
+            };
+            if !again {
+                return Err(bucket.explain(client, error, name));
+            }
         }
-        answer.map_err(|error| bucket.explain(client, error, name))
     }
 }
 

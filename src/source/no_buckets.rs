@@ -93,6 +93,18 @@ impl Bucket {
         match *self {}
     }
 
+    pub(super) const fn is_final(_: &SourceError) -> bool {
+        false
+    }
+
+    pub(super) const fn renewals(&self) -> u32 {
+        match *self {}
+    }
+
+    pub(super) const fn renew(&self, _: &Client, _: &SourceError, _: u32) -> bool {
+        match *self {}
+    }
+
     pub(super) fn explain(&self, _: &Client, _: SourceError, _: &str) -> SourceError {
         match *self {}
     }

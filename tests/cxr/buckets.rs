@@ -3,9 +3,12 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::Command;
 use std::sync::Arc;
 
-use crate::support::{Archive, Cxr, Fault, Outcome, Sandbox, Server, archives, files_under};
+use crate::support::{
+    Archive, Authority, Cxr, Fault, Nginx, Outcome, Proxy, Sandbox, Server, archives, files_under,
+};
 
 const KEY: &str = "AKIAIOSFODNN7EXAMPLE";
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG";
@@ -228,9 +231,79 @@ fn the_metadata_service_of_the_machine_gives_credentials() {
         service.serve(&path, &Arc::new(text.into_bytes()));
     }
     let fetch = fetch(&sandbox, &server, &all).env("AWS_EC2_METADATA_DISABLED", "");
-    fetch.env("AWS_METADATA_ENDPOINT", service.base()).report(0).all_ok();
+    let fetch = fetch.env("AWS_METADATA_ENDPOINT", service.base());
+    fetch.report(0).all_ok();
     assert!(server.hits().iter().all(|hit| hit.header("x-amz-security-token") == Some(TOKEN)));
-    assert_eq!(service.hits_on(&format!("{folder}role")).len(), 1, "once for the run");
+    let given = || service.hits_on(&format!("{folder}role")).len();
+    assert_eq!(given(), 1, "once for the run");
+    // The role has new keys, which are asked for when the old ones are not accepted.
+    for (refusals, exit) in [(1, 0), (99, 3)] {
+        server.clear_log();
+        service.clear_log();
+        server.inject(Fault::Refusal(400, EXPIRED).first(refusals));
+        let sandbox = Sandbox::new();
+        let again = self::fetch(&sandbox, &server, &all).env("AWS_EC2_METADATA_DISABLED", "");
+        let outcome = again.env("AWS_METADATA_ENDPOINT", service.base()).run();
+        outcome.exits(exit);
+        assert_eq!(given(), 2);
+        if exit == 3 {
+            outcome
+                .report()
+                .only()
+                .because("new credentials either; check the role of this machine");
+            assert_eq!(server.hits().len(), 2, "{:?}", server.hits());
+        }
+    }
+}
+
+const EXPIRED: &str = "<Error><Code>ExpiredToken</Code><Message>x</Message></Error>";
+
+/// The first answer breaks off, so that the source has delivered: a refusal without a code is then
+/// not believed at once.
+#[test]
+fn keys_that_are_not_accepted_are_not_sent_again() {
+    let all = archives(1);
+    for (status, refusal, advice) in [
+        (400, EXPIRED, "renew AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"),
+        (403, "<Error><Code>InvalidAccessKeyId</Code></Error>", "check AWS_ACCESS_KEY_ID"),
+        (403, "<Error><Code>RequestTimeTooSkewed</Code></Error>", "the clock of this machine"),
+        (403, "<Error><Code>AccessDenied</Code></Error>", "these credentials may not read it"),
+        (401, "", "renew AWS_ACCESS_KEY_ID"),
+    ] {
+        let (sandbox, server) = (Sandbox::new(), store(&all));
+        server.inject(Fault::Close { after: 70_000 }.first(1));
+        server.inject(Fault::Refusal(status, refusal).after(1));
+        let outcome = with_keys(fetch(&sandbox, &server, &all)).args(["-c", "1"]).run();
+        outcome.exits(3).report().only().is("unreachable").because(advice);
+        assert_eq!(server.hits().len(), 2, "{refusal}");
+    }
+}
+
+#[test]
+fn a_service_that_refuses_credentials_is_asked_once_and_one_that_is_busy_again() {
+    let all = archives(1);
+    let sandbox = Sandbox::new();
+    let (server, service) = (store(&all), Server::new());
+    let refusal = "<ErrorResponse><Error><Code>ExpiredTokenException</Code><Message>Token SECRET \
+                   expired</Message></Error></ErrorResponse>";
+    sandbox.put("home/token", "SECRET");
+    for (fault, requests, reason) in [
+        (Fault::Refusal(400, refusal), 1, "ExpiredTokenException: Token *** expired"),
+        (Fault::Status(503), 3, "answered 503"),
+    ] {
+        service.clear_faults();
+        service.clear_log();
+        service.inject(fault);
+        let fetch = fetch(&sandbox, &server, &all).env("AWS_ENDPOINT_URL_STS", service.base());
+        let fetch = fetch.env("AWS_WEB_IDENTITY_TOKEN_FILE", "~/token");
+        let outcome = fetch.env("AWS_ROLE_ARN", "arn:aws:iam::1:role/a").run();
+        let report = outcome.exits(3).report();
+        let line = report.only();
+        line.is("unreachable").because(reason).because("check AWS_ROLE_ARN and the file of");
+        assert_eq!(service.hits().len(), requests);
+        assert!(!(outcome.stdout() + &outcome.stderr()).contains("SECRET"));
+    }
+    assert!(server.hits().is_empty());
 }
 
 #[test]
@@ -266,4 +339,108 @@ fn requester_pays_is_asked_for_where_it_is_wanted() {
 fn no_code_for_http2_is_built() {
     let lock = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")).unwrap();
     assert!(lock.contains("name = \"object_store\"") && !lock.contains("name = \"h2\""));
+}
+
+/// A key may begin with `/`, and have empty parts.
+#[test]
+fn empty_parts_of_a_key_count() {
+    let (sandbox, all, server) = (Sandbox::new(), archives(1), Server::new());
+    server.serve(&format!("/nih//a//b{}", all[0].path()), &all[0].bytes);
+    let fetch = sandbox.fetch_from("s3://nih//a//b/", &all).env("AWS_ENDPOINT_URL", server.base());
+    with_keys(fetch).report(0).all_ok();
+}
+
+/// The service that renews a login has a fixed address, at which a proxy puts a server of this machine.
+#[test]
+fn a_login_with_google_is_renewed_at_its_service() {
+    let all = archives(1);
+    for (answer, exit) in [
+        (r#"200 '{"access_token":"ya29.TOKEN","expires_in":3599}'"#, 0),
+        (r#"400 '{"error":"invalid_grant","error_description":"REFRESH has been revoked."}'"#, 3),
+    ] {
+        let (sandbox, server) = (Sandbox::new(), store(&all));
+        let place = format!("location = /o/oauth2/token {{ return {answer}; }}");
+        let Some(nginx) = Nginx::tls(&sandbox, &place) else { return };
+        let proxy = Proxy::to(nginx.port(), None);
+        sandbox.put(
+            "home/.config/gcloud/application_default_credentials.json",
+            r#"{"type":"authorized_user","client_id":"me","client_secret":"CLIENT",
+                "refresh_token":"REFRESH"}"#,
+        );
+        let fetch = sandbox.fetch_from("gs://nih/v1", &all).env("GOOGLE_BASE_URL", server.base());
+        let fetch =
+            fetch.env("https_proxy", proxy.base()).args(["-vv", "--events", "events.jsonl"]);
+        let outcome = fetch.arg("--cacert").arg(Authority::get().certificate(&sandbox)).run();
+        let report = outcome.exits(exit).report();
+        if exit == 0 {
+            assert!(
+                server
+                    .hits()
+                    .iter()
+                    .all(|hit| hit.header("authorization") == Some("Bearer ya29.TOKEN"))
+            );
+        } else {
+            let reason =
+                "accounts.google.com answered 400 Bad Request: \"invalid_grant: *** has been";
+            report
+                .only()
+                .is("unreachable")
+                .because(reason)
+                .because("gcloud auth application-default");
+            assert!(server.hits().is_empty());
+        }
+        assert_eq!(nginx.log().len(), 1, "{:?}", nginx.log());
+        assert_eq!(proxy.tunnels()[0].to, "accounts.google.com:443");
+        assert_not_shown(&sandbox, &outcome, &["CLIENT", "REFRESH", "ya29"]);
+    }
+}
+
+/// Its key signs the tokens, without any service.
+#[test]
+fn a_service_account_of_google_signs_its_tokens() {
+    let (sandbox, all) = (Sandbox::new(), archives(1));
+    let server = store(&all);
+    let made = Command::new("openssl").args(["genpkey", "-algorithm", "RSA"]).output().unwrap();
+    let key = String::from_utf8(made.stdout).unwrap();
+    let account = |key: &str| {
+        let key = key.replace('\n', "\\n");
+        format!(
+            r#"{{"type":"service_account","private_key":"{key}","private_key_id":"id",
+                "client_email":"me@x.iam.gserviceaccount.com",
+                "token_uri":"http://127.0.0.1:9/token"}}"#
+        )
+    };
+    let fetch = || {
+        let fetch = sandbox.fetch_from("gs://nih/v1", &all).env("GOOGLE_BASE_URL", server.base());
+        let fetch = fetch.env("GOOGLE_APPLICATION_CREDENTIALS", "~/account.json");
+        fetch.args(["-vv", "--events", "events.jsonl"])
+    };
+    let lines: Vec<_> = key.lines().filter(|line| line.len() > 40).collect();
+    sandbox.put("home/account.json", account(&key));
+    server.inject(Fault::Close { after: 70_000 }.first(1));
+    server.inject(Fault::Refusal(401, "").after(1));
+    let outcome = fetch().args(["-c", "1"]).run();
+    let advice = "new credentials either; check GOOGLE_APPLICATION_CREDENTIALS";
+    outcome.exits(3).report().only().because(advice);
+    assert_not_shown(&sandbox, &outcome, &lines);
+    for hit in server.hits() {
+        let token = hit.header("authorization").and_then(|it| it.strip_prefix("Bearer "));
+        let parts: Vec<_> = token.expect("a token").split('.').collect();
+        // {"typ":"JWT", …
+        assert!(parts.len() == 3 && parts[0].starts_with("eyJ0eXAiOiJKV1Qi"), "{parts:?}");
+        assert_not_shown(&sandbox, &outcome, &parts);
+    }
+    sandbox.put("home/account.json", account("BROKEN-BYTES"));
+    let outcome = fetch().run();
+    outcome.exits(3).report().only().because("GOOGLE_APPLICATION_CREDENTIALS");
+    assert_not_shown(&sandbox, &outcome, &["BROKEN-BYTES"]);
+}
+
+#[track_caller]
+fn assert_not_shown(sandbox: &Sandbox, outcome: &Outcome, secrets: &[&str]) {
+    let events = fs::read_to_string(sandbox.path("events.jsonl")).unwrap_or_default();
+    let shown = outcome.stdout() + &outcome.stderr() + &events;
+    for secret in secrets {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
 }

@@ -11,7 +11,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RANGE};
 
 use super::connector::Connector;
-use super::credentials::{Credentials, no_retries, wrong_setting};
+use super::credentials::{Credentials, MACHINE, Origin, no_retries, wrong_setting};
 use super::spec::plain_address;
 use super::{BucketSpec, SignedRequest, SourceError, Variables};
 use crate::source::client::ClientOptions;
@@ -29,17 +29,18 @@ const EMULATOR: (&str, &str) = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
 );
 
-/// The variables with credentials. The service of the machine may need the ID of a client too.
-const GIVEN: [&str; 9] = [
-    "AZURE_STORAGE_KEY",
-    "AZURE_STORAGE_ACCOUNT_KEY",
-    "AZURE_STORAGE_ACCESS_KEY",
-    "AZURE_STORAGE_SAS_KEY",
-    "AZURE_STORAGE_SAS_TOKEN",
-    "AZURE_STORAGE_TOKEN",
-    "AZURE_CLIENT_SECRET",
-    "AZURE_FEDERATED_TOKEN_FILE",
-    "AZURE_USE_AZURE_CLI",
+/// The variables with credentials, in the order in which they count, and whether these may be renewed.
+/// The service of the machine may need the ID of a client too.
+const GIVEN: [(&str, bool); 9] = [
+    ("AZURE_STORAGE_TOKEN", false),
+    ("AZURE_STORAGE_KEY", false),
+    ("AZURE_STORAGE_ACCOUNT_KEY", false),
+    ("AZURE_STORAGE_ACCESS_KEY", false),
+    ("AZURE_FEDERATED_TOKEN_FILE", true),
+    ("AZURE_CLIENT_SECRET", true),
+    ("AZURE_STORAGE_SAS_KEY", false),
+    ("AZURE_STORAGE_SAS_TOKEN", false),
+    ("AZURE_USE_AZURE_CLI", true),
 ];
 
 /// A container that is asked in a run.
@@ -114,10 +115,14 @@ fn credentials(
 ) -> Result<Credentials<AzureCredential>, SourceError> {
     let BucketSpec { bucket, variables, .. } = spec;
     if variables.is_on("AZURE_SKIP_SIGNATURE") {
-        return Ok(Credentials::new(None, false));
+        return Ok(Credentials::none());
     }
     let is_emulator = variables.is_on("AZURE_STORAGE_USE_EMULATOR");
-    let is_given = is_emulator || GIVEN.iter().any(|name| variables.get(name).is_some());
+    let given = GIVEN.into_iter().find(|(name, _)| variables.get(name).is_some());
+    let origin = match given {
+        Some((settings, can_renew)) => Origin { settings, is_given: true, can_renew },
+        None => Origin { is_given: is_emulator, ..MACHINE },
+    };
     let mut builder = MicrosoftAzureBuilder::new();
     if is_emulator {
         builder = builder.with_access_key(EMULATOR.1);
@@ -153,7 +158,7 @@ fn credentials(
         .with_http_connector(Connector(options.clone()))
         .build()
         .map_err(wrong_setting)?;
-    Ok(Credentials::new(Some(Arc::clone(store.credentials())), is_given))
+    Ok(Credentials::new(Some(Arc::clone(store.credentials())), origin))
 }
 
 /// Refuses a token that no header can hold.

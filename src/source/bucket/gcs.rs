@@ -9,7 +9,7 @@ use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::connector::Connector;
-use super::credentials::{Credentials, no_retries};
+use super::credentials::{Credentials, MACHINE, Origin, no_retries};
 use super::spec::plain_address;
 use super::{BucketSpec, SignedRequest, SourceError, Variables};
 use crate::source::client::ClientOptions;
@@ -26,13 +26,23 @@ const EMULATOR: &str = "STORAGE_EMULATOR_HOST";
 
 /// The variables with credentials.
 const GIVEN: [&str; 6] = [
+    TOKEN,
     "GOOGLE_SERVICE_ACCOUNT",
     "GOOGLE_SERVICE_ACCOUNT_PATH",
     "GOOGLE_SERVICE_ACCOUNT_KEY",
     "GOOGLE_APPLICATION_CREDENTIALS",
-    "GOOGLE_BEARER_TOKEN",
     "SERVICE_ACCOUNT",
 ];
+
+/// The variable with a token, which ends.
+const TOKEN: &str = "GOOGLE_BEARER_TOKEN";
+
+/// The file of the user's login.
+const LOGIN: Origin = Origin {
+    settings: "the login (gcloud auth application-default login)",
+    is_given: true,
+    can_renew: true,
+};
 
 /// A bucket that is asked in a run.
 #[derive(Debug)]
@@ -97,7 +107,7 @@ fn credentials(
 ) -> Result<Credentials<GcpCredential>, SourceError> {
     let BucketSpec { bucket, variables, .. } = spec;
     if variables.is_on("GOOGLE_SKIP_SIGNATURE") || variables.get(EMULATOR).is_some() {
-        return Ok(Credentials::new(None, false));
+        return Ok(Credentials::none());
     }
     let mut builder = GoogleCloudStorageBuilder::new();
     if let Some(path) = variables.get("SERVICE_ACCOUNT") {
@@ -134,6 +144,11 @@ fn credentials(
     };
     let has_login =
         login.is_some_and(|folder| folder.join("application_default_credentials.json").exists());
-    let is_given = has_login || given.is_some();
-    Ok(Credentials::new(Some(Arc::clone(store.credentials())), is_given))
+    let can_renew = given != Some(TOKEN);
+    let origin = match given {
+        Some(settings) => Origin { settings, is_given: true, can_renew },
+        None if has_login => LOGIN,
+        None => MACHINE,
+    };
+    Ok(Credentials::new(Some(Arc::clone(store.credentials())), origin))
 }

@@ -15,8 +15,9 @@ mod s3;
 mod spec;
 mod variables;
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
 
@@ -35,7 +36,15 @@ use crate::text::escape;
 #[derive(Debug)]
 pub(super) struct Bucket {
     spec: BucketSpec,
-    store: OnceLock<Result<Store, SourceError>>,
+    found: Mutex<Found>,
+}
+
+/// The store, once something was asked of it, and the number of times that its credentials were
+/// looked for again.
+#[derive(Debug, Default)]
+struct Found {
+    store: Option<Result<Arc<Store>, SourceError>>,
+    renewals: u32,
 }
 
 /// A store, with the credentials for it.
@@ -55,23 +64,45 @@ pub(super) struct SignedRequest {
 
 impl Bucket {
     pub(super) fn new(spec: BucketSpec) -> Self {
-        Self { spec, store: OnceLock::new() }
+        Self { spec, found: Mutex::default() }
     }
 
-    fn store(&self, client: &Client) -> Result<&Store, SourceError> {
-        let (spec, options) = (&self.spec, client.options());
-        let make = || match spec.service {
-            Service::S3 => S3::new(spec, options).map(Store::S3),
-            Service::Gcs => Gcs::new(spec, options).map(Store::Gcs),
-            Service::Azure => Azure::new(spec, options).map(Store::Azure),
-        };
-        self.store.get_or_init(make).as_ref().map_err(SourceError::clone)
+    fn store(&self, client: &Client) -> Result<Arc<Store>, SourceError> {
+        let make = || Store::new(&self.spec, client).map(Arc::new);
+        self.found.lock().store.get_or_insert_with(make).clone()
+    }
+
+    /// Returns the number of times that credentials were looked for again.
+    pub(super) fn renewals(&self) -> u32 {
+        self.found.lock().renewals
+    }
+
+    /// Looks for credentials again if those that count since these `renewals` were not accepted, and if
+    /// others may be found. Returns true if the bucket can be asked again.
+    pub(super) fn renew(&self, client: &Client, error: &SourceError, renewals: u32) -> bool {
+        let SourceError::Status { code, reason, .. } = error.kind() else { return false };
+        let reason = reason.as_deref().unwrap_or_default();
+        let Ok(old) = self.store(client) else { return false };
+        if !advice::is_about_credentials(*code, reason) || !old.can_renew() {
+            return false;
+        }
+        let mut found = self.found.lock();
+        if found.renewals == renewals {
+            // The file of a profile may have other keys meanwhile.
+            let spec = self.spec.clone().with_variables(self.spec.variables.clone());
+            let Some(new) = spec.ok().and_then(|spec| Store::new(&spec, client).ok()) else {
+                return false;
+            };
+            *found =
+                Found { store: Some(Ok(Arc::new(new.in_region_of(&old)))), renewals: renewals + 1 };
+        }
+        true
     }
 
     /// Returns the address of an archive, without credentials. It changes once the region of the
     /// bucket is known.
     pub(super) fn address(&self, client: &Client, name: &str) -> Result<Url, SourceError> {
-        let base = match self.store(client)? {
+        let base = match &*self.store(client)? {
             Store::S3(store) => store.endpoint().base(),
             Store::Gcs(_) | Store::Azure(_) => self.spec.base(),
         };
@@ -86,14 +117,14 @@ impl Bucket {
         headers: HeaderMap,
     ) -> Result<SignedRequest, SourceError> {
         let store = self.store(client)?;
-        let may_see_credentials = match store {
+        let may_see_credentials = match &*store {
             Store::S3(store) => store.endpoint().trusts(address),
             Store::Gcs(_) | Store::Azure(_) => is_same_host(&self.spec.base(), address),
         };
         if !may_see_credentials {
             return Ok(SignedRequest { address: address.clone(), headers });
         }
-        match store {
+        match &*store {
             Store::S3(store) => store.sign(address, headers).await,
             Store::Gcs(store) => store.sign(address, headers).await,
             Store::Azure(store) => store.sign(address, headers).await,
@@ -102,7 +133,7 @@ impl Bucket {
 
     /// Returns the region in which the bucket is asked now; empty for stores without regions.
     pub(super) fn region(&self, client: &Client) -> String {
-        match self.store(client) {
+        match self.store(client).as_deref() {
             Ok(Store::S3(store)) => store.region(),
             _ => String::new(),
         }
@@ -111,7 +142,7 @@ impl Bucket {
     /// Takes the region of the bucket from an answer. Returns true if it is another one than that in
     /// which it was asked.
     pub(super) fn learn(&self, client: &Client, headers: &HeaderMap, asked: &str) -> bool {
-        matches!(self.store(client), Ok(Store::S3(store)) if store.learn(headers, asked))
+        matches!(self.store(client).as_deref(), Ok(Store::S3(store)) if store.learn(headers, asked))
     }
 
     /// Hides the secrets of the variables in the reason of a refusal: some stores repeat them.
@@ -122,30 +153,74 @@ impl Bucket {
         error
     }
 
+    /// Returns true for a refusal that the same request gets again, however it asks.
+    pub(super) fn is_final(error: &SourceError) -> bool {
+        matches!(error.kind(), SourceError::Status { code, reason, .. }
+            if advice::is_final(*code, reason.as_deref().unwrap_or_default()))
+    }
+
     /// Adds the bucket, the key and what to set to a refusal.
     pub(super) fn explain(&self, client: &Client, error: SourceError, name: &str) -> SourceError {
         let Ok(store) = self.store(client) else { return error };
-        let SourceError::Status { code, reason, .. } = error.kind() else { return error };
-        let place =
-            format!("bucket {}, key {}", self.spec.bucket, escape::brief(&self.spec.key(name)));
-        let identity = match store {
-            Store::S3(store) => store.identity(),
-            Store::Gcs(store) => Identity {
+        let identity = store.identity();
+        let advice = match error.kind() {
+            SourceError::Status { code, reason, .. } => {
+                advice::of(*code, reason.as_deref().unwrap_or_default(), &identity)
+            }
+            SourceError::Credentials { .. } => Some(format!("check {}", identity.origin.settings)),
+            _ => return error,
+        };
+        let key = escape::brief(&self.spec.key(name));
+        let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
+        let advice = format!("bucket {}, key {key}{advice}", self.spec.bucket).into();
+        let is_final = Self::is_final(&error);
+        SourceError::Explained { error: Box::new(error), advice, is_final }
+    }
+}
+
+impl Store {
+    fn new(spec: &BucketSpec, client: &Client) -> Result<Self, SourceError> {
+        let options = client.options();
+        match spec.service {
+            Service::S3 => S3::new(spec, options).map(Self::S3),
+            Service::Gcs => Gcs::new(spec, options).map(Self::Gcs),
+            Service::Azure => Azure::new(spec, options).map(Self::Azure),
+        }
+    }
+
+    fn can_renew(&self) -> bool {
+        match self {
+            Self::S3(store) => store.credentials.can_renew(),
+            Self::Gcs(store) => store.credentials.can_renew(),
+            Self::Azure(store) => store.credentials.can_renew(),
+        }
+    }
+
+    /// Returns the store in the region in which another one was asked last.
+    fn in_region_of(self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::S3(store), Self::S3(other)) => Self::S3(store.in_region_of(other)),
+            (store, _) => store,
+        }
+    }
+
+    fn identity(&self) -> Identity<'static> {
+        match self {
+            Self::S3(store) => store.identity(),
+            Self::Gcs(store) => Identity {
                 is_anonymous: store.credentials.is_anonymous(),
                 pays: store.project.is_some(),
                 names: &advice::GCS,
                 region: String::new(),
+                origin: store.credentials.origin,
             },
-            Store::Azure(store) => Identity {
+            Self::Azure(store) => Identity {
                 is_anonymous: store.credentials.is_anonymous(),
                 pays: true,
                 names: &advice::AZURE,
                 region: String::new(),
+                origin: store.credentials.origin,
             },
-        };
-        let advice = advice::of(*code, reason.as_deref().unwrap_or_default(), &identity);
-        let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
-        let advice = format!("{place}{advice}").into();
-        SourceError::Explained { error: Box::new(error), advice }
+        }
     }
 }

@@ -39,7 +39,7 @@ impl Profile {
     /// Reads the profile that `AWS_PROFILE` names, or the default one. Fails if a file cannot be read.
     pub(super) fn read(variables: &Variables) -> Result<Self, String> {
         let name = variables.get("AWS_PROFILE").or(variables.get("AWS_DEFAULT_PROFILE"));
-        let home = variables.get("HOME").or(variables.get("USERPROFILE")).map(PathBuf::from);
+        let home = variables.home().map(PathBuf::from);
         let mut profile = Self {
             name: name.unwrap_or("default").to_owned(),
             is_named: name.is_some(),

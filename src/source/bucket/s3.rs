@@ -12,7 +12,7 @@ use reqwest::header::{HeaderMap, HeaderName};
 
 use super::advice::{self, Identity};
 use super::connector::Connector;
-use super::credentials::{Credentials, no_retries, wrong_setting};
+use super::credentials::{Credentials, MACHINE, Origin, no_retries, wrong_setting};
 use super::profile::{Profile, TOKEN};
 use super::spec::{Place, is_same_host, plain_address};
 use super::{BucketSpec, SignedRequest, SourceError, Variables};
@@ -50,9 +50,28 @@ pub(super) struct Endpoint {
 #[derive(Debug)]
 pub(super) struct S3 {
     endpoint: Mutex<Endpoint>,
-    credentials: Credentials<AwsCredential>,
+    pub(super) credentials: Credentials<AwsCredential>,
     pays: bool,
 }
+
+/// The places of credentials.
+const KEYS: Origin = Origin {
+    settings: "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN",
+    is_given: true,
+    can_renew: false,
+};
+const IDENTITY: Origin = Origin {
+    settings: "AWS_ROLE_ARN and the file of AWS_WEB_IDENTITY_TOKEN_FILE",
+    is_given: true,
+    can_renew: true,
+};
+const CONTAINER: Origin = Origin {
+    settings: "the role of this container (AWS_CONTAINER_CREDENTIALS_…)",
+    is_given: true,
+    can_renew: true,
+};
+const PROFILE: Origin =
+    Origin { settings: "the keys of the profile (AWS_PROFILE)", is_given: true, can_renew: true };
 
 impl Endpoint {
     pub(super) fn new(
@@ -113,6 +132,12 @@ impl S3 {
         Ok(Self { endpoint, credentials: credentials(spec, options)?, pays })
     }
 
+    /// Returns the same store with these credentials.
+    pub(super) fn in_region_of(mut self, other: &Self) -> Self {
+        self.endpoint = Mutex::new(other.endpoint());
+        self
+    }
+
     pub(super) fn endpoint(&self) -> Endpoint {
         self.endpoint.lock().clone()
     }
@@ -123,6 +148,7 @@ impl S3 {
             pays: self.pays,
             names: &advice::S3,
             region: self.region(),
+            origin: self.credentials.origin,
         }
     }
 
@@ -172,7 +198,7 @@ fn credentials(
     let BucketSpec { bucket, variables, profile, .. } = spec;
     let has = |name| variables.get(name).is_some();
     if variables.is_on("AWS_SKIP_SIGNATURE") {
-        return Ok(Credentials::new(None, false));
+        return Ok(Credentials::none());
     }
     let has_keys = has("AWS_ACCESS_KEY_ID") || has("AWS_SECRET_ACCESS_KEY");
     let has_identity = has("AWS_WEB_IDENTITY_TOKEN_FILE") && has("AWS_ROLE_ARN");
@@ -192,20 +218,25 @@ fn credentials(
     if let Some(path) = variables.get(TOKEN_FILE) {
         check_token_file(path)?;
     }
-    let mut is_given = has_keys || has_identity || is_in_container;
+    let mut origin = match (has_keys, has_identity, is_in_container) {
+        (true, ..) => KEYS,
+        (_, true, _) => IDENTITY,
+        (_, _, true) => CONTAINER,
+        _ => MACHINE,
+    };
     if !has_keys && !has_identity {
         if let Some((id, secret)) = profile.keys() {
             builder = builder.with_access_key_id(id).with_secret_access_key(secret);
             if let Some(token) = profile.get(TOKEN) {
                 builder = builder.with_token(token);
             }
-            is_given = true;
+            origin = PROFILE;
         } else {
             profile.check_named()?;
         }
     }
-    if !is_given && variables.is_on("AWS_EC2_METADATA_DISABLED") {
-        return Ok(Credentials::new(None, false));
+    if !origin.is_given && variables.is_on("AWS_EC2_METADATA_DISABLED") {
+        return Ok(Credentials::none());
     }
     let store = builder
         .with_bucket_name(bucket)
@@ -214,7 +245,7 @@ fn credentials(
         .with_http_connector(Connector(options.clone()))
         .build()
         .map_err(wrong_setting)?;
-    Ok(Credentials::new(Some(Arc::clone(store.credentials())), is_given))
+    Ok(Credentials::new(Some(Arc::clone(store.credentials())), origin))
 }
 
 /// Returns true for a setting of the credentials or of the service that gives them.
@@ -273,7 +304,7 @@ mod tests {
     #[test]
     fn a_region_counts_for_every_request_that_was_sent_elsewhere() {
         let endpoint = Endpoint::new("b", &Variables::default(), &Profile::default()).unwrap();
-        let (endpoint, credentials) = (Mutex::new(endpoint), Credentials::new(None, false));
+        let (endpoint, credentials) = (Mutex::new(endpoint), Credentials::none());
         let store = S3 { endpoint, credentials, pays: false };
         let asked = store.region();
         let headers = HeaderMap::from_iter([(REGION, HeaderValue::from_static("eu-west-3"))]);

@@ -16,7 +16,8 @@ use crate::text::escape;
 pub struct BucketSpec {
     pub(super) service: Service,
     pub(super) bucket: String,
-    /// The beginning of each key, or the key with `{name}` in place of the name.
+    /// The beginning of each key, with a `/` at its end unless it is empty; or the key with `{name}` in
+    /// place of the name.
     prefix: String,
     pub(super) variables: Variables,
     pub(super) profile: Profile,
@@ -54,7 +55,9 @@ impl BucketSpec {
             // Nothing of it is shown after the scheme: it may hold a secret.
             return Some(Err(SpecError::Bucket(service.scheme().to_owned())));
         }
-        let prefix = prefix.trim_matches('/').to_owned();
+        // Empty parts count: `//x/` is another prefix than `/x/`.
+        let is_whole = prefix.is_empty() || prefix.ends_with('/') || prefix.contains("{name}");
+        let prefix = if is_whole { prefix.to_owned() } else { format!("{prefix}/") };
         if prefix.split('/').any(|part| matches!(part, "." | "..")) {
             return Some(Err(SpecError::Setting(
                 "a part of the key is `.` or `..`, which no address can hold".to_owned(),
@@ -89,7 +92,7 @@ impl BucketSpec {
         match self.prefix.as_str() {
             "" => name.to_owned(),
             template if template.contains("{name}") => template.replace("{name}", name),
-            prefix => format!("{prefix}/{name}"),
+            prefix => format!("{prefix}{name}"),
         }
     }
 
@@ -107,7 +110,11 @@ impl BucketSpec {
 impl fmt::Display for BucketSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.service.scheme(), self.bucket)?;
-        if self.prefix.is_empty() { Ok(()) } else { write!(f, "/{}", escape::text(&self.prefix)) }
+        if self.prefix.is_empty() {
+            return Ok(());
+        }
+        let short = self.prefix.strip_suffix('/').filter(|it| !it.is_empty() && !it.ends_with('/'));
+        write!(f, "/{}", escape::text(short.unwrap_or(&self.prefix)))
     }
 }
 
@@ -167,10 +174,16 @@ mod tests {
             ("s3://b", "https://s3.us-east-1.amazonaws.com/b/s/a%20b%3F.gz"),
             ("S3://b/", "https://s3.us-east-1.amazonaws.com/b/s/a%20b%3F.gz"),
             ("s3://b/x/y+z/", "https://s3.us-east-1.amazonaws.com/b/x/y%2Bz/s/a%20b%3F.gz"),
+            ("s3://b//", "https://s3.us-east-1.amazonaws.com/b//s/a%20b%3F.gz"),
+            ("s3://b//x", "https://s3.us-east-1.amazonaws.com/b//x/s/a%20b%3F.gz"),
+            ("s3://b/x//y//", "https://s3.us-east-1.amazonaws.com/b/x//y//s/a%20b%3F.gz"),
             ("s3://b/x/{name}.bak", "https://s3.us-east-1.amazonaws.com/b/x/s/a%20b%3F.gz.bak"),
         ] {
             let found = spec(typed, &[]).address("s/a b?.gz").map(String::from);
             assert_eq!(found.as_deref(), Some(address), "{typed}");
+            // A message has an address that can be pasted.
+            let again = spec(&spec(typed, &[]).to_string(), &[]).address("s/a b?.gz");
+            assert_eq!(again.map(String::from).as_deref(), Some(address), "{typed}");
         }
     }
 

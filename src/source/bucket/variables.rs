@@ -12,18 +12,21 @@ use super::SourceError;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Variables(BTreeMap<String, String>);
 
-/// Variables with paths or documents, which may hold any character.
-const FREE: [&str; 9] = [
+/// Variables with paths of files, in which `~/` is the home folder, as for the tools of AWS.
+const PATHS: [&str; 9] = [
+    "AWS_CONFIG_FILE",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-    "AWS_ROLE_SESSION_NAME",
+    "AWS_SHARED_CREDENTIALS_FILE",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
     "AZURE_FEDERATED_TOKEN_FILE",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_SERVICE_ACCOUNT",
-    "GOOGLE_SERVICE_ACCOUNT_KEY",
     "GOOGLE_SERVICE_ACCOUNT_PATH",
     "SERVICE_ACCOUNT",
 ];
+
+/// Other variables that may hold any character.
+const FREE: [&str; 2] = ["AWS_ROLE_SESSION_NAME", "GOOGLE_SERVICE_ACCOUNT_KEY"];
 
 /// Variables with the addresses of services that give credentials.
 const ADDRESSES: [&str; 7] = [
@@ -41,7 +44,22 @@ impl Variables {
     /// it, and an empty one counts as not set.
     pub fn new(all: impl IntoIterator<Item = (String, String)>) -> Self {
         let all = all.into_iter().map(|(name, value)| (name, value.trim().to_owned()));
-        Self(all.filter(|(_, value)| !value.is_empty()).collect())
+        let mut all = Self(all.filter(|(_, value)| !value.is_empty()).collect());
+        if let Some(home) = all.home().map(str::to_owned) {
+            for path in PATHS {
+                if let Some(path) = all.0.get_mut(path)
+                    && let Some(inside) = path.strip_prefix("~/")
+                {
+                    *path = format!("{home}/{inside}");
+                }
+            }
+        }
+        all
+    }
+
+    /// Returns the home folder.
+    pub(super) fn home(&self) -> Option<&str> {
+        self.get("HOME").or(self.get("USERPROFILE"))
     }
 
     /// Returns true if the variable is among those that buckets need.
@@ -67,7 +85,8 @@ impl Variables {
     /// Returns the value of a setting. Refuses one that no header and no address can hold, on which
     /// `object_store` would panic.
     pub(super) fn checked(&self, name: &str) -> Result<Option<&str>, SourceError> {
-        let Some(value) = self.get(name).filter(|_| !FREE.contains(&name)) else {
+        let is_free = FREE.contains(&name) || PATHS.contains(&name);
+        let Some(value) = self.get(name).filter(|_| !is_free) else {
             return Ok(self.get(name));
         };
         let refuse = |what| Err(SourceError::Setting(format!("{name} {what}")));
@@ -135,5 +154,13 @@ mod tests {
         assert_eq!(variables.checked("AWS_REGION"), Ok(Some("r1")));
         assert_eq!(variables.checked("AWS_ROLE_ARN"), Ok(None));
         assert_eq!(variables.without_secrets("r1 {{ }}"), "r1 {***}");
+    }
+
+    #[test]
+    fn a_path_may_begin_at_the_home_folder() {
+        let variables = [("HOME", "/h"), ("AWS_CONFIG_FILE", "~/a b"), ("AWS_ROLE_ARN", "~/x")];
+        let variables = Variables::new(variables.map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(variables.get("AWS_CONFIG_FILE"), Some("/h/a b"));
+        assert_eq!(variables.get("AWS_ROLE_ARN"), Some("~/x"));
     }
 }

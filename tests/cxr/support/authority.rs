@@ -47,7 +47,7 @@ unique_subject = no
 [any]
 commonName = supplied
 [this]
-subjectAltName = DNS:localhost,IP:127.0.0.1
+subjectAltName = DNS:localhost,IP:127.0.0.1,DNS:accounts.google.com
 extendedKeyUsage = serverAuth
 [other]
 subjectAltName = DNS:mirror\x1b[2J.example.org
