@@ -10,9 +10,10 @@ use reqwest::{StatusCode, Url};
 use super::headers::{self, ContentRange};
 use super::redirects::check_redirect;
 use super::refusal_reason;
-use super::{Location, SourceSpec};
+use super::{Location, SourceSpec, Variables};
 use crate::catalog::Catalog;
 use crate::fuzzing::{assert_message, assert_visible};
+use crate::text::escape;
 
 /// A password that no message may contain.
 const SECRET: &str = "s3cr3t";
@@ -26,11 +27,40 @@ pub(crate) fn addresses(bytes: &[u8]) {
     assert_visible(&shown);
     let is_address = !matches!(spec, Ok(SourceSpec::Folder(_)));
     assert!(!is_address || !has_secret(&String::from_utf8_lossy(typed)) || !shown.contains(SECRET));
-    let Ok(spec) = spec else { return };
+    let Ok(spec) = spec.and_then(|spec| spec.with_variables(variables)) else { return };
     let catalog = Catalog::from_checksums(table);
     for archive in catalog.iter().flat_map(Catalog::archives) {
-        assert_location(&spec, spec.location(archive).as_ref(), &archive.name);
+        let location = spec.location(archive);
+        if let SourceSpec::Bucket(_) = spec {
+            assert_key(&String::from_utf8_lossy(typed), location.as_ref(), &archive.name);
+            // The name of the source can be typed.
+            let again = SourceSpec::parse(OsStr::new(&shown));
+            let again = again.and_then(|again| again.with_variables(variables));
+            let is_plain = !String::from_utf8_lossy(typed).contains(escape::is_unsafe);
+            assert!(!is_plain || again.is_ok_and(|again| again.location(archive) == location));
+        } else {
+            assert_location(&spec, location.as_ref(), &archive.name);
+        }
     }
+}
+
+/// The variables of a bucket.
+fn variables() -> Variables {
+    Variables::new([("AZURE_STORAGE_ACCOUNT_NAME".to_owned(), "me".to_owned())])
+}
+
+/// The key of an archive in a bucket is the typed prefix and the name, byte for byte.
+fn assert_key(typed: &str, location: Option<&Location>, name: &str) {
+    let Some(Location::Address(address)) = location else { panic!("{typed:?} has no {name:?}") };
+    let place = typed.split_once("://").map_or("", |(_, place)| place);
+    let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+    let key = match prefix {
+        template if template.contains("{name}") => template.replace("{name}", name),
+        whole if whole.is_empty() || whole.ends_with('/') => format!("{whole}{name}"),
+        folder => format!("{folder}/{name}"),
+    };
+    let path = percent_decode_str(address.path()).decode_utf8();
+    assert_eq!(path.as_deref(), Ok(&*format!("/{bucket}/{key}")), "{typed:?}");
 }
 
 /// Returns true if an address has the password, and the same word is nowhere else. In `http:/a://b`

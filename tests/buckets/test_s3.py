@@ -69,6 +69,11 @@ def test_archives_are_fetched_and_verified(store, folder):
     assert store.key["secret"] not in folder.texts()
 
 
+def test_empty_parts_of_a_key_are_signed_as_they_are(store, folder):
+    store.put(folder, "/v3//a/")
+    assert verdicts(folder.verify("s3://nih//v3//a", **store.variables)) == ["ok"] * 3
+
+
 def test_a_partial_download_is_resumed_and_a_damaged_archive_repaired(store, folder):
     store.put(folder)
     archive = folder.archives[0]

@@ -130,7 +130,7 @@ pub(super) fn of(status: u16, reason: &str, identity: &Identity<'_>) -> Option<S
             format!("the store does not accept new credentials either; check {}", origin.settings)
         }
         _ if is_about_credentials(status, reason) => {
-            format!("the session has ended, or never was valid; renew {}", origin.settings)
+            format!("the session has ended or is not valid; renew {}", origin.settings)
         }
         // A container that is not public is hidden.
         ("ResourceNotFound", 404) if identity.is_anonymous => format!(

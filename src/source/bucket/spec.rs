@@ -51,7 +51,8 @@ impl BucketSpec {
             services.into_iter().find(|service| scheme.eq_ignore_ascii_case(service.scheme()))?;
         let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
-        if bucket.is_empty() || !bucket.chars().all(is_name) {
+        let is_bucket = bucket.chars().all(is_name) && !matches!(bucket, "" | "." | "..");
+        if !is_bucket {
             // Nothing of it is shown after the scheme: it may hold a secret.
             return Some(Err(SpecError::Bucket(service.scheme().to_owned())));
         }
@@ -248,6 +249,7 @@ mod tests {
             "s3://b?SECRET",
             "s3://b:90/x",
             "s3://b/../SECRET",
+            "s3://../SECRET",
         ] {
             let error = BucketSpec::parse(typed).unwrap().unwrap_err().to_string();
             assert!(!error.contains("SECRET"), "{error}");
