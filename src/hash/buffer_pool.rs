@@ -13,10 +13,14 @@ pub(crate) const BLOCK: usize = 256 * 1024;
 const PAGE: usize = 4096;
 
 /// The blocks that nobody holds. In all there are never more than were held at one time.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct BufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct BufferPool {
+    /// The bytes of each.
+    block: usize,
+    free: Arc<Mutex<Vec<Vec<u8>>>>,
+}
 
-/// A block of [`BLOCK`] bytes that begins at a page.
+/// A block that begins at a page.
 #[derive(Debug)]
 pub(crate) struct Buffer {
     memory: Vec<u8>,
@@ -26,25 +30,41 @@ pub(crate) struct Buffer {
 }
 
 impl BufferPool {
+    /// A pool of blocks of this number of bytes.
+    pub(crate) fn new(block: usize) -> Self {
+        Self { block, free: Arc::default() }
+    }
+
+    /// The bytes of a block.
+    pub(crate) const fn block(&self) -> usize {
+        self.block
+    }
+
     /// A reused block, with its old content, or a new one.
     pub(crate) fn take(&self) -> Buffer {
-        let memory = self.0.lock().pop();
-        let memory = memory.unwrap_or_else(|| vec![0; BLOCK + PAGE]);
+        let memory = self.free.lock().pop();
+        let memory = memory.unwrap_or_else(|| vec![0; self.block + PAGE]);
         let start = memory.as_ptr().align_offset(PAGE).min(PAGE);
-        Buffer { memory, start, length: BLOCK, pool: self.clone() }
+        Buffer { memory, start, length: self.block, pool: self.clone() }
     }
 }
 
 impl Buffer {
     pub(crate) fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.memory[self.start..self.start + BLOCK]
+        &mut self.memory[self.start..self.start + self.pool.block]
     }
 
-    /// Shares the first `length` bytes, at most [`BLOCK`]. The block returns to the pool when the
+    /// Shares the first `length` bytes, at most all. The block returns to the pool when the
     /// last holder drops them.
     pub(crate) fn freeze(mut self, length: usize) -> Bytes {
-        self.length = length.min(BLOCK);
+        self.length = length.min(self.pool.block);
         Bytes::from_owner(self)
+    }
+}
+
+impl Default for BufferPool {
+    fn default() -> Self {
+        Self::new(BLOCK)
     }
 }
 
@@ -57,7 +77,7 @@ impl AsRef<[u8]> for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.memory);
-        self.pool.0.lock().push(memory);
+        self.pool.free.lock().push(memory);
     }
 }
 

@@ -8,19 +8,19 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::digest::Md5;
-use super::distribution::{Distribution, Feed};
+use super::distribution::{Distribution, Feed, ReaderThreads};
+use super::hasher::Md5Hasher;
 use super::lane_set::{LaneInput, LaneSet};
 use super::sha256_list::Sha256Lanes;
-use super::stream_table::{HashJob, StreamTable};
+use super::stream_table::{BACKLOG, HashJob, StreamTable};
 
 /// The time for which a source may be blocked while a thread waits for other streams to fill its
 /// lanes: a set takes as long for one as for eight. If there are too few processors, the other
 /// streams fill meanwhile.
 const FILL_TIME: Duration = Duration::from_millis(2);
 
-/// A pool of threads that hash the blocks of many streams.
-///
-/// Its threads end after it is dropped, as soon as no stream is open.
+/// Hashes the blocks of many streams: on threads of its own, which end after it is dropped, as soon as no
+/// stream is open, or on the threads of its callers.
 #[derive(Debug)]
 pub struct Engine {
     shared: Arc<EngineShared>,
@@ -60,7 +60,7 @@ impl Engine {
     pub fn new(lanes: LaneSet, threads: NonZeroUsize, feed: Feed) -> Self {
         let lanes = lanes.measured();
         let distribution = Distribution::new(lanes.costs, threads.get(), feed.percent());
-        let shared = Arc::new(EngineShared::new(lanes, distribution));
+        let shared = Arc::new(EngineShared::new(lanes, distribution, BACKLOG));
         for _ in 0..threads.get() {
             let worker = Arc::clone(&shared);
             let thread = thread::Builder::new().name("hash".to_owned());
@@ -72,13 +72,22 @@ impl Engine {
         Self { shared }
     }
 
+    /// Returns an engine for one thread that pushes blocks of several streams in turns. It has no thread
+    /// of its own: the second block of a stream waits until the first ones of all are hashed, which are
+    /// still in the cache of the processor.
+    pub(crate) fn for_calling_thread(&self) -> Self {
+        let lanes = self.shared.lanes;
+        let distribution = Distribution::new(lanes.costs, 1, 0);
+        Self { shared: Arc::new(EngineShared::new(lanes, distribution, 0)) }
+    }
+
     /// Returns lanes of the same instructions for SHA-256s.
     pub(crate) fn sha256_lanes(&self) -> Sha256Lanes {
         Sha256Lanes::new(self.shared.lanes)
     }
 
-    /// The number of threads that should read this number of files, to feed the engine.
-    pub(crate) fn readers(&self, files: usize) -> usize {
+    /// The threads that should read this number of files.
+    pub(crate) fn readers(&self, files: usize) -> ReaderThreads {
         self.shared.lock().table.distribution.readers(files)
     }
 
@@ -117,6 +126,13 @@ impl Md5Stream {
         self.shared.lock().table.has_room(self.id)
     }
 
+    /// Hashes what was pushed, and moves the stream to another engine.
+    pub(crate) fn move_to(&mut self, engine: &Engine) {
+        let hasher = self.hash_all();
+        let id = engine.shared.lock().table.open_with(hasher);
+        *self = Self { shared: Arc::clone(&engine.shared), id };
+    }
+
     /// Says that no more bytes will come for a while, so that other streams do not wait for them.
     pub(crate) fn rest(&self) {
         self.shared.lock().table.rest(self.id);
@@ -124,10 +140,15 @@ impl Md5Stream {
 
     /// Ends the stream: waits until all of it is hashed, and returns the digest.
     pub fn finish(self) -> Md5 {
+        self.hash_all().finish()
+    }
+
+    /// Waits until all bytes are hashed, and takes the hasher out.
+    fn hash_all(&self) -> Md5Hasher {
         let mut state = self.shared.lock();
         loop {
             match state.table.end(self.id) {
-                Ok(hasher) => return hasher.finish(),
+                Ok(hasher) => return hasher,
                 Err(end) => {
                     self.shared.wake(&state);
                     state = self.shared.wait(state, &end);
@@ -157,8 +178,8 @@ impl EngineState {
 }
 
 impl EngineShared {
-    fn new(lanes: LaneSet, distribution: Distribution) -> Self {
-        let table = StreamTable::new(distribution);
+    fn new(lanes: LaneSet, distribution: Distribution, backlog: usize) -> Self {
+        let table = StreamTable::new(distribution, backlog);
         let state = Mutex::new(EngineState { table, threads: 0, idle: 0, is_closed: false });
         Self { lanes, state, work: Condvar::new() }
     }
@@ -336,16 +357,34 @@ mod tests {
     fn without_a_thread_waiting_callers_hash() {
         let lanes = LaneSet::for_this_machine();
         let distribution = Distribution::new(lanes.costs, 1, Feed::Files.percent());
-        let engine = Engine { shared: Arc::new(EngineShared::new(lanes, distribution)) };
-        let text = vec![7; 3 * BACKLOG];
-        let mut streams = [engine.stream(), engine.stream()];
-        for block in text.chunks(BACKLOG / 2) {
-            for stream in &mut streams {
-                stream.push(Bytes::copy_from_slice(block));
+        let without_threads =
+            Engine { shared: Arc::new(EngineShared::new(lanes, distribution, BACKLOG)) };
+        for engine in [without_threads.for_calling_thread(), without_threads] {
+            let text = vec![7; 3 * BACKLOG];
+            let mut streams = [engine.stream(), engine.stream()];
+            for block in text.chunks(BACKLOG / 2) {
+                for stream in &mut streams {
+                    stream.push(Bytes::copy_from_slice(block));
+                }
+            }
+            for stream in streams {
+                assert_eq!(stream.finish(), expected(&text));
             }
         }
-        for stream in streams {
-            assert_eq!(stream.finish(), expected(&text));
+    }
+
+    #[test]
+    fn a_stream_moves_to_another_engine() {
+        let (first, second) = (engine(2), engine(1).for_calling_thread());
+        let text: Vec<u8> = (0..=250).cycle().take(3 * BACKLOG + 7).collect();
+        let mut stream = first.stream();
+        for (number, block) in text.chunks(BACKLOG / 5).enumerate() {
+            stream.push(Bytes::copy_from_slice(block));
+            if number % 5 == 2 {
+                stream.move_to(if number % 2 == 0 { &second } else { &first });
+            }
         }
+        assert_eq!(stream.finish(), expected(&text));
+        assert!(first.shared.lock().table.is_empty() && second.shared.lock().table.is_empty());
     }
 }

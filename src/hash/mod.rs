@@ -31,6 +31,7 @@ mod stream;
 mod stream_table;
 
 pub use distribution::Feed;
+pub(crate) use distribution::ReaderThreads;
 pub use engine::{Engine, Md5Stream};
 pub use hasher::Md5Hasher;
 pub use lane_set::{LaneInput, LaneSet};

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::cost::CostModel;
 use super::distribution::Distribution;
 use super::md5::{BLOCK, Platform};
-use super::stream_table::{HashJob, MAX_BYTES, StreamTable};
+use super::stream_table::{BACKLOG, HashJob, MAX_BYTES, StreamTable};
 
 /// Times of kernels of 1, 2, 8 and 16 lanes: measured ones, and ones that gain nothing.
 const PROCESSORS: [[u32; 4]; 4] =
@@ -37,7 +37,7 @@ struct Simulation {
 
 impl Simulation {
     fn new(costs: CostModel, distribution: &Distribution, cores: usize) -> Self {
-        let table = StreamTable::new(distribution.clone());
+        let table = StreamTable::new(distribution.clone(), BACKLOG);
         let cores = (0..cores).map(|_| None).collect();
         Self { table, costs, now: 0.0, cores, sources: BTreeMap::new() }
     }

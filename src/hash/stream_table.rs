@@ -15,7 +15,7 @@ use bytes::Bytes;
 use super::distribution::{Distribution, Load, Width};
 use super::hasher::Md5Hasher;
 
-/// Unhashed bytes of one stream above which `push` waits.
+/// Unhashed bytes of one stream above which `push` waits for the threads of the engine.
 pub const BACKLOG: usize = 512 << 10;
 
 /// Blocks that one stream may hold: limits the memory if they are tiny.
@@ -35,6 +35,8 @@ const MAX_BYTES_ALONE: usize = 256 << 10;
 #[derive(Debug)]
 pub(super) struct StreamTable {
     pub(super) distribution: Distribution,
+    /// Unhashed bytes of one stream above which `push` waits.
+    backlog: usize,
     streams: BTreeMap<u64, OpenStream>,
     next: u64,
     /// The number of times that a thread took streams, and of those that have not put them back.
@@ -94,8 +96,8 @@ struct Counts {
 }
 
 impl StreamTable {
-    pub(super) const fn new(distribution: Distribution) -> Self {
-        Self { distribution, streams: BTreeMap::new(), next: 0, turns: 0, sets: 0 }
+    pub(super) const fn new(distribution: Distribution, backlog: usize) -> Self {
+        Self { distribution, backlog, streams: BTreeMap::new(), next: 0, turns: 0, sets: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -104,9 +106,14 @@ impl StreamTable {
 
     /// Opens a stream and returns its number.
     pub(super) fn open(&mut self) -> u64 {
+        self.open_with(Md5Hasher::new())
+    }
+
+    /// Opens a stream whose first bytes are hashed.
+    pub(super) fn open_with(&mut self, hasher: Md5Hasher) -> u64 {
         let id = self.next;
         self.next += 1;
-        self.streams.insert(id, OpenStream::default());
+        self.streams.insert(id, OpenStream { hasher, ..OpenStream::default() });
         id
     }
 
@@ -125,7 +132,7 @@ impl StreamTable {
     /// Adds a block to the stream, or returns the condition to wait for until there is room.
     pub(super) fn push(&mut self, id: u64, block: &Bytes) -> Result<(), Arc<Condvar>> {
         let Some(stream) = self.streams.get_mut(&id) else { return Ok(()) };
-        stream.is_blocked = stream.is_full();
+        stream.is_blocked = stream.is_full(self.backlog);
         if stream.is_blocked {
             return Err(Arc::clone(&stream.progress));
         }
@@ -139,7 +146,7 @@ impl StreamTable {
 
     /// Returns true if the stream takes a block now.
     pub(super) fn has_room(&self, id: u64) -> bool {
-        self.streams.get(&id).is_none_or(|stream| !stream.is_full())
+        self.streams.get(&id).is_none_or(|stream| !stream.is_full(self.backlog))
     }
 
     /// Ends the stream and returns its hasher, or the condition to wait for until all is hashed.
@@ -190,7 +197,7 @@ impl StreamTable {
             counts.ready += usize::from(stream.is_ready());
             counts.active += usize::from(stream.source != Source::Rests);
             counts.taken += usize::from(stream.is_taken);
-            counts.behind += usize::from(stream.is_behind() || stream.is_ending());
+            counts.behind += usize::from(stream.is_behind(self.backlog) || stream.is_ending());
             counts.has_end |= stream.is_ready() && stream.is_ending();
         }
         counts
@@ -222,7 +229,7 @@ impl StreamTable {
         stream.is_taken = false;
         stream.waiting -= job.blocks.iter().map(Bytes::len).sum::<usize>();
         let is_done = stream.is_ending() && stream.waiting == 0;
-        if is_done || (stream.is_blocked && !stream.is_behind()) {
+        if is_done || (stream.is_blocked && !stream.is_behind(self.backlog)) {
             // Notified once: `push` sets the flag again if there is still no room.
             stream.is_blocked = false;
             stream.progress.notify_all();
@@ -231,16 +238,16 @@ impl StreamTable {
 }
 
 impl OpenStream {
-    fn is_full(&self) -> bool {
-        self.waiting > BACKLOG || self.blocks.len() >= MAX_BLOCKS
+    fn is_full(&self, backlog: usize) -> bool {
+        self.waiting > backlog || self.blocks.len() >= MAX_BLOCKS
     }
 
     fn is_ending(&self) -> bool {
         self.source == Source::Ended
     }
 
-    fn is_behind(&self) -> bool {
-        self.waiting > BACKLOG / 2 || self.blocks.len() >= MAX_BLOCKS / 2
+    fn is_behind(&self, backlog: usize) -> bool {
+        self.waiting > backlog / 2 || self.blocks.len() >= MAX_BLOCKS / 2
     }
 
     fn is_ready(&self) -> bool {

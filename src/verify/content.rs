@@ -100,6 +100,16 @@ impl ContentHasher {
         self.md5.as_ref().is_none_or(Md5Stream::has_room)
     }
 
+    /// Goes on with another engine.
+    pub(super) fn move_to(&mut self, engine: &Engine) {
+        if let Some(stream) = &mut self.md5 {
+            stream.move_to(engine);
+        }
+        if let Some((DigestStream::Md5(stream), _)) = &mut self.prefix {
+            stream.move_to(engine);
+        }
+    }
+
     /// Says that no block will come for a while.
     pub(super) fn rest(&self) {
         self.md5.as_ref().inspect(|stream| stream.rest());

@@ -79,8 +79,18 @@ impl<'a> FileChecker<'a> {
         let expected = name.archive().and_then(|it| Some((it.size?, it.digest().kind())));
         let prefix = expected.filter(|&(expected, _)| expected < size);
         let hasher = Some(ContentHasher::new(self.engine, self.kinds, prefix));
-        let (reported, speed) = (0, ReadSpeed::default());
-        Ok(FileCheck { checker: self, path, name, reader, label, hasher, reported, speed, begun })
+        Ok(FileCheck {
+            checker: self,
+            path,
+            name,
+            reader,
+            buffers: self.buffers.clone(),
+            label,
+            hasher,
+            reported: 0,
+            speed: ReadSpeed::default(),
+            begun,
+        })
     }
 
     /// Checks a file, and passes each block to `tap` while it is hashed. Returns `None` if that ends the
@@ -139,6 +149,7 @@ pub(super) struct FileCheck<'c, 'a> {
     path: &'c Path,
     name: NameMatch<'a>,
     reader: FileReader,
+    buffers: BufferPool,
     label: String,
     /// `None` after the end of the file.
     hasher: Option<ContentHasher>,
@@ -161,7 +172,7 @@ impl FileCheck<'_, '_> {
             return Some(self.report(Err(ReadError::Cancelled)));
         }
         let start = Instant::now();
-        match self.reader.next_block(self.path, &self.checker.buffers) {
+        match self.reader.next_block(self.path, &self.buffers) {
             Ok(Some((block, done))) => {
                 let length = block.len() as u64;
                 self.speed.bytes += length;
@@ -181,6 +192,14 @@ impl FileCheck<'_, '_> {
             }
             Err(error) => Some(self.report(Err(error))),
         }
+    }
+
+    /// Goes on with another engine, and with blocks of another pool.
+    pub(super) fn move_to(&mut self, engine: &Engine, buffers: &BufferPool) {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.move_to(engine);
+        }
+        self.buffers = buffers.clone();
     }
 
     /// Returns true if the next block can be hashed without waiting.

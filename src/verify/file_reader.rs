@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 
 use crate::disk::{self, File, Stamp};
-use crate::hash::buffer_pool::{BLOCK, BufferPool};
+use crate::hash::buffer_pool::BufferPool;
 
 /// The reason that a file could not be read to its end.
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +67,8 @@ impl FileReader {
             return if is_same { Ok(None) } else { Err(ReadError::Changed) };
         }
         let mut buffer = pool.take();
-        let left = usize::try_from(self.size() - self.offset).unwrap_or(BLOCK);
-        let length = left.min(BLOCK);
+        let left = usize::try_from(self.size() - self.offset).unwrap_or(usize::MAX);
+        let length = left.min(pool.block());
         let mut filled = 0;
         while filled < length {
             let block = &mut buffer.as_mut()[filled..length];
@@ -110,6 +110,7 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+    use crate::hash::buffer_pool::BLOCK;
 
     fn read(path: &Path, mut during: impl FnMut(u64)) -> Result<Vec<u8>, ReadError> {
         let mut content = Vec::new();

@@ -7,7 +7,7 @@ use crate::hash::md5::Platform;
 /// A table for two cores, on which one set of up to sixteen streams is as fast as any two.
 fn empty() -> StreamTable {
     let costs = CostModel::new(Platform::SIMULATED, &[100, 100, 100, 100]);
-    StreamTable::new(Distribution::new(costs, 2, 0))
+    StreamTable::new(Distribution::new(costs, 2, 0), BACKLOG)
 }
 
 fn table(waiting: &[usize]) -> StreamTable {
@@ -105,7 +105,7 @@ fn a_full_stream_accepts_no_block_until_half_is_hashed() {
 #[test]
 fn the_work_is_split_if_the_hash_is_behind() {
     let costs = CostModel::new(Platform::SIMULATED, &[100, 200, 800, 1600]);
-    let on = |cores| StreamTable::new(Distribution::new(costs, cores, 0));
+    let on = |cores| StreamTable::new(Distribution::new(costs, cores, 0), BACKLOG);
     for (streams, waiting, cores, shares) in [
         (12, BACKLOG, 1, vec![12]),
         (12, BACKLOG, 2, vec![6, 6]),
