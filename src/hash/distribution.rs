@@ -52,9 +52,9 @@ const TOLERANCE: f64 = 0.05;
 /// 0.08 to 0.09.
 const OWN_FEED: f64 = 0.09;
 
-/// Threads that wait for each other take so much longer than their work. Measured, with twelve files on two
-/// cores: 1.2 to 1.3.
-const SHARED: f64 = 1.2;
+/// Cores that are busy all the time take so much longer than their work, if their threads wait for each
+/// other. Measured with eight to twelve files on two cores: 1.2 to 1.4.
+const SHARED: f64 = 1.25;
 
 /// Streams for which the number of sets is computed in advance. That for more of them is the last one.
 const PLANNED: usize = 64;
@@ -120,7 +120,8 @@ impl Distribution {
     pub(super) fn readers(&self, files: usize) -> ReaderThreads {
         let of_core = files.div_ceil(self.cores);
         let own = self.costs.time(of_core) + self.costs.time(1) * of_core as f64 * OWN_FEED;
-        let shared = self.time(files, self.sets(files)) * SHARED;
+        let sets = self.sets(files);
+        let shared = self.time(files, sets).max(self.work(files, sets) * SHARED);
         if files > self.cores && own < shared {
             ReaderThreads::Hash(self.cores)
         } else {
@@ -153,8 +154,12 @@ impl Distribution {
     /// the cores have more to do, as long as these need.
     fn time(&self, streams: usize, sets: usize) -> f64 {
         let speed = of_sets(streams, sets, |width| width as f64 / self.costs.time(width));
-        let all = self.hash_time(streams, sets) + self.feed_time(streams);
-        (streams as f64 / speed).max(all / self.cores as f64)
+        (streams as f64 / speed).max(self.work(streams, sets))
+    }
+
+    /// The part of each core in the work.
+    fn work(&self, streams: usize, sets: usize) -> f64 {
+        (self.hash_time(streams, sets) + self.feed_time(streams)) / self.cores as f64
     }
 
     /// The time of all sets together.
@@ -262,8 +267,8 @@ mod tests {
             [readers(12, 16), readers(64, 64)],
             [ReaderThreads::Feed(8), ReaderThreads::Feed(35)]
         );
-        assert_eq!([3, 6, 8].map(|files| readers(files, 2)), [ReaderThreads::Feed(1); 3]);
-        assert_eq!([9, 12, 40].map(|files| readers(files, 2)), [ReaderThreads::Hash(2); 3]);
+        assert_eq!([3, 4, 6].map(|files| readers(files, 2)), [ReaderThreads::Feed(1); 3]);
+        assert_eq!([8, 12, 40].map(|files| readers(files, 2)), [ReaderThreads::Hash(2); 3]);
         assert_eq!(readers(12, 1), ReaderThreads::Hash(1));
     }
 }

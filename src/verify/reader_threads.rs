@@ -146,7 +146,9 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
                 self.per_thread.store(per_thread, Ordering::Relaxed);
                 *self.spare.lock() = open.split_off(open.len().min(per_thread));
                 self.add_threads(scope);
-                open.iter_mut().for_each(|(_, check)| self.place(check, &own));
+                for (_, check) in &mut open {
+                    self.place(check, &own);
+                }
             }
         }
     }
@@ -207,10 +209,60 @@ impl ReadSpeed {
 
 #[cfg(test)]
 mod tests {
-
     use std::time::Duration;
 
+    use super::super::testing::{archive, gzip_like};
     use super::*;
+    use crate::cancel::Cancel;
+    use crate::catalog::Catalog;
+    use crate::event::Silent;
+    use crate::hash::{Feed, LaneSet};
+    use crate::verdict::Verdict::{self, Corrupt, Incomplete, Ok};
+
+    /// Twenty files of up to ten blocks, of which some are damaged, on any number of processors: the one thread
+    /// hashes what it reads, or threads feed others.
+    #[test]
+    fn verdicts_do_not_depend_on_the_threads_that_hash() {
+        let dir = tempfile::tempdir().unwrap();
+        let contents: Vec<_> =
+            (0..20).map(|seed| gzip_like(seed, seed * OWN_BLOCK / 2 + 9)).collect();
+        let name = |number: usize| format!("{number}.tar.gz");
+        let archives =
+            contents.iter().zip(0..).map(|(content, number)| archive(&name(number), content));
+        let catalog = Catalog::new(archives.collect()).unwrap();
+        let mut expected = vec![Ok; 20];
+        for (number, mut content) in contents.into_iter().enumerate() {
+            match number {
+                7 => content[OWN_BLOCK + 3] ^= 1,
+                // Longer than the archive: its first bytes are hashed apart too.
+                11 => content.extend(vec![1; 3 * OWN_BLOCK]),
+                13 => content.truncate(4 * OWN_BLOCK),
+                _ => {}
+            }
+            std::fs::write(dir.path().join(name(number)), content).unwrap();
+        }
+        (expected[7], expected[11], expected[13]) = (Corrupt, Corrupt, Incomplete);
+        for cores in [1, 2, 64] {
+            let cores = NonZeroUsize::new(cores).unwrap();
+            let engine = Engine::new(LaneSet::for_this_machine(), cores, Feed::Files);
+            assert_eq!(verdicts(&engine, dir.path(), &catalog), expected, "{cores} processors");
+        }
+    }
+
+    fn verdicts(engine: &Engine, dir: &Path, catalog: &Catalog) -> Vec<Verdict> {
+        let archives = catalog.archives();
+        let paths: Vec<_> = archives.iter().map(|archive| dir.join(&archive.name)).collect();
+        let files: Vec<_> = paths
+            .iter()
+            .zip(archives)
+            .map(|(path, archive)| (path.as_path(), Some(archive)))
+            .collect();
+        let cancel = Cancel::new();
+        let checker = FileChecker::new(catalog, engine, &Silent, &cancel);
+        let found = Mutex::new(vec![Verdict::Missing; files.len()]);
+        check_files(&checker, &files, None, |index, report| found.lock()[index] = report.verdict);
+        found.into_inner()
+    }
 
     #[test]
     fn no_spinning_disk_reaches_the_limit() {
