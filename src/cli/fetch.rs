@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
 use cxr::catalog::{Catalog, ImageSet, SelectError};
-use cxr::fetch::FetchRequest;
+use cxr::fetch::{FetchRequest, USUAL_WITH_DELETION};
 use cxr::source::SourceSpec;
 use cxr::text::command_line::CommandLine;
 use cxr::text::escape;
@@ -21,9 +21,9 @@ use super::report_options::ReportOptions;
 use super::selection::SelectionOptions;
 use super::value_parsers::{self, Sources};
 
-/// The archives at a time: few if they are deleted, so that the disk holds few of them.
+/// The archives at a time: few if they are deleted.
 const TWELVE: NonZeroUsize = NonZeroUsize::new(12).unwrap();
-const THREE: NonZeroUsize = NonZeroUsize::new(3).unwrap();
+const THREE: NonZeroUsize = NonZeroUsize::new(USUAL_WITH_DELETION).unwrap();
 
 /// The options of `fetch`.
 #[derive(Debug, Args)]

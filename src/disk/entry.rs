@@ -225,7 +225,7 @@ impl Entry {
     }
 
     /// Removes whatever has the name and is not a file. Of folders, it removes empty ones.
-    fn remove_non_file(&self) -> Result<(), DiskError> {
+    pub(super) fn remove_non_file(&self) -> Result<(), DiskError> {
         match self.facts() {
             Ok(facts) if facts.is_folder() => {
                 let remove = |_| self.folder.open()?.handle.remove_folder(self.name());

@@ -46,7 +46,7 @@ pub(crate) use folder::ignores_case;
 pub use folder::{Folder, StateFile};
 pub(crate) use lock::{Lock, LockError, LockNotice, boot};
 pub(crate) use metadata::{Stamp, allocated, available, is_movable, modified};
-pub(crate) use new_file::write_new;
+pub(crate) use new_file::{remove_drafts, remove_own_drafts, write_new, write_over};
 pub(crate) use probe::probe;
 pub(crate) use scratch::Scratch;
 pub(crate) use subfolder::Subfolder;
@@ -63,6 +63,8 @@ use held_folder::HeldFolder;
 use no_faults as faults;
 use refusal::Refusal;
 use syscalls::{Operation, perform};
+
+const WRITABLE: &str = "make the folder writable";
 
 /// A failed operation on a file or folder.
 #[derive(Debug, thiserror::Error)]
@@ -92,22 +94,27 @@ impl DiskError {
         self.source.kind() == ErrorKind::FileTooLarge
     }
 
+    /// Returns true if there is no such file, or no such folder.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.source.kind() == ErrorKind::NotFound
+    }
+
     /// Returns advice for the user.
     pub(crate) fn remedy(&self) -> Cow<'static, str> {
         if let Some(refusal) = Refusal::of(&self.source) {
             return refusal.remedy(&self.path).into();
         }
-        if self.action == "written" && self.source.kind() == ErrorKind::NotFound {
+        if self.action == "written" && self.is_not_found() {
             let folder = parent(&self.path);
             return format!("create its folder: mkdir {}", shell::path(folder)).into();
         }
+        if self.source.kind() == ErrorKind::PermissionDenied {
+            return self.remedy_of_denial();
+        }
         let advice = match self.source.kind() {
-            ErrorKind::PermissionDenied if self.action == "read" => "make it readable",
             ErrorKind::IsADirectory => "name a file in place of the folder",
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
-            ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
-                "make the folder writable"
-            }
+            ErrorKind::ReadOnlyFilesystem => WRITABLE,
             ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
                 "move away the file that is in the place of a folder"
             }
@@ -125,6 +132,35 @@ impl DiskError {
             _ => "look for disk errors in the system log",
         };
         advice.into()
+    }
+
+    /// Returns advice for a user who may not do what failed.
+    fn remedy_of_denial(&self) -> Cow<'static, str> {
+        let found = self.path.symlink_metadata();
+        let is_file = found.as_ref().is_ok_and(fs::Metadata::is_file);
+        match self.action {
+            "renamed" | "removed" if system::is_not_owner(&self.source) => {
+                "only the owner of the file may rename or delete it in that folder (the folder is sticky, or \
+                 the file protected): ask the owner to do it, or use another folder"
+                    .into()
+            }
+            "read" | "opened" if is_file => {
+                format!("make the file readable and writable for you: {}", system::allow(&self.path)).into()
+            }
+            "read" | "opened" if found.as_ref().is_ok_and(fs::Metadata::is_dir) => {
+                "make the folder readable".into()
+            }
+            "read" => "make it readable".into(),
+            _ => WRITABLE.into(),
+        }
+    }
+
+    /// Returns true if the folder at the path cannot be used because a link or a file is in its place, or in
+    /// that of a folder above it.
+    pub(crate) fn is_in_place_of(&self, folder: &Path) -> bool {
+        let is_other = self.source.kind() == ErrorKind::NotADirectory
+            || matches!(Refusal::of(&self.source), Some(Refusal::LinkedFolder));
+        is_other && folder.starts_with(&self.path)
     }
 
     /// Returns true if the medium does not return what was written to it.

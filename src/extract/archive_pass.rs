@@ -12,9 +12,10 @@ use crate::catalog::inventory::Inventory;
 use crate::catalog::{Archive, ImageSet};
 use crate::disk::{DiskError, Folder, Subfolder, crash_point};
 use crate::hash::Sha256Lanes;
-use crate::images::Layout;
 use crate::images::record::{self, RecordedFile};
-use crate::report::ArchiveReport;
+use crate::images::{Layout, is_image_folder};
+use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
+use crate::text::shell;
 use crate::verdict::Verdict;
 use crate::verify::{FileChecker, blank};
 
@@ -67,6 +68,22 @@ impl<'a> ArchivePass<'a> {
     /// The folder of the images.
     pub(super) fn target(&self) -> &Path {
         self.target.path()
+    }
+
+    /// Returns the next step if a link or a file is in the place of the folder of the images: they go into
+    /// another folder, that of the link if there is one.
+    pub(super) fn elsewhere(&self, error: &DiskError) -> Option<NextStep> {
+        if !error.is_in_place_of(self.target()) {
+            return None;
+        }
+        let linked = error.path.canonicalize().ok().filter(|path| path.is_dir());
+        let root = match &linked {
+            Some(folder) if is_image_folder(folder) => folder.parent().unwrap_or(folder).to_owned(),
+            Some(folder) => folder.clone(),
+            None => self.place.folder.dir().join("extracted"),
+        };
+        let to = format!("--to {}", shell::path(&root));
+        Some(SuggestedCommand::With(to.into()).into())
     }
 
     /// The word for the files of the archive.

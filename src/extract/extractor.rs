@@ -1,6 +1,6 @@
 //! Extracts single archives, for `extract` and for `fetch`.
 
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 use std::path::Path;
 
 use parking_lot::Mutex;
@@ -15,11 +15,12 @@ use crate::catalog::{Archive, Catalog};
 use crate::disk::{DiskError, Entry, crash_point};
 use crate::event::{Activity, Listener};
 use crate::hash::Engine;
+use crate::images::Layout;
 use crate::images::manifest::{MANIFEST_NAME, Manifest};
 use crate::images::record::{self, RecordedFile};
 use crate::report::ArchiveReport;
 use crate::text::command_line::CommandLine;
-use crate::text::escape;
+use crate::text::{escape, units};
 use crate::verify::FileChecker;
 
 /// Extracts archives to one place, from any number of threads.
@@ -48,6 +49,36 @@ impl<'a> Extractor<'a> {
         Ok(Self { catalog, place, shared, manifest: Mutex::new(manifest) })
     }
 
+    /// Says that images of these archives are here in another layout, and what another copy takes.
+    pub(crate) fn describe_copy<'b>(
+        &self,
+        archives: impl IntoIterator<Item = &'b Archive>,
+    ) -> Option<String> {
+        let ImagePlace { folder, layout, .. } = self.place;
+        let (mut bytes, mut count, mut earlier) = (0, 0, None);
+        for archive in archives {
+            let files = record::read(folder, archive).unwrap_or_default();
+            let has = |of: &Layout| {
+                let target = folder.subfolder(&of.folder(&archive.name));
+                files.first().is_some_and(|file| file.is_in(&target))
+            };
+            let other = Layout::ALL.into_iter().filter(|of| *of != layout).find(has);
+            if let Some(other) = other.filter(|_| !has(&layout)) {
+                earlier = Some(other.word());
+                count += 1;
+                bytes += files.iter().map(|file| file.row.bytes).sum::<u64>();
+            }
+        }
+        let (earlier, layout) = (earlier?, layout.word());
+        Some(format!(
+            "the files of {} are in {} already, in the layout {earlier}; this run writes them a second time, in the \
+             layout {layout}, which takes {} more; to keep one copy, use --layout {earlier}",
+            units::count(count, "archive"),
+            escape::path(folder.dir()),
+            units::bytes(bytes)
+        ))
+    }
+
     pub(super) fn pass(&self, archive: &'a Archive) -> ArchivePass<'a> {
         ArchivePass::new(archive, self.place)
     }
@@ -62,7 +93,7 @@ impl<'a> Extractor<'a> {
         match pass.resume() {
             Ok(None) => None,
             Ok(Some(published)) => Some(reports::extracted(report, &published, &pass)),
-            Err(error) => Some(reports::failed(report, &error.into())),
+            Err(error) => Some(reports::failed(report, &error.into(), &pass)),
         }
     }
 
@@ -78,7 +109,7 @@ impl<'a> Extractor<'a> {
             Extraction::Right(report, published) => {
                 Ok(reports::extracted(*report, &published, &pass))
             }
-            Extraction::Failed(report, error) => Ok(reports::failed(*report, &error)),
+            Extraction::Failed(report, error) => Ok(reports::failed(*report, &error, &pass)),
             Extraction::Wrong(report) => Err(report),
         }
     }
@@ -156,6 +187,11 @@ fn read_manifest(entry: &Entry) -> Result<Manifest, ExtractError> {
              extracted nothing; move it away, or use another folder with --to"
         ))
     };
-    let file = entry.open().map_err(|error| refuse(error.to_string()))?;
+    let file = entry.open().map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied => {
+            ExtractError::of_disk(&DiskError::new(entry.path(), "opened")(error))
+        }
+        _ => refuse(error.to_string()),
+    })?;
     Manifest::read(BufReader::new(file.reader())).map_err(|error| refuse(error.to_string()))
 }

@@ -1,6 +1,7 @@
 //! Brings `metadata.csv` up to date: the split and the labels of the images that are there.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 
 use crate::catalog::inventory::{ARCHIVES, Inventory, archive_of, place_of};
 use crate::catalog::{Catalog, ImageSet};
@@ -42,9 +43,12 @@ impl ExtractedTree<'_> {
         let metadata = Metadata { images, parts: Parts::default(), layout };
         let own = match found {
             Some(Found::Other(what)) => return left(&format!("is {what}")),
-            Some(Found::File(_)) => {
-                entry.read(MAX_METADATA_BYTES).ok().and_then(|bytes| Metadata::read_own(&bytes))
-            }
+            Some(Found::File(_)) => match entry.read(MAX_METADATA_BYTES) {
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    return left("cannot be read");
+                }
+                read => read.ok().and_then(|bytes| Metadata::read_own(&bytes)),
+            },
             None if entry.write_new(&draft, &metadata.to_csv())? => {
                 crash_point("labels-written");
                 return Ok(None);

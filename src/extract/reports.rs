@@ -58,12 +58,16 @@ pub(super) fn extracted(
 }
 
 /// Completes the report of an archive whose MD5 is right and that could not be unpacked.
-pub(super) fn failed(report: ArchiveReport, error: &UnpackError) -> ArchiveReport {
+pub(super) fn failed(
+    report: ArchiveReport,
+    error: &UnpackError,
+    pass: &ArchivePass<'_>,
+) -> ArchiveReport {
     let (verdict, detail, next) = match error {
         UnpackError::Disk(error) => (
             Verdict::Error,
             format!("{error}; nothing of the archive was extracted"),
-            NextStep::then(error.remedy(), Again),
+            pass.elsewhere(error).unwrap_or_else(|| NextStep::then(error.remedy(), Again)),
         ),
         UnpackError::Content(error) => {
             let verdict = if error.is_foreign() { Verdict::Foreign } else { Verdict::Corrupt };

@@ -62,6 +62,9 @@ impl<'a> ExtractRun<'a> {
             self.listener.on(Event::Settled(&report));
             reports.lock().set(index, report);
         };
+        if let Some(message) = self.extractor.describe_copy(self.archives.iter().copied()) {
+            self.listener.on(Event::Notice { message: &message });
+        }
         let needed = self.survey(&settle);
         let needed = self.refuse(needed, &settle);
         self.read_all(&needed, &settle);

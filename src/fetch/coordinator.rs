@@ -177,7 +177,8 @@ impl<'a> Coordinator<'_, '_, 'a> {
             return;
         }
         let bytes = needed.bytes() + self.queued + self.transfer.outstanding();
-        if let Some(report) = space::refusal(folder, &needed.archive, bytes, &self.run.free()) {
+        if let Some(report) = space::refusal(folder, &needed.archive, bytes, &self.run.free(), None)
+        {
             self.reports.add(needed.index, report);
             return;
         }

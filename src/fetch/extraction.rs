@@ -18,6 +18,9 @@ use crate::text::command_line::CommandLine;
 use crate::text::{escape, shell, units};
 use crate::verdict::Verdict;
 
+/// The archives at a time if they are deleted, so that the disk holds few of them.
+pub const USUAL_WITH_DELETION: usize = 3;
+
 /// The place of the images of a fetch, and what becomes of their archives.
 #[derive(Debug, Clone)]
 pub struct ExtractOptions {
@@ -40,6 +43,8 @@ pub(super) struct Extraction<'a> {
     /// Images that are there are compared with the archive.
     pub(super) recheck: bool,
     pub(super) layout: Layout,
+    /// The sources of the archives, as values of `--from`.
+    pub(super) sources: Vec<String>,
     /// Only some of the images are wanted.
     pub(super) is_partial: bool,
     /// The folder of the images.
@@ -155,7 +160,7 @@ impl Extraction<'_> {
     }
 
     fn delete_file(&self, archive: &Archive, path: &Path) -> Result<(), DiskError> {
-        deleted::write(self.folder, archive, self.target, self.layout)?;
+        deleted::write(self.folder, archive, self.target, self.layout, &self.sources)?;
         crash_point("deletion-recorded");
         Entry::at(path).remove()?;
         crash_point("archive-deleted");
@@ -172,10 +177,9 @@ impl Extraction<'_> {
     }
 
     /// The bytes that these archives and their images take on the disk at most, beyond what is there.
-    pub(super) fn bytes(&self, needed: &[QueuedArchive], in_hand: usize) -> u64 {
+    pub(super) fn bytes(&self, needed: &[QueuedArchive], in_hand: usize, are_deleted: bool) -> u64 {
         let sizes: Vec<u64> = needed.iter().map(|needed| needed.bytes).collect();
-        let archives =
-            if self.delete_archives { largest(sizes, in_hand) } else { sizes.iter().sum() };
+        let archives = if are_deleted { largest(sizes, in_hand) } else { sizes.iter().sum() };
         let has_one_disk = share_file_system(self.target, self.folder.dir());
         let images = needed.iter().filter_map(|needed| self.archives[needed.index].size);
         // Of a part of the images, the size is not known.
@@ -183,9 +187,33 @@ impl Extraction<'_> {
         archives.saturating_add(if is_known { images.sum() } else { 0 })
     }
 
+    /// Describes a way to extract these archives with fewer bytes on the disk than are free, if there is one.
+    pub(super) fn describe_saving(
+        &self,
+        needed: &[QueuedArchive],
+        in_hand: usize,
+        free: u64,
+    ) -> Option<String> {
+        let fits = |jobs: &usize| self.bytes(needed, *jobs, true) <= free;
+        let most = if self.delete_archives { in_hand } else { in_hand.min(USUAL_WITH_DELETION) };
+        let jobs = (1..=most).rev().find(fits)?;
+        let mut line = self.command_line.with("--delete-archives");
+        if jobs < in_hand {
+            line = line.without_value("--jobs").with(&format!("-j {jobs}"));
+        }
+        let how = if self.delete_archives {
+            format!("with {} at a time", units::count(jobs, "archive"))
+        } else {
+            "if each archive is deleted after its extraction".to_owned()
+        };
+        let bytes = units::bytes(self.bytes(needed, jobs, true));
+        Some(format!("{how}, {bytes} are enough: {line}"))
+    }
+
     /// A message about the space that the run takes at most; `None` without known sizes.
     pub(super) fn announce(&self, in_hand: usize) -> Option<String> {
-        let sizes: Vec<u64> = self.archives.iter().filter_map(|archive| archive.size).collect();
+        let sizes: Vec<u64> =
+            self.archives.iter().map(|archive| archive.size).collect::<Option<_>>()?;
         let whole: u64 = sizes.iter().sum();
         if whole == 0 {
             return None;

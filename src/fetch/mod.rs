@@ -38,8 +38,8 @@ use crate::source::{Source, SourceSpec};
 use crate::text::command_line::CommandLine;
 use crate::text::escape;
 use crate::transfer::{Context, lock_folder};
-pub use extraction::ExtractOptions;
 use extraction::Extraction;
+pub use extraction::{ExtractOptions, USUAL_WITH_DELETION};
 use run_context::FetchRun;
 
 /// The archives to fetch, their sources, the folder and the options.
@@ -84,6 +84,11 @@ pub struct FetchRequest {
 }
 
 impl FetchRequest {
+    /// The sources as values of `--from`.
+    fn typed_sources(&self) -> Vec<String> {
+        self.sources.iter().filter_map(SourceSpec::option).collect()
+    }
+
     /// A request for all archives of the catalog, from their published addresses into `dir`, with the
     /// defaults of the command line.
     pub fn new(catalog: Catalog, dir: impl Into<PathBuf>) -> Self {
@@ -294,6 +299,7 @@ fn extraction<'a>(
         delete_archives: extract.delete_archives,
         recheck: request.recheck,
         layout: extract.layout,
+        sources: request.typed_sources(),
         is_partial: images.is_some(),
         target: target.dir(),
         command_line: request.command_line.clone(),

@@ -39,7 +39,8 @@ impl<'a> FetchRun<'a> {
     /// Fetches and extracts every archive, and returns their reports in the same order.
     pub(super) fn fetch_all(&self) -> ArchiveReports {
         let Some(extraction) = self.extraction else { return self.fetch_each(None) };
-        if let Some(message) = extraction.announce(self.request.jobs.get()) {
+        let copy = extraction.extractor.describe_copy(self.archives.iter().copied());
+        for message in extraction.announce(self.request.jobs.get()).into_iter().chain(copy) {
             self.context.listener.on(Event::Notice { message: &message });
         }
         let ((verified, queue), (sender, results)) = (mpsc::channel(), mpsc::channel());
@@ -168,7 +169,7 @@ impl<'a> FetchRun<'a> {
             "{}; to check them, run: {}; to download the archive again, run: {}",
             deleted.describe(),
             deleted.check(catalog),
-            deleted.fetch(catalog, archive, dir)
+            deleted.fetch(catalog, archive, dir, &self.request.typed_sources())
         );
         ArchiveReport { detail: Some(detail), ..report }
     }
@@ -192,14 +193,23 @@ impl<'a> FetchRun<'a> {
         if needed.is_empty() {
             return;
         }
+        let jobs = self.request.jobs.get();
         let bytes = match self.extraction {
-            Some(extraction) => extraction.bytes(needed, self.request.jobs.get()),
+            Some(extraction) => extraction.bytes(needed, jobs, extraction.delete_archives),
             None => needed.iter().map(|needed| needed.bytes).sum(),
         };
         let free = self.free();
+        let saving = self.extraction.zip(free.as_ref().ok().copied().flatten());
+        let saving = saving.and_then(|(of, free)| of.describe_saving(needed, jobs, free));
         let first = needed.first().map(|needed| self.archives[needed.index].name.clone());
         needed.retain(|needed| {
-            let refusal = space::refusal(folder, self.archives[needed.index], bytes, &free);
+            let refusal = space::refusal(
+                folder,
+                self.archives[needed.index],
+                bytes,
+                &free,
+                saving.as_deref(),
+            );
             let refusal = refusal.map(|report| report.unless_first(first.as_ref(), "fetched"));
             refusal.map(|report| reports.add(needed.index, report)).is_none()
         });

@@ -55,12 +55,13 @@ pub(super) fn too_large(
 }
 
 /// Returns the report of an archive that is not fetched because fewer bytes are free than needed,
-/// or because the disk cannot be asked.
+/// or because the disk cannot be asked. `saving` describes a way that needs fewer.
 pub(super) fn refusal(
     folder: &Folder,
     archive: &Archive,
     needed: u64,
     free: &Result<Option<u64>, DiskError>,
+    saving: Option<&str>,
 ) -> Option<ArchiveReport> {
     let free = match free {
         Ok(free) => (*free)?,
@@ -68,8 +69,9 @@ pub(super) fn refusal(
     };
     let shortage = shortage(folder, needed, free)?;
     let missing = units::bytes(needed - free);
+    let saving = saving.map_or_else(String::new, |saving| format!("; {saving}"));
     Some(ArchiveReport {
-        detail: Some(format!("{shortage}; nothing was fetched")),
+        detail: Some(format!("{shortage}; nothing was fetched{saving}")),
         next: Some(NextStep::then(format!("free {missing}, or fetch fewer archives"), Again)),
         ..blank(folder, archive, Verdict::Error)
     })

@@ -26,6 +26,9 @@ pub(super) struct DeletionRecord {
     /// The time in seconds since 1970. Records of the first version have none.
     #[serde(default)]
     time: Option<u64>,
+    /// The sources of the fetch, as values of `--from`.
+    #[serde(default)]
+    sources: Vec<String>,
 }
 
 /// An archive that was deleted after its images were extracted, and what is left of the images.
@@ -40,6 +43,8 @@ pub(crate) struct DeletedArchive {
     extracted: Option<usize>,
     /// Those of them that are there with their sizes.
     here: usize,
+    /// The sources from which it came, as values of `--from`.
+    sources: Vec<String>,
 }
 
 /// Records that the archive is about to be deleted.
@@ -48,12 +53,14 @@ pub(crate) fn write(
     archive: &Archive,
     target: &Path,
     layout: Layout,
+    sources: &[String],
 ) -> Result<(), DiskError> {
     // The folder may be given relative to another one next time.
     let images = target.canonicalize().unwrap_or_else(|_| target.to_owned());
     let layout = layout.word().to_owned();
     let time = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs());
-    let record = DeletionRecord { digest: archive.digest(), images, layout, time };
+    let (digest, sources) = (archive.digest(), sources.to_vec());
+    let record = DeletionRecord { digest, images, layout, time, sources };
     let entry = folder.state_file(archive, StateFile::Deleted);
     let json = serde_json::to_vec(&record);
     let failed = DiskError::new(entry.path(), "written");
@@ -61,21 +68,32 @@ pub(crate) fn write(
     entry.sync_folder()
 }
 
-/// Returns what is known of an archive that was deleted; `None` if there is no record.
-pub(crate) fn look(folder: &Folder, archive: &Archive) -> Option<DeletedArchive> {
+fn record_of(folder: &Folder, archive: &Archive) -> Option<DeletionRecord> {
     let entry = folder.state_file(archive, StateFile::Deleted);
     let bytes = entry.read(LIMIT).ok()?;
-    let record = read(&bytes).filter(|record| record.digest == archive.digest())?;
+    read(&bytes).filter(|record| record.digest == archive.digest())
+}
+
+/// Returns the sources of an archive that was deleted, as values of `--from`; `None` if there is no record.
+pub(super) fn sources(folder: &Folder, archive: &Archive) -> Option<Vec<String>> {
+    record_of(folder, archive).map(|record| record.sources)
+}
+
+/// Returns what is known of an archive that was deleted; `None` if there is no record.
+pub(crate) fn look(folder: &Folder, archive: &Archive) -> Option<DeletedArchive> {
+    let record = record_of(folder, archive)?;
     let layout = Layout::ALL.into_iter().find(|layout| layout.word() == record.layout)?;
     let date = record.date();
     let is_same = folder.dir().canonicalize().is_ok_and(|dir| dir == record.images);
-    let tree = if is_same { folder.dir().to_owned() } else { record.images };
+    let DeletionRecord { images, sources, .. } = record;
+    let tree = if is_same { folder.dir().to_owned() } else { images };
     let target = Folder::new(&tree);
     let images = target.subfolder(&layout.folder(&archive.name));
     let files = record::read(&target, archive);
     let is_here = |file: &&record::RecordedFile| file.is_in(&images);
     let here = files.iter().flatten().filter(is_here).count();
-    Some(DeletedArchive { tree, layout, date, extracted: files.map(|files| files.len()), here })
+    let extracted = files.map(|files| files.len());
+    Some(DeletedArchive { tree, layout, date, extracted, here, sources })
 }
 
 pub(super) fn read(bytes: &[u8]) -> Option<DeletionRecord> {
@@ -126,16 +144,20 @@ impl DeletedArchive {
         format!("cxr verify --images {}{}", shell::path(&self.tree), table.unwrap_or_default())
     }
 
-    /// Returns the command that downloads the archive again.
+    /// Returns the command that downloads the archive again, from these sources if they are known, and
+    /// otherwise from those of the first time.
     pub(crate) fn fetch(
         &self,
         catalog: &Catalog,
         archive: &Archive,
         dir: &Path,
+        sources: &[String],
     ) -> SuggestedCommand {
+        let sources = if sources.is_empty() { &self.sources } else { sources };
         if self.is_complete() {
             // Without it, the archive counts as fetched.
-            return SuggestedCommand::fetch_with(catalog, archive, dir, "--recheck");
+            let fetch = SuggestedCommand::fetch_with(catalog, archive, dir, "--recheck");
+            return fetch.with_sources(sources);
         }
         let mut options = "--extract --delete-archives".to_owned();
         if self.tree != dir {
@@ -144,6 +166,6 @@ impl DeletedArchive {
         if self.layout != Layout::Flat {
             options.extend([" --layout ", self.layout.word()]);
         }
-        SuggestedCommand::fetch_with(catalog, archive, dir, &options)
+        SuggestedCommand::fetch_with(catalog, archive, dir, &options).with_sources(sources)
     }
 }

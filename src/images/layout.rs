@@ -116,7 +116,16 @@ pub(super) fn is_here(folder: &Path) -> bool {
 }
 
 /// Names in a tree that no archive's folder may have: cxr uses them itself, or they lead out of the tree.
-const RESERVED: [&str; 5] = [".", "..", ".cxr", MANIFEST_NAME, "metadata.csv"];
+const RESERVED: [&str; 5] = [".", "..", ".cxr", LISTS[0], LISTS[1]];
+
+/// The names of the lists that cxr writes into a tree. An archive of another table may have such files too,
+/// which lie in the folder of its images.
+pub(super) const LISTS: [&str; 2] = [MANIFEST_NAME, "metadata.csv"];
+
+/// Returns true if the folder has the name of a folder of images.
+pub(crate) fn is_image_folder(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name == IMAGES)
+}
 
 /// Returns the name of an archive's folder: the archive's name without `.tar.gz`.
 pub(super) fn archive_folder(archive: &str) -> &str {

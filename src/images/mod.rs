@@ -16,6 +16,7 @@ mod verify_tree;
 mod walk;
 
 pub(crate) use self::count::count;
+pub(crate) use self::layout::is_image_folder;
 pub use self::layout::{Layout, LayoutPlace, is_plain_name};
 pub use self::verify_tree::{ImagesError, verify_images};
 

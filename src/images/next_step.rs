@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::ImagesRequest;
-use super::layout::{IMAGES, Layout, is_here};
+use super::deleted;
+use super::layout::{IMAGES, Layout, is_here, is_image_folder};
 use super::walk::WalkFindings;
 use crate::catalog::{Archive, Catalog};
+use crate::disk::Folder;
 use crate::report::{ArchiveReport, NextStep, SuggestedCommand};
 use crate::text::shell;
 use crate::verdict::Verdict;
@@ -31,7 +33,7 @@ impl<'a> ExtractCommand<'a> {
     pub(super) fn new(request: &'a ImagesRequest, findings: &WalkFindings) -> Self {
         let (layout, is_bare) = findings.layout();
         let tree = request.tree.as_path();
-        let above = tree.parent().filter(|_| tree.file_name().is_some_and(|name| name == IMAGES));
+        let above = tree.parent().filter(|_| is_image_folder(tree));
         let (root, bare) = match above {
             Some(above) if is_bare => (above, None),
             _ => (tree, is_bare.then_some(tree)),
@@ -95,10 +97,17 @@ impl<'a> ExtractCommand<'a> {
                 Some(NextStep::only_after(task, extract))
             }
             verdict if !self.has(archive) => {
-                let fetch = SuggestedCommand::fetch(self.catalog, archive, &self.archives);
+                let sources = deleted::sources(&Folder::new(&self.archives), archive);
+                let delete = if sources.is_some() { " --delete-archives" } else { "" };
+                let fetch = SuggestedCommand::fetch(self.catalog, archive, &self.archives)
+                    .with_sources(&sources.unwrap_or_default());
                 // Otherwise images of the right size count as extracted.
                 let recheck = if verdict == Verdict::Missing { "" } else { " --recheck" };
-                Some(fetch.with_options(&format!(" --extract{recheck}{}", self.target)).into())
+                Some(
+                    fetch
+                        .with_options(&format!(" --extract{delete}{recheck}{}", self.target))
+                        .into(),
+                )
             }
             _ => Some(extract.into()),
         };

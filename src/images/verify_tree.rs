@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use super::ImagesRequest;
 use super::expected::{ExpectedArchive, ExpectedImages, ImagePlace};
 use super::file_check::ImageFileChecker;
+use super::layout::is_image_folder;
 use super::manifest::{MANIFEST_NAME, Manifest, ManifestError};
 use super::next_step::ExtractCommand;
 use super::tally::{ArchiveTally, TreeFacts};
@@ -34,7 +35,7 @@ const READERS_OF_SPINNING_DISK: usize = 2;
 #[derive(Debug, thiserror::Error)]
 pub enum ImagesError {
     /// The `images.tsv` cannot be used.
-    #[error("{}{}: {error}; nothing was checked; {}", if *.is_given { "--compare " } else { "" }, escape::path(.path), remedy(*.is_given))]
+    #[error("{}{}: {error}; nothing was checked; {}", if *.is_given { "--compare " } else { "" }, escape::path(.path), remedy(.path, *.is_given))]
     Record {
         /// The file.
         path: PathBuf,
@@ -67,11 +68,18 @@ fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn remedy(is_given: bool) -> &'static str {
-    if is_given {
-        "name another file with --compare"
-    } else {
-        "move the file away to check without it, or name another file with --compare"
+fn remedy(path: &Path, is_given: bool) -> String {
+    let tree = folder_of(path);
+    let record = Some(folder_of(tree).join(MANIFEST_NAME));
+    match record.filter(|record| is_image_folder(tree) && record.is_file()) {
+        _ if is_given => "name another file with --compare".to_owned(),
+        Some(record) => format!(
+            "if it is a file of an archive, name the record of the images with --compare {}",
+            shell::path(&record)
+        ),
+        None => {
+            "move the file away to check without it, or name another file with --compare".to_owned()
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::expected::{ExpectedImages, ImagePlace};
-use super::layout::{IMAGES, Layout};
+use super::layout::{IMAGES, LISTS, Layout, is_image_folder};
 use crate::disk::{self, FileKey};
 use crate::text::escape;
 
@@ -27,6 +27,10 @@ pub(super) struct TreeWalk<'a> {
     /// Folders that are links: they come last, and count only if they lead to a folder of their own.
     links: VecDeque<TreeFolder>,
     visited: HashSet<FileKey>,
+    /// Files in the tree itself with the names of cxr's lists. They are images only where images lie directly
+    /// in the tree.
+    lists: Vec<FoundImage>,
+    is_image_folder: bool,
     current: Option<(TreeFolder, ReadDir)>,
     pub(super) findings: WalkFindings,
 }
@@ -118,6 +122,8 @@ impl<'a> TreeWalk<'a> {
             folders: VecDeque::from([TreeFolder::tree(tree.to_owned())]),
             links: VecDeque::new(),
             visited: HashSet::new(),
+            lists: Vec::new(),
+            is_image_folder: is_image_folder(tree),
             current: None,
             findings: WalkFindings::default(),
         }
@@ -154,8 +160,13 @@ impl<'a> TreeWalk<'a> {
             places = self.expected.places(&other, folder.archive);
         }
         if !places.is_empty() {
+            let found = FoundImage { places, path: entry.path() };
+            if folder.layout.is_none() && LISTS.contains(&name) {
+                self.lists.push(found);
+                return None;
+            }
             self.findings.count(folder.layout);
-            return Some(FoundImage { places, path: entry.path() });
+            return Some(found);
         }
         if is_folder(entry) {
             if let Some(folder) = folder.inner(name, self.expected) {
@@ -178,7 +189,10 @@ impl Iterator for TreeWalk<'_> {
     fn next(&mut self) -> Option<FoundImage> {
         loop {
             let Some((folder, mut entries)) = self.current.take() else {
-                self.next_folder()?;
+                if self.next_folder().is_none() {
+                    let is_bare = self.is_image_folder || self.findings.layout().1;
+                    return self.lists.pop().filter(|_| is_bare);
+                }
                 continue;
             };
             let found = match entries.next() {

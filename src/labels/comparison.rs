@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::metadata::{MAX_METADATA_BYTES, METADATA_NAME, Metadata};
 use super::official::{DATA_ENTRY, EARLIER_DATA_ENTRY};
 use super::written::LabelsRecord;
-use crate::disk;
+use crate::disk::{self, DiskError};
 use crate::text::units;
 
 /// The end of one file.
@@ -75,7 +75,9 @@ pub(super) fn compare(
             };
         }
         Err(error) => {
-            return Comparison::new(WriteOutcome::Error, format!("it cannot be read: {error}"));
+            let error = DiskError::new(path, "read")(error);
+            let detail = format!("it cannot be read: {}; {}", error.source, error.remedy());
+            return Comparison::new(WriteOutcome::Error, detail);
         }
     };
     if found == content {

@@ -13,6 +13,7 @@ use super::official::{DATA_ENTRY, FILES};
 use super::plan::{LabelsError, LabelsRequest, PartCount, count_parts, plan};
 use super::records::record as record_of;
 use super::written::LabelsRecord;
+use crate::catalog::inventory::place_of;
 use crate::disk::{self, DiskError, Entry, Folder};
 use crate::report::write_json;
 use crate::text::{escape, shell, units};
@@ -22,6 +23,9 @@ const SCHEMA: &str = "cxr.labels/1";
 
 /// The csv of 2017 as Kaggle and others still have it.
 const KAGGLE_CSV: &str = "Data_Entry_2017.csv";
+
+/// The folder of the lists with labels.
+const CHEXNET: &str = "chexnet";
 
 /// The lists of the parts with a part for validation.
 pub(crate) const PART_LISTS: [&str; 2] = ["train_list.txt", "val_list.txt"];
@@ -98,6 +102,7 @@ pub fn write_labels(request: &LabelsRequest) -> Result<LabelsReport, LabelsError
     let is_open =
         |file: &LabelsFile| matches!(file.state, WriteOutcome::Refused | WriteOutcome::Error);
     if !files.iter().any(is_open) {
+        remove_drafts(&folder, &files);
         write_all(&request.dir, &folder, &mut record, &mut files);
     }
     let images = &metadata.images;
@@ -115,6 +120,28 @@ pub fn write_labels(request: &LabelsRequest) -> Result<LabelsReport, LabelsError
         files,
         notes: notes(&request.dir, &metadata),
     })
+}
+
+/// Removes what earlier runs left that were killed: drafts that begin as one of the files, or with the same
+/// line, or with the name of an image.
+fn remove_drafts(folder: &Folder, files: &[LabelsFile]) {
+    let first = |bytes: &[u8]| bytes.split(|&byte| byte == b'\n').next().map(<[u8]>::to_vec);
+    let lines: Vec<_> = files.iter().map(|file| first(&file.content)).collect();
+    let is_image = |line: &[u8]| {
+        let name =
+            line.split(|&byte| byte == b' ').next().and_then(|name| str::from_utf8(name).ok());
+        name.and_then(place_of).is_some()
+    };
+    let is_own = |found: &[u8]| {
+        let line = first(found);
+        files.iter().any(|file| file.content.starts_with(found))
+            || lines.contains(&line)
+            || line.is_some_and(|line| is_image(&line))
+    };
+    for dir in [folder.dir(), &folder.dir().join(CHEXNET)] {
+        disk::remove_drafts(dir, MAX_METADATA_BYTES, is_own);
+    }
+    disk::remove_own_drafts(folder);
 }
 
 /// Writes the files that are not there, and those that replace one of cxr. The record comes first: it must
@@ -155,7 +182,7 @@ fn contents(
             files.push((format!("{part}_list.txt"), None, metadata.names(part)));
         }
         if request.chexnet {
-            files.push((format!("chexnet/{part}_list.txt"), None, metadata.chexnet(part)));
+            files.push((format!("{CHEXNET}/{part}_list.txt"), None, metadata.chexnet(part)));
         }
     }
     // A list without a name is written only in place of one that has some.
@@ -209,8 +236,7 @@ fn write(dir: &Path, folder: &Folder, record: &LabelsRecord, file: &mut LabelsFi
         // A file that somebody else has written meanwhile stays.
         match compare(record, &file.name, &path, &content) {
             Comparison { replaces: true, .. } => {
-                let draft = folder.own_entry(&format!("labels-{}.new", std::process::id()));
-                Entry::at(&path).replace_through(&draft, &content).map(|()| true)
+                disk::write_over(folder, &Entry::at(&path), &content).map(|()| true)
             }
             _ => Ok(false),
         }

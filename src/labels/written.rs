@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
 use super::parts::Validation;
-use crate::disk::{DiskError, Entry, Folder};
+use crate::disk::{self, DiskError, Entry, Folder};
 use crate::hash::digest::Sha256;
 
 /// The most bytes of a record.
@@ -76,7 +76,6 @@ impl LabelsRecord {
         let failed = DiskError::new(entry.path(), "written");
         let json = serde_json::to_vec(self).map_err(|error| failed(error.into()))?;
         // Another cxr may do the same at the same time.
-        let draft = folder.own_entry(&format!("labels-{}.new", std::process::id()));
-        entry.replace_through(&draft, &json)
+        disk::write_over(folder, &entry, &json)
     }
 }

@@ -13,6 +13,9 @@ use crate::catalog::{Archive, Catalog, Selector};
 use crate::text::command_line::{self, CommandLine};
 use crate::text::shell;
 
+/// The option for a source that is not known.
+const ANY_SOURCE: &str = " --from SOURCE";
+
 /// A task to do by hand, a command to run, or both in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextStep {
@@ -118,7 +121,7 @@ impl SuggestedCommand {
         }
         if !has_address {
             // Only the user knows where these archives come from.
-            start.push_str(" --from SOURCE");
+            start.push_str(ANY_SOURCE);
         }
         start
     }
@@ -142,6 +145,18 @@ impl SuggestedCommand {
             {
                 let start = shared(&format!("{}{options}", command.start));
                 Self::OfArchive(ArchiveCommand { start, ..command })
+            }
+            command => command,
+        }
+    }
+
+    /// Names the sources of a `cxr fetch`, as values of `--from`, if the table has no address and they are known.
+    pub(crate) fn with_sources(self, sources: &[String]) -> Self {
+        match self {
+            Self::OfArchive(command) if !sources.is_empty() => {
+                let from = sources.iter().map(|source| format!(" --from {source}"));
+                let start = command.start.replace(ANY_SOURCE, &from.collect::<String>());
+                Self::OfArchive(ArchiveCommand { start: shared(&start), ..command })
             }
             command => command,
         }

@@ -11,7 +11,7 @@ use reqwest::Url;
 use super::bucket::{BucketSpec, Variables};
 use super::password::without_password;
 use crate::catalog::Archive;
-use crate::text::escape;
+use crate::text::{escape, shell};
 
 /// The characters of a name that are escaped in an address: all but the unreserved ones of RFC 3986,
 /// section 2.3, and the `/` between folders.
@@ -278,6 +278,22 @@ fn is_host(text: &str) -> bool {
 }
 
 /// Writes the name for messages: escaped, without a password.
+impl SourceSpec {
+    /// Returns the value of `--from`, quoted for a shell, from any current folder. `None` for the addresses in
+    /// the table, and for an address that may hold a secret.
+    pub(crate) fn option(&self) -> Option<String> {
+        let text = self.to_string();
+        match self {
+            Self::Publisher => None,
+            Self::Folder(folder) => {
+                Some(shell::path(&folder.canonicalize().unwrap_or_else(|_| folder.clone())))
+            }
+            _ if text.contains('?') || text.contains(":***@") => None,
+            _ => Some(shell::quote(text.as_ref())),
+        }
+    }
+}
+
 impl fmt::Display for SourceSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

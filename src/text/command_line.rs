@@ -62,14 +62,37 @@ impl CommandLine {
         Self(words.into_iter().map(|word| shell::quote(word.as_ref())).collect())
     }
 
-    /// Returns the command line with the switch.
+    /// Returns the command line with the switch, or with an option and its value, quoted where needed, in
+    /// place of another value.
     #[must_use]
     pub fn with(&self, switch: &str) -> Self {
-        let mut words = self.without(switch).0;
+        let mut words = match switch.split_once(' ') {
+            None => self.without(switch).0,
+            Some((option, _)) => self.without_value(option).0,
+        };
         // Words after `--` are no options.
         let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
         words.insert(end, switch.to_owned());
         Self(words)
+    }
+
+    /// Returns the command line without the option and its value.
+    #[must_use]
+    pub fn without_value(&self, option: &str) -> Self {
+        let mut is_value = false;
+        let mut is_of_option = |word: &&String| {
+            let bare = word.trim_start_matches('\'');
+            let is_joined = bare.strip_prefix(option).is_some_and(|value| {
+                value.starts_with('=') || (!option.starts_with("--") && !value.is_empty())
+            });
+            let is_of_option = is_value || is_joined || bare == option;
+            is_value = !is_value && bare == option;
+            is_of_option
+        };
+        let end = self.0.iter().position(|word| word == "--").unwrap_or(self.0.len());
+        let (options, rest) = self.0.split_at(end);
+        let others = options.iter().filter(|word| !is_of_option(word));
+        Self(others.chain(rest).cloned().collect())
     }
 
     /// Returns the command line, with what to change in it before it is pasted.
@@ -101,5 +124,11 @@ mod tests {
         let line = line.without("--dry-run").with("--wait").with("--wait");
         assert_eq!(line.to_string(), "cxr fetch -d 'my data' --wait -- -a");
         assert_eq!(CommandLine::new(["cxr"]).with("-q").to_string(), "cxr -q");
+        for typed in [&["--to", "a b"][..], &["--to=a b"], &["--to", "--to"], &[]] {
+            let line = CommandLine::new(["cxr", "x"].iter().chain(typed).chain(&["--", "--to"]));
+            assert_eq!(line.with("--to c").to_string(), "cxr x --to c -- --to", "{typed:?}");
+        }
+        let line = CommandLine::new(["cxr", "-j12", "-j", "3", "1"]);
+        assert_eq!(line.with("-j 2").to_string(), "cxr 1 -j 2");
     }
 }

@@ -315,7 +315,7 @@ fn describe_deleted(
     archive: &Archive,
     catalog: &Catalog,
 ) -> (String, SuggestedCommand) {
-    let (detail, fetch) = (deleted.describe(), deleted.fetch(catalog, archive, dir));
+    let (detail, fetch) = (deleted.describe(), deleted.fetch(catalog, archive, dir, &[]));
     if deleted.is_complete() {
         let detail = format!("not here: {detail}; to download the archive again, run: {fetch}");
         (detail, SuggestedCommand::line(&deleted.check(catalog)))

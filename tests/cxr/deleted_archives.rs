@@ -49,7 +49,8 @@ fn an_archive_that_was_deleted_after_its_extraction_is_missing_and_the_report_sa
     let line = report.line("images_001.tar.gz");
     line.is("missing").because("not here: cxr extracted it and deleted it on 20");
     line.because("its 4 files in data have the right sizes and were not read");
-    line.because("cxr fetch -d data --checksums table.tsv --from SOURCE --recheck 1");
+    let base = deleted.server.base() + "/";
+    line.because(&format!("cxr fetch -d data --checksums table.tsv --from {base} --recheck 1"));
     line.next("cxr verify --images data --checksums table.tsv");
     let text = deleted.cxr(&["verify", "data"]).run();
     let next = text.exits(1).stderr() + &text.stdout();
@@ -81,7 +82,10 @@ fn an_archive_that_was_deleted_after_its_extraction_is_missing_and_the_report_sa
     let report = verify().report(1);
     let line = report.line("images_001.tar.gz");
     line.is("missing").because("of its 4 files in data, 1 is missing");
-    line.next("--extract --delete-archives 1");
+    line.next(&format!("--from {base} --extract --delete-archives 1"));
+    let check = deleted.cxr(&["verify", "--images", "data", "--format", "json"]).report(1);
+    let line = check.line("images_001.tar.gz");
+    line.is("incomplete").next(&format!("--from {base} --extract --delete-archives --recheck 1"));
     for options in [&["--dry-run"][..], &["--dry-run", "--extract"]] {
         let outcome = deleted.fetch(options).run();
         outcome.exits(1).says("images_001.tar.gz: cxr extracted it and deleted it on 20");
@@ -169,6 +173,12 @@ fn a_list_that_cannot_be_written_is_an_error_also_of_a_fetch() {
         line.is("error").because(list).because("the images are extracted").next("free some space");
         assert!(!sandbox.data().join(list).exists());
     }
+    // As in the folder of another user that is sticky.
+    let again = fetch().arg("--recheck").disk_faults("remove images_001.tar.gz EPERM");
+    let report = again.report(3);
+    let line = report.only();
+    line.is("error").because("images_001.tar.gz could not be removed").because("are extracted");
+    line.next("only the owner of the file may rename or delete it in that folder");
     fetch().report(0).all_ok();
     assert!(sandbox.data().join("images.tsv").exists() && labels_of(&sandbox) == 4);
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
-use crate::support::{Fault, NAMES, Sandbox, Server, SmallDisk, archive, archives};
+use crate::support::{Archive, Fault, NAMES, Sandbox, Server, SmallDisk, archive, archives};
 
 #[test]
 fn too_little_space_is_reported_before_the_download() {
@@ -27,6 +27,28 @@ fn too_little_space_is_reported_before_the_download() {
     let report = disk.visible_to(several).report(3);
     report.lines()[0].is("error").because("not enough space").next("or fetch fewer archives");
     report.lines()[1].is("error").because("not fetched for the same reason as images_001.tar.gz");
+}
+
+/// Eight archives of 100 KiB and their images: at most 1.6 MiB, and less if archives are deleted.
+#[test]
+fn too_little_space_for_archives_and_images_is_enough_if_archives_are_deleted() {
+    let (sandbox, server) = (Sandbox::new(), Server::with(&[]));
+    let all: Vec<_> = (1..=8)
+        .map(|number| Archive::new(format!("{number}.tar.gz"), vec![number; 100 << 10]))
+        .collect();
+    let Some(disk) = SmallDisk::mount(&sandbox.data(), 1260) else { return };
+    let fetch = |options: &[&str]| {
+        let fetch = sandbox.fetch_with_sizes(&server, &all).arg("--extract").args(options);
+        let report = disk.visible_to(fetch).report(3);
+        report.lines()[0].is("error").because("not enough space").detail().to_owned()
+    };
+    let detail = fetch(&["-j", "8"]);
+    let saving = "if each archive is deleted after its extraction, 1.07 MiB are enough: cxr fetch";
+    assert!(detail.contains(saving) && detail.ends_with(" --delete-archives -j 3"), "{detail}");
+    let detail = fetch(&["--jobs=8", "--delete-archives"]);
+    let saving = "with 4 archives at a time, 1.17 MiB are enough: cxr fetch";
+    assert!(detail.contains(saving) && detail.ends_with(" --delete-archives -j 4"), "{detail}");
+    assert!(!detail.contains("--jobs"), "{detail}");
 }
 
 #[test]

@@ -118,7 +118,10 @@ fn a_file_of_the_user_in_the_place_of_the_labels_stays() {
     fs::remove_file(sandbox.path("data/.cxr/labels")).unwrap();
     left("has a part for validation, of which no record is here, and lists other images");
     fs::remove_file(&path).unwrap();
-    extract(&sandbox, &all[..1]).args(["--layout", "kaggle"]).report(0).all_ok();
+    let run = extract(&sandbox, &all[..1]).args(["--layout", "kaggle"]).run();
+    run.exits(0)
+        .says("the files of 1 archive are in data already, in the layout flat; this run writes");
+    run.says(" more; to keep one copy, use --layout flat").report().all_ok();
     left("lists images of the layout kaggle");
     fs::remove_file(&path).unwrap();
     symlink("/dev/null", &path).unwrap();
@@ -642,8 +645,18 @@ fn a_full_disk_a_foreign_list_and_a_link_in_the_way_end_cleanly() {
     assert_eq!(staged(&sandbox), Vec::<PathBuf>::new());
     assert!(!sandbox.path("data/images").exists());
     symlink("../home", sandbox.path("data/images")).unwrap();
-    let report = extract(&sandbox, &all).report(3);
-    report.line("images_001.tar.gz").is("error").because("it is a symbolic link");
+    for (layout, to) in [("flat", "home"), ("archive", "data/extracted")] {
+        let run = extract(&sandbox, &all[..1]).args(["--layout", layout, "--to", "data"]);
+        let report = run.report(3);
+        let line = report.line("images_001.tar.gz");
+        let (reason, to) = match layout {
+            "flat" => ("it is a symbolic link", sandbox.path(to)),
+            _ => ("images_001 could not be used: Not a directory", to.into()),
+        };
+        line.is("error").because(reason).next(&format!(" --layout {layout} --to {}", to.display()));
+        sandbox.put("data/images_001", "mine");
+    }
+    fs::remove_file(sandbox.path("data/images_001")).unwrap();
     assert_eq!(sandbox.files("home"), Vec::<PathBuf>::new());
     assert!(!sandbox.path("data/images.tsv").exists(), "a list of images that are not there");
     fs::remove_file(sandbox.path("data/images")).unwrap();
@@ -662,6 +675,28 @@ fn a_full_disk_a_foreign_list_and_a_link_in_the_way_end_cleanly() {
     outcome.exits(3).says("images.tsv exists and is not a list of images that cxr wrote");
     assert_eq!(fs::read(sandbox.path("data/images.tsv")).unwrap(), b"mine");
     assert!(!sandbox.path("data/images").exists());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named_with_the_command_that_allows_it() {
+    let sandbox = Sandbox::new();
+    let all = two(&sandbox);
+    let name = format!("data/images/{}", all[0].images[1].0);
+    sandbox.put(&name, image(77));
+    for (path, words) in [
+        (&*name, "make the file readable and writable for you: chmod u+rw data/images/0000"),
+        ("data/images.tsv", "images.tsv could not be opened: Permission denied"),
+        ("data/metadata.csv", "metadata.csv cannot be read"),
+    ] {
+        sandbox.put("data/images.tsv", "name\tbytes\tcrc32\tsha256\tarchive\n");
+        let before = fs::read(sandbox.path(path)).unwrap_or_default();
+        sandbox.put(path, &before);
+        fs::set_permissions(sandbox.path(path), fs::Permissions::from_mode(0)).unwrap();
+        let outcome = extract(&sandbox, &all).unprivileged().run();
+        outcome.expect(outcome.stderr().contains(words) || outcome.stdout().contains(words), words);
+        fs::set_permissions(sandbox.path(path), fs::Permissions::from_mode(0o644)).unwrap();
+        sandbox.assert_content(path, &before);
+    }
 }
 
 #[test]

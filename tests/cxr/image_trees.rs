@@ -499,3 +499,30 @@ fn a_selection_of_images_can_be_complete() {
     report.only().is("incomplete").because("3 of 4 images").because("00000002_000.png");
     sandbox.cxr(["verify", "data", "--patient", "1"]).run().exits(2).says("add --images TREE");
 }
+
+/// cxr writes `images.tsv` into the tree, and the archive's own lies among its files.
+#[test]
+fn files_of_an_archive_with_the_names_of_lists_are_not_taken_for_those_of_the_tree() {
+    let sandbox = Sandbox::new();
+    let tar = ["a.png", "images.tsv", "metadata.csv"].into_iter();
+    let tar = tar.fold(TarBytes::default(), |tar, name| tar.member(name, b'0', name.as_bytes()));
+    let archive = Archive::new("set.tar.gz", tar.gzip());
+    sandbox.put_archive(&archive);
+    let table = sandbox.table(std::slice::from_ref(&archive));
+    let run =
+        |words: &[&str]| sandbox.cxr(words).args(["--format", "json", "--checksums"]).arg(&table);
+    run(&["extract", "-d", "data"]).report(0).all_ok();
+    run(&["extract", "-d", "data", "--to", "other", "--layout", "archive"]).report(0).all_ok();
+    sandbox.put("data/metadata.csv", "of the user");
+    let record = ["--compare", "data/images.tsv"];
+    for (tree, options) in [("data", &[][..]), ("other", &[]), ("data/images", &record)] {
+        let report = run(&[&["verify", "--images", tree], options].concat()).report(0);
+        report.only().is("ok").because("3 images are whole");
+    }
+    let outcome = run(&["verify", "--images", "data/images"]).run();
+    outcome.exits(3).says("if it is a file of an archive").says("--compare data/images.tsv");
+    fs::remove_file(sandbox.path("data/images/metadata.csv")).unwrap();
+    fs::remove_file(sandbox.path("data/images/images.tsv")).unwrap();
+    let report = run(&["verify", "--images", "data"]).report(1);
+    report.only().is("incomplete").because("1 of 3 images are whole").because("2 missing");
+}

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Outcome, Sandbox, md5_of, python_with, schema_error};
+use crate::support::{Outcome, Sandbox, files_under, md5_of, python_with, schema_error};
 
 /// The MD5s that NIH's folder reports, as in `metadata/README.md`.
 const PUBLISHED: [(&str, &str); 4] = [
@@ -206,6 +206,52 @@ fn a_kill_while_files_are_replaced_leaves_whole_files_and_the_next_run_goes_on()
     assert!((0..names.len()).all(is_whole) && whole.iter().all(|files| *files != found));
     labels(&sandbox, &val("1")).exits(0);
     assert!(read(&sandbox) == whole[0]);
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_and_nothing_else() {
+    let sandbox = Sandbox::new();
+    let run = |val: &str, rule: &str| {
+        let arguments = ["labels", "-d", "nih", "--patient", "1-99", "--lists", "chexnet", "--val"];
+        let run = sandbox.cxr(arguments).arg(val);
+        if rule.is_empty() { run.run() } else { run.disk_faults(rule).run() }
+    };
+    let hidden = || -> Vec<String> {
+        let files = files_under(&sandbox.path("nih")).into_iter();
+        let names = files.map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+        let mut names: Vec<_> = names.filter(|name| name.ends_with(".new")).collect();
+        names.sort();
+        names
+    };
+    let mut kills = 0;
+    while run("0.2", "rename-new * die after=1").was_killed() {
+        assert_eq!(hidden().len(), 1, "that of the run before is gone: {:?}", hidden());
+        // A draft that was hardly begun.
+        sandbox.put(format!("nih/.cxr-{}-0.new", 4_000_000 + kills), "");
+        kills += 1;
+    }
+    assert!(kills > 3 && hidden().is_empty(), "{kills}, {:?}", hidden());
+    // Files of the user, and a draft that another run is writing.
+    let mine = [".cxr-77-0.new", ".cxr-notes.new", "chexnet/.cxr-1-1.new", "a.new"];
+    for name in mine {
+        sandbox.put(format!("nih/{name}"), "mine");
+    }
+    let csv = fs::read(sandbox.path("nih/BBox_List_2017.csv")).unwrap();
+    let locked = fs::File::open(sandbox.put("nih/.cxr-78-0.new", &csv[..999])).unwrap();
+    locked.lock().unwrap();
+    assert!(run("0.3", "rename * die").was_killed());
+    assert!(hidden().iter().any(|name| name.starts_with("draft-")), "that of the record");
+    run("0.3", "").exits(0);
+    assert_eq!(
+        hidden(),
+        [".cxr-1-1.new", ".cxr-77-0.new", ".cxr-78-0.new", ".cxr-notes.new", "a.new"]
+    );
+    drop(locked);
+    run("0.3", "").exits(0);
+    assert_eq!(hidden().len(), mine.len());
+    for name in mine {
+        sandbox.assert_content(format!("nih/{name}"), b"mine");
+    }
 }
 
 /// The first note of a dry run, and the archives that it would fetch.

@@ -11,6 +11,8 @@ use rustix::io::Errno;
 #[cfg(debug_assertions)]
 use rustix::process::{Signal, getpid, kill_process};
 
+use crate::text::shell;
+
 /// Opens a file to read it. Does not wait for the other end of a named pipe.
 pub(in crate::disk) fn open(path: &Path) -> io::Result<fs::File> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -140,6 +142,16 @@ pub(in crate::disk) fn is_not_a_file(error: &io::Error) -> bool {
     is_one_of(error, &[Errno::LOOP, Errno::ISDIR, Errno::NXIO, Errno::NODEV, Errno::MLINK])
 }
 
+/// Returns true if the user is not the owner, in a folder where that matters, or the file is protected.
+pub(in crate::disk) fn is_not_owner(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::PERM.raw_os_error())
+}
+
+/// Returns the command that lets the owner of a file read and write it.
+pub(in crate::disk) fn allow(path: &Path) -> String {
+    format!("chmod u+rw {}", shell::path(path))
+}
+
 /// The kernel's errors for a link or a file in the place of a folder.
 pub(in crate::disk) fn is_not_a_folder(error: &io::Error) -> bool {
     is_one_of(error, &[Errno::NOTDIR, Errno::LOOP])
@@ -180,6 +192,7 @@ pub(in crate::disk) fn error_code(name: &str) -> Option<i32> {
         "ENOSPC" => Errno::NOSPC,
         "EINVAL" => Errno::INVAL,
         "ENOSYS" => Errno::NOSYS,
+        "EPERM" => Errno::PERM,
         "EROFS" => Errno::ROFS,
         "ESTALE" => Errno::STALE,
         _ => return None,

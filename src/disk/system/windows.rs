@@ -13,7 +13,7 @@ use winsafe::co::{ERROR, PROCESS, RRF};
 use winsafe::{HKEY, HPROCESS, RegistryValue};
 
 use super::ProcessState;
-use crate::text::windows_names;
+use crate::text::{shell, windows_names};
 
 /// Opens a folder like a file (`FILE_FLAG_BACKUP_SEMANTICS`).
 pub(in crate::disk) const FOLDER: u32 = 0x0200_0000;
@@ -279,6 +279,16 @@ pub(in crate::disk) fn is_bad_medium(error: &io::Error) -> bool {
 /// Returns true if a folder has the name of a file.
 pub(in crate::disk) fn is_not_a_file(error: &io::Error) -> bool {
     error.kind() == ErrorKind::IsADirectory
+}
+
+/// Returns false: a folder has no such rule.
+pub(in crate::disk) const fn is_not_owner(_: &io::Error) -> bool {
+    false
+}
+
+/// Returns the command that lets a file be written to.
+pub(in crate::disk) fn allow(path: &Path) -> String {
+    format!("attrib -R {}", shell::path(path))
 }
 
 /// Returns true if something else has the name of a folder.
