@@ -40,7 +40,7 @@ fn too_little_space_for_archives_and_images_is_enough_if_archives_are_deleted() 
     let fetch = |options: &[&str]| {
         let fetch = sandbox.fetch_with_sizes(&server, &all).arg("--extract").args(options);
         let report = disk.visible_to(fetch).report(3);
-        report.lines()[0].is("error").because("not enough space").detail().to_owned()
+        report.lines()[0].is("error").because("not enough space").detail()
     };
     let detail = fetch(&["-j", "8"]);
     let saving = "if each archive is deleted after its extraction, 1.07 MiB are enough: cxr fetch";

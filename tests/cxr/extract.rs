@@ -691,7 +691,7 @@ fn a_file_that_cannot_be_read_is_named_with_the_command_that_allows_it() {
         sandbox.put("data/images.tsv", "name\tbytes\tcrc32\tsha256\tarchive\n");
         let before = fs::read(sandbox.path(path)).unwrap_or_default();
         sandbox.put(path, &before);
-        fs::set_permissions(sandbox.path(path), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(sandbox.path(path), fs::Permissions::from_mode(0o000)).unwrap();
         let outcome = extract(&sandbox, &all).unprivileged().run();
         outcome.expect(outcome.stderr().contains(words) || outcome.stdout().contains(words), words);
         fs::set_permissions(sandbox.path(path), fs::Permissions::from_mode(0o644)).unwrap();

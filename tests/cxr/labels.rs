@@ -218,8 +218,9 @@ fn what_a_killed_run_left_is_removed_and_nothing_else() {
     };
     let hidden = || -> Vec<String> {
         let files = files_under(&sandbox.path("nih")).into_iter();
+        let files = files.filter(|path| path.extension().is_some_and(|end| end == "new"));
         let names = files.map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
-        let mut names: Vec<_> = names.filter(|name| name.ends_with(".new")).collect();
+        let mut names: Vec<_> = names.collect();
         names.sort();
         names
     };
