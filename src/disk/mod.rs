@@ -114,7 +114,9 @@ impl DiskError {
         let advice = match self.source.kind() {
             ErrorKind::IsADirectory => "name a file in place of the folder",
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space",
-            ErrorKind::ReadOnlyFilesystem => WRITABLE,
+            ErrorKind::ReadOnlyFilesystem => {
+                "use a folder on another file system, or make this one writable"
+            }
             ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
                 "move away the file that is in the place of a folder"
             }

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::layout::archive_folder;
 use super::manifest::Manifest;
+use super::record;
 use crate::catalog::{Archive, Catalog, ImageSet, Inventory};
+use crate::disk::Folder;
 
 /// The images of all archives of a table.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(super) struct ExpectedImages<'a> {
 pub(super) struct ExpectedArchive<'a> {
     pub(super) archive: &'a Archive,
     pub(super) is_selected: bool,
+    /// It was extracted, and contains no file.
+    pub(super) is_empty: bool,
     names: ImageNames<'a>,
 }
 
@@ -62,11 +66,19 @@ impl<'a> ExpectedImages<'a> {
                 let names = recorded.remove(&*archive.name).unwrap_or_default();
                 ImageNames::Recorded(names.iter().copied().zip(0..).collect(), names)
             };
-            ExpectedArchive { archive, is_selected: selected.contains(&index), names }
+            let is_selected = selected.contains(&index);
+            ExpectedArchive { archive, is_selected, is_empty: false, names }
         };
         let archives: Vec<_> = catalog.archives().iter().enumerate().map(archive).collect();
         let is_known = archives.iter().any(|archive| archive.is_selected && archive.number() > 0);
         is_known.then_some(Self { archives })
+    }
+
+    /// Takes note of the archives without a file, of which the tree has a record.
+    pub(super) fn note_empty(&mut self, tree: &Folder) {
+        for of in self.archives.iter_mut().filter(|of| !of.is_nih() && of.places() == 0) {
+            of.is_empty = record::read(tree, of.archive).is_some_and(|files| files.is_empty());
+        }
     }
 
     /// Returns the places of the image with this name: several archives of a table may have the same

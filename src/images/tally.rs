@@ -147,7 +147,7 @@ impl ArchiveTally {
             self.add_missing(expected);
         }
         let number = expected.number() as u64;
-        let verdict = self.verdict(number, facts);
+        let verdict = if expected.is_empty { Verdict::Ok } else { self.verdict(number, facts) };
         let summary = ImageSummary {
             expected: number,
             ok: self.good,
@@ -159,7 +159,11 @@ impl ArchiveTally {
             problems: self.named.values().cloned().collect(),
         };
         ArchiveReport {
-            detail: Some(self.describe(number, facts)),
+            detail: Some(if expected.is_empty {
+                "the archive contains no file".to_owned()
+            } else {
+                self.describe(number, facts)
+            }),
             images: Some(Box::new(summary)),
             ..ArchiveReport::new(&expected.archive.name, verdict)
         }

@@ -19,7 +19,7 @@ use super::tally::{ArchiveTally, TreeFacts};
 use super::walk::{TreeWalk, WalkFindings};
 use crate::cancel::Cancel;
 use crate::catalog::ImageSet;
-use crate::disk::{self, InputError};
+use crate::disk::{self, Folder, InputError};
 use crate::event::{Activity, Event, Listener};
 use crate::report::{ArchiveReport, NextStep, Report};
 use crate::text::{escape, shell};
@@ -117,7 +117,8 @@ pub fn verify_images(
     let expected = ExpectedImages::new(catalog, selected, images.as_ref(), manifest);
     let unknown =
         || ImagesError::Unknown(ExtractCommand::new(request, &WalkFindings::default()).all());
-    let expected = expected.ok_or_else(unknown)?;
+    let mut expected = expected.ok_or_else(unknown)?;
+    expected.note_empty(&Folder::new(&request.tree));
     let check = TreeCheck {
         request,
         expected: &expected,

@@ -716,7 +716,7 @@ fn a_disk_that_is_too_small_is_noticed_before_the_first_byte() {
     report.only().because("nothing of the archive was extracted");
     disk.remount("ro");
     let run = disk.visible_to(extract(&sandbox, &all).args(["--to", "small"])).run();
-    run.exits(3).says("Read-only file system").says("make the folder writable");
+    run.exits(3).says("Read-only file system").says("use a folder on another file system");
     // What the run on the full disk left takes no space.
     disk.remount("rw,size=8m");
     some().report(0).all_ok();

@@ -508,21 +508,32 @@ fn files_of_an_archive_with_the_names_of_lists_are_not_taken_for_those_of_the_tr
     let tar = tar.fold(TarBytes::default(), |tar, name| tar.member(name, b'0', name.as_bytes()));
     let archive = Archive::new("set.tar.gz", tar.gzip());
     sandbox.put_archive(&archive);
-    let table = sandbox.table(std::slice::from_ref(&archive));
+    let empty = Archive::new("empty.tar.gz", TarBytes::default().gzip());
+    sandbox.put_archive(&empty);
+    let table = sandbox.table(&[archive, empty]);
     let run =
         |words: &[&str]| sandbox.cxr(words).args(["--format", "json", "--checksums"]).arg(&table);
     run(&["extract", "-d", "data"]).report(0).all_ok();
     run(&["extract", "-d", "data", "--to", "other", "--layout", "archive"]).report(0).all_ok();
     sandbox.put("data/metadata.csv", "of the user");
     let record = ["--compare", "data/images.tsv"];
-    for (tree, options) in [("data", &[][..]), ("other", &[]), ("data/images", &record)] {
+    for (tree, options) in [("data", &[][..]), ("other", &[]), ("data", &record)] {
         let report = run(&[&["verify", "--images", tree], options].concat()).report(0);
-        report.only().is("ok").because("3 images are whole");
+        report.all_ok();
+        report.line("set.tar.gz").because("3 images are whole");
+        report.line("empty.tar.gz").because("the archive contains no file");
     }
+    // The folder of the images has no record of the archive without a file.
+    let report = run(&[&["verify", "--images", "data/images"], &record[..]].concat()).report(1);
+    report.line("set.tar.gz").is("ok").because("3 images are whole");
     let outcome = run(&["verify", "--images", "data/images"]).run();
     outcome.exits(3).says("if it is a file of an archive").says("--compare data/images.tsv");
     fs::remove_file(sandbox.path("data/images/metadata.csv")).unwrap();
     fs::remove_file(sandbox.path("data/images/images.tsv")).unwrap();
     let report = run(&["verify", "--images", "data"]).report(1);
-    report.only().is("incomplete").because("1 of 3 images are whole").because("2 missing");
+    report
+        .line("set.tar.gz")
+        .is("incomplete")
+        .because("1 of 3 images are whole")
+        .because("2 missing");
 }
