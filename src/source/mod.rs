@@ -28,6 +28,7 @@ mod refusal_reason;
 mod resolver;
 mod server_digests;
 mod spec;
+mod spec_error;
 mod tls;
 
 use std::ops::Range;

@@ -12,10 +12,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RANGE};
 
 use super::connector::Connector;
 use super::credentials::{Credentials, MACHINE, Origin, no_retries, wrong_setting};
-use super::spec::plain_address;
+use super::endpoint::plain_address;
 use super::{BucketSpec, SignedRequest, SourceError, Variables};
 use crate::source::client::ClientOptions;
-use crate::source::spec::SpecError;
+use crate::source::spec_error::SpecError;
 
 /// The version of the protocol. Without one, the oldest is spoken.
 const VERSION: (HeaderName, HeaderValue) =

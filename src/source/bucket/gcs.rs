@@ -10,10 +10,10 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::connector::Connector;
 use super::credentials::{Credentials, MACHINE, Origin, no_retries};
-use super::spec::plain_address;
+use super::endpoint::plain_address;
 use super::{BucketSpec, SignedRequest, SourceError, Variables};
 use crate::source::client::ClientOptions;
-use crate::source::spec::SpecError;
+use crate::source::spec_error::SpecError;
 
 /// The project that pays for a request.
 const PROJECT: HeaderName = HeaderName::from_static("x-goog-user-project");

@@ -9,6 +9,7 @@ mod advice;
 mod azure;
 mod connector;
 mod credentials;
+mod endpoint;
 mod gcs;
 mod profile;
 mod s3;
@@ -23,13 +24,16 @@ use reqwest::header::HeaderMap;
 
 use self::advice::Identity;
 use self::azure::Azure;
+use self::endpoint::{Endpoint, is_same_host};
 use self::gcs::Gcs;
+use self::profile::Profile;
 use self::s3::S3;
 pub use self::spec::BucketSpec;
-use self::spec::{Service, is_same_host};
+use self::spec::{Place, Service};
 pub use self::variables::Variables;
 use super::SourceError;
 use super::client::Client;
+use super::spec_error::SpecError;
 use crate::text::escape;
 
 /// A bucket that is asked in a run.
@@ -60,6 +64,23 @@ pub(super) struct SignedRequest {
     /// Never shown: it may hold a secret.
     pub(super) address: Url,
     pub(super) headers: HeaderMap,
+}
+
+impl BucketSpec {
+    /// Adds the variables of the environment, and reads the profile that they name. Fails if they do
+    /// not say where the bucket is.
+    pub(in crate::source) fn with_variables(self, variables: Variables) -> Result<Self, SpecError> {
+        let mut profile = Profile::default();
+        let place = match self.service {
+            Service::S3 => {
+                profile = Profile::read(&variables).map_err(SpecError::Setting)?;
+                Place::S3(Endpoint::new(&self.bucket, &variables, &profile)?)
+            }
+            Service::Gcs => Place::Fixed(gcs::base(&self.bucket, &variables)?),
+            Service::Azure => Place::Fixed(azure::base(&self.bucket, &variables)?),
+        };
+        Ok(Self { variables, profile, place: Some(place), ..self })
+    }
 }
 
 impl Bucket {

@@ -13,18 +13,15 @@ use reqwest::header::{HeaderMap, HeaderName};
 use super::advice::{self, Identity};
 use super::connector::Connector;
 use super::credentials::{Credentials, MACHINE, Origin, no_retries, wrong_setting};
-use super::profile::{Profile, TOKEN};
-use super::spec::{Place, is_same_host, plain_address};
-use super::{BucketSpec, SignedRequest, SourceError, Variables};
+use super::endpoint::Endpoint;
+use super::profile::TOKEN;
+use super::spec::Place;
+use super::{BucketSpec, SignedRequest, SourceError};
 use crate::disk;
 use crate::source::client::ClientOptions;
-use crate::source::spec::SpecError;
 
 /// The region of a bucket, which S3 states in every answer.
 const REGION: HeaderName = HeaderName::from_static("x-amz-bucket-region");
-
-/// The region if none is set.
-const DEFAULT_REGION: &str = "us-east-1";
 
 /// The most characters of a region in an answer.
 const REGION_LENGTH: usize = 40;
@@ -34,17 +31,6 @@ const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
 /// The most bytes of a token.
 const TOKEN_LENGTH: usize = 1 << 16;
-
-/// The place of a bucket.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Endpoint {
-    bucket: String,
-    region: String,
-    /// The address of another store than Amazon's.
-    custom: Option<String>,
-    /// The host names the bucket.
-    is_virtual: bool,
-}
 
 /// A bucket that is asked in a run.
 #[derive(Debug)]
@@ -72,55 +58,6 @@ const CONTAINER: Origin = Origin {
 };
 const PROFILE: Origin =
     Origin { settings: "the keys of the profile (AWS_PROFILE)", is_given: true, can_renew: true };
-
-impl Endpoint {
-    pub(super) fn new(
-        bucket: &str,
-        variables: &Variables,
-        profile: &Profile,
-    ) -> Result<Self, SpecError> {
-        let first = |names: &[&str]| names.iter().find_map(|name| variables.get(name));
-        let region = first(&["AWS_REGION", "AWS_DEFAULT_REGION"]).or(profile.get("region"));
-        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if !region.is_none_or(|region| region.chars().all(is_part)) {
-            let what = "has a character that no region has, such as a space";
-            return Err(SpecError::Setting(format!("AWS_REGION {what}")));
-        }
-        let custom = first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]);
-        let custom = custom.or(profile.get("endpoint_url"));
-        let custom = custom.map(|custom| plain_address(custom, "AWS_ENDPOINT_URL")).transpose()?;
-        Ok(Self {
-            bucket: bucket.to_owned(),
-            region: region.unwrap_or(DEFAULT_REGION).to_owned(),
-            custom,
-            is_virtual: variables.is_on("AWS_VIRTUAL_HOSTED_STYLE_REQUEST"),
-        })
-    }
-
-    /// Returns the address of the bucket.
-    pub(super) fn base(&self) -> String {
-        let Self { bucket, region, custom, is_virtual } = self;
-        let end = if region.starts_with("cn-") { ".cn" } else { "" };
-        match (custom, is_virtual) {
-            (Some(custom), true) => custom.clone(),
-            (Some(custom), false) => format!("{custom}/{bucket}"),
-            (None, true) => format!("https://{bucket}.s3.{region}.amazonaws.com{end}"),
-            (None, false) => format!("https://s3.{region}.amazonaws.com{end}/{bucket}"),
-        }
-    }
-
-    /// Returns true for an address that may see the credentials: one at the same host, or Amazon's.
-    pub(super) fn trusts(&self, address: &Url) -> bool {
-        let is_amazons = |host: &str| {
-            let is_s3 = host.split('.').any(|label| label == "s3" || label.starts_with("s3-"));
-            is_s3 && [".amazonaws.com", ".amazonaws.com.cn"].iter().any(|end| host.ends_with(end))
-        };
-        let is_amazons = self.custom.is_none()
-            && address.scheme() == "https"
-            && address.host_str().is_some_and(is_amazons);
-        is_amazons || is_same_host(&self.base(), address)
-    }
-}
 
 impl S3 {
     pub(super) fn new(spec: &BucketSpec, options: &ClientOptions) -> Result<Self, SourceError> {
@@ -298,6 +235,8 @@ fn check(credentials: &AwsCredential) -> Result<(), SourceError> {
 mod tests {
     use reqwest::header::HeaderValue;
 
+    use super::super::Variables;
+    use super::super::profile::Profile;
     use super::*;
 
     /// Several requests are on their way when the first answer states the region.

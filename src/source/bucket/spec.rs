@@ -5,10 +5,10 @@ use std::fmt;
 use percent_encoding::utf8_percent_encode;
 use reqwest::Url;
 
+use super::Variables;
+use super::endpoint::Endpoint;
 use super::profile::Profile;
-use super::s3::Endpoint;
-use super::{Variables, azure, gcs};
-use crate::source::spec::{ESCAPED, SpecError};
+use crate::source::spec_error::{ESCAPED, SpecError};
 use crate::text::escape;
 
 /// A bucket, and the place of the archives in it.
@@ -18,7 +18,7 @@ pub struct BucketSpec {
     pub(super) bucket: String,
     /// The beginning of each key, with a `/` at its end unless it is empty; or the key with `{name}` in
     /// place of the name.
-    prefix: String,
+    pub(super) prefix: String,
     pub(super) variables: Variables,
     pub(super) profile: Profile,
     /// Where the bucket is, once the variables are known.
@@ -67,21 +67,6 @@ impl BucketSpec {
         let (variables, profile) = (Variables::default(), Profile::default());
         let bucket = bucket.to_owned();
         Some(Ok(Self { service, bucket, prefix, variables, profile, place: None }))
-    }
-
-    /// Adds the variables of the environment, and reads the profile that they name. Fails if they do
-    /// not say where the bucket is.
-    pub(in crate::source) fn with_variables(self, variables: Variables) -> Result<Self, SpecError> {
-        let mut profile = Profile::default();
-        let place = match self.service {
-            Service::S3 => {
-                profile = Profile::read(&variables).map_err(SpecError::Setting)?;
-                Place::S3(Endpoint::new(&self.bucket, &variables, &profile)?)
-            }
-            Service::Gcs => Place::Fixed(gcs::base(&self.bucket, &variables)?),
-            Service::Azure => Place::Fixed(azure::base(&self.bucket, &variables)?),
-        };
-        Ok(Self { variables, profile, place: Some(place), ..self })
     }
 
     /// Returns the address of the bucket, and nothing if the variables are not known.
@@ -136,27 +121,6 @@ impl Place {
             Self::Fixed(address) => address.clone(),
         }
     }
-}
-
-/// Returns the address in a variable without a `/` at its end. Refuses one with a user, a password or a
-/// query, which could be secrets.
-pub(super) fn plain_address(address: &str, variable: &'static str) -> Result<String, SpecError> {
-    let is_plain = |url: &Url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.username().is_empty()
-            && url.password().is_none()
-            && url.query().is_none()
-            && url.fragment().is_none()
-    };
-    if !Url::parse(address).is_ok_and(|url| is_plain(&url)) {
-        return Err(SpecError::Endpoint(variable));
-    }
-    Ok(address.trim_end_matches('/').to_owned())
-}
-
-/// Returns true for an address at the scheme, host and port of a base.
-pub(super) fn is_same_host(base: &str, address: &Url) -> bool {
-    Url::parse(base).is_ok_and(|own| own.origin() == address.origin())
 }
 
 #[cfg(test)]
