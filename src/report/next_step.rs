@@ -154,7 +154,9 @@ impl SuggestedCommand {
     pub(crate) fn with_sources(self, sources: &[String]) -> Self {
         match self {
             Self::OfArchive(command) if !sources.is_empty() => {
-                let from = sources.iter().map(|source| format!(" --from {source}"));
+                let from = sources
+                    .iter()
+                    .map(|source| format!(" --from {}", shell::quote(source.as_ref())));
                 let start = command.start.replace(ANY_SOURCE, &from.collect::<String>());
                 Self::OfArchive(ArchiveCommand { start: shared(&start), ..command })
             }

@@ -13,7 +13,7 @@ use super::password::without_password;
 use super::spec_error::ESCAPED;
 pub use super::spec_error::SpecError;
 use crate::catalog::Archive;
-use crate::text::{escape, shell};
+use crate::text::escape;
 
 /// A source of archives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -241,17 +241,18 @@ fn is_host(text: &str) -> bool {
 
 /// Writes the name for messages: escaped, without a password.
 impl SourceSpec {
-    /// Returns the value of `--from`, quoted for a shell, from any current folder. `None` for the addresses in
-    /// the table, and for an address that may hold a secret.
+    /// Returns the value of `--from`, from any current folder. `None` for the addresses in the table, for an
+    /// address that may hold a secret, and for a folder that is not UTF-8.
     pub(crate) fn option(&self) -> Option<String> {
         let text = self.to_string();
         match self {
             Self::Publisher => None,
             Self::Folder(folder) => {
-                Some(shell::path(&folder.canonicalize().unwrap_or_else(|_| folder.clone())))
+                let folder = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+                folder.to_str().map(str::to_owned)
             }
             _ if text.contains('?') || text.contains(":***@") => None,
-            _ => Some(shell::quote(text.as_ref())),
+            _ => Some(text),
         }
     }
 }

@@ -110,6 +110,17 @@ fn images_in_another_folder_are_named_in_the_commands() {
     let line = report.line("images_001.tar.gz");
     line.is("missing").because("has no record of its images any more");
     line.next("--extract --delete-archives --to '").next("my images' --layout kaggle 1");
+    // Someone else may have written the record: it cannot add a command.
+    let own = fs::read_dir(deleted.sandbox.path("data/.cxr")).unwrap();
+    let mut own = own.map(|entry| entry.unwrap().path().display().to_string());
+    let is_record = |path: &String| path.contains("images_001") && path.ends_with("deleted");
+    let record = own.find(is_record).unwrap();
+    let text = fs::read_to_string(&record).unwrap();
+    let base = format!("{}/", deleted.server.base());
+    assert!(text.contains(&base), "{text}");
+    fs::write(&record, text.replace(&base, "x;reboot\\u001b[0m")).unwrap();
+    let report = deleted.cxr(&["verify", "data", "--format", "json"]).report(1);
+    report.line("images_001.tar.gz").next(r" --from $'x;reboot\033[0m' ");
 }
 
 #[test]
