@@ -91,14 +91,14 @@ impl CommandRun<'_> {
             status = after_loss(status, &error, messages);
         }
         if signal.is_some() {
-            let command = self.typed.explained();
-            messages.error(if self.resumes {
-                format!("interrupted; to resume, run: {command}")
-            } else {
-                format!("interrupted; to start again, run: {command}")
-            });
+            self.explain_interruption(messages);
         }
         Ok(status)
+    }
+
+    fn explain_interruption(&self, messages: Messages) {
+        let purpose = if self.resumes { "resume" } else { "start again" };
+        messages.error(format!("interrupted; to {purpose}, run: {}", self.typed.explained()));
     }
 
     fn show(
