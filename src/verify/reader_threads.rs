@@ -51,8 +51,8 @@ struct Readers<'c, 'a, S> {
     /// Open files for threads that have none.
     spare: Mutex<Vec<(usize, FileCheck<'c, 'a>)>>,
     threads: ReaderThreads,
-    /// The most open files, on each thread now, and on all together once the disk allows it.
-    per_thread: AtomicUsize,
+    /// The most open files of the first thread while the disk spins, and else of all threads together.
+    most_spinning: usize,
     most: usize,
     /// True while the disk is treated as a spinning one.
     spins: AtomicBool,
@@ -70,11 +70,6 @@ pub(crate) fn check_files<'a>(
     let most = readers.map_or(FILES, NonZeroUsize::get).min(files.len().max(1));
     let spins = on_spinning_disk(files.iter().map(|(path, _)| *path));
     let threads = checker.engine.readers(most);
-    let per_thread = match (spins, readers) {
-        (true, Some(_)) => most,
-        (true, None) => 1,
-        (false, _) => most.div_ceil(threads.count()),
-    };
     let readers = Readers {
         checker,
         files,
@@ -82,7 +77,7 @@ pub(crate) fn check_files<'a>(
         next: AtomicUsize::new(0),
         spare: Mutex::default(),
         threads,
-        per_thread: AtomicUsize::new(per_thread),
+        most_spinning: readers.map_or(1, |_| most),
         most,
         spins: AtomicBool::new(spins),
         speed: Mutex::default(),
@@ -91,7 +86,7 @@ pub(crate) fn check_files<'a>(
         if !spins {
             readers.add_threads(scope);
         }
-        readers.read(scope);
+        readers.read(scope, 0);
     });
 }
 
@@ -104,18 +99,24 @@ pub(super) fn on_spinning_disk<'p>(mut paths: impl Iterator<Item = &'p Path>) ->
 impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
     /// Starts the other threads. If the system gives none, this thread reads everything.
     fn add_threads<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
-        for _ in 1..self.threads.count() {
-            let _ = thread::Builder::new().spawn_scoped(scope, || self.read(scope));
+        for thread in 1..self.threads.count() {
+            let _ = thread::Builder::new().spawn_scoped(scope, move || self.read(scope, thread));
         }
     }
 
+    /// The most open files of a thread.
+    fn most_of(&self, thread: usize, spins: bool) -> usize {
+        let share = share(self.most, thread, self.threads.count());
+        if spins { self.most_spinning } else { share }
+    }
+
     /// Reads files until none is left.
-    fn read<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+    fn read<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>, thread: usize) {
         let own = (self.checker.engine.for_calling_thread(), BufferPool::new(OWN_BLOCK));
         let mut open: Vec<(usize, FileCheck<'c, 'a>)> = Vec::new();
         loop {
             let spins = self.spins.load(Ordering::Relaxed);
-            while open.len() < self.per_thread.load(Ordering::Relaxed)
+            while open.len() < self.most_of(thread, spins)
                 && let Some((index, mut check)) = self.open_next()
             {
                 if spins {
@@ -142,9 +143,8 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
                 is_open
             });
             if spins && !self.spins.load(Ordering::Relaxed) {
-                let per_thread = self.most.div_ceil(self.threads.count());
-                self.per_thread.store(per_thread, Ordering::Relaxed);
-                *self.spare.lock() = open.split_off(open.len().min(per_thread));
+                let most = self.most_of(thread, false);
+                *self.spare.lock() = open.split_off(open.len().min(most));
                 self.add_threads(scope);
                 for (_, check) in &mut open {
                     self.place(check, &own);
@@ -199,6 +199,11 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
         speed.time += more.time;
         speed.bytes >= PROBE && std::mem::take(&mut *speed).exceeds_spinning_disk()
     }
+}
+
+/// Returns the part of a thread in `most` files, of which there are at least as many as threads.
+const fn share(most: usize, thread: usize, threads: usize) -> usize {
+    (most + thread) / threads
 }
 
 impl ReadSpeed {
@@ -262,6 +267,15 @@ mod tests {
         let found = Mutex::new(vec![Verdict::Missing; files.len()]);
         check_files(&checker, &files, None, |index, report| found.lock()[index] = report.verdict);
         found.into_inner()
+    }
+
+    #[test]
+    fn all_threads_together_open_as_many_files_as_allowed() {
+        for (most, threads) in (1..=64).flat_map(|most| (1..=most).map(move |it| (most, it))) {
+            let shares: Vec<_> = (0..threads).map(|thread| share(most, thread, threads)).collect();
+            assert_eq!(shares.iter().sum::<usize>(), most, "{shares:?}");
+            assert!(shares[0] > 0, "{shares:?}");
+        }
     }
 
     #[test]

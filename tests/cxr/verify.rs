@@ -359,6 +359,7 @@ fn no_more_files_are_read_at_a_time_than_readers() {
         most
     };
     assert_eq!(at_a_time("1"), 1);
+    assert!(at_a_time("3") <= 3);
     assert!(at_a_time("4") > 1);
 }
 
