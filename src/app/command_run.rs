@@ -97,8 +97,12 @@ impl CommandRun<'_> {
     }
 
     fn explain_interruption(&self, messages: Messages) {
-        let purpose = if self.resumes { "resume" } else { "start again" };
-        messages.error(format!("interrupted; to {purpose}, run: {}", self.typed.explained()));
+        let command = self.typed.explained();
+        messages.error(if self.resumes {
+            format!("interrupted; to resume, run: {command}")
+        } else {
+            format!("interrupted; to start again, run: {command}")
+        });
     }
 
     fn show(
