@@ -64,8 +64,6 @@ use no_faults as faults;
 use refusal::Refusal;
 use syscalls::{Operation, perform};
 
-const WRITABLE: &str = "make the folder writable";
-
 /// A failed operation on a file or folder.
 #[derive(Debug, thiserror::Error)]
 #[error("{path} could not be {action}: {source}", path = escape::path(.path))]
@@ -153,7 +151,7 @@ impl DiskError {
                 "make the folder readable".into()
             }
             "read" => "make it readable".into(),
-            _ => WRITABLE.into(),
+            _ => "make the folder writable".into(),
         }
     }
 

@@ -29,9 +29,9 @@ impl Feed {
 /// The threads that read files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ReaderThreads {
-    /// So many threads feed those of the engine.
+    /// This number of threads read, and the threads of the engine hash.
     Feed(usize),
-    /// So many threads hash what they read.
+    /// This number of threads hash what they read.
     Hash(usize),
 }
 
@@ -52,8 +52,8 @@ const TOLERANCE: f64 = 0.05;
 /// 0.08 to 0.09.
 const OWN_FEED: f64 = 0.09;
 
-/// Cores that are busy all the time take so much longer than their work, if their threads wait for each
-/// other. Measured with eight to twelve files on two cores: 1.2 to 1.4.
+/// The factor by which the work takes longer on cores that are busy all the time, because their threads wait
+/// for each other. Measured with eight to twelve files on two cores: 1.2 to 1.4.
 const SHARED: f64 = 1.25;
 
 /// Streams for which the number of sets is computed in advance. That for more of them is the last one.

@@ -106,8 +106,7 @@ impl Drop for Engine {
 }
 
 impl Md5Stream {
-    /// Adds a block to the end of the stream. Waits while more than [`BACKLOG`]
-    /// bytes are unhashed.
+    /// Adds a block to the end of the stream. Waits while more than [`BACKLOG`] bytes are unhashed.
     #[expect(clippy::needless_pass_by_value, reason = "the caller does not need the block again")]
     pub fn push(&mut self, block: Bytes) {
         let mut state = self.shared.lock();

@@ -106,8 +106,7 @@ impl<'c, 'a, S: Fn(usize, ArchiveReport) + Sync> Readers<'c, 'a, S> {
 
     /// The most open files of a thread.
     fn most_of(&self, thread: usize, spins: bool) -> usize {
-        let share = share(self.most, thread, self.threads.count());
-        if spins { self.most_spinning } else { share }
+        if spins { self.most_spinning } else { share(self.most, thread, self.threads.count()) }
     }
 
     /// Reads files until none is left.
